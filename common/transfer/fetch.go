@@ -1,0 +1,184 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"starmesh/common/fault"
+)
+
+const (
+	firstWait = 100 * time.Millisecond
+	longWait  = 5 * time.Second
+	longAsked = time.Minute // a source may ask for a longer pause, up to this
+	// corruptTries is how often in a row a source may bring nothing but a
+	// corrupt chunk before it is given up: once may be the wire, five times
+	// is the file.
+	corruptTries = 5
+)
+
+// Config says how a fetch goes about its sources; the zero value asks each
+// source once.
+type Config struct {
+	// RetryFor is how long a source that fails is run again (after a growing
+	// pause) while nothing arrives from anywhere; 0 means never. Negative
+	// means for ever. Failures that are fault.Final are not retried.
+	RetryFor time.Duration
+	// OnChunk is told of every chunk that arrived; called from several
+	// goroutines.
+	OnChunk func(Chunk)
+	// OnRetry is told before each pause; called from several goroutines.
+	OnRetry func(source string, err error, wait time.Duration)
+}
+
+// Fetch fills to, running every source that arrives on from, and returns nil
+// when to holds all chunks, verified; by then all its goroutines have ended.
+// A closed from says that no more sources will come. It fails with the store's
+// error, with ctx's, or, when the last source has ended, with what that one
+// said (fault.NoSource and what each said, if there were several). What has
+// arrived stays in to in every case.
+func Fetch(ctx context.Context, to Sink, from <-chan Source, cfg Config) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	f := &fetch{Config: cfg, ended: make(chan error)}
+	f.wanted = newWanted(to, cfg.OnChunk, func(err error) { cancel(&storeError{err}) })
+
+	err := f.supervise(ctx, from)
+	cancel(nil)
+	for ; f.running > 0; f.running-- {
+		<-f.ended
+	}
+	return err
+}
+
+// storeError marks a failure that ends the fetch whatever the sources say.
+type storeError struct{ error }
+
+func (e *storeError) Unwrap() error { return e.error }
+
+type fetch struct {
+	Config
+	wanted  *wanted
+	ended   chan error // one value from each driven source
+	running int        // sources whose value is still to come; the supervisor's own
+	last    []error    // why the latest sources ended
+}
+
+// supervise starts sources until the file is whole or hope is lost.
+func (f *fetch) supervise(ctx context.Context, from <-chan Source) error {
+	for {
+		select {
+		case <-f.wanted.whole:
+			return nil
+		default:
+		}
+		if from == nil && f.running == 0 {
+			return f.noSource()
+		}
+		select {
+		case <-f.wanted.whole:
+			return nil
+		case <-ctx.Done():
+			return cause(ctx)
+		case source, ok := <-from:
+			if !ok {
+				from = nil
+				continue
+			}
+			f.running++
+			go func() { f.ended <- f.drive(ctx, source) }()
+		case err := <-f.ended:
+			f.running--
+			f.remember(err)
+		}
+	}
+}
+
+func cause(ctx context.Context) error {
+	err := context.Cause(ctx)
+	var store *storeError
+	if errors.As(err, &store) {
+		return store.error
+	}
+	return err
+}
+
+// remember keeps the last few failures, for the final word.
+func (f *fetch) remember(err error) {
+	if err == nil {
+		return
+	}
+	f.last = append(f.last, err)
+	if len(f.last) > 4 {
+		f.last = f.last[1:]
+	}
+}
+
+func (f *fetch) noSource() error {
+	switch len(f.last) {
+	case 0:
+		return fault.Wrapf(fault.NoSource, "no source has the rest of the file")
+	case 1:
+		return f.last[0]
+	default:
+		return fmt.Errorf("%w: %w", fault.NoSource, errors.Join(f.last...))
+	}
+}
+
+// drive runs one source, again and again if Config says so.
+func (f *fetch) drive(ctx context.Context, source Source) error {
+	t := &taker{wanted: f.wanted, source: source.Name()}
+	var patience patience
+	for {
+		before := f.wanted.stored()
+		err := source.Run(ctx, t)
+		t.releaseAll()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		wait, ok := patience.next(err, f.RetryFor, f.wanted.stored() > before)
+		if !ok {
+			return fmt.Errorf("%s: %w", source.Name(), err)
+		}
+		if f.OnRetry != nil {
+			f.OnRetry(source.Name(), err, wait)
+		}
+		select {
+		case <-time.After(wait):
+		case <-f.wanted.whole:
+			return nil
+		case <-ctx.Done():
+			return cause(ctx)
+		}
+	}
+}
+
+// patience decides whether and when a failed source is run again.
+type patience struct {
+	since   time.Time // when the failures without progress began
+	wait    time.Duration
+	corrupt int
+}
+
+func (p *patience) next(err error, retryFor time.Duration, progress bool) (time.Duration, bool) {
+	if retryFor == 0 || fault.Final(err) {
+		return 0, false
+	}
+	if progress || p.since.IsZero() {
+		*p = patience{since: time.Now(), wait: firstWait}
+	}
+	if errors.Is(err, fault.Corrupt) {
+		if p.corrupt++; p.corrupt >= corruptTries {
+			return 0, false
+		}
+	}
+	if retryFor > 0 && time.Since(p.since) >= retryFor {
+		return 0, false
+	}
+	wait := p.wait/2 + rand.N(p.wait) // jitter: not all clients return in the same moment
+	p.wait = min(2*p.wait, longWait)
+	return max(wait, min(fault.RetryAfter(err), longAsked)), true
+}
