@@ -1,0 +1,196 @@
+package rate
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Limits are the two directions of a node's access link. The zero value is
+// unlimited.
+type Limits struct {
+	Up, Down *Limiter
+}
+
+// Conn gives c with its writes passing Up and its reads passing Down. When
+// neither is limited it gives c itself, so that sendfile and everything else
+// that depends on c's own type stays possible.
+//
+// Deadlines and Close end a wait for the limiter as they end a wait for the
+// network. The connection given back owns c; its NetConn method gives c. It
+// starts no goroutine.
+func (l Limits) Conn(c net.Conn) net.Conn {
+	if l.Up == nil && l.Down == nil {
+		return c
+	}
+	return &conn{
+		Conn: c, limits: l,
+		read: newDeadline(), write: newDeadline(), closed: make(chan struct{}),
+	}
+}
+
+// conn is a connection behind an access link.
+type conn struct {
+	net.Conn
+	limits      Limits
+	read, write *deadline
+	closing     sync.Once
+	closed      chan struct{}
+
+	writing sync.Mutex // one Write at a time, so that its slices stay together
+	reading sync.Mutex // held by the one Read; guards owed
+	// owed is what the latest Read took and has not yet been waited for. Bytes
+	// are read first and paid for before the next read, so that a deadline
+	// never throws away bytes that have arrived.
+	owed *rate.Reservation
+}
+
+// NetConn gives the connection underneath. Bytes that go through it directly
+// are not limited.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
+// Read waits for what was read before and then reads one slice at most.
+func (c *conn) Read(p []byte) (int, error) {
+	down := c.limits.Down
+	if down == nil {
+		return c.Conn.Read(p)
+	}
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if c.owed != nil {
+		if !sleep(c.owed, false, c.closed, c.read.done()) {
+			return 0, c.stopped("read")
+		}
+		c.owed = nil
+	}
+	n, err := c.Conn.Read(p[:min(len(p), down.slice)])
+	if n > 0 {
+		c.owed = down.reserve(n)
+	}
+	return n, err
+}
+
+// Write sends p in slices.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.limits.Up == nil {
+		return c.Conn.Write(p)
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	sent := 0
+	for {
+		step, err := c.mayWrite(len(p) - sent)
+		if err != nil {
+			return sent, err
+		}
+		n, err := c.Conn.Write(p[sent : sent+step])
+		sent += n
+		if err != nil || sent == len(p) {
+			return sent, err
+		}
+	}
+}
+
+// ReadFrom lets the connection underneath use sendfile, slice by slice, when
+// the length is known beforehand (an *io.LimitedReader, as io.CopyN makes).
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	whole, known := r.(*io.LimitedReader)
+	inner, can := c.Conn.(io.ReaderFrom)
+	if !known || !can {
+		return io.Copy(onlyWriter{c}, r)
+	}
+	if c.limits.Up == nil {
+		return inner.ReadFrom(r)
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	sent := int64(0)
+	for whole.N > 0 {
+		step, err := c.mayWrite(int(min(whole.N, 1<<30)))
+		if err != nil {
+			return sent, err
+		}
+		n, err := inner.ReadFrom(&io.LimitedReader{R: whole.R, N: int64(step)})
+		sent += n
+		whole.N -= n
+		if err != nil || n < int64(step) {
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// mayWrite waits until a slice of n bytes may be sent and gives its length.
+func (c *conn) mayWrite(n int) (int, error) {
+	up := c.limits.Up
+	step := min(n, up.slice)
+	if isClosed(c.closed) || isClosed(c.write.done()) ||
+		!sleep(up.reserve(step), true, c.closed, c.write.done()) {
+		return 0, c.stopped("write")
+	}
+	return step, nil
+}
+
+// stopped says why a wait for the limiter has ended, as package net does.
+func (c *conn) stopped(op string) error {
+	err := os.ErrDeadlineExceeded
+	if isClosed(c.closed) {
+		err = net.ErrClosed
+	}
+	return &net.OpError{
+		Op: op, Net: c.LocalAddr().Network(),
+		Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err,
+	}
+}
+
+// Close ends waiting reads and writes and closes the connection underneath.
+func (c *conn) Close() error {
+	c.closing.Do(func() {
+		close(c.closed)
+		c.read.set(time.Time{}) // stops the timers
+		c.write.set(time.Time{})
+	})
+	return c.Conn.Close()
+}
+
+// CloseWrite shuts down the writing side, where the connection underneath can.
+func (c *conn) CloseWrite() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
+}
+
+func (c *conn) SetDeadline(t time.Time) error {
+	err := c.Conn.SetDeadline(t)
+	if err == nil {
+		c.read.set(t)
+		c.write.set(t)
+	}
+	return err
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	err := c.Conn.SetReadDeadline(t)
+	if err == nil {
+		c.read.set(t)
+	}
+	return err
+}
+
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	err := c.Conn.SetWriteDeadline(t)
+	if err == nil {
+		c.write.set(t)
+	}
+	return err
+}
+
+// onlyWriter hides ReadFrom from io.Copy.
+type onlyWriter struct{ io.Writer }
