@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// patience is how long something may take before a bar is worth showing.
+const patience = 500 * time.Millisecond
+
+// Bar shows how far one piece of work has come. Between Start and Finish a
+// goroutine keeps it moving. Add and Set may be called from anywhere.
+type Bar struct {
+	out   *Output
+	show  display
+	title string
+	total int64
+	kept  int64
+	done  atomic.Int64
+
+	begin time.Time
+	stop  chan struct{}
+	ended chan struct{}
+}
+
+// Bar prepares a bar for total bytes of work, -1 when that is not known.
+// Nothing is shown before Start, nor if the work ends within half a second.
+func (o *Output) Bar(title string, total int64) *Bar {
+	b := &Bar{out: o, title: title, total: total}
+	switch o.mode {
+	case Terminal:
+		b.show = newTerminal(o.err)
+	case Plain:
+		b.show = &plain{w: o.err}
+	case JSON:
+		b.show = &events{w: o.out}
+	default:
+		b.show = nothing{}
+	}
+	return b
+}
+
+// Kept tells, before Start, how many bytes were there already: they are no
+// part of total nor of the rate.
+func (b *Bar) Kept(bytes int64) { b.kept = bytes }
+
+// Add counts n more bytes done.
+func (b *Bar) Add(n int64) { b.done.Add(n) }
+
+// Set says how many bytes are done in all.
+func (b *Bar) Set(n int64) { b.done.Store(n) }
+
+// Start begins to show b; Finish must follow.
+func (b *Bar) Start() {
+	b.begin = time.Now()
+	b.stop = make(chan struct{})
+	b.ended = make(chan struct{})
+	go b.run()
+}
+
+// Finish takes b off the screen; when it returns nothing more is written. err
+// says whether the work was done.
+func (b *Bar) Finish(err error) {
+	close(b.stop)
+	<-b.ended
+	if time.Since(b.begin) >= patience {
+		b.out.mu.Lock()
+		defer b.out.mu.Unlock()
+		b.show.end(b.progress(), err)
+	}
+}
+
+func (b *Bar) run() {
+	defer close(b.ended)
+	defer b.out.follow(nil)
+	wait := patience
+	for {
+		select {
+		case <-b.stop:
+			return
+		case <-time.After(wait):
+			b.out.follow(b)
+			b.refresh()
+			wait = b.show.interval()
+		}
+	}
+}
+
+func (b *Bar) refresh() {
+	b.out.mu.Lock()
+	defer b.out.mu.Unlock()
+	b.show.update(b.progress())
+}
+
+// follow makes b the bar that is cleared before a line is printed.
+func (o *Output) follow(b *Bar) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.bar = b
+}
+
+// progress is how far a piece of work has come.
+type progress struct {
+	title   string
+	done    int64 // bytes
+	total   int64 // bytes, -1 for not known
+	kept    int64 // bytes that were there before
+	elapsed time.Duration
+}
+
+func (b *Bar) progress() progress {
+	return progress{title: b.title, done: b.done.Load(), total: b.total, kept: b.kept, elapsed: time.Since(b.begin)}
+}

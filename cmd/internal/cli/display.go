@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/schollz/progressbar/v3"
+)
+
+// display is one way to show progress. Its methods are called one at a time.
+type display interface {
+	interval() time.Duration // between two updates
+	update(progress)
+	clear() // takes off the screen what the next update will overwrite
+	end(progress, error)
+}
+
+// nothing shows nothing.
+type nothing struct{}
+
+func (nothing) interval() time.Duration { return time.Hour }
+func (nothing) update(progress)         {}
+func (nothing) clear()                  {}
+func (nothing) end(progress, error)     {}
+
+// terminal is a bar that moves on one line.
+type terminal struct {
+	w   io.Writer
+	bar *progressbar.ProgressBar
+}
+
+func newTerminal(w io.Writer) *terminal { return &terminal{w: w} }
+
+func (t *terminal) interval() time.Duration { return 100 * time.Millisecond }
+
+func (t *terminal) update(p progress) {
+	if t.bar == nil {
+		t.bar = progressbar.NewOptions64(p.total,
+			progressbar.OptionSetWriter(t.w),
+			progressbar.OptionSetDescription(label(p)),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionShowCount(),
+			progressbar.OptionUseIECUnits(true),
+			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionFullWidth(),
+			progressbar.OptionSpinnerType(14),
+			progressbar.OptionSetSpinnerChangeInterval(0), // it would start a goroutine; update turns it
+		)
+	}
+	if p.total > 0 {
+		p.done = min(p.done, p.total-1) // the bar ends itself when full; end does that here
+	}
+	_ = t.bar.Set64(p.done) // fails only past the total
+}
+
+func (t *terminal) clear() {
+	if t.bar != nil {
+		_ = t.bar.Clear() // a terminal that cannot be written to shows nothing
+	}
+}
+
+func (t *terminal) end(progress, error) { t.clear() }
+
+// plain is one line now and then, for logs.
+type plain struct {
+	w    io.Writer
+	last progress
+}
+
+func (l *plain) interval() time.Duration { return 10 * time.Second }
+
+func (l *plain) update(p progress) {
+	if p.elapsed < l.interval() {
+		return // the first look comes after patience
+	}
+	rate := rate(p, l.last)
+	l.last = p
+	line := fmt.Sprintf("%s: %s, %s/s", label(p), amount(p), humanize.IBytes(uint64(rate)))
+	if left, ok := left(p, rate); ok {
+		line += fmt.Sprintf(", %s left", left.Round(time.Second))
+	}
+	fmt.Fprintln(l.w, line)
+}
+
+func (l *plain) clear() {}
+
+func (l *plain) end(p progress, err error) {
+	how := "done"
+	if err != nil {
+		how = "stopped"
+	}
+	fmt.Fprintf(l.w, "%s: %s, %s in %s, %s/s\n", label(p), how, humanize.IBytes(uint64(p.done)),
+		p.elapsed.Round(time.Second/10), humanize.IBytes(uint64(rate(p, progress{}))))
+}
+
+// events is progress for programs.
+type events struct {
+	w    io.Writer
+	last progress
+}
+
+func (e *events) interval() time.Duration { return time.Second }
+
+func (e *events) update(p progress) {
+	rate := rate(p, e.last)
+	e.last = p
+	fields := progressEvent{Name: p.title, Bytes: p.done, Kept: p.kept, Rate: int64(rate), Seconds: p.elapsed.Seconds()}
+	if p.total >= 0 {
+		fields.Total = &p.total
+	}
+	if left, ok := left(p, rate); ok {
+		seconds := left.Seconds()
+		fields.Left = &seconds
+	}
+	fmt.Fprintln(e.w, EventLine("progress", fields))
+}
+
+func (e *events) clear()                  {}
+func (e *events) end(p progress, _ error) { e.update(p) }
+
+type progressEvent struct {
+	Name    string   `json:"name"`
+	Bytes   int64    `json:"bytes"`
+	Total   *int64   `json:"total_bytes,omitempty"`
+	Kept    int64    `json:"kept_bytes"`
+	Rate    int64    `json:"bytes_per_second"`
+	Seconds float64  `json:"seconds"`
+	Left    *float64 `json:"seconds_left,omitempty"`
+}
+
+// rate gives bytes per second since the progress before.
+func rate(now, before progress) float64 {
+	seconds := (now.elapsed - before.elapsed).Seconds()
+	if seconds <= 0 {
+		return 0
+	}
+	return max(0, float64(now.done-before.done)/seconds)
+}
+
+// left guesses the time that is left; ok is false when there is no telling.
+func left(p progress, rate float64) (d time.Duration, ok bool) {
+	if p.total < 0 || rate <= 0 {
+		return 0, false
+	}
+	seconds := float64(max(0, p.total-p.done)) / rate
+	if seconds > (1000 * time.Hour).Seconds() {
+		return 0, false
+	}
+	return time.Duration(seconds * float64(time.Second)), true
+}
+
+func label(p progress) string {
+	if p.kept > 0 {
+		return fmt.Sprintf("%s (%s kept)", p.title, humanize.IBytes(uint64(p.kept)))
+	}
+	return p.title
+}
+
+func amount(p progress) string {
+	done := humanize.IBytes(uint64(p.done))
+	if p.total <= 0 {
+		return done
+	}
+	return fmt.Sprintf("%s of %s (%d%%)", done, humanize.IBytes(uint64(p.total)), 100*p.done/p.total)
+}

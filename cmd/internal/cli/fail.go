@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses of the program.
+const (
+	Done   = 0 // what was asked for is done
+	Failed = 1 // it could not be done, or not all of it
+	Misuse = 2 // the command line is wrong; nothing was tried
+)
+
+// ErrReported is for a failure whose details have been printed already, such
+// as one file of many: the program ends with Failed and says nothing more.
+var ErrReported = errors.New("failed as reported")
+
+// misuse is an error in the command line.
+type misuse struct {
+	command string // whose --help tells more
+	err     error
+}
+
+func (m *misuse) Error() string { return m.err.Error() }
+func (m *misuse) Unwrap() error { return m.err }
+
+// Usage makes err an error in the command line of cmd, so that the program
+// ends with Misuse and points at --help. Usage of nil is nil.
+func Usage(cmd *cobra.Command, err error) error {
+	var already *misuse
+	if err == nil || errors.As(err, &already) {
+		return err
+	}
+	return &misuse{command: cmd.CommandPath(), err: err}
+}
+
+// Usagef is Usage with an error of the given words.
+func Usagef(cmd *cobra.Command, format string, args ...any) error {
+	return Usage(cmd, fmt.Errorf(format, args...))
+}
+
+// Status gives the exit status that err calls for.
+func Status(err error) int {
+	var m *misuse
+	switch {
+	case err == nil:
+		return Done
+	case errors.As(err, &m):
+		return Misuse
+	default:
+		return Failed
+	}
+}
+
+// Hint gives the line that follows an error in the command line, "" for
+// others.
+func Hint(err error) string {
+	var m *misuse
+	if !errors.As(err, &m) {
+		return ""
+	}
+	return fmt.Sprintf("Try '%s --help'.", m.command)
+}
+
+// OneLine puts the words of err on one line: joined errors come on several,
+// and a file name may hold anything.
+func OneLine(err error) string {
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
+	return strings.Join(lines, "; ")
+}

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+)
+
+// Mode is how a command tells of its work.
+type Mode int
+
+const (
+	Plain    Mode = iota // on stderr, a line every ten seconds of what takes long
+	Terminal             // on stderr, a moving bar
+	Quiet                // nothing but errors
+	JSON                 // on stdout, one JSON object a line
+)
+
+// Output is where a command tells people or programs how it goes. One bar is
+// shown at a time. Its methods may be called from several goroutines.
+type Output struct {
+	out  io.Writer // results and JSON
+	err  io.Writer // everything meant for people
+	mode Mode
+
+	mu  sync.Mutex // keeps lines whole and apart from the bar
+	bar *Bar       // the one on the screen, if any
+}
+
+// NewOutput writes data and JSON to out and words for people to err.
+func NewOutput(out, err io.Writer, mode Mode) *Output {
+	return &Output{out: out, err: err, mode: mode}
+}
+
+// AddFlags gives cmd the flags that ForCommand reads.
+func AddFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolP("quiet", "q", false, "say nothing but errors")
+	cmd.Flags().Bool("json", false, "print one JSON object a line on standard output: progress, results, errors")
+	cmd.MarkFlagsMutuallyExclusive("quiet", "json")
+}
+
+// ForCommand gives the Output that the flags of cmd and its stderr call for.
+func ForCommand(cmd *cobra.Command) *Output {
+	mode := Plain
+	switch {
+	case flag(cmd, "json"):
+		mode = JSON
+	case flag(cmd, "quiet"):
+		mode = Quiet
+	case flag(cmd, "trace"): // its lines would tear a bar apart
+		mode = Plain
+	case isTerminal(cmd.ErrOrStderr()):
+		mode = Terminal
+	}
+	return NewOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), mode)
+}
+
+func flag(cmd *cobra.Command, name string) bool {
+	set, err := cmd.Flags().GetBool(name)
+	return err == nil && set
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
+}
+
+// Mode tells how o speaks.
+func (o *Output) Mode() Mode { return o.mode }
+
+// Note prints a line for people; nothing in the modes Quiet and JSON.
+func (o *Output) Note(format string, args ...any) {
+	if o.mode == Quiet || o.mode == JSON {
+		return
+	}
+	o.line(o.err, fmt.Sprintf(format, args...))
+}
+
+// Warn prints a line for people in every mode, for what went wrong without
+// ending the command.
+func (o *Output) Warn(format string, args ...any) {
+	o.line(o.err, "starmesh: "+fmt.Sprintf(format, args...))
+}
+
+// Result prints a line of data on stdout.
+func (o *Output) Result(line string) { o.line(o.out, line) }
+
+func (o *Output) line(w io.Writer, text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.bar != nil {
+		o.bar.show.clear()
+	}
+	fmt.Fprintln(w, text)
+}
+
+// Event prints {"event": name, …the fields of v} on stdout in the mode JSON
+// and nothing in the others. v is a struct or map, or nil.
+func (o *Output) Event(name string, v any) {
+	if o.mode == JSON {
+		o.line(o.out, EventLine(name, v))
+	}
+}
+
+// EventLine encodes one event.
+func EventLine(name string, v any) string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"event":%q`, name)
+	if v != nil {
+		fields, err := json.Marshal(v)
+		if err != nil || len(fields) < 2 || fields[0] != '{' {
+			panic(fmt.Sprintf("cli: event %q is no JSON object: %v", name, err))
+		}
+		if len(fields) > 2 {
+			b.WriteByte(',')
+		}
+		b.Write(fields[1:])
+		return b.String()
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// Waiting tells that nothing moves for now, why, and when the next try is.
+func (o *Output) Waiting(name string, why error, after time.Duration) {
+	o.Note("%s: %s; trying again in %s", name, OneLine(why), after.Round(time.Second/10))
+	o.Event("waiting", struct {
+		Name  string  `json:"name"`
+		Why   string  `json:"why"`
+		After float64 `json:"retry_in_seconds"`
+	}{name, OneLine(why), after.Seconds()})
+}
