@@ -1,0 +1,157 @@
+package layout_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "starmesh/"
+
+// pkg is what go list tells of a package.
+type pkg struct {
+	ImportPath                         string
+	Imports, Deps                      []string
+	TestImports, XTestImports, GoFiles []string
+}
+
+// list asks go list for the project's packages as built for an OS.
+func list(t *testing.T, goos string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports,Deps,TestImports,XTestImports,GoFiles", "./...")
+	cmd.Dir = root(t)
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var ours []pkg
+	for dec := json.NewDecoder(out); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if name, ok := strings.CutPrefix(p.ImportPath, module); ok {
+			p.ImportPath = name
+			ours = append(ours, p)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	if len(ours) < 5 {
+		t.Fatalf("go list names only %d packages of %s", len(ours), module)
+	}
+	return ours
+}
+
+// arrows says which packages of the project each may import, tests left out.
+// A name that ends in / stands for all below it.
+var arrows = []struct {
+	pkg string
+	may []string
+}{
+	{"common/fault", nil},
+	{"common/content", []string{"common/fault"}},
+	{"common/store/storetest", []string{"common/store", "common/content", "common/fault"}},
+	{"common/transfer", []string{"common/content", "common/fault"}},
+	{"common/store", []string{"common/content", "common/fault"}},
+	{"common/frame", []string{"common/content", "common/fault"}},
+	{"common/load", []string{"common/content", "common/fault"}},
+	{"common/rate", []string{"common/content", "common/fault"}},
+	{"central", []string{"common/"}},
+	{"peer", []string{"common/"}},
+	{"cmd/internal/lab", []string{"common/", "cmd/internal/"}},
+	{"cmd/internal/web", []string{"common/", "cmd/internal/"}},
+	{"cmd/internal/", []string{"common/", "cmd/internal/"}},
+	{"cmd/starmesh", []string{"common/", "cmd/internal/", "central", "peer"}},
+}
+
+// covers tells whether the pattern stands for name.
+func covers(pattern, name string) bool {
+	return name == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(name, pattern) ||
+		strings.HasPrefix(name, pattern+"/")
+}
+
+func TestArrowsPointOneWay(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		t.Run(goos, func(t *testing.T) {
+			for _, p := range list(t, goos) {
+				checkArrows(t, p)
+			}
+		})
+	}
+}
+
+func checkArrows(t *testing.T, p pkg) {
+	t.Helper()
+	for _, rule := range arrows {
+		if !covers(rule.pkg, p.ImportPath) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			name, ours := strings.CutPrefix(imported, module)
+			if !ours || covers(p.ImportPath, name) {
+				continue
+			}
+			if !slices.ContainsFunc(rule.may, func(may string) bool { return covers(may, name) }) {
+				t.Errorf("%s imports %s; it may import %q", p.ImportPath, name, rule.may)
+			}
+		}
+		return
+	}
+	t.Errorf("%s is in no rule of this test: say what it may import", p.ImportPath)
+}
+
+// TestStarAndMeshDoNotKnowEachOther: not even their tests.
+func TestStarAndMeshDoNotKnowEachOther(t *testing.T) {
+	for _, p := range list(t, "linux") {
+		all := slices.Concat(p.Imports, p.Deps, p.TestImports, p.XTestImports)
+		other := map[string]string{"central": "peer", "peer": "central"}[p.ImportPath]
+		if other != "" && slices.Contains(all, module+other) {
+			t.Errorf("%s imports %s", p.ImportPath, other)
+		}
+	}
+}
+
+// TestCommonKnowsNoNetwork: what both builds mean by a transfer works without
+// one; only load and rate wrap and read connections.
+func TestCommonKnowsNoNetwork(t *testing.T) {
+	for _, goos := range []string{"linux", "windows"} {
+		for _, p := range list(t, goos) {
+			name := p.ImportPath
+			if !covers("common", name) || covers("common/load", name) || covers("common/rate", name) {
+				continue
+			}
+			// Through its dependencies either: a library that dials is a network.
+			if slices.Contains(p.Deps, "net") {
+				t.Errorf("%s: %s needs net", goos, name)
+			}
+		}
+	}
+}
+
+func TestOnlyTheMeshKnowsLibp2p(t *testing.T) {
+	for _, p := range list(t, "linux") {
+		if covers("peer", p.ImportPath) || covers("cmd/starmesh", p.ImportPath) {
+			continue
+		}
+		for _, imported := range p.Deps {
+			if strings.HasPrefix(imported, "github.com/libp2p/") {
+				t.Errorf("%s needs %s", p.ImportPath, imported)
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package layout_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// root is the repository's top folder.
+func root(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		t.Fatalf("go env GOMOD: %v", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out)))
+}
+
+// tracked lists the files git knows, slash-separated; the test is skipped
+// where there is no git checkout.
+func tracked(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.Command("git", "ls-files", "-z")
+	cmd.Dir = root(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Skipf("no git checkout: %v", err)
+	}
+	names := strings.Split(strings.TrimRight(string(out), "\x00"), "\x00")
+	if len(names) < 10 {
+		t.Fatalf("git lists only %q", names)
+	}
+	return names
+}
+
+func TestTopLevelIsFixed(t *testing.T) {
+	allowed := []string{"central", "peer", "common", "cmd", "scripts", "go.mod", "go.sum", "README.md"}
+	for _, name := range tracked(t) {
+		top, _, _ := strings.Cut(name, "/")
+		if !strings.HasPrefix(top, ".") && !slices.Contains(allowed, top) {
+			t.Errorf("%s: %q does not belong to the top level", name, top)
+		}
+	}
+}
+
+func TestNoLargeFilesAreKept(t *testing.T) {
+	const limit = 1 << 20
+	top := root(t)
+	for _, name := range tracked(t) {
+		info, err := os.Lstat(filepath.Join(top, filepath.FromSlash(name)))
+		if err == nil && info.Size() > limit {
+			t.Errorf("%s has %d bytes; the repository keeps none over %d", name, info.Size(), limit)
+		}
+	}
+}
+
+// TestCentralAndPeerMirrorEachOther: what the two builds share has one name,
+// and the one file that has no twin is the difference between them.
+func TestCentralAndPeerMirrorEachOther(t *testing.T) {
+	top := root(t)
+	exists := func(parts ...string) bool {
+		_, err := os.Stat(filepath.Join(append([]string{top}, parts...)...))
+		return err == nil
+	}
+	if !exists("peer", "node.go") || !exists("central", "client.go") {
+		t.Skip("one of the two builds is not there yet")
+	}
+	for _, name := range []string{
+		"PROTOCOL.md", "doc.go", "link.go", "messages.go", "publish.go", "find.go", "fetch.go", "serve.go",
+	} {
+		for _, build := range []string{"central", "peer"} {
+			if !exists(build, name) {
+				t.Errorf("%s/%s is missing; its twin is called so", build, name)
+			}
+		}
+	}
+	if exists("peer", "client.go") || exists("central", "node.go") {
+		t.Error("client.go is central's alone, node.go peer's: a mesh has no clients")
+	}
+}
+
+func TestScriptsCanBeRun(t *testing.T) {
+	cmd := exec.Command("git", "ls-files", "-s", "--", "scripts", ".ci")
+	cmd.Dir = root(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Skipf("no git checkout: %v", err)
+	}
+	for line := range bytes.Lines(out) {
+		mode, rest, _ := strings.Cut(string(line), " ")
+		_, name, _ := strings.Cut(strings.TrimSpace(rest), "\t")
+		isScript := strings.HasSuffix(name, ".sh") || name == ".ci/run"
+		if isScript && mode != "100755" {
+			t.Errorf("%s is kept with mode %s, not as an executable", name, mode)
+		}
+	}
+}
