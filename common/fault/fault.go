@@ -1,5 +1,7 @@
 package fault
 
+//lint:file-ignore ST1012 a caller reads fault.NotFound; fault.ErrNotFound would say it twice
+
 import (
 	"context"
 	"errors"
