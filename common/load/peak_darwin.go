@@ -1,0 +1,13 @@
+package load
+
+import "golang.org/x/sys/unix"
+
+// peakMemory gives the most resident memory this process has had, in bytes as
+// getrusage(2) says on this system.
+func peakMemory() *int64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return nil
+	}
+	return &u.Maxrss
+}

@@ -1,0 +1,6 @@
+//go:build !linux && !darwin
+
+package load
+
+// peakMemory is not known here.
+func peakMemory() *int64 { return nil }
