@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Runs every check of the project: formatting, vet for three systems,
+# staticcheck, the scripts themselves, and all tests with the race detector.
+# Sets up what is missing on a Debian machine when it may. Needs Go, see go.mod.
+#
+#   scripts/test.sh              everything
+#   GOFLAGS=-count=1 scripts/test.sh   without remembered test results
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+heading() { printf '\n== %s\n' "$*"; }
+fail() {
+	printf 'test.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+# Command → Debian package, for what the tests compare with or drive. A test
+# whose tool is missing says so and is skipped.
+tools=(
+	b3sum:b3sum curl:curl aria2c:aria2 socat:socat nc:netcat-openbsd ip:iproute2 script:bsdutils
+	htpasswd:apache2-utils openssl:openssl shellcheck:shellcheck git:git gcc:gcc
+)
+
+missing_packages() {
+	local tool
+	for tool in "${tools[@]}"; do
+		command -v "${tool%%:*}" >/dev/null 2>&1 || printf '%s\n' "${tool#*:}"
+	done
+	# The race detector is linked with the C library.
+	if [ -e /etc/debian_version ] && [ ! -e /usr/include/stdio.h ]; then
+		printf 'libc6-dev\n'
+	fi
+}
+
+install_missing() {
+	local packages
+	mapfile -t packages < <(missing_packages)
+	[ "${#packages[@]}" -gt 0 ] || return 0
+	if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+		printf 'not installed, and their tests will be skipped: %s\n' "${packages[*]}"
+		return 0
+	fi
+	heading "install ${packages[*]}"
+	if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/tmp/starmesh-apt.log 2>&1; then
+		tail -n 5 /tmp/starmesh-apt.log
+		printf 'could not install all of them; their tests will be skipped\n'
+	fi
+}
+
+check_format() {
+	heading gofmt
+	local unformatted
+	unformatted=$(gofmt -l central peer common cmd)
+	[ -z "$unformatted" ] || fail "not formatted; run gofmt -w on: $unformatted"
+}
+
+check_systems() {
+	local system
+	for system in linux darwin windows; do
+		heading "vet and build for $system"
+		if [ "$system" = "$(go env GOOS)" ]; then
+			go vet ./... || fail "go vet found something"
+			go build ./... || fail "does not build"
+		else
+			GOOS=$system CGO_ENABLED=0 go vet ./... || fail "go vet for $system found something"
+			GOOS=$system CGO_ENABLED=0 go build ./... || fail "does not build for $system"
+		fi
+	done
+}
+
+check_scripts() {
+	command -v shellcheck >/dev/null 2>&1 || return 0
+	heading shellcheck
+	shellcheck -x scripts/*.sh .ci/run || fail "shellcheck found something in the scripts"
+}
+
+# Tests called TestHeavy… are too slow under the race detector: they run here
+# without it and skip themselves below.
+heavy_tests() {
+	grep -rqs --include='*_test.go' '^func TestHeavy' central peer common cmd || return 0
+	heading "heavy tests, without the race detector"
+	STARMESH_HEAVY=1 go test -run '^TestHeavy' ./... || fail "a heavy test failed"
+}
+
+all_tests() {
+	local race=(-race)
+	if [ "$(go env CGO_ENABLED)" != 1 ] || ! command -v "$(go env CC)" >/dev/null 2>&1; then
+		printf 'no C compiler: tests run without the race detector\n'
+		race=()
+	fi
+	heading "go test ${race[*]} ./..."
+	go test "${race[@]}" ./...
+}
+
+command -v go >/dev/null 2>&1 || fail "needs Go 1.26 or later: https://go.dev/dl/"
+install_missing
+check_format
+check_systems
+heading staticcheck
+go tool staticcheck ./... || fail "staticcheck found something"
+check_scripts
+heavy_tests
+all_tests
