@@ -7,10 +7,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 mapfile -t packages < <(
-	grep -rlE --include='*_test.go' '^func Benchmark' central peer common cmd | xargs -rn1 dirname | sort -u
+	grep -rlE --include='*_test.go' '^func Benchmark' . | xargs -rn1 dirname | sort -u
 )
 if [ "${#packages[@]}" -eq 0 ]; then
 	echo "bench.sh: no package has benchmarks" >&2
 	exit 1
 fi
-go test -run - -bench . -benchmem "$@" "${packages[@]/#/./}"
+go test -run - -bench . -benchmem "$@" "${packages[@]}"

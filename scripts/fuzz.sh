@@ -12,12 +12,12 @@ filter=${1:-}
 failed=() count=0
 
 while IFS=: read -r file target; do
-	package=./$(dirname "$file")
+	package=$(dirname "$file")
 	[[ $package == *"$filter"* ]] || continue
 	count=$((count + 1))
 	printf '\n== %s %s, %s\n' "$package" "$target" "$time"
 	go test -run - -fuzz "^$target\$" -fuzztime "$time" "$package" || failed+=("$package $target")
-done < <(grep -rE --include='*_test.go' '^func Fuzz' central peer common cmd |
+done < <(grep -rE --include='*_test.go' '^func Fuzz' . |
 	sed -E 's/^([^:]+):func (Fuzz[A-Za-z0-9_]*).*/\1:\2/' | sort)
 
 if [ "$count" -eq 0 ]; then

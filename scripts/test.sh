@@ -51,7 +51,7 @@ install_missing() {
 check_format() {
 	heading gofmt
 	local unformatted
-	unformatted=$(gofmt -l central peer common cmd)
+	unformatted=$(gofmt -l .)
 	[ -z "$unformatted" ] || fail "not formatted; run gofmt -w on: $unformatted"
 }
 
@@ -78,7 +78,7 @@ check_scripts() {
 # Tests called TestHeavy… are too slow under the race detector: they run here
 # without it and skip themselves below.
 heavy_tests() {
-	grep -rqs --include='*_test.go' '^func TestHeavy' central peer common cmd || return 0
+	grep -rqs --include='*_test.go' '^func TestHeavy' . || return 0
 	heading "heavy tests, without the race detector"
 	STARMESH_HEAVY=1 go test -run '^TestHeavy' ./... || fail "a heavy test failed"
 }
