@@ -1,0 +1,42 @@
+package units
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Duration writes a duration with three digits at most, or in minutes and
+// hours: 12 µs, 1.25 s, 59.9 s, 2m03s, 1h02m.
+func Duration(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + Duration(-d)
+	case d < time.Microsecond:
+		return strconv.FormatInt(d.Nanoseconds(), 10) + " ns"
+	case d < time.Millisecond:
+		return three(float64(d)/1e3) + " µs"
+	case d < time.Second:
+		return three(float64(d)/1e6) + " ms"
+	case d < time.Minute:
+		return three(d.Seconds()) + " s"
+	case d < time.Hour:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+}
+
+func three(x float64) string { return strconv.FormatFloat(round(x), 'f', -1, 64) }
+
+// round keeps three digits of x, and all in front of the point.
+func round(x float64) float64 {
+	if x == 0 {
+		return 0
+	}
+	digits := max(0, 2-int(math.Floor(math.Log10(math.Abs(x)))))
+	power := math.Pow10(digits)
+	return math.Round(x*power) / power
+}
