@@ -1,0 +1,160 @@
+package central
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+)
+
+// DefaultPort is the server's port: in the registered range, so that it needs
+// no privileges.
+const DefaultPort = 7070
+
+// Address says where a server is and, perhaps, which file of it is meant:
+//
+//	star://host:port/name               plain TCP
+//	stars://host:port/name#sha256=HEX   TLS, with the certificate's fingerprint
+type Address struct {
+	HostPort    string
+	TLS         bool
+	Fingerprint string // SHA-256 of the certificate, hex; "" when not given
+	Name        string // a file or folder; "" when not given
+}
+
+// ParseAddress reads star:// and stars:// URLs and the short forms host:port,
+// host, :port and port. It fails with fault.Invalid and names the right form.
+func ParseAddress(s string) (Address, error) {
+	if !strings.Contains(s, "://") {
+		hostPort, err := withPort(s)
+		return Address{HostPort: hostPort}, err
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return Address{}, badAddress(s, err.Error())
+	}
+	if u.Scheme != "star" && u.Scheme != "stars" {
+		return Address{}, badAddress(s, "the scheme is "+u.Scheme)
+	}
+	if u.User != nil {
+		return Address{}, badAddress(s, "user and password do not belong in an address: use --user and --password-file")
+	}
+	hostPort, err := withPort(u.Host)
+	if err != nil {
+		return Address{}, err
+	}
+	a := Address{HostPort: hostPort, TLS: u.Scheme == "stars", Name: strings.TrimPrefix(u.Path, "/")}
+	if a.Name != "" {
+		if err := content.CheckPath(strings.TrimSuffix(a.Name, "/")); err != nil {
+			return Address{}, badAddress(s, err.Error())
+		}
+	}
+	return a, a.setFingerprint(s, u.Fragment)
+}
+
+func (a *Address) setFingerprint(s, fragment string) error {
+	if fragment == "" {
+		return nil
+	}
+	hex, ok := strings.CutPrefix(fragment, "sha256=")
+	if !ok || !a.TLS {
+		return badAddress(s, "after # only sha256=FINGERPRINT of a stars:// server may stand")
+	}
+	if _, err := content.ParseID(hex); err != nil {
+		return badAddress(s, "the fingerprint is not 64 hex digits")
+	}
+	a.Fingerprint = strings.ToLower(hex)
+	return nil
+}
+
+func badAddress(s, why string) error {
+	return fault.Wrapf(fault.Invalid, "%.200q is no server address: %s (right: host:port, star://host:port/name, stars://host:port/name)", s, why)
+}
+
+// withPort completes host:port and refuses what can not be one.
+func withPort(s string) (string, error) {
+	if s == "" {
+		return "", badAddress(s, "it is empty")
+	}
+	if _, err := strconv.Atoi(s); err == nil {
+		s = ":" + s
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		host, port, err = net.SplitHostPort(net.JoinHostPort(strings.Trim(s, "[]"), strconv.Itoa(DefaultPort)))
+	}
+	if err != nil {
+		return "", badAddress(s, err.Error())
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return "", badAddress(s, "the port is not a number from 1 to 65535")
+	}
+	if strings.ContainsAny(host, "/ @?#") || strings.Contains(host, ":") && !isIPv6(host) {
+		return "", badAddress(s, "the host is not a name or IP address")
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func isIPv6(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Is6()
+}
+
+// String gives the form that ParseAddress reads and people copy.
+func (a Address) String() string {
+	u := url.URL{Scheme: "star", Host: a.HostPort, Path: a.Name}
+	if a.TLS {
+		u.Scheme = "stars"
+	}
+	if a.Fingerprint != "" {
+		u.Fragment = "sha256=" + a.Fingerprint
+	}
+	return u.String()
+}
+
+// At gives the address of another file of the same server.
+func (a Address) At(name string) Address {
+	a.Name = name
+	return a
+}
+
+// listenError says what to do about an address that can not be listened on.
+func listenError(addr string, err error) error {
+	_, port, _ := net.SplitHostPort(addr)
+	hint := ""
+	switch {
+	case errors.Is(err, syscall.EACCES) || errors.Is(err, os.ErrPermission):
+		hint = fmt.Sprintf(" (ports below 1024 need privileges; try --listen :%d)", DefaultPort)
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint = fmt.Sprintf(" (another program listens on port %s already; choose another with --listen)", port)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		hint = " (no interface of this machine has that address)"
+	}
+	return fmt.Errorf("cannot listen on %s: %w%s", addr, bare(err), hint)
+}
+
+// bare is the system's own word, without the operations around it.
+func bare(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}
+
+// loopback tells whether addr never leaves this machine.
+func loopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}

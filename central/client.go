@@ -1,0 +1,281 @@
+package central
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"starmesh/common/fault"
+	"starmesh/common/frame"
+	"starmesh/common/load"
+	"starmesh/common/rate"
+)
+
+// ClientConfig is how a Client connects; the zero value will do.
+type ClientConfig struct {
+	User, Password string // sent only over TLS or within this machine
+	Pins           Pins
+	Limits         rate.Limits
+	Instruments
+	Timeout time.Duration // to connect and be greeted; 0: 10 s
+	Stall   time.Duration // a server silent for longer is given up; 0: 60 s
+	Agent   string        // program and version, told to the server
+}
+
+func (c ClientConfig) withDefaults() ClientConfig {
+	c.Instruments = c.Instruments.withDefaults()
+	c.Timeout = or(c.Timeout, 10*time.Second)
+	c.Stall = or(c.Stall, time.Minute)
+	return c
+}
+
+// Client is one connection to a server, greeted and, where asked for, logged
+// in. Its methods are for one goroutine at a time. When one fails with
+// anything but an answer of the server, the connection is of no more use.
+type Client struct {
+	addr Address
+	cfg  ClientConfig
+	link *link
+	req  uint32
+}
+
+// Dial connects to the server at a. The caller closes the Client. It fails
+// with what the server said (fault.Refused, fault.Busy, fault.Unauthorized,
+// fault.Version) or with why it can not be reached.
+func Dial(ctx context.Context, a Address, cfg ClientConfig) (*Client, error) {
+	cfg = cfg.withDefaults()
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	conn, err := dialTCP(ctx, a, cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{addr: a, cfg: cfg}
+	if c.link, err = clientLink(ctx, conn, a, cfg); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("%s: %w", a.HostPort, err)
+	}
+	cfg.Meter.ConnOpened()
+	if err := c.greet(ctx); err != nil {
+		c.abandon("not let in")
+		return nil, fmt.Errorf("%s: %w", a.HostPort, err)
+	}
+	return c, nil
+}
+
+func dialTCP(ctx context.Context, a Address, cfg ClientConfig) (*net.TCPConn, error) {
+	dialer := net.Dialer{ControlContext: func(_ context.Context, network, address string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			cfg.Trace.step("socket(%s) → fd %d", network, fd)
+			cfg.Trace.step("connect(fd %d, %s)", fd, address)
+		})
+	}}
+	conn, err := dialer.DialContext(ctx, "tcp", a.HostPort)
+	if err != nil {
+		return nil, dialError(a, err)
+	}
+	tcp := conn.(*net.TCPConn)
+	cfg.Trace.step("connected: fd %d is %s → %s, the kernel chose port %d (%s)", descriptor(tcp),
+		tcp.LocalAddr(), tcp.RemoteAddr(), addrPort(tcp.LocalAddr()), load.PortClass(addrPort(tcp.LocalAddr())))
+	return tcp, nil
+}
+
+func dialError(a Address, err error) error {
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		return fault.Wrapf(fault.Invalid, "cannot find the host of %s: %v", a.HostPort, dns)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("cannot connect to %s: %w (is the server running there?)", a.HostPort, syscall.ECONNREFUSED)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("cannot connect to %s: no answer (wrong address, or a firewall in between?): %w", a.HostPort, err)
+	default:
+		return fmt.Errorf("cannot connect to %s: %w", a.HostPort, bare(err))
+	}
+}
+
+// clientLink puts rate limits and TLS between the socket and the frames.
+func clientLink(ctx context.Context, tcp *net.TCPConn, a Address, cfg ClientConfig) (*link, error) {
+	conn := cfg.Limits.Conn(tcp)
+	direct := tcp
+	if conn != net.Conn(tcp) {
+		direct = nil
+	}
+	if a.TLS {
+		secured := tls.Client(conn, clientTLS(a, cfg.Pins))
+		if err := secured.HandshakeContext(ctx); err != nil {
+			return nil, tlsError(err)
+		}
+		cfg.Trace.step("TLS handshake done on fd %d", descriptor(tcp))
+		conn, direct = secured, nil
+	}
+	l := newLink(conn, direct, cfg.Instruments, cfg.Stall)
+	l.enter(tcp)
+	return l, nil
+}
+
+func tlsError(err error) error {
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) || errors.Is(err, io.EOF) {
+		return fault.Wrapf(fault.Invalid, "the server does not speak TLS: use star:// instead of stars://, or leave --tls out")
+	}
+	var network net.Error
+	if errors.As(err, &network) && !errors.As(err, new(*tls.CertificateVerificationError)) {
+		return fmt.Errorf("TLS: %w", err)
+	}
+	return fault.Wrapf(fault.Refused, "TLS: %v", err)
+}
+
+func (c *Client) greet(ctx context.Context) error {
+	var w welcome
+	err := c.exchange(ctx, hello{Min: version, Max: version, Agent: c.cfg.Agent}, func(kind frame.Type, b []byte) (bool, error) {
+		if kind != typeWelcome {
+			return false, unexpected(kind, typeHello)
+		}
+		var err error
+		w, err = decodeWelcome(b)
+		return true, err
+	})
+	if err != nil || !w.Auth {
+		return err
+	}
+	return c.login(ctx)
+}
+
+func (c *Client) login(ctx context.Context) error {
+	if c.cfg.User == "" {
+		return fault.Wrapf(fault.Unauthorized, "the server wants a user name and password (--user NAME)")
+	}
+	if !c.addr.TLS && !loopback(c.link.conn.RemoteAddr()) {
+		return fault.Wrapf(fault.Refused, "the password is not sent: the connection is not encrypted and leaves this machine (use stars://)")
+	}
+	return c.exchange(ctx, auth{Req: c.next(), User: c.cfg.User, Password: c.cfg.Password}, isOK(typeAuth))
+}
+
+// next numbers a request.
+func (c *Client) next() uint32 {
+	c.req++
+	return c.req
+}
+
+// exchange sends a request and hands every frame that answers it to each,
+// until that says done or fails.
+func (c *Client) exchange(ctx context.Context, m message, each func(kind frame.Type, b []byte) (done bool, err error)) error {
+	return c.converse(ctx, m, c.cfg.Stall, each)
+}
+
+// converse is exchange with a say in how long the server may be silent; 0 is
+// for ever.
+func (c *Client) converse(ctx context.Context, m message, silence time.Duration, each func(kind frame.Type, b []byte) (done bool, err error)) error {
+	stop := context.AfterFunc(ctx, func() {
+		c.link.interrupt()
+		_ = c.link.conn.SetWriteDeadline(past)
+	})
+	defer stop()
+	if err := c.link.send(m); err != nil {
+		return c.explain(ctx, err)
+	}
+	for {
+		h, err := c.link.next(silence)
+		if err != nil {
+			return c.explain(ctx, err)
+		}
+		b, err := c.link.body(h)
+		if err != nil {
+			return c.explain(ctx, err)
+		}
+		if err := refusal(h.kind, b); err != nil {
+			return err
+		}
+		if done, err := each(h.kind, b); done || err != nil {
+			return c.explain(ctx, err)
+		}
+	}
+}
+
+// refusal is the error that a frame tells of, if it does.
+func refusal(kind frame.Type, b []byte) error {
+	switch kind {
+	case typeError:
+		m, err := decodeFailure(b)
+		if err != nil {
+			return err
+		}
+		return m.err()
+	case typeBye:
+		m, err := decodeBye(b)
+		if err != nil {
+			return err
+		}
+		return fault.Wrapf(fault.Closed, "the server ended the connection: %s", printable(m.Reason))
+	default:
+		return nil
+	}
+}
+
+// explain turns what the network said into what happened.
+func (c *Client) explain(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("no answer within %v", c.cfg.Timeout)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case isTimeout(err):
+		return fmt.Errorf("the server was silent for %v", c.cfg.Stall)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return fault.Wrapf(fault.Closed, "the server went away")
+	default:
+		return err
+	}
+}
+
+func unexpected(got, asked frame.Type) error {
+	return fault.Wrapf(fault.Protocol, "%s came in answer to %s", typeName(got), typeName(asked))
+}
+
+func isOK(asked frame.Type) func(frame.Type, []byte) (bool, error) {
+	return func(kind frame.Type, b []byte) (bool, error) {
+		if kind != typeOK {
+			return false, unexpected(kind, asked)
+		}
+		_, err := decodeOK(b)
+		return true, err
+	}
+}
+
+// Ping measures one round trip.
+func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
+	token, began := rand.Uint64(), time.Now()
+	err := c.exchange(ctx, ping{Req: c.next(), Token: token}, func(kind frame.Type, b []byte) (bool, error) {
+		if kind != typePong {
+			return false, unexpected(kind, typePing)
+		}
+		m, err := decodePong(b)
+		if err == nil && m.Token != token {
+			err = fault.Wrapf(fault.Protocol, "PONG with another token")
+		}
+		return true, err
+	})
+	return time.Since(began), err
+}
+
+// Close says bye and closes the connection.
+func (c *Client) Close() error {
+	_ = c.link.send(bye{}) // the server may be gone
+	return c.abandon("the client closed first")
+}
+
+// abandon closes without a word.
+func (c *Client) abandon(why string) error {
+	c.cfg.Meter.ConnClosed()
+	return c.link.close(why)
+}

@@ -1,0 +1,292 @@
+package central
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/store"
+	"starmesh/common/transfer"
+)
+
+const (
+	// window is how many bytes of chunks may be asked for and not yet here: a
+	// gigabit at 100 ms of round trip. At least two chunks, whatever their size.
+	window = 16 << 20
+	// askBytes is the payload of one GET, at least a chunk: small enough that
+	// several connections share the end of a file evenly.
+	askBytes = 4 << 20
+	// spare is how many chunks may wait to be verified and written while the
+	// next is received.
+	spare = 2
+)
+
+// Source gives the connection c as a source of the file with that list, and
+// makes new connections of the same kind when it is run again. It owns c.
+func (c *Client) Source(list content.ChunkList) transfer.Source {
+	return &source{addr: c.addr, cfg: c.cfg, list: list, first: c}
+}
+
+// NewSource gives one more connection to the server as a source.
+func NewSource(a Address, cfg ClientConfig, list content.ChunkList) transfer.Source {
+	return &source{addr: a, cfg: cfg.withDefaults(), list: list}
+}
+
+type source struct {
+	addr  Address
+	cfg   ClientConfig
+	list  content.ChunkList
+	first *Client // used by the first Run
+}
+
+func (s *source) Name() string { return s.addr.HostPort }
+
+func (s *source) Run(ctx context.Context, w transfer.Wanted) error {
+	c := s.first
+	s.first = nil
+	if c == nil {
+		var err error
+		if c, err = Dial(ctx, s.addr, s.cfg); err != nil {
+			return err
+		}
+	}
+	defer c.Close()
+	return c.explain(ctx, (&asker{link: c.link, next: c.next}).run(ctx, s.list, w))
+}
+
+// asker is the side of a link that asks for chunks: a client, and a server
+// while it takes a PUT.
+type asker struct {
+	link *link
+	next func() uint32 // numbers requests
+
+	list    content.ChunkList
+	asked   []span // requests under way, in order
+	pending int64  // bytes they will bring
+}
+
+// span is what is still to come of one GET.
+type span struct {
+	req          uint32
+	first, count int
+}
+
+// run asks for what is missing until ctx ends or something fails. Claims are
+// made before a chunk is asked for; w's owner releases them when run returns.
+func (a *asker) run(ctx context.Context, list content.ChunkList, w transfer.Wanted) error {
+	a.list = list
+	stop := context.AfterFunc(ctx, a.link.interrupt)
+	defer stop()
+	d := newDeliverer(w, a.link.interrupt)
+	err := a.converse(ctx, w, d)
+	if failed := d.close(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+func (a *asker) converse(ctx context.Context, w transfer.Wanted, d *deliverer) error {
+	for {
+		changed := w.Changed()
+		if err := a.ask(w); err != nil {
+			return err
+		}
+		if len(a.asked) == 0 {
+			// Other connections have claimed the rest; if one fails, its
+			// claims come back.
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if err := a.receive(d); err != nil {
+			return err
+		}
+	}
+}
+
+// ask fills the window. It looks only when half of it is empty, because
+// looking costs a copy of the set.
+func (a *asker) ask(w transfer.Wanted) error {
+	chunk := int64(content.ChunkSize(a.list.Size()))
+	full := max(window, 2*chunk)
+	if a.pending > full/2 && a.pending >= 2*chunk {
+		return nil
+	}
+	missing := w.Missing()
+	for from := 0; a.pending+chunk <= full; {
+		s, ok := claimSpan(w, missing, from, int(max(askBytes/chunk, 1)))
+		if !ok {
+			return nil
+		}
+		s.req = a.next()
+		m := get{Req: s.req, ID: a.list.ID(), First: uint32(s.first), Count: uint32(s.count)}
+		if err := a.link.send(m); err != nil {
+			return err
+		}
+		a.asked = append(a.asked, s)
+		a.pending += int64(s.count) * chunk
+		from = s.first + s.count
+	}
+	return nil
+}
+
+// claimSpan claims up to most adjacent chunks, from the first that can be had.
+func claimSpan(w transfer.Wanted, missing content.Set, from, most int) (span, bool) {
+	most = min(most, maxGet)
+	var s span
+	for i, ok := missing.Next(from); ok; i, ok = missing.Next(i + 1) {
+		if s.count > 0 && (i != s.first+s.count || s.count == most) {
+			break
+		}
+		if _, ok := w.Claim(i); !ok {
+			if s.count > 0 {
+				break
+			}
+			continue
+		}
+		if s.count == 0 {
+			s.first = i
+		}
+		s.count++
+	}
+	return s, s.count > 0
+}
+
+// receive takes the next frame: a chunk that was asked for, in order.
+func (a *asker) receive(d *deliverer) error {
+	h, err := a.link.next(a.link.stall)
+	if err != nil {
+		return err
+	}
+	if h.kind != typeChunk {
+		b, err := a.link.body(h)
+		if err != nil {
+			return err
+		}
+		if err := refusal(h.kind, b); err != nil {
+			return err
+		}
+		return unexpected(h.kind, typeGet)
+	}
+	req, index, n, err := a.link.chunkHeader(h)
+	if err != nil {
+		return err
+	}
+	s := &a.asked[0]
+	if req != s.req || int(index) != s.first || n != a.list.ChunkLen(s.first) {
+		return fault.Wrapf(fault.Protocol, "CHUNK %d with %d bytes came where chunk %d was due", index, n, s.first)
+	}
+	buf, err := d.buffer(n)
+	if err != nil {
+		return err
+	}
+	if err := a.link.payload(buf); err != nil {
+		return err
+	}
+	a.arrived(s)
+	return d.deliver(int(index), buf)
+}
+
+// arrived takes the first chunk of s off the books.
+func (a *asker) arrived(s *span) {
+	a.pending -= int64(content.ChunkSize(a.list.Size()))
+	s.first++
+	if s.count--; s.count == 0 {
+		a.asked = a.asked[1:]
+	}
+}
+
+// deliverer verifies and writes chunks beside the goroutine that receives
+// them, in the order of their arrival.
+type deliverer struct {
+	w    transfer.Wanted
+	work chan arrival
+	free chan []byte
+	done chan struct{}
+	fail func() // ends the receiver's read
+	err  error  // why delivering ended; valid after done
+}
+
+type arrival struct {
+	index int
+	p     []byte
+}
+
+func newDeliverer(w transfer.Wanted, fail func()) *deliverer {
+	d := &deliverer{
+		w: w, fail: fail,
+		work: make(chan arrival, spare), free: make(chan []byte, spare+2), done: make(chan struct{}),
+	}
+	for range spare + 2 {
+		d.free <- nil
+	}
+	go d.run()
+	return d
+}
+
+func (d *deliverer) run() {
+	defer close(d.done)
+	for a := range d.work {
+		if err := d.w.Deliver(a.index, a.p); err != nil {
+			d.err = fmt.Errorf("chunk %d: %w", a.index, err)
+			d.fail()
+			return
+		}
+		d.free <- a.p
+	}
+}
+
+// buffer gives room for n bytes; it waits for a chunk to be written.
+func (d *deliverer) buffer(n int) ([]byte, error) {
+	select {
+	case b := <-d.free:
+		if cap(b) < n {
+			b = make([]byte, n)
+		}
+		return b[:n], nil
+	case <-d.done:
+		return nil, errors.New("writing has ended")
+	}
+}
+
+func (d *deliverer) deliver(index int, p []byte) error {
+	select {
+	case d.work <- arrival{index, p}:
+		return nil
+	case <-d.done:
+		return errors.New("writing has ended")
+	}
+}
+
+// close waits until everything received is written, and gives the error that
+// ended the writing, if one did.
+func (d *deliverer) close() error {
+	close(d.work)
+	<-d.done
+	return d.err
+}
+
+// counting gives a transfer.Config's OnChunk that counts into the meter.
+func (in Instruments) counting(then func(transfer.Chunk)) func(transfer.Chunk) {
+	return func(c transfer.Chunk) {
+		switch c.Outcome {
+		case transfer.Stored:
+			in.Meter.ChunksIn.Add(1)
+		case transfer.Again:
+			in.Meter.ChunksIn.Add(1)
+			in.Meter.AgainIn.Add(int64(c.Bytes))
+		case transfer.Corrupt:
+			in.Meter.ChunksBad.Add(1)
+		}
+		if then != nil {
+			then(c)
+		}
+	}
+}
+
+var _ chunkFile = (*store.Held)(nil)

@@ -1,0 +1,221 @@
+package central
+
+import (
+	"context"
+	"iter"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/frame"
+	"starmesh/common/store"
+)
+
+// List gives the server's files under prefix (a folder or a file; "" is
+// everything) in the order of their names; pages are fetched as they are
+// needed. An id is zero while the server has not hashed that file yet.
+func (c *Client) List(ctx context.Context, prefix string) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		for after, more := "", true; more; {
+			page, err := c.page(ctx, list{Req: c.next(), Limit: maxListLimit, Prefix: prefix, After: after})
+			if err != nil {
+				yield(store.Entry{}, err)
+				return
+			}
+			for _, e := range page.Entries {
+				if !yield(e, nil) {
+					return
+				}
+				after = e.Name
+			}
+			more = page.More && len(page.Entries) > 0
+		}
+	}
+}
+
+func (c *Client) page(ctx context.Context, m list) (page entries, err error) {
+	err = c.exchange(ctx, m, func(kind frame.Type, b []byte) (bool, error) {
+		if kind != typeEntries {
+			return false, unexpected(kind, typeList)
+		}
+		var err error
+		page, err = decodeEntries(b)
+		return true, err
+	})
+	return page, err
+}
+
+// list answers LIST: a page ends at the limit, or when the message is full.
+func (s *session) list(m list) (uint32, error) {
+	all, more := s.server.cfg.Folder.List(m.Prefix, m.After, int(m.Limit))
+	page, size := entries{Req: m.Req, More: more}, 0
+	for _, e := range all {
+		if size += entrySize(e); size > maxPage {
+			page.More = true
+			break
+		}
+		page.Entries = append(page.Entries, e)
+	}
+	return m.Req, s.link.send(page)
+}
+
+// Describe asks for one file by name or, with an empty name, by id. While the
+// server hashes it, progress (may be nil) is told of bytes done and in all.
+// The id of the answer is never zero. It fails with fault.NotFound.
+func (c *Client) Describe(ctx context.Context, name string, id content.ID, progress func(done, total int64)) (entry store.Entry, err error) {
+	err = c.exchange(ctx, describe{Req: c.next(), ID: id, Name: name}, func(kind frame.Type, b []byte) (bool, error) {
+		switch kind {
+		case typeWorking:
+			return false, report(b, progress)
+		case typeFile:
+			m, err := decodeFile(b)
+			entry = m.Entry
+			return true, err
+		default:
+			return false, unexpected(kind, typeDescribe)
+		}
+	})
+	if err == nil && (name != "" && entry.Name != name || name == "" && entry.ID != id) {
+		err = fault.Wrapf(fault.Protocol, "the server described another file: %s %s", entry.ID, entry.Name)
+	}
+	return entry, err
+}
+
+func report(b []byte, progress func(done, total int64)) error {
+	m, err := decodeWorking(b)
+	if err == nil && progress != nil {
+		progress(m.Done, m.Total)
+	}
+	return err
+}
+
+// describe answers DESCRIBE, with WORKING while the file is hashed.
+func (s *session) describe(ctx context.Context, m describe) error {
+	if m.Name == "" {
+		entry, _, err := s.server.cfg.Folder.ByID(m.ID)
+		if err != nil {
+			return err
+		}
+		return s.link.send(file{Req: m.Req, Entry: entry})
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	entry, _, err := s.server.cfg.Folder.Describe(ctx, m.Name, tellProgress(s.link, m.Req, cancel))
+	if err != nil {
+		return err
+	}
+	return s.link.send(file{Req: m.Req, Entry: entry})
+}
+
+// ChunkList asks for the chunk list of a file that was described, and checks
+// that it folds to the file's id. It fails with fault.Corrupt when not.
+func (c *Client) ChunkList(ctx context.Context, entry store.Entry) (content.ChunkList, error) {
+	stop := context.AfterFunc(ctx, c.link.interrupt)
+	defer stop()
+	list, err := (&asker{link: c.link, next: c.next}).chunkList(entry)
+	return list, c.explain(ctx, err)
+}
+
+// chunkList asks the other side for a whole chunk list, a part at a time.
+func (a *asker) chunkList(entry store.Entry) (content.ChunkList, error) {
+	if err := content.CheckSize(entry.Size); err != nil {
+		return content.ChunkList{}, err
+	}
+	total := content.ChunkCount(entry.Size)
+	var cvs []byte
+	for first := 0; first < total; first = len(cvs) / content.CVSize {
+		part, err := a.proofPart(entry.ID, first, min(total-first, maxValues))
+		if err != nil {
+			return content.ChunkList{}, err
+		}
+		cvs = append(cvs, part...) // grows with what arrives, not with what was claimed
+	}
+	list, err := content.NewChunkList(entry.Size, cvs)
+	if err != nil {
+		return content.ChunkList{}, err
+	}
+	if list.ID() != entry.ID {
+		return content.ChunkList{}, fault.Wrapf(fault.Corrupt, "the chunk list of %s belongs to another file (%s)", entry.ID.Short(), list.ID().Short())
+	}
+	return list, nil
+}
+
+func (a *asker) proofPart(id content.ID, first, count int) ([]byte, error) {
+	req := a.next()
+	if err := a.link.send(proof{Req: req, ID: id, First: uint32(first), Count: uint32(count)}); err != nil {
+		return nil, err
+	}
+	h, err := a.link.next(a.link.stall)
+	if err != nil {
+		return nil, err
+	}
+	b, err := a.link.body(h)
+	if err != nil {
+		return nil, err
+	}
+	if err := refusal(h.kind, b); err != nil {
+		return nil, err
+	}
+	if h.kind != typeValues {
+		return nil, unexpected(h.kind, typeProof)
+	}
+	m, err := decodeValues(b)
+	if err != nil {
+		return nil, err
+	}
+	if m.Req != req || int(m.First) != first || len(m.CVs) != count*content.CVSize {
+		return nil, fault.Wrapf(fault.Protocol, "VALUES %d+%d came where %d+%d were due", m.First, len(m.CVs)/content.CVSize, first, count)
+	}
+	return m.CVs, nil
+}
+
+// prove answers PROOF.
+func (s *session) prove(m proof) error {
+	_, chunks, err := s.server.cfg.Folder.ByID(m.ID)
+	if err != nil {
+		return err
+	}
+	return giveProof(s.link, m, chunks)
+}
+
+// Watch tells of files under prefix that appear, change or go, as the server
+// says so, until ctx ends or the server does. Every call of each with the kind
+// store.Lost means that some were missed: list again.
+func (c *Client) Watch(ctx context.Context, prefix string, each func(store.Event)) error {
+	req := c.next()
+	return c.converse(ctx, watch{Req: req, Prefix: prefix}, 0, func(kind frame.Type, b []byte) (bool, error) {
+		switch kind {
+		case typeOK:
+			return false, nil
+		case typeEvent:
+			m, err := decodeEvent(b)
+			if err == nil {
+				each(store.Event{Kind: m.Kind, Entry: m.Entry})
+			}
+			return false, err
+		default:
+			return false, unexpected(kind, typeWatch)
+		}
+	})
+}
+
+// watch answers WATCH and then speaks without being asked, until the
+// connection ends.
+func (s *session) watch(m watch) error {
+	if len(s.stops) >= s.server.cfg.Bounds.Watches {
+		return fault.Wrapf(fault.Busy, "this connection watches %d folders already", len(s.stops))
+	}
+	events, stop := s.server.cfg.Folder.Watch(m.Prefix)
+	s.stops = append(s.stops, stop)
+	if err := s.link.send(ok{Req: m.Req}); err != nil {
+		return err
+	}
+	s.watches.Go(func() {
+		for e := range events {
+			if s.link.send(event{Req: m.Req, Kind: e.Kind, Entry: e.Entry}) != nil {
+				s.link.interrupt() // the reader notices, and ends the session
+				return
+			}
+		}
+	})
+	return nil
+}

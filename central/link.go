@@ -1,0 +1,271 @@
+package central
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/frame"
+	"starmesh/common/load"
+	"starmesh/common/store"
+)
+
+// slice is how many payload bytes are moved under one deadline: the stall
+// time-out is about progress, not about how long a chunk takes on a slow link.
+const slice = 256 << 10
+
+// link is one connection that speaks the protocol's frames. One goroutine
+// reads; several may send. It never touches a file but to hand its chunks on.
+type link struct {
+	conn   net.Conn
+	plain  *net.TCPConn // set when payload may leave by sendfile
+	r      *bufio.Reader
+	fd     int
+	in     Instruments
+	remote *load.Remote
+	socket *load.Socket  // nil while not entered in the table
+	stall  time.Duration // longest wait for the other side in the middle of a message
+
+	interrupted atomic.Bool
+
+	sendMu sync.Mutex // one message at a time
+	out    []byte     // reused for messages
+}
+
+// newLink speaks over conn, which it owns from now on. tcp is the socket under
+// conn when payload may be written to it directly; nil under TLS or a rate limit.
+func newLink(conn net.Conn, tcp *net.TCPConn, in Instruments, stall time.Duration) *link {
+	return &link{
+		conn: conn, plain: tcp, r: bufio.NewReaderSize(conn, 4<<10), fd: -1,
+		in: in, remote: new(load.Remote), stall: stall,
+	}
+}
+
+// enter puts the socket under the link into the table and counts by its remote.
+func (l *link) enter(socket *net.TCPConn) {
+	l.fd = descriptor(socket)
+	l.socket = l.in.Sockets.Data(socket)
+	l.remote = l.in.Meter.Remote(addrOf(socket.RemoteAddr()).String())
+}
+
+// interrupt ends every read on the link, now and later; what is being sent
+// is finished.
+func (l *link) interrupt() {
+	l.interrupted.Store(true)
+	_ = l.conn.SetReadDeadline(past) // a closed connection is interrupted as well
+}
+
+// resume takes an interrupt back, but not one that ctx's end has caused.
+func (l *link) resume(ctx context.Context) {
+	l.interrupted.Store(false)
+	if ctx.Err() != nil {
+		l.interrupt()
+	}
+}
+
+var past = time.Unix(1, 0)
+
+// expect sets how long the next read may take; 0 is for ever.
+func (l *link) expect(d time.Duration) error {
+	var deadline time.Time
+	if d > 0 {
+		deadline = time.Now().Add(d)
+	}
+	err := l.conn.SetReadDeadline(deadline)
+	if l.interrupted.Load() {
+		err = l.conn.SetReadDeadline(past)
+	}
+	return err
+}
+
+// head is a frame whose body is still to be read.
+type head struct {
+	kind frame.Type
+	n    int // bytes of body to come
+}
+
+// next waits up to idle (0: for ever) for a frame to begin and reads its head.
+// At the end between two frames it fails with io.EOF.
+func (l *link) next(idle time.Duration) (head, error) {
+	if err := l.expect(idle); err != nil {
+		return head{}, err
+	}
+	if _, err := l.r.Peek(1); err != nil {
+		return head{}, err
+	}
+	if err := l.expect(l.stall); err != nil {
+		return head{}, err
+	}
+	kind, n, err := frame.ReadHeader(l.r, maxBody)
+	if err != nil {
+		return head{}, err
+	}
+	if limit := bodyLimit(kind); n > limit {
+		return head{}, fault.Wrapf(fault.TooLarge, "%s with %d bytes; %d are allowed", typeName(kind), n, limit)
+	}
+	return head{kind, n}, nil
+}
+
+// body reads what follows h: at most bodyLimit bytes.
+func (l *link) body(h head) ([]byte, error) {
+	b := make([]byte, h.n)
+	if err := l.fill(b); err != nil {
+		return nil, err
+	}
+	l.in.Meter.OtherIn.Add(int64(frame.HeaderSize + h.n))
+	l.in.Trace.message("recv", l.fd, h.kind, h.n)
+	return b, nil
+}
+
+// fill reads exactly len(p) bytes, a slice at a time.
+func (l *link) fill(p []byte) error {
+	for len(p) > 0 {
+		if err := l.expect(l.stall); err != nil {
+			return err
+		}
+		n, err := io.ReadFull(l.r, p[:min(len(p), slice)])
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+// chunkHeader reads the request and index at the front of a CHUNK and gives
+// how many bytes of payload follow.
+func (l *link) chunkHeader(h head) (req, index uint32, n int, err error) {
+	if h.n < chunkHead {
+		return 0, 0, 0, fault.Wrapf(fault.Protocol, "CHUNK with %d bytes", h.n)
+	}
+	var b [chunkHead]byte
+	if err := l.fill(b[:]); err != nil {
+		return 0, 0, 0, err
+	}
+	l.in.Meter.OtherIn.Add(frame.HeaderSize + chunkHead)
+	return binary.BigEndian.Uint32(b[:]), binary.BigEndian.Uint32(b[4:]), h.n - chunkHead, nil
+}
+
+// payload reads a chunk's bytes after chunkHeader.
+func (l *link) payload(p []byte) error {
+	if err := l.fill(p); err != nil {
+		return err
+	}
+	l.in.Meter.PayloadIn.Add(int64(len(p)))
+	l.remote.PayloadIn.Add(int64(len(p)))
+	l.in.Trace.message("recv", l.fd, typeChunk, chunkHead+len(p))
+	return nil
+}
+
+// send sends one message.
+func (l *link) send(m message) error {
+	l.sendMu.Lock()
+	defer l.sendMu.Unlock()
+	l.out = m.append(append(l.out[:0], make([]byte, frame.HeaderSize)...))
+	n := len(l.out) - frame.HeaderSize
+	frame.AppendHeader(l.out[:0], m.kind(), n)
+	if err := l.write(l.out); err != nil {
+		return fmt.Errorf("send %s: %w", typeName(m.kind()), err)
+	}
+	if cap(l.out) > 64<<10 {
+		l.out = nil // 10,000 idle connections must not each keep a page of a listing
+	}
+	l.in.Meter.OtherOut.Add(int64(frame.HeaderSize + n))
+	l.in.Trace.message("send", l.fd, m.kind(), n)
+	return nil
+}
+
+// write writes all of b, a slice at a time, each within the stall time-out.
+func (l *link) write(b []byte) error {
+	for len(b) > 0 {
+		if err := l.conn.SetWriteDeadline(time.Now().Add(l.stall)); err != nil {
+			return err
+		}
+		n, err := l.conn.Write(b[:min(len(b), slice)])
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// chunkFile is a file that chunks are sent from.
+type chunkFile interface {
+	store.File
+	OS() *os.File
+}
+
+// buffers hold a chunk each, for connections that can not use sendfile.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, content.MinChunk); return &b }}
+
+// sendChunk sends chunk i of f in answer to req.
+func (l *link) sendChunk(req uint32, i int, f chunkFile) error {
+	l.sendMu.Lock()
+	defer l.sendMu.Unlock()
+	n := f.List().ChunkLen(i)
+	err := l.sendChunkLocked(req, i, n, f)
+	if err != nil {
+		return fmt.Errorf("send chunk %d: %w", i, err)
+	}
+	l.in.Meter.OtherOut.Add(frame.HeaderSize + chunkHead)
+	l.in.Meter.PayloadOut.Add(int64(n))
+	l.in.Meter.ChunksOut.Add(1)
+	l.remote.PayloadOut.Add(int64(n))
+	l.in.Trace.message(l.chunkCall(), l.fd, typeChunk, chunkHead+n)
+	return nil
+}
+
+func (l *link) chunkCall() string {
+	if l.plain != nil && haveSendfile {
+		return "sendfile"
+	}
+	return "send"
+}
+
+func (l *link) sendChunkLocked(req uint32, i, n int, f chunkFile) error {
+	if l.plain != nil && haveSendfile {
+		l.out = appendChunkHead(l.out[:0], req, uint32(i), n)
+		return sendFile(l.plain, l.out, f.OS(), f.List().Offset(i), n, l.stall)
+	}
+	b := buffers.Get().(*[]byte)
+	defer buffers.Put(b)
+	*b = appendChunkHead((*b)[:0], req, uint32(i), n)
+	head := len(*b)
+	if cap(*b) < head+n {
+		*b = append(make([]byte, 0, head+n), *b...)
+	}
+	*b = (*b)[:head+n]
+	if err := f.ReadChunk(i, (*b)[head:]); err != nil {
+		return err
+	}
+	return l.write(*b)
+}
+
+// close ends the connection. why says who closed first, for the trace.
+func (l *link) close(why string) error {
+	l.in.Trace.step("close(fd %d) %s", l.fd, why)
+	if l.socket != nil {
+		l.socket.Close() // reads the kernel's last word on the bytes
+	}
+	return l.conn.Close()
+}
+
+// isTimeout tells whether a read or write ran into its deadline.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}

@@ -1,0 +1,313 @@
+package central
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"starmesh/common/fault"
+	"starmesh/common/load"
+	"starmesh/common/rate"
+	"starmesh/common/store"
+)
+
+// Instruments watch a node at work; each may be nil.
+type Instruments struct {
+	Meter   *load.Meter
+	Sockets *load.Sockets
+	Trace   *Trace
+}
+
+func (in Instruments) withDefaults() Instruments {
+	if in.Meter == nil {
+		in.Meter = new(load.Meter)
+	}
+	if in.Sockets == nil {
+		in.Sockets = new(load.Sockets)
+	}
+	return in
+}
+
+// Bounds limit what strangers can make a server hold; zero fields become the
+// defaults named beside them.
+type Bounds struct {
+	Conns        int           // 12,000 connections in all
+	ConnsPerAddr int           // 1,024 from one address other than loopback
+	Watches      int           // 8 on one connection
+	Idle         time.Duration // 5 min without a request: closed
+	Handshake    time.Duration // 10 s from accept to a user who may come in
+	Stall        time.Duration // 60 s without progress inside a message: closed
+	Grace        time.Duration // 10 s to finish answers when the server stops
+	Upload       int64         // bytes of one uploaded file; 0: any size that fits the disk
+}
+
+func (b Bounds) withDefaults() Bounds {
+	return Bounds{
+		Conns: or(b.Conns, 12_000), ConnsPerAddr: or(b.ConnsPerAddr, 1024), Watches: or(b.Watches, 8),
+		Idle: or(b.Idle, 5*time.Minute), Handshake: or(b.Handshake, 10*time.Second),
+		Stall: or(b.Stall, time.Minute), Grace: or(b.Grace, 10*time.Second), Upload: b.Upload,
+	}
+}
+
+func or[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// ServerConfig is how a Server serves. Folder must be set, and running.
+type ServerConfig struct {
+	Folder *store.Folder
+	Access Access
+	Bounds Bounds
+	Limits rate.Limits
+	TLS    *tls.Config // nil: plain TCP
+	Instruments
+	Log   *slog.Logger // what an operator wants to know; nil: nothing
+	Agent string       // program and version, told to clients
+}
+
+// Server answers requests on every connection of a listener.
+type Server struct {
+	cfg ServerConfig
+
+	mu      sync.Mutex // guards the fields below
+	links   map[net.Conn]struct{}
+	perAddr map[netip.Addr]int
+	closing bool
+}
+
+// NewServer gives a server that does nothing until Serve.
+func NewServer(cfg ServerConfig) *Server {
+	cfg.Bounds = cfg.Bounds.withDefaults()
+	cfg.Instruments = cfg.Instruments.withDefaults()
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{cfg: cfg, links: map[net.Conn]struct{}{}, perAddr: map[netip.Addr]int{}}
+}
+
+// Serve accepts connections from ln, which it closes, until ctx ends; then it
+// finishes the answers under way, for Bounds.Grace at most, closes every
+// connection and returns nil. It fails when ln does.
+func (s *Server) Serve(ctx context.Context, ln *net.TCPListener) error {
+	listening := s.cfg.Sockets.Listening(ln)
+	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	defer stop()
+
+	var conns sync.WaitGroup
+	err := s.accept(ctx, ln, &conns)
+	s.cfg.Trace.step("close(fd %d) the listening socket", descriptor(ln))
+	listening.Close()
+	ln.Close()
+	s.drain(&conns)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) accept(ctx context.Context, ln *net.TCPListener, conns *sync.WaitGroup) error {
+	listenFD := descriptor(ln)
+	for pause := time.Duration(0); ; {
+		conn, err := ln.AcceptTCP()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case err != nil:
+			// Out of descriptors, mostly: clients wait in the queue meanwhile.
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.cfg.Log.Warn("cannot accept", "error", err, "again in", pause)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		pause = 0
+		s.cfg.Trace.step("accept(fd %d) → fd %d: %s ← %s, port class %s", listenFD, descriptor(conn),
+			conn.LocalAddr(), conn.RemoteAddr(), load.PortClass(addrPort(conn.RemoteAddr())))
+		conns.Go(func() { s.serve(ctx, conn) })
+	}
+}
+
+func addrPort(a net.Addr) int {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.Port
+	}
+	return 0
+}
+
+// drain waits for the connections, and closes those that take too long.
+func (s *Server) drain(conns *sync.WaitGroup) {
+	ended := make(chan struct{})
+	go func() { conns.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		return
+	case <-time.After(s.cfg.Bounds.Grace):
+	}
+	s.mu.Lock()
+	for conn := range s.links {
+		conn.Close()
+	}
+	s.closing = true
+	s.mu.Unlock()
+	<-ended
+}
+
+// enter counts a connection in. It fails with fault.Refused or fault.Busy.
+func (s *Server) enter(conn net.Conn) error {
+	if err := s.cfg.Access.admits(conn.RemoteAddr()); err != nil {
+		return err
+	}
+	addr := addrOf(conn.RemoteAddr())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return fault.Wrapf(fault.Closed, "the server is stopping")
+	}
+	if len(s.links) >= s.cfg.Bounds.Conns {
+		return fault.Later(fault.Wrapf(fault.Busy, "the server has all of its %d connections in use", s.cfg.Bounds.Conns), 5*time.Second)
+	}
+	if !addr.IsLoopback() && s.perAddr[addr] >= s.cfg.Bounds.ConnsPerAddr {
+		return fault.Later(fault.Wrapf(fault.Busy, "%s has %d connections here already", addr, s.perAddr[addr]), 5*time.Second)
+	}
+	s.links[conn] = struct{}{}
+	s.perAddr[addr]++
+	return nil
+}
+
+func (s *Server) leave(conn net.Conn) {
+	addr := addrOf(conn.RemoteAddr())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.links, conn)
+	if s.perAddr[addr]--; s.perAddr[addr] <= 0 {
+		delete(s.perAddr, addr)
+	}
+}
+
+// serve is one connection's life.
+func (s *Server) serve(ctx context.Context, conn *net.TCPConn) {
+	if err := s.enter(conn); err != nil {
+		s.cfg.Meter.ConnRefused()
+		s.refuse(conn, err)
+		return
+	}
+	s.cfg.Meter.ConnOpened()
+	defer s.cfg.Meter.ConnClosed()
+	defer s.leave(conn)
+	l, err := s.link(ctx, conn)
+	if err != nil {
+		s.cfg.Log.Debug("no TLS", "remote", conn.RemoteAddr(), "error", err)
+		return
+	}
+	stop := context.AfterFunc(ctx, l.interrupt)
+	defer stop()
+
+	session := &session{server: s, link: l}
+	err = session.run(ctx)
+	session.end(ctx, err)
+}
+
+// refuse says why, if the client reads it, and closes. The client's own
+// greeting is read away first: closing over unread bytes would reset the
+// connection and lose our words.
+func (s *Server) refuse(conn *net.TCPConn, why error) {
+	defer conn.Close()
+	s.cfg.Trace.step("close(fd %d) refused: %v", descriptor(conn), why)
+	if s.cfg.TLS != nil {
+		return // there is no link to say it on yet
+	}
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	l := newLink(conn, nil, s.cfg.Instruments, time.Second)
+	if l.send(failureOf(0, why)) == nil && conn.CloseWrite() == nil {
+		_, _ = io.CopyN(io.Discard, conn, maxSmall)
+	}
+}
+
+// link sets up what the frames travel on.
+func (s *Server) link(ctx context.Context, conn *net.TCPConn) (*link, error) {
+	sendSoon(conn)
+	direct := conn
+	limited := s.cfg.Limits.Conn(conn)
+	if limited != net.Conn(conn) {
+		direct = nil
+	}
+	if s.cfg.TLS != nil {
+		secured, err := s.handshakeTLS(ctx, limited)
+		if err != nil {
+			conn.Close()
+			return nil, err
+		}
+		limited, direct = secured, nil
+	}
+	l := newLink(limited, direct, s.cfg.Instruments, s.cfg.Bounds.Stall)
+	l.enter(conn)
+	return l, nil
+}
+
+func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	first, err := peekFirst(conn, s.cfg.Bounds.Handshake)
+	if err != nil {
+		return nil, err
+	}
+	if first.first != tlsRecord {
+		plain := newLink(first, nil, s.cfg.Instruments, s.cfg.Bounds.Handshake)
+		_ = plain.send(failureOf(0, fault.Wrapf(fault.Refused, "this server speaks TLS only: use stars://… or --tls")))
+		return nil, fmt.Errorf("a client without TLS")
+	}
+	secured := tls.Server(first, s.cfg.TLS)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Bounds.Handshake)
+	defer cancel()
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	s.cfg.Trace.step("TLS handshake done on fd %d", descriptor(conn))
+	return secured, nil
+}
+
+// tlsRecord is the first byte of every TLS handshake (RFC 8446 §5.1).
+const tlsRecord = 22
+
+// peeked is a connection whose first byte has been looked at.
+type peeked struct {
+	net.Conn
+	first byte
+	given bool
+}
+
+func peekFirst(conn net.Conn, timeout time.Duration) (*peeked, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
+		return nil, err
+	}
+	var b [1]byte
+	if _, err := io.ReadFull(conn, b[:]); err != nil {
+		return nil, err
+	}
+	return &peeked{Conn: conn, first: b[0]}, conn.SetReadDeadline(time.Time{})
+}
+
+func (p *peeked) Read(b []byte) (int, error) {
+	if p.given || len(b) == 0 {
+		return p.Conn.Read(b)
+	}
+	p.given = true
+	b[0] = p.first
+	return 1, nil
+}

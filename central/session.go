@@ -1,0 +1,272 @@
+package central
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/frame"
+	"starmesh/common/store"
+)
+
+// session is the server's end of one connection: requests are read, and
+// answered in order, by one goroutine; watches have one of their own each.
+type session struct {
+	server  *Server
+	link    *link
+	user    string
+	open    *store.Held // the file asked for last
+	watches sync.WaitGroup
+	stops   []func()
+}
+
+// run serves until the client says bye, breaks the grammar or goes, or the
+// server stops.
+func (s *session) run(ctx context.Context) error {
+	if err := s.greet(ctx); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		h, err := s.link.next(s.server.cfg.Bounds.Idle)
+		if err != nil {
+			return err
+		}
+		b, err := s.link.body(h)
+		if err != nil {
+			return err
+		}
+		if h.kind == typeBye {
+			_, err := decodeBye(b)
+			return err
+		}
+		if err := s.answer(ctx, h.kind, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end tells the client why, where that makes sense, and frees everything.
+func (s *session) end(ctx context.Context, err error) {
+	for _, stop := range s.stops {
+		stop()
+	}
+	s.watches.Wait()
+	why := "the client closed first"
+	switch {
+	case ctx.Err() != nil:
+		why = "the server stops"
+		_ = s.link.send(bye{Reason: "the server stops"})
+	case err == nil, errors.Is(err, io.EOF):
+	case errors.Is(err, net.ErrClosed):
+		why = "closed by the server"
+	case isTimeout(err):
+		why = "the server closed first: time-out"
+		_ = s.link.send(bye{Reason: "nothing heard for too long"})
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		why = "the client went in the middle of a message"
+	default:
+		why = "the server closed first: " + err.Error()
+		_ = s.link.send(failureOf(0, err))
+		s.server.cfg.Log.Info("connection ended", "remote", s.link.conn.RemoteAddr(), "error", err)
+	}
+	if s.open != nil {
+		s.open.Close()
+	}
+	s.link.close(why)
+}
+
+// greet does HELLO and, where users are asked for, AUTH.
+func (s *session) greet(ctx context.Context) error {
+	cfg := &s.server.cfg
+	h, b, err := s.first(typeHello)
+	if err != nil {
+		return err
+	}
+	m, err := decodeHello(b)
+	if err != nil {
+		return err
+	}
+	if m.Min > version || m.Max < version {
+		return fault.Wrapf(fault.Version, "this server speaks protocol version %d, the client %d to %d", version, m.Min, m.Max)
+	}
+	s.link.in.Trace.step("fd %d is %s (%s)", s.link.fd, printable(m.Agent), typeName(h.kind))
+	users := cfg.Access.Users
+	if err := s.link.send(welcome{Version: version, Auth: users != nil, Idle: cfg.Bounds.Idle, Agent: cfg.Agent}); err != nil || users == nil {
+		return err
+	}
+	return s.login(ctx, users)
+}
+
+func (s *session) login(ctx context.Context, users *Users) error {
+	_, b, err := s.first(typeAuth)
+	if err != nil {
+		return err
+	}
+	m, err := decodeAuth(b)
+	if err != nil {
+		return err
+	}
+	if err := users.check(ctx, m.User, m.Password); err != nil {
+		s.server.cfg.Log.Warn("login failed", "remote", s.link.conn.RemoteAddr(), "user", m.User)
+		return err
+	}
+	s.user = m.User
+	return s.link.send(ok{Req: m.Req})
+}
+
+// first reads a message that must be of one kind, within the handshake's time.
+func (s *session) first(want frame.Type) (head, []byte, error) {
+	h, err := s.link.next(s.server.cfg.Bounds.Handshake)
+	if err != nil {
+		return h, nil, err
+	}
+	if h.kind != want {
+		return h, nil, fault.Wrapf(fault.Protocol, "%s came where %s was due", typeName(h.kind), typeName(want))
+	}
+	b, err := s.link.body(h)
+	return h, b, err
+}
+
+// answer meets one request. What it returns ends the connection; a request
+// that can not be met is answered with ERROR and the connection goes on.
+func (s *session) answer(ctx context.Context, kind frame.Type, b []byte) error {
+	var req uint32
+	err := fault.Wrapf(fault.Unknown, "message type %#02x is not known to protocol version %d", byte(kind), version)
+	switch kind {
+	case typePing:
+		req, err = reply(b, decodePing, func(m ping) (uint32, error) { return m.Req, s.link.send(pong(m)) })
+	case typeList:
+		req, err = reply(b, decodeList, s.list)
+	case typeDescribe:
+		req, err = reply(b, decodeDescribe, func(m describe) (uint32, error) { return m.Req, s.describe(ctx, m) })
+	case typeProof:
+		req, err = reply(b, decodeProof, func(m proof) (uint32, error) { return m.Req, s.prove(m) })
+	case typeGet:
+		req, err = reply(b, decodeGet, func(m get) (uint32, error) { return m.Req, s.give(m) })
+	case typePut:
+		req, err = reply(b, decodePut, func(m put) (uint32, error) { return m.Req, s.take(ctx, m) })
+	case typeWatch:
+		req, err = reply(b, decodeWatch, func(m watch) (uint32, error) { return m.Req, s.watch(m) })
+	default:
+		req = requestOf(b)
+	}
+	if err == nil || endsConnection(err) {
+		return err
+	}
+	return s.link.send(failureOf(req, err))
+}
+
+// reply decodes a request and hands it to its handler. A body that does not
+// decode is the end of the connection when the grammar is broken, and an
+// ERROR when only a value is.
+func reply[M any](b []byte, decode func([]byte) (M, error), handle func(M) (uint32, error)) (uint32, error) {
+	m, err := decode(b)
+	if err != nil {
+		return requestOf(b), err
+	}
+	return handle(m)
+}
+
+// requestOf is the request's number, which every body begins with.
+func requestOf(b []byte) uint32 {
+	f := fields{b: b}
+	return f.u32()
+}
+
+// brokenLink marks an error after which the two sides no longer agree on
+// where the next message begins.
+type brokenLink struct{ error }
+
+func (e brokenLink) Unwrap() error { return e.error }
+
+// endsConnection tells errors of the link from errors of the request.
+func endsConnection(err error) bool {
+	var broken brokenLink
+	var network net.Error
+	return errors.As(err, &broken) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, fault.Protocol) || errors.Is(err, context.Canceled)
+}
+
+// held gives the file with an id, opened; the session keeps the last one.
+func (s *session) held(id content.ID) (*store.Held, error) {
+	if s.open != nil && s.open.List().ID() == id {
+		return s.open, s.open.Changed()
+	}
+	entry, _, err := s.server.cfg.Folder.ByID(id)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.server.cfg.Folder.Open(entry.Name)
+	if err != nil {
+		return nil, err
+	}
+	if f.List().ID() != id {
+		f.Close()
+		return nil, fault.Wrapf(fault.Changed, "%s is another file now", entry.Name)
+	}
+	if s.open != nil {
+		s.open.Close()
+	}
+	s.open = f
+	return f, nil
+}
+
+// give answers GET: one CHUNK for each.
+func (s *session) give(m get) error {
+	f, err := s.held(m.ID)
+	if err != nil {
+		return err
+	}
+	return giveChunks(s.link, m, f)
+}
+
+// giveChunks sends the chunks that m asks for; the side that has the file runs
+// it: the server for GET, the client while its PUT goes on.
+func giveChunks(l *link, m get, f chunkFile) error {
+	if last := uint64(m.First) + uint64(m.Count); last > uint64(f.List().Len()) {
+		return fault.Wrapf(fault.Invalid, "chunks %d to %d of a file with %d", m.First, last-1, f.List().Len())
+	}
+	for i := m.First; i < m.First+m.Count; i++ {
+		if err := l.sendChunk(m.Req, int(i), f); err != nil {
+			return brokenLink{err}
+		}
+	}
+	return nil
+}
+
+// giveProof sends the part of the chunk list that m asks for.
+func giveProof(l *link, m proof, list content.ChunkList) error {
+	if last := uint64(m.First) + uint64(m.Count); last > uint64(list.Len()) {
+		return fault.Wrapf(fault.Invalid, "values %d to %d of a list with %d", m.First, last-1, list.Len())
+	}
+	cvs := list.Bytes()[int(m.First)*content.CVSize : int(m.First+m.Count)*content.CVSize]
+	return l.send(values{Req: m.Req, First: m.First, CVs: cvs})
+}
+
+// workingEvery is how often the other side is told how far a long request is.
+const workingEvery = 300 * time.Millisecond
+
+// tellProgress gives a function that sends WORKING now and then, so that the
+// other side is never left in silence; it calls lost when nobody listens.
+func tellProgress(l *link, req uint32, lost func()) func(done, total int64) {
+	var mu sync.Mutex
+	var last time.Time
+	return func(done, total int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(last) < workingEvery {
+			return
+		}
+		last = time.Now()
+		if l.send(working{Req: req, Done: done, Total: total}) != nil {
+			lost()
+		}
+	}
+}

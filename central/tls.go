@@ -1,0 +1,178 @@
+package central
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"starmesh/common/fault"
+)
+
+// Fingerprint is the SHA-256 of a certificate in DER form, as hex.
+func Fingerprint(cert []byte) string {
+	sum := sha256.Sum256(cert)
+	return hex.EncodeToString(sum[:])
+}
+
+// ServerTLS gives the server's side of TLS 1.3 with a certificate chain and key
+// in PEM files, and the certificate's fingerprint.
+func ServerTLS(certFile, keyFile string) (*tls.Config, string, error) {
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, "", fmt.Errorf("cannot use certificate %s with key %s: %w", certFile, keyFile, err)
+	}
+	cfg := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}
+	return cfg, Fingerprint(cert.Certificate[0]), nil
+}
+
+// SelfMade gives ServerTLS with a certificate of our own, made in dir at first
+// and kept there, so that clients who pinned it find it again.
+func SelfMade(dir string) (*tls.Config, string, error) {
+	certFile, keyFile := filepath.Join(dir, "server-cert.pem"), filepath.Join(dir, "server-key.pem")
+	if _, err := os.Stat(certFile); errors.Is(err, fs.ErrNotExist) {
+		if err := makeCertificate(dir, certFile, keyFile); err != nil {
+			return nil, "", fmt.Errorf("cannot make a certificate in %s: %w", dir, err)
+		}
+	}
+	return ServerTLS(certFile, keyFile)
+}
+
+func makeCertificate(dir, certFile, keyFile string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: "starmesh central"},
+		DNSNames:     []string{"localhost"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().AddDate(20, 0, 0), // clients trust the fingerprint, not the date
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	// The key first: a certificate without a key would be found at the next start.
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if err := os.WriteFile(keyFile, keyPEM, 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o644)
+}
+
+// Pins remembers the certificate of each server at its first use, as ssh does
+// with host keys: one line "host:port sha256:HEX" each. An empty Path pins
+// nothing beyond what an address says.
+type Pins struct{ Path string }
+
+// clientTLS gives the client's side of TLS 1.3 for a server. A fingerprint in
+// the address decides; else a certificate that the system trusts for that name
+// is taken; else the pinned one, or, at first use, whichever the server shows.
+func clientTLS(a Address, pins Pins) *tls.Config {
+	host, _, _ := net.SplitHostPort(a.HostPort)
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		ServerName: host,
+		// The check below replaces the usual one; it is never weaker than
+		// "the same certificate as last time".
+		InsecureSkipVerify: true,
+		VerifyConnection: func(state tls.ConnectionState) error {
+			leaf := state.PeerCertificates[0]
+			got := Fingerprint(leaf.Raw)
+			if a.Fingerprint != "" {
+				return same(a.HostPort, got, a.Fingerprint, "the address names")
+			}
+			if trusted(state, host) {
+				return nil
+			}
+			return pins.check(a.HostPort, got)
+		},
+	}
+}
+
+func trusted(state tls.ConnectionState, host string) bool {
+	others := x509.NewCertPool()
+	for _, c := range state.PeerCertificates[1:] {
+		others.AddCert(c)
+	}
+	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: host, Intermediates: others})
+	return err == nil
+}
+
+func same(hostPort, got, want, who string) error {
+	if got == want {
+		return nil
+	}
+	return fault.Wrapf(fault.Refused, "the certificate of %s is sha256:%s, but %s sha256:%s: it was replaced, or someone is in between", hostPort, got, who, want)
+}
+
+// check compares with the pin of hostPort, or makes it.
+func (p Pins) check(hostPort, got string) error {
+	if p.Path == "" {
+		return fault.Wrapf(fault.Refused, "nothing is known about the certificate of %s (sha256:%s): give its fingerprint in the address", hostPort, got)
+	}
+	want, err := p.lookup(hostPort)
+	if err != nil {
+		return err
+	}
+	if want != "" {
+		return same(hostPort, got, want, p.Path+" has")
+	}
+	if err := os.MkdirAll(filepath.Dir(p.Path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(p.Path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "%s sha256:%s\n", hostPort, got)
+	return errors.Join(err, f.Close())
+}
+
+func (p Pins) lookup(hostPort string) (string, error) {
+	f, err := os.Open(p.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if name, pin, ok := strings.Cut(lines.Text(), " sha256:"); ok && name == hostPort {
+			return pin, nil
+		}
+	}
+	return "", lines.Err()
+}
