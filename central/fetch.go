@@ -271,8 +271,8 @@ func (d *deliverer) close() error {
 	return d.err
 }
 
-// counting gives a transfer.Config's OnChunk that counts into the meter.
-func (in Instruments) counting(then func(transfer.Chunk)) func(transfer.Chunk) {
+// Counting gives a transfer.Config's OnChunk that counts into the meter.
+func (in Instruments) Counting(then func(transfer.Chunk)) func(transfer.Chunk) {
 	return func(c transfer.Chunk) {
 		switch c.Outcome {
 		case transfer.Stored:
