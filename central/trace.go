@@ -3,7 +3,6 @@ package central
 import (
 	"fmt"
 	"io"
-	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -39,8 +38,9 @@ func (t *Trace) message(call string, fd int, kind frame.Type, n int) {
 	}
 }
 
-// descriptor gives the number by which the kernel knows conn, or -1.
-func descriptor(conn net.Conn) int {
+// descriptor gives the number by which the kernel knows a connection or
+// listener, or -1.
+func descriptor(conn any) int {
 	fd := -1
 	if sc, ok := conn.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {

@@ -1,0 +1,369 @@
+package central
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/load"
+	"starmesh/common/store"
+)
+
+// ServeHTTP serves the same files over HTTP on ln, which it closes, until ctx
+// ends: GET and HEAD with ranges, ETag (the file's id) and a plain listing. The
+// same access rules, limits, certificate and meters apply; users log in with
+// Basic authentication. It returns nil after ctx has ended and open answers
+// are finished or Bounds.Grace is over.
+func (s *Server) ServeHTTP(ctx context.Context, ln net.Listener) error {
+	server := &http.Server{
+		Handler:           http.HandlerFunc(s.httpHandle),
+		ReadHeaderTimeout: s.cfg.Bounds.Handshake,
+		IdleTimeout:       s.cfg.Bounds.Idle,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0), // broken clients are no news
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+	}
+	listening := s.cfg.Sockets.Listening(ln)
+	defer listening.Close()
+	ended := make(chan error, 1)
+	counted := &httpListener{Listener: ln, server: s}
+	go func() { ended <- server.Serve(s.maybeTLS(counted)) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Bounds.Grace)
+	defer cancel()
+	if server.Shutdown(grace) != nil {
+		server.Close()
+	}
+	<-ended
+	return nil
+}
+
+func (s *Server) maybeTLS(ln net.Listener) net.Listener {
+	if s.cfg.TLS == nil {
+		return ln
+	}
+	cfg := s.cfg.TLS.Clone()
+	cfg.NextProtos = []string{"http/1.1"}
+	return tls.NewListener(ln, cfg)
+}
+
+// connKey finds an HTTP request's connection in its context.
+type connKey struct{}
+
+// httpListener admits connections by the server's rules and counts them.
+type httpListener struct {
+	net.Listener
+	server *Server
+}
+
+func (l *httpListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if err := l.server.enter(conn); err != nil {
+			l.server.cfg.Meter.ConnRefused()
+			refuseHTTP(conn, err)
+			continue
+		}
+		l.server.cfg.Meter.ConnOpened()
+		socket := l.server.cfg.Sockets.Data(conn)
+		return &httpConn{Conn: l.server.cfg.Limits.Conn(conn), tcp: conn, server: l.server, socket: socket}, nil
+	}
+}
+
+// refuseHTTP answers in a single write, which a new connection has room for.
+func refuseHTTP(conn net.Conn, why error) {
+	status, text := httpStatus(why), why.Error()+"\n"
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: %d\r\n\r\n%s",
+		status, http.StatusText(status), len(text), text)
+	conn.Close()
+}
+
+// httpConn counts every byte of a connection; what of it was payload is
+// subtracted by the handler.
+type httpConn struct {
+	net.Conn          // perhaps behind a rate limit
+	tcp      net.Conn // the socket
+	server   *Server
+	socket   *load.Socket
+	close    sync.Once
+}
+
+func (c *httpConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.server.cfg.Meter.OtherIn.Add(int64(n))
+	return n, err
+}
+
+func (c *httpConn) Write(p []byte) (int, error) {
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.server.cfg.Bounds.Stall)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Write(p)
+	c.server.cfg.Meter.OtherOut.Add(int64(n))
+	return n, err
+}
+
+func (c *httpConn) Close() error {
+	err := net.ErrClosed
+	c.close.Do(func() {
+		c.socket.Close()
+		err = c.Conn.Close()
+		c.server.leave(c.tcp)
+		c.server.cfg.Meter.ConnClosed()
+	})
+	return err
+}
+
+func (s *Server) httpHandle(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Server", s.cfg.Agent)
+	if err := s.httpAllowed(r); err != nil {
+		s.httpFail(w, err)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "only GET and HEAD are served here", http.StatusMethodNotAllowed)
+		return
+	}
+	name := strings.TrimPrefix(r.URL.Path, "/")
+	if name == "" || strings.HasSuffix(name, "/") {
+		s.httpList(w, r, strings.TrimSuffix(name, "/"))
+		return
+	}
+	s.httpFile(w, r, name)
+}
+
+func (s *Server) httpAllowed(r *http.Request) error {
+	if s.cfg.Access.Users == nil {
+		return nil
+	}
+	if r.TLS == nil && !loopbackString(r.RemoteAddr) {
+		return fault.Wrapf(fault.Refused, "names and passwords are taken over TLS only")
+	}
+	user, password, ok := r.BasicAuth()
+	if !ok {
+		return fault.Wrapf(fault.Unauthorized, "a user name and password are needed")
+	}
+	return s.cfg.Access.Users.check(r.Context(), user, password)
+}
+
+func loopbackString(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && net.ParseIP(host).IsLoopback()
+}
+
+// httpStatus is the HTTP status that says the same as an error.
+func httpStatus(err error) int {
+	switch {
+	case errors.Is(err, fault.NotFound), errors.Is(err, fault.Invalid):
+		return http.StatusNotFound
+	case errors.Is(err, fault.Unauthorized):
+		return http.StatusUnauthorized
+	case errors.Is(err, fault.Refused):
+		return http.StatusForbidden
+	case errors.Is(err, fault.Busy), errors.Is(err, fault.Closed):
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+func (s *Server) httpFail(w http.ResponseWriter, err error) {
+	status := httpStatus(err)
+	switch status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Basic realm="starmesh", charset="UTF-8"`)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "2")
+	}
+	http.Error(w, err.Error(), status)
+}
+
+// hashPatience is how long an HTTP request waits for a file's id; a program
+// that retries gets it later.
+const hashPatience = 5 * time.Second
+
+func (s *Server) httpFile(w http.ResponseWriter, r *http.Request, name string) {
+	if s.redirectFolder(w, r, name) {
+		return
+	}
+	f, entry, err := s.httpOpen(r.Context(), name)
+	if err != nil {
+		s.httpFail(w, err)
+		return
+	}
+	defer f.Close()
+	w.Header().Set("ETag", `"`+entry.ID.String()+`"`)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	// A page among the files must not act for its reader on this server.
+	w.Header().Set("Content-Security-Policy", "sandbox")
+	counted := &payloadWriter{ResponseWriter: w, server: s, remote: s.cfg.Meter.Remote(hostOf(r.RemoteAddr))}
+	body := io.NewSectionReader(f.OS(), 0, entry.Size)
+	http.ServeContent(counted, r, path.Base(name), entry.ModTime, body)
+}
+
+func (s *Server) httpOpen(ctx context.Context, name string) (*store.Held, store.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, hashPatience)
+	defer cancel()
+	done, total := int64(0), int64(0)
+	entry, _, err := s.cfg.Folder.Describe(ctx, name, func(d, t int64) { done, total = d, t })
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, entry, fault.Wrapf(fault.Busy, "%s is being hashed (%d of %d bytes); try again soon", name, done, total)
+	}
+	if err != nil {
+		return nil, entry, err
+	}
+	f, err := s.cfg.Folder.Open(name)
+	return f, entry, err
+}
+
+func hostOf(addr string) string {
+	host, _, _ := net.SplitHostPort(addr)
+	return host
+}
+
+// redirectFolder sends the reader of /folder to /folder/.
+func (s *Server) redirectFolder(w http.ResponseWriter, r *http.Request, name string) bool {
+	found, _ := s.cfg.Folder.List(name, "", 1)
+	if len(found) == 0 || !strings.HasPrefix(found[0].Name, name+"/") {
+		return false
+	}
+	http.Redirect(w, r, path.Base(name)+"/", http.StatusMovedPermanently)
+	return true
+}
+
+// payloadWriter counts the body of an answer as payload. It hides the ways to
+// sendfile that net/http knows: they need a descriptor of their own for each
+// answer, and here all share one.
+type payloadWriter struct {
+	http.ResponseWriter
+	server *Server
+	remote *load.Remote
+	status int
+}
+
+func (p *payloadWriter) WriteHeader(status int) {
+	p.status = status
+	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *payloadWriter) Write(b []byte) (int, error) {
+	n, err := p.ResponseWriter.Write(b)
+	p.count(int64(n))
+	return n, err
+}
+
+func (p *payloadWriter) count(n int64) {
+	if p.status == http.StatusOK || p.status == http.StatusPartialContent {
+		p.server.cfg.Meter.PayloadOut.Add(n)
+		p.server.cfg.Meter.OtherOut.Add(-n)
+		p.remote.PayloadOut.Add(n)
+	}
+}
+
+var listing = template.Must(template.New("listing").Parse(`<!doctype html>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<title>{{.Title}}</title>
+<style>body{font:1rem/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}td,th{padding:.1rem 1rem .1rem 0;text-align:left;vertical-align:top}
+td.n{text-align:right;white-space:nowrap}code{font-size:.8rem;overflow-wrap:anywhere}</style>
+<h1>{{.Title}}</h1>
+<table><tr><th>name<th>bytes<th>modified (UTC)<th>BLAKE3, as b3sum prints
+{{range .Rows}}<tr><td><a href="{{.Href}}">{{.Name}}</a><td class="n">{{.Size}}<td>{{.Time}}<td><code>{{.ID}}</code>
+{{end}}</table>
+{{if .More}}<p><a href="{{.More}}">more</a>{{end}}
+`))
+
+type row struct{ Href, Name, Size, Time, ID string }
+
+// httpList shows one page of a folder: its files, and each subfolder once.
+func (s *Server) httpList(w http.ResponseWriter, r *http.Request, folder string) {
+	if folder != "" {
+		if err := content.CheckPath(folder); err != nil {
+			s.httpFail(w, err)
+			return
+		}
+	}
+	rows, after := s.page(folder, r.URL.Query().Get("after"))
+	if len(rows) == 0 && folder != "" {
+		s.httpFail(w, fault.Wrapf(fault.NotFound, "there is no folder %s", folder))
+		return
+	}
+	view := struct {
+		Title, More string
+		Rows        []row
+	}{Title: "/" + folder, Rows: rows}
+	if after != "" {
+		view.More = "?after=" + url.QueryEscape(after)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	if r.Method == http.MethodHead {
+		return
+	}
+	if err := listing.Execute(w, view); err != nil {
+		s.cfg.Log.Log(r.Context(), slog.LevelDebug, "listing not sent", "error", err)
+	}
+}
+
+// page gives the rows after a name, and the name to go on after, if any.
+func (s *Server) page(folder, after string) (rows []row, next string) {
+	prefix := ""
+	if folder != "" {
+		prefix = folder + "/"
+	}
+	for len(rows) < maxListLimit {
+		found, more := s.cfg.Folder.List(folder, after, maxListLimit)
+		for _, e := range found {
+			after = e.Name
+			rest, inside := strings.CutPrefix(e.Name, prefix)
+			if !inside {
+				continue
+			}
+			if sub, _, deeper := strings.Cut(rest, "/"); deeper {
+				if len(rows) == 0 || rows[len(rows)-1].Name != sub+"/" {
+					rows = append(rows, row{Href: href(sub) + "/", Name: sub + "/"})
+				}
+				continue
+			}
+			rows = append(rows, fileRow(rest, e))
+		}
+		if !more {
+			return rows, ""
+		}
+	}
+	return rows, after
+}
+
+func fileRow(name string, e store.Entry) row {
+	id := "not known yet"
+	if !e.ID.IsZero() {
+		id = e.ID.String()
+	}
+	return row{href(name), name, fmt.Sprint(e.Size), e.ModTime.UTC().Format(time.DateTime), id}
+}
+
+// href is a relative link to name, whatever characters it has.
+func href(name string) string { return "./" + url.PathEscape(name) }
