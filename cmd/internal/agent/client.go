@@ -1,0 +1,112 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"starmesh/common/fault"
+)
+
+// maxAnswer bounds what an agent may answer: enough for the table of 10,000
+// sockets many times over.
+const maxAnswer = 64 << 20
+
+// Fetch asks the agent at addr (HOST:PORT) for a reading, such as /load or
+// /sockets, and decodes its JSON into into.
+func Fetch(ctx context.Context, addr, path string, into any) error {
+	return ask(ctx, addr, http.MethodGet, path, "", into)
+}
+
+// Do gives the agent at addr a command, such as stop, with arguments. token
+// may be "" for an agent on this machine; into may be nil.
+func Do(ctx context.Context, addr, command string, args url.Values, token string, into any) error {
+	path := "/" + command
+	if len(args) > 0 {
+		path += "?" + args.Encode()
+	}
+	return ask(ctx, addr, http.MethodPost, path, token, into)
+}
+
+func ask(ctx context.Context, addr, method, path, token string, into any) error {
+	if err := CheckAddress(addr); err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+addr+path, nil)
+	if err != nil {
+		return fault.Wrapf(fault.Invalid, "cannot ask the agent at %s for %s: %v", addr, path, err)
+	}
+	if method == http.MethodPost {
+		request.Header.Set(CommandHeader, "1")
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	client := &http.Client{
+		// One question, one connection: nothing is left open behind it. No
+		// proxy: an agent is asked directly.
+		Transport: &http.Transport{DisableKeepAlives: true},
+		Timeout:   15 * time.Second,
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return askError(addr, err)
+	}
+	defer response.Body.Close()
+	return decode(addr, path, response, into)
+}
+
+func decode(addr, path string, response *http.Response, into any) error {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("the agent at %s broke off its answer: %w", addr, err)
+	case len(body) > maxAnswer:
+		return fault.Wrapf(fault.TooLarge, "the agent at %s answers with more than 64 MiB", addr)
+	case response.StatusCode != http.StatusOK:
+		return fault.Wrapf(statusFault(response.StatusCode), "the agent at %s answers %s to %s: %s",
+			addr, response.Status, path, firstLine(string(body)))
+	case into == nil:
+		return nil
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fault.Wrapf(fault.Protocol, "what answers at %s is no starmesh agent: %v", addr, err)
+	}
+	return nil
+}
+
+func statusFault(status int) error {
+	switch status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return fault.NotFound
+	case http.StatusUnauthorized:
+		return fault.Unauthorized
+	case http.StatusForbidden:
+		return fault.Refused
+	}
+	return fault.Invalid
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line[:min(len(line), 300)]
+}
+
+func askError(addr string, err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("no agent answers at %s: is the node running, and was it started with --agent %s? (%w)",
+			addr, addr, syscall.ECONNREFUSED)
+	}
+	var inner *url.Error
+	if errors.As(err, &inner) {
+		err = inner.Err
+	}
+	return fmt.Errorf("cannot ask the agent at %s: %w", addr, err)
+}

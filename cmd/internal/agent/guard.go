@@ -1,0 +1,102 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// CommandHeader must be sent with every command, with any value. A page of
+// another site cannot make a browser send it: that is what keeps such a page
+// from commanding a node on the machine of whoever looks at it (cross-site
+// request forgery).
+const CommandHeader = "X-Starmesh-Command"
+
+// guard decides who may ask what.
+type guard struct{ token string }
+
+// mayRead tells why a reading is refused; "" if it is not. Everyone who
+// reaches the address may read. But when that is a loopback address the
+// request must also name it as such: otherwise a page of another site could
+// read, having its own name point at 127.0.0.1 (DNS rebinding).
+func (g guard) mayRead(r *http.Request) string {
+	if !onLoopback(r) || localHost(r.Host) || g.hasToken(r) {
+		return ""
+	}
+	return "the agent is reached over a loopback address, so ask for it by one: http://127.0.0.1:PORT/ or http://localhost:PORT/"
+}
+
+// mayCommand tells why a command is refused, with the HTTP status; "" if it is
+// not.
+func (g guard) mayCommand(r *http.Request) (int, string) {
+	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
+		return http.StatusForbidden, "commands are not taken from pages of another site"
+	}
+	if g.hasToken(r) {
+		return 0, ""
+	}
+	if !fromLoopback(r) {
+		if g.token == "" {
+			return http.StatusForbidden, "commands are taken from this machine only: the agent has no token"
+		}
+		return http.StatusUnauthorized, "commands from another machine need the agent's token: Authorization: Bearer TOKEN"
+	}
+	if why := g.mayRead(r); why != "" {
+		return http.StatusForbidden, why
+	}
+	if r.Header.Get(CommandHeader) == "" {
+		return http.StatusForbidden, "commands need the header " + CommandHeader + ": 1"
+	}
+	return 0, ""
+}
+
+// hasToken compares in constant time, lengths included.
+func (g guard) hasToken(r *http.Request) bool {
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || g.token == "" {
+		return false
+	}
+	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(g.token))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// fromLoopback tells whether the request was made on this machine, and not
+// passed on by a proxy on it.
+func fromLoopback(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && from.Addr().Unmap().IsLoopback()
+}
+
+// onLoopback tells whether the request came in on a loopback address.
+func onLoopback(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ok && local.IP.IsLoopback()
+}
+
+// localHost tells whether a Host header names this machine without the help of
+// DNS: by an address, or as localhost.
+func localHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.Trim(host, "[]")
+	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+		return true
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+func sameHost(origin, host string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, host)
+}
