@@ -277,5 +277,5 @@ func (c *Client) Close() error {
 // abandon closes without a word.
 func (c *Client) abandon(why string) error {
 	c.cfg.Meter.ConnClosed()
-	return c.link.close(why)
+	return c.link.close(load.Here, why)
 }

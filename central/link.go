@@ -255,10 +255,24 @@ func (l *link) sendChunkLocked(req uint32, i, n int, f chunkFile) error {
 	return l.write(*b)
 }
 
-// close ends the connection. why says who closed first, for the trace.
-func (l *link) close(why string) error {
+// lastWord sends m and gives the other side a second to read it: closing over
+// bytes that it has sent and nobody read would reset the connection, and m
+// would be lost (RFC 9293, §3.10.4).
+func (l *link) lastWord(m message) {
+	half, ok := l.conn.(interface{ CloseWrite() error })
+	if l.send(m) != nil || !ok || half.CloseWrite() != nil {
+		return
+	}
+	if l.conn.SetReadDeadline(time.Now().Add(time.Second)) == nil {
+		_, _ = io.CopyN(io.Discard, l.conn, maxBody)
+	}
+}
+
+// close ends the connection; first is who did so, and why is for the trace.
+func (l *link) close(first load.Side, why string) error {
 	l.in.Trace.step("close(fd %d) %s", l.fd, why)
 	if l.socket != nil {
+		l.socket.ClosedBy(first)
 		l.socket.Close() // reads the kernel's last word on the bytes
 	}
 	return l.conn.Close()

@@ -225,20 +225,14 @@ func (s *Server) serve(ctx context.Context, conn *net.TCPConn) {
 	session.end(ctx, err)
 }
 
-// refuse says why, if the client reads it, and closes. The client's own
-// greeting is read away first: closing over unread bytes would reset the
-// connection and lose our words.
+// refuse says why, if the client reads it, and closes.
 func (s *Server) refuse(conn *net.TCPConn, why error) {
 	defer conn.Close()
 	s.cfg.Trace.step("close(fd %d) refused: %v", descriptor(conn), why)
 	if s.cfg.TLS != nil {
 		return // there is no link to say it on yet
 	}
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	l := newLink(conn, nil, s.cfg.Instruments, time.Second)
-	if l.send(failureOf(0, why)) == nil && conn.CloseWrite() == nil {
-		_, _ = io.CopyN(io.Discard, conn, maxSmall)
-	}
+	newLink(conn, nil, s.cfg.Instruments, time.Second).lastWord(failureOf(0, why))
 }
 
 // link sets up what the frames travel on.
@@ -269,7 +263,7 @@ func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn) (net.Conn, err
 	}
 	if first.first != tlsRecord {
 		plain := newLink(first, nil, s.cfg.Instruments, s.cfg.Bounds.Handshake)
-		_ = plain.send(failureOf(0, fault.Wrapf(fault.Refused, "this server speaks TLS only: use stars://… or --tls")))
+		plain.lastWord(failureOf(0, fault.Wrapf(fault.Refused, "this server speaks TLS only: use stars://… or --tls")))
 		return nil, fmt.Errorf("a client without TLS")
 	}
 	secured := tls.Server(first, s.cfg.TLS)

@@ -11,6 +11,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/frame"
+	"starmesh/common/load"
 	"starmesh/common/store"
 )
 
@@ -57,28 +58,36 @@ func (s *session) end(ctx context.Context, err error) {
 		stop()
 	}
 	s.watches.Wait()
-	why := "the client closed first"
-	switch {
-	case ctx.Err() != nil:
-		why = "the server stops"
-		_ = s.link.send(bye{Reason: "the server stops"})
-	case err == nil, errors.Is(err, io.EOF):
-	case errors.Is(err, net.ErrClosed):
-		why = "closed by the server"
-	case isTimeout(err):
-		why = "the server closed first: time-out"
-		_ = s.link.send(bye{Reason: "nothing heard for too long"})
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		why = "the client went in the middle of a message"
-	default:
-		why = "the server closed first: " + err.Error()
-		_ = s.link.send(failureOf(0, err))
-		s.server.cfg.Log.Info("connection ended", "remote", s.link.conn.RemoteAddr(), "error", err)
-	}
+	first, why := s.farewell(ctx, err)
 	if s.open != nil {
 		s.open.Close()
 	}
-	s.link.close(why)
+	s.link.close(first, why)
+}
+
+// farewell tells the client why the connection ends, if it is the server who
+// ends it; first is the side that closed, as far as is known.
+func (s *session) farewell(ctx context.Context, err error) (first load.Side, why string) {
+	switch {
+	case ctx.Err() != nil:
+		_ = s.link.send(bye{Reason: "the server stops"})
+		return load.Here, "the server stops"
+	case err == nil, errors.Is(err, io.EOF):
+		return load.There, "the client closed first"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return load.There, "the client went in the middle of a message"
+	case errors.Is(err, net.ErrClosed):
+		return load.Here, "the grace after the stop is over"
+	case isTimeout(err):
+		s.link.lastWord(bye{Reason: "nothing heard for too long"})
+		return load.Here, "the server closed first: nothing heard for too long"
+	case errors.As(err, new(net.Error)):
+		return load.There, "the client is gone: " + err.Error()
+	default:
+		s.link.lastWord(failureOf(0, err))
+		s.server.cfg.Log.Info("connection ended", "remote", s.link.conn.RemoteAddr(), "error", err)
+		return load.Here, "the server closed first: " + err.Error()
+	}
 }
 
 // greet does HELLO and, where users are asked for, AUTH.
