@@ -33,7 +33,7 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	for ctx.Err() == nil {
-		h, err := s.link.next(s.server.cfg.Bounds.Idle)
+		h, err := s.link.next(s.idle())
 		if err != nil {
 			return err
 		}
@@ -50,6 +50,16 @@ func (s *session) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// idle is how long the client may be silent between requests. One that
+// watches is for ever: a client that is gone shows when the kernel's
+// keep-alive probes stay unanswered.
+func (s *session) idle() time.Duration {
+	if len(s.stops) > 0 {
+		return 0
+	}
+	return s.server.cfg.Bounds.Idle
 }
 
 // end tells the client why, where that makes sense, and frees everything.
