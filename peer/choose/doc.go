@@ -1,0 +1,27 @@
+// Package choose owns the question a mesh is about: which chunk do I give to
+// whom next, and what do I accept.
+//
+// It is bookkeeping alone: no goroutine, no lock, no clock and no message. The
+// caller tells what it has learnt and when, and asks what to do. Giver is the
+// half of a node that has chunks, Taker the half that wants them; a node that
+// fetches is both, for each file.
+//
+// The giver chooses, a taker only accepts or declines: takers that choose for
+// themselves (rarest first) ask the origin for the same chunk many times over
+// and end at 1.5 to 3.5 times the least possible time. The rules:
+//
+//   - The origin gives each chunk once, always to the neighbour with the least
+//     left to pass on. Whoever got a first copy passes it on to all who lack
+//     it, before it helps with any other chunk. This is the fluid scheme that
+//     attains the bound (Kumar and Ross, "Peer-Assisted File Distribution: The
+//     Minimum Distribution Time", 2006), cut into chunks, and it needs no
+//     agreement among the givers.
+//   - A node with nothing of its own left helps with the chunk that the fewest
+//     of its neighbours have. So the last chunks double with every step
+//     (Mundinger, Weber and Weiss, "Optimal scheduling of peer-to-peer file
+//     dissemination", 2008), chunks spread beyond the first holder's
+//     neighbours, and a leaver's duties are picked up.
+//   - Offers are made ahead by time, not by count: as many as the uplink sends
+//     while an offer and its answer travel, and two more.
+//   - What somebody is about to receive counts as received.
+package choose

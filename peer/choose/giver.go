@@ -1,0 +1,356 @@
+package choose
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"starmesh/common/content"
+)
+
+// ID names a node: the same number everywhere, and spread evenly (a hash).
+type ID uint64
+
+// Offer is one chunk for one neighbour. First tells the neighbour that no
+// other has it: the neighbour is to pass it on before anything else.
+type Offer struct {
+	To    ID
+	Chunk int
+	First bool
+}
+
+// Giver chooses for one file what this node offers to whom, and in which order
+// the accepted offers are sent. It is for one goroutine at a time.
+type Giver struct {
+	self   ID
+	have   content.Set // what this node holds
+	coming content.Set // what it is about to get: may be offered already
+	source content.Set // … and did not get from the mesh: it is where these chunks come from
+	near   map[ID]*neighbour
+	takers []*neighbour // those that did not hold all of it when they joined
+	held   []int32      // by chunk: how many takers hold it or are getting it
+	own    []int        // chunks got first-hand and perhaps not passed on yet, oldest first
+	first  handouts
+	queue  queue
+	rand   *rand.Rand
+}
+
+// neighbour is a node this one is connected with.
+type neighbour struct {
+	id     ID
+	taker  bool
+	sure   content.Set       // held, coming, or on offer from this node
+	open   map[int]time.Time // on offer from this node, and since when
+	firsts []int             // first copies it was given, perhaps not passed on yet
+	later  time.Time         // it asked for no offers until then
+	each   time.Duration     // what its uplink takes for one chunk, as it says
+}
+
+// NewGiver makes the giver of a file of which this node holds have, kept as
+// is. seed feeds the choice among equals.
+func NewGiver(self ID, have content.Set) *Giver {
+	rng := rand.New(rand.NewPCG(uint64(self), 0x9e3779b97f4a7c15))
+	g := &Giver{
+		self:   self,
+		coming: content.NewSet(have.Len()),
+		have:   have.Clone(),
+		source: have.Clone(),
+		near:   map[ID]*neighbour{},
+		held:   make([]int32, have.Len()),
+		rand:   rng,
+	}
+	if have.Len() > 0 {
+		// Two origins of one file begin at different chunks.
+		g.first.next = rng.IntN(have.Len())
+	}
+	return g
+}
+
+// Join adds a neighbour that holds has.
+func (g *Giver) Join(id ID, has content.Set) {
+	g.Leave(id)
+	n := &neighbour{id: id, taker: !has.Full(), sure: has.Clone(), open: map[int]time.Time{}}
+	g.near[id] = n
+	if !n.taker {
+		return
+	}
+	g.takers = append(g.takers, n)
+	for i := range n.sure.All() {
+		g.held[i]++
+	}
+}
+
+// Leave forgets a neighbour. What it had still to pass on is helped with by
+// whoever has it, or handed out again.
+func (g *Giver) Leave(id ID) {
+	n := g.near[id]
+	if n == nil {
+		return
+	}
+	delete(g.near, id)
+	g.queue.dropAll(id)
+	if !n.taker {
+		return
+	}
+	g.takers = slices.DeleteFunc(g.takers, func(t *neighbour) bool { return t == n })
+	for i := range n.sure.All() {
+		g.held[i]--
+	}
+}
+
+// Has records that a neighbour holds chunk i or is about to get it.
+func (g *Giver) Has(id ID, i int) {
+	if n := g.near[id]; n != nil && !n.sure.Has(i) {
+		g.mark(n, i)
+	}
+}
+
+// Pace records what a neighbour says that its uplink takes for one chunk. One
+// that boasts gains nothing for long: what it does not pass on counts against
+// it.
+func (g *Giver) Pace(id ID, each time.Duration) {
+	if n := g.near[id]; n != nil {
+		n.each = each
+	}
+}
+
+// Each is what this node's own uplink takes for one chunk; 0 when nothing was
+// sent yet.
+func (g *Giver) Each() time.Duration { return g.queue.each }
+
+// Lost records that a neighbour will not get chunk i after all. An offer of it
+// that is still to be sent is withdrawn.
+func (g *Giver) Lost(id ID, i int) {
+	n := g.near[id]
+	if n == nil || !n.sure.Has(i) {
+		return
+	}
+	delete(n.open, i)
+	g.queue.drop(id, i)
+	g.unmark(n, i)
+}
+
+// Got records that this node now holds chunk i; first tells that it is the one
+// to pass it on.
+func (g *Giver) Got(i int) {
+	g.have.Add(i)
+	g.coming.Remove(i)
+}
+
+// Coming records that this node is about to get chunk i, which may be offered
+// from now on; first tells that it is the one to pass it on.
+func (g *Giver) Coming(i int, first bool) {
+	if g.have.Has(i) {
+		return
+	}
+	g.coming.Add(i)
+	if first {
+		g.own = append(g.own, i)
+	}
+}
+
+// NotComing takes Coming back.
+func (g *Giver) NotComing(i int) {
+	g.coming.Remove(i)
+	g.own = slices.DeleteFunc(g.own, func(o int) bool { return o == i })
+}
+
+// Accepted records that a neighbour wants what was offered: it is sent when
+// its turn comes (Next).
+func (g *Giver) Accepted(id ID, i int, now time.Time) {
+	n := g.near[id]
+	if n == nil {
+		return
+	}
+	if since, ok := n.open[i]; ok {
+		g.queue.accepted(Offer{To: id, Chunk: i}, now.Sub(since))
+	}
+}
+
+// Declined records that a neighbour holds chunk i already or is getting it
+// from somewhere else.
+func (g *Giver) Declined(id ID, i int) {
+	if n := g.near[id]; n != nil {
+		delete(n.open, i)
+		g.queue.refused += (1 - g.queue.refused) / smooth
+	}
+}
+
+// Postponed records that a neighbour can not take chunk i now: it is offered
+// nothing for wait.
+func (g *Giver) Postponed(id ID, i int, until time.Time) {
+	n := g.near[id]
+	if n == nil {
+		return
+	}
+	if _, ok := n.open[i]; ok {
+		delete(n.open, i)
+		g.unmark(n, i)
+		n.later = until
+	}
+}
+
+// Next gives the accepted offer to send now, if there is one. Sent or Lost is
+// to follow.
+func (g *Giver) Next(now time.Time) (Offer, bool) { return g.queue.next(g.have, now) }
+
+// Sent records that a neighbour has received chunk i whole.
+func (g *Giver) Sent(id ID, i int, now time.Time) {
+	if n := g.near[id]; n != nil {
+		delete(n.open, i)
+	}
+	g.queue.sent(id, i, now)
+}
+
+// Done tells whether no neighbour lacks anything this node holds.
+func (g *Giver) Done() bool {
+	for i := range g.have.All() {
+		if g.lacking(i) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Offer gives the next offer to make, if one is to be made now.
+func (g *Giver) Offer(now time.Time) (Offer, bool) {
+	if g.open(now) >= g.queue.ahead() {
+		return Offer{}, false
+	}
+	for _, choice := range []func(time.Time) (*neighbour, int, bool){g.fresh, g.duty, g.help} {
+		if n, i, ok := choice(now); ok {
+			first := g.source.Has(i) && (g.held[i] == 0 || g.first.isAgain(i))
+			if first {
+				n.firsts = append(n.firsts, i)
+				g.first.gave(i)
+			}
+			n.open[i] = now
+			g.mark(n, i)
+			return Offer{To: n.id, Chunk: i, First: first}, true
+		}
+	}
+	return Offer{}, false
+}
+
+// open counts the offers that are to fill the uplink. A chunk that crawls into
+// a slow downlink does not fill it.
+func (g *Giver) open(now time.Time) int {
+	open := 0
+	for _, n := range g.takers {
+		open += len(n.open)
+	}
+	return open - g.queue.idle(now)
+}
+
+// fresh chooses a chunk that only this node can bring into the mesh, and the
+// neighbour with the least left to pass on: that follows the upload rates by
+// itself, and a free rider soon gets no more.
+func (g *Giver) fresh(now time.Time) (*neighbour, int, bool) {
+	i, ok := g.first.stuck(g.held, len(g.takers))
+	if !ok {
+		i, ok = g.first.unseen(g.source, g.held)
+	}
+	if !ok {
+		return nil, 0, false
+	}
+	n := g.least(i, now, g.burden)
+	return n, i, n != nil
+}
+
+// burden is the time by which a neighbour would have passed on one more first
+// copy, and all that it was given before and has, as far as this node knows,
+// not passed on yet.
+func (g *Giver) burden(n *neighbour) time.Duration {
+	left := len(g.takers)
+	n.firsts = slices.DeleteFunc(n.firsts, func(i int) bool { return g.lacking(i) == 0 })
+	for _, i := range n.firsts {
+		left += g.lacking(i)
+	}
+	each := n.each
+	if each <= 0 {
+		each = g.queue.each
+	}
+	return time.Duration(left) * max(each, 1)
+}
+
+// duty chooses a chunk that this node got first-hand, the oldest first.
+func (g *Giver) duty(now time.Time) (*neighbour, int, bool) {
+	g.own = slices.DeleteFunc(g.own, func(i int) bool { return g.lacking(i) == 0 })
+	for _, i := range g.own {
+		if n := g.least(i, now, (*neighbour).load); n != nil {
+			return n, i, true
+		}
+	}
+	return nil, 0, false
+}
+
+// help chooses the chunk that the fewest have.
+func (g *Giver) help(now time.Time) (*neighbour, int, bool) {
+	if n, i, ok := g.rarest(g.have, now); ok {
+		return n, i, ok
+	}
+	return g.rarest(g.coming, now)
+}
+
+// rarest chooses the chunk of set that the fewest have, any where several are.
+func (g *Giver) rarest(set content.Set, now time.Time) (*neighbour, int, bool) {
+	best, lack, ties := -1, 0, 0
+	for i := range set.All() {
+		switch l := g.lacking(i); {
+		case l == 0 || l < lack:
+		case l > lack:
+			best, lack, ties = i, l, 1
+		default:
+			if ties++; g.rand.IntN(ties) == 0 {
+				best = i
+			}
+		}
+	}
+	if best < 0 {
+		return nil, 0, false
+	}
+	n := g.least(best, now, (*neighbour).load)
+	return n, best, n != nil
+}
+
+// least gives the neighbour lacking chunk i for which cost is least, any of
+// them where several are; nil when none can take it now.
+func (g *Giver) least(i int, now time.Time, cost func(*neighbour) time.Duration) *neighbour {
+	var best *neighbour
+	var least time.Duration
+	ties := 0
+	for _, n := range g.takers {
+		if n.sure.Has(i) || now.Before(n.later) {
+			continue
+		}
+		switch c := cost(n); {
+		case best == nil || c < least:
+			best, least, ties = n, c, 1
+		case c == least:
+			if ties++; g.rand.IntN(ties) == 0 {
+				best = n
+			}
+		}
+	}
+	return best
+}
+
+// load is how much this node is already bringing to n.
+func (n *neighbour) load() time.Duration { return time.Duration(len(n.open)) }
+
+// lacking counts the neighbours that chunk i still has to reach.
+func (g *Giver) lacking(i int) int { return len(g.takers) - int(g.held[i]) }
+
+func (g *Giver) mark(n *neighbour, i int) {
+	n.sure.Add(i)
+	if n.taker {
+		g.held[i]++
+	}
+}
+
+func (g *Giver) unmark(n *neighbour, i int) {
+	n.sure.Remove(i)
+	if n.taker {
+		g.held[i]--
+	}
+}

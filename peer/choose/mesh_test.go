@@ -1,0 +1,251 @@
+package choose_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// at20 is the usual case: a message takes as long as a chunk, one way, and
+// announcements are collected for four.
+func at20(n int) mesh { return mesh{chunks: 256, n: n, delay: 1, batch: 4} }
+
+// withUp gives every receiver its uplink; the origin's is 1.
+func (m mesh) withUp(up func(i int) float64) mesh {
+	m.up = func(i int) float64 {
+		if i == 0 {
+			return 1
+		}
+		return up(i)
+	}
+	return m
+}
+
+// acks is the share of an uplink left by the acknowledgements of a download.
+func acks(int) float64 { return 0.96 }
+
+func odd(i int) bool { return i%2 == 1 }
+
+func TestDistributionTimeStaysNearTheBound(t *testing.T) {
+	tests := []struct {
+		name   string
+		mesh   mesh
+		most   float64 // × bound
+		copies float64 // sent by the origin
+	}{
+		{"1 receiver", at20(1), 1.02, 1},
+		{"2 receivers", at20(2), 1.025, 1.01},
+		{"3 receivers", at20(3), 1.03, 1.02},
+		{"4 receivers", at20(4), 1.035, 1.02},
+		{"5 receivers", at20(5), 1.04, 1.03},
+		{"8 receivers", at20(8), 1.05, 1.04},
+		{"13 receivers", at20(13), 1.065, 1.05},
+		{"16 receivers", at20(16), 1.07, 1.05},
+		{"32 receivers", at20(32), 1.09, 1.08},
+		{"32 receivers, acknowledgements on their uplinks", at20(32).withUp(acks), 1.1, 1.1},
+		{"33 receivers, quick messages", mesh{chunks: 256, n: 33, delay: 0.2}, 1.06, 1.06},
+		{"32 receivers, slow messages", mesh{chunks: 256, n: 32, delay: 2}, 1.13, 1.1},
+		{"32 receivers with 16 neighbours", mesh{chunks: 256, n: 32, delay: 1, batch: 4, degree: 16}, 1.1, 1.08},
+		{"128 receivers with 16 neighbours", mesh{chunks: 256, n: 128, delay: 1, batch: 4, degree: 16}, 1.13, 1.1},
+		{"128 receivers with 32 neighbours", mesh{chunks: 256, n: 128, delay: 1, batch: 4, degree: 32}, 1.13, 1.1},
+		{"a long file", mesh{chunks: 2048, n: 16, delay: 1, batch: 4}, 1.01, 1.01},
+		{"starts spread over 12 chunk times", mesh{chunks: 256, n: 32, delay: 1, batch: 4,
+			start: func(i int) float64 { return float64(i) * 12 / 32 }}, 1.1, 1.08},
+		{"uplinks a quarter and twice as fast", at20(16).withUp(func(i int) float64 {
+			if odd(i) {
+				return 0.25
+			}
+			return 2
+		}), 1.16, 1.08},
+		{"one in four a free rider", at20(16).withUp(func(i int) float64 {
+			if i%4 == 3 {
+				return 0.025
+			}
+			return 1
+		}), 1.12, 1.4},
+		{"a chain", mesh{chunks: 256, n: 8, delay: 1, batch: 4,
+			near: func(i, j int) bool { return j == i+1 }}, 1.12, 1.01},
+		{"a receiver with a slow downlink", mesh{chunks: 256, n: 16, delay: 1, batch: 4,
+			down: slowDownlink}, 1.03, 1.3},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			for seed := range uint64(3) {
+				test.mesh.seed = seed + 1
+				r := test.mesh.run()
+				if x := r.makespan / test.mesh.bound(); x > test.most {
+					t.Errorf("seed %d: %.3f × the bound, want at most %.3f", seed, x, test.most)
+				}
+				if r.copies > test.copies {
+					t.Errorf("seed %d: the origin sent %.3f copies, want at most %.2f", seed, r.copies, test.copies)
+				}
+				if r.duplicates > 0.01 {
+					t.Errorf("seed %d: %.2f %% arrived twice", seed, 100*r.duplicates)
+				}
+			}
+		})
+	}
+}
+
+func slowDownlink(i int) float64 {
+	if i == 3 {
+		return 0.3
+	}
+	return 5
+}
+
+func TestUploadsAreEvenAmongEqualReceivers(t *testing.T) {
+	for _, n := range []int{8, 32, 128} {
+		m := at20(n)
+		m.degree = 32
+		m.seed = 4
+		if r := m.run(); r.jain < 0.97 {
+			t.Errorf("%d receivers: Jain index %.3f", n, r.jain)
+		}
+	}
+}
+
+func TestFewChunksSpreadInFewSteps(t *testing.T) {
+	// A step is an offer, its answer and the chunk. Doubling takes log2 of the
+	// nodes; twice that is allowed.
+	for _, chunks := range []int{1, 2, 16} {
+		m := mesh{chunks: chunks, n: 16, delay: 0.2, seed: 2}
+		most := float64(chunks) + 2*math.Log2(17)*1.4
+		if r := m.run(); r.makespan > most {
+			t.Errorf("%d chunks took %.1f chunk times, want at most %.1f", chunks, r.makespan, most)
+		}
+	}
+}
+
+func TestASlowDownlinkDoesNotHoldTheOthersBack(t *testing.T) {
+	m := at20(16)
+	m.down, m.seed = slowDownlink, 5
+	r := m.run()
+	for i, done := range r.finished {
+		if i+1 != 3 && done > 1.14*256 {
+			t.Errorf("receiver %d done after %.0f chunk times", i+1, done)
+		}
+	}
+}
+
+func TestFreeRidersHardlySlowTheOthers(t *testing.T) {
+	m := at20(16).withUp(func(i int) float64 {
+		if i%4 == 3 {
+			return 0.025
+		}
+		return 1
+	})
+	m.seed = 6
+	r := m.run()
+	for i, done := range r.finished {
+		if (i+1)%4 != 3 && done > 1.1*m.bound() {
+			t.Errorf("receiver %d done at %.2f × the bound", i+1, done/m.bound())
+		}
+	}
+}
+
+func TestALateJoinerIsServedByAll(t *testing.T) {
+	m := at20(8)
+	m.seed = 7
+	m.start = func(i int) float64 {
+		if i == 8 {
+			return 200
+		}
+		return 0
+	}
+	r := m.run()
+	// Its downlink takes 256/5 chunk times; the others are not done before 256.
+	if done := r.finished[7]; done > 310 {
+		t.Errorf("the late one was done at %.0f", done)
+	}
+	for i, done := range r.finished[:7] {
+		if done > 1.1*256 {
+			t.Errorf("receiver %d done at %.0f", i+1, done)
+		}
+	}
+}
+
+func TestTheOriginMayLeaveOnceOneCopyIsOut(t *testing.T) {
+	m := at20(16)
+	m.seed = 8
+	m.leave = leaves(0, 264)
+	if r := m.run(); r.makespan > 1.15*256 {
+		t.Errorf("done at %.0f", r.makespan)
+	}
+}
+
+func TestWhenTheOriginLeavesEarlyTheRestGetsAllThatIsThere(t *testing.T) {
+	m := at20(8)
+	m.seed = 9
+	m.leave = leaves(0, 100)
+	r := m.run()
+	if !math.IsInf(r.makespan, 1) {
+		t.Fatal("done without the chunks that the origin took along")
+	}
+	first := r.held[0]
+	for i, held := range r.held {
+		if held != first || held < 90 {
+			t.Errorf("receiver %d holds %d chunks, the first %d", i+1, held, first)
+		}
+	}
+}
+
+func TestALeaversDutiesArePickedUp(t *testing.T) {
+	for _, when := range []float64{20, 130, 250} {
+		m := at20(16)
+		m.seed = 10
+		m.leave = leaves(5, when)
+		if r := m.run(); r.makespan > 1.12*256 {
+			t.Errorf("one left at %.0f: done at %.0f", when, r.makespan)
+		}
+	}
+}
+
+func TestTwoOriginsShareTheWork(t *testing.T) {
+	m := at20(8)
+	m.seed = 11
+	m.holds = func(i, _ int) bool { return i == 1 }
+	r := m.run()
+	if most := 1.08 * 7 * 256 / 9; r.makespan > most { // 7 copies by 9 uplinks
+		t.Errorf("done at %.0f, want at most %.0f", r.makespan, most)
+	}
+	if r.copies > 0.95 {
+		t.Errorf("the first origin sent %.2f copies", r.copies)
+	}
+}
+
+func TestPartsHeldBeforehandAreGivenByTheirHolders(t *testing.T) {
+	m := at20(8)
+	m.seed = 12
+	m.holds = func(i, chunk int) bool { return chunk%16 == i } // half of the file is in the mesh
+	r := m.run()
+	if most := 1.08 * 7.5 * 256 / 9; r.makespan > most { // 7.5 copies by 9 uplinks
+		t.Errorf("done at %.0f, want at most %.0f", r.makespan, most)
+	}
+}
+
+func leaves(who int, when float64) func(int) float64 {
+	return func(i int) float64 {
+		if i == who {
+			return when
+		}
+		return 0
+	}
+}
+
+// BenchmarkMesh shows what the figures are for a range of meshes.
+func BenchmarkMesh(b *testing.B) {
+	for _, n := range []int{4, 8, 16, 32, 128} {
+		for _, delay := range []float64{0.2, 1, 2} {
+			b.Run(fmt.Sprintf("n=%d/delay=%g", n, delay), func(b *testing.B) {
+				for i := range b.N {
+					m := mesh{chunks: 256, n: n, delay: delay, degree: 40, seed: uint64(i)}
+					r := m.run()
+					b.ReportMetric(r.makespan/m.bound(), "×bound")
+					b.ReportMetric(r.copies, "copies")
+					b.ReportMetric(r.declined, "declined")
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package choose
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"starmesh/common/content"
+)
+
+const (
+	// firstAhead is how many offers are open before anything was measured.
+	firstAhead = 4
+	// mostAhead bounds the offers open at a time, whatever was measured.
+	mostAhead = 64
+	// mostRefused bounds by how much offers are multiplied because some are
+	// declined.
+	mostRefused = 0.75
+	// slots is how many chunks are sent at a time: one fills an uplink badly,
+	// for TCP begins slowly after a pause; many bring each of them late.
+	slots = 2
+	// smooth is the weight of a new measurement, as in TCP's round trip
+	// estimate (RFC 6298).
+	smooth = 8
+	// crawl is how many times longer than usual a chunk may take before its
+	// neighbour's downlink, not our uplink, is taken to be the reason.
+	crawl = 4
+)
+
+// queue holds the accepted offers, and measures how far ahead offers must be
+// made so that it does not run dry.
+type queue struct {
+	waiting []Offer
+	sending map[Offer]time.Time // since when
+	trip    time.Duration       // from an offer to its answer
+	each    time.Duration       // the uplink's time for one chunk
+	refused float64             // share of offers declined
+	last    time.Time           // when the chunk before was through
+}
+
+func (q *queue) accepted(o Offer, trip time.Duration) {
+	q.waiting = append(q.waiting, o)
+	q.refused -= q.refused / smooth
+	q.trip = blend(q.trip, trip)
+}
+
+// next takes the first offer whose chunk has arrived and whose taker is not
+// still busy with an earlier one, if the uplink has room.
+func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
+	stuck, crawling := q.stuck(now)
+	if len(q.sending)-crawling >= slots {
+		return Offer{}, false
+	}
+	for at, o := range q.waiting {
+		if !have.Has(o.Chunk) || slices.Contains(stuck, o.To) {
+			continue
+		}
+		q.waiting = slices.Delete(q.waiting, at, at+1)
+		if q.sending == nil {
+			q.sending = map[Offer]time.Time{}
+		}
+		q.sending[o] = now
+		return o, true
+	}
+	return Offer{}, false
+}
+
+// stuck gives the neighbours whose chunk takes far longer than usual, and how
+// many such chunks there are.
+func (q *queue) stuck(now time.Time) (to []ID, chunks int) {
+	if q.each <= 0 {
+		return nil, 0
+	}
+	for o, since := range q.sending {
+		if now.Sub(since) > crawl*slots*q.each {
+			to = append(to, o.To)
+			chunks++
+		}
+	}
+	return to, chunks
+}
+
+func (q *queue) sent(id ID, i int, now time.Time) {
+	o := Offer{To: id, Chunk: i}
+	began, ok := q.sending[o]
+	if !ok {
+		return
+	}
+	delete(q.sending, o)
+	if now.Sub(began) > crawl*slots*q.each && q.each > 0 {
+		return // what a slow downlink takes says nothing about our uplink
+	}
+	if q.last.After(began) {
+		began = q.last
+	}
+	q.each = blend(q.each, now.Sub(began))
+	q.last = now
+}
+
+func (q *queue) drop(id ID, i int) {
+	o := Offer{To: id, Chunk: i}
+	delete(q.sending, o)
+	q.waiting = slices.DeleteFunc(q.waiting, func(w Offer) bool { return w == o })
+}
+
+func (q *queue) dropAll(id ID) {
+	q.waiting = slices.DeleteFunc(q.waiting, func(w Offer) bool { return w.To == id })
+	for o := range q.sending {
+		if o.To == id {
+			delete(q.sending, o)
+		}
+	}
+}
+
+// ahead is how many offers should be open: one being sent, one that waits
+// behind it, and what the uplink sends while an offer and its answer travel;
+// more where some will be declined.
+func (q *queue) ahead() int {
+	if q.each <= 0 {
+		return firstAhead
+	}
+	accepted := 1 - min(q.refused, mostRefused)
+	return min(1+int(math.Ceil((1+float64(q.trip)/float64(q.each))/accepted)), mostAhead)
+}
+
+// idle counts the accepted offers that do not fill the uplink now, because
+// their takers are stuck.
+func (q *queue) idle(now time.Time) int {
+	to, idle := q.stuck(now)
+	for _, o := range q.waiting {
+		if slices.Contains(to, o.To) {
+			idle++
+		}
+	}
+	return idle
+}
+
+func blend(old, sample time.Duration) time.Duration {
+	if old == 0 {
+		return sample
+	}
+	return old + (sample-old)/smooth
+}

@@ -1,0 +1,391 @@
+package choose_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"starmesh/common/content"
+	"starmesh/peer/choose"
+)
+
+// The simulator plays a whole mesh of Givers on a simulated clock, chunk by
+// chunk: an uplink sends one chunk at a time, a downlink queues, a message
+// takes a fixed delay. Time is counted in units of one chunk on an uplink of
+// rate 1.
+
+// mesh describes one simulated distribution.
+type mesh struct {
+	chunks int
+	n      int                     // receivers; node 0 is the origin
+	up     func(i int) float64     // chunks per unit; nil: 1 for all
+	down   func(i int) float64     // nil: 5
+	delay  float64                 // of a message, one way
+	batch  float64                 // announcements are collected for so long
+	degree int                     // neighbours of a node; 0: all
+	start  func(i int) float64     // when a receiver comes; nil: at once
+	leave  func(i int) float64     // when it goes; 0 or nil: never
+	holds  func(i, chunk int) bool // what receiver i has beforehand
+	near   func(i, j int) bool     // who may connect with whom; nil: degree decides
+	seed   uint64
+}
+
+// result is what a distribution came to.
+type result struct {
+	makespan   float64   // all receivers that stay are done; +Inf if they never are
+	finished   []float64 // by receiver
+	copies     float64   // of the file, sent by the origin
+	jain       float64   // of the receivers' uploads
+	duplicates float64   // share of chunks received
+	declined   float64   // share of offers
+	held       []int     // chunks, by receiver, at the end
+}
+
+type sim struct {
+	mesh
+	now    float64
+	events events
+	count  int // events so far: those of one moment happen in order
+	nodes  []*node
+	rng    *rand.Rand
+	left   int // receivers that stay and are not done
+
+	offers, declines, arrivals, duplicates int
+}
+
+type node struct {
+	*sim
+	id       int
+	giver    *choose.Giver
+	taker    *choose.Taker
+	have     content.Set
+	claimed  map[int]int // chunk → from
+	first    map[int]bool
+	near     []*node
+	up, down float64
+	upFree   float64
+	downFree float64
+	sent     int
+	news     []news
+	flushing bool
+	alive    bool
+	done     float64
+}
+
+type news struct {
+	chunk int
+	lost  bool
+}
+
+// unit is what 64 KiB take at 20 Mbit/s.
+const unit = 27 * time.Millisecond
+
+func at(t float64) time.Time { return time.Unix(0, 0).Add(time.Duration(t * float64(unit))) }
+
+func (m mesh) run() result {
+	s := &sim{mesh: m, rng: rand.New(rand.NewPCG(m.seed, 7))}
+	for i := 0; i <= m.n; i++ {
+		s.nodes = append(s.nodes, s.makeNode(i))
+	}
+	s.wire()
+	s.nodes[0].come()
+	for _, n := range s.nodes[1:] {
+		if n.have.Full() {
+			n.done = 0
+		} else {
+			s.left++
+		}
+		t := 0.0
+		if m.start != nil {
+			t = m.start(n.id)
+		}
+		s.after(t, n.come)
+	}
+	if m.leave != nil {
+		for _, n := range s.nodes {
+			if t := m.leave(n.id); t > 0 {
+				if n.id > 0 {
+					s.left--
+				}
+				s.after(t, n.quit)
+			}
+		}
+	}
+	for s.left > 0 && len(s.events) > 0 && s.now < 8*float64(m.chunks+100) {
+		s.step()
+	}
+	return s.result()
+}
+
+func (s *sim) makeNode(i int) *node {
+	n := &node{sim: s, id: i, up: 1, down: 5, claimed: map[int]int{}, first: map[int]bool{}, done: math.Inf(1)}
+	if s.up != nil {
+		n.up = s.up(i)
+	}
+	if s.mesh.down != nil {
+		n.down = s.mesh.down(i)
+	}
+	n.have = content.NewSet(s.chunks)
+	for c := range s.chunks {
+		if i == 0 || s.holds != nil && s.holds(i, c) {
+			n.have.Add(c)
+		}
+	}
+	n.taker = choose.NewTaker()
+	n.giver = choose.NewGiver(n.key(), n.have)
+	return n
+}
+
+// wire links every node with degree/2 others of its choice, or with all.
+func (s *sim) wire() {
+	link := func(a, b *node) {
+		for _, x := range a.near {
+			if x == b {
+				return
+			}
+		}
+		a.near = append(a.near, b)
+		b.near = append(b.near, a)
+	}
+	for i, a := range s.nodes {
+		for j := i + 1; j < len(s.nodes); j++ {
+			if s.mesh.near != nil && s.mesh.near(i, j) || s.mesh.near == nil && (s.degree == 0 || s.degree >= len(s.nodes)) {
+				link(a, s.nodes[j])
+			}
+		}
+	}
+	if s.mesh.near != nil || s.degree == 0 || s.degree >= len(s.nodes) {
+		return
+	}
+	for _, a := range s.nodes {
+		for tries := 0; tries < 20 && len(a.near) < s.degree; tries++ {
+			b := s.nodes[s.rng.IntN(len(s.nodes))]
+			if b != a && len(b.near) < s.degree+2 {
+				link(a, b)
+			}
+		}
+	}
+}
+
+// key is the node's ID: the number mixed with the seed, with the index below.
+func (n *node) key() choose.ID {
+	return choose.ID(rand.New(rand.NewPCG(n.seed, uint64(n.id))).Uint64()<<16 | uint64(n.id))
+}
+
+func (s *sim) byKey(id choose.ID) *node { return s.nodes[id&0xffff] }
+
+func (n *node) come() {
+	n.alive = true
+	for _, p := range n.near {
+		if p.alive {
+			n.meet(p)
+			p.meet(n)
+		}
+	}
+	n.tick()
+}
+
+func (n *node) quit() {
+	n.alive = false
+	for _, p := range n.near {
+		if p.alive {
+			p.giver.Leave(n.key())
+			for _, c := range p.taker.Left(n.key()) {
+				p.lose(c)
+			}
+			n.after(0, p.step)
+		}
+	}
+}
+
+func (n *node) meet(p *node) {
+	has := p.have.Clone()
+	for c := range p.claimed {
+		has.Add(c)
+	}
+	n.giver.Join(p.key(), has)
+	n.after(0, n.step)
+}
+
+// tick gives the giver an occasion to act when nothing happens.
+func (n *node) tick() {
+	if !n.alive {
+		return
+	}
+	n.late()
+	n.step()
+	n.after(5, n.tick)
+}
+
+// step does all that the giver wants done now.
+func (n *node) step() {
+	if !n.alive {
+		return
+	}
+	for {
+		o, ok := n.giver.Offer(at(n.now))
+		if !ok {
+			break
+		}
+		n.offers++
+		n.after(n.delay, func() { n.byKey(o.To).offered(n, o) })
+	}
+	for {
+		o, ok := n.giver.Next(at(n.now))
+		if !ok {
+			break
+		}
+		n.send(n.byKey(o.To), o.Chunk)
+	}
+}
+
+func (n *node) offered(from *node, o choose.Offer) {
+	if !n.alive {
+		return
+	}
+	_, promised := n.claimed[o.Chunk]
+	if promised || n.have.Has(o.Chunk) {
+		n.declines++
+		n.after(n.delay, func() { from.giver.Declined(n.key(), o.Chunk); from.step() })
+		return
+	}
+	if ok, wait := n.taker.Ready(from.key(), n.missing(), at(n.now)); !ok {
+		n.declines++
+		n.after(n.delay, func() { from.giver.Postponed(n.key(), o.Chunk, at(n.now).Add(wait)); from.step() })
+		return
+	}
+	n.taker.Claimed(from.key(), o.Chunk, at(n.now))
+	n.claimed[o.Chunk] = from.id
+	n.giver.Coming(o.Chunk, o.First)
+	n.tell(o.Chunk, false)
+	n.after(n.delay, func() { from.giver.Accepted(n.key(), o.Chunk, at(n.now)); from.step() })
+}
+
+func (n *node) missing() int { return n.chunks - n.have.Count() }
+
+// late gives up what was promised and does not come.
+func (n *node) late() {
+	for _, c := range n.taker.Overdue(n.missing(), at(n.now)) {
+		if n.have.Has(c.Chunk) {
+			continue
+		}
+		n.lose(c.Chunk)
+		from := n.byKey(c.From)
+		n.after(n.delay, func() { from.giver.Lost(n.key(), c.Chunk); from.step() })
+	}
+}
+
+func (n *node) lose(chunk int) {
+	n.giver.NotComing(chunk)
+	delete(n.claimed, chunk)
+	n.tell(chunk, true)
+}
+
+// tell announces to all neighbours, a batch at a time.
+func (n *node) tell(chunk int, lost bool) {
+	n.news = append(n.news, news{chunk, lost})
+	if n.flushing {
+		return
+	}
+	n.flushing = true
+	n.after(n.batch, func() {
+		n.flushing = false
+		batch := n.news
+		n.news = nil
+		for _, p := range n.near {
+			each := n.giver.Each()
+			n.after(n.delay, func() { p.hear(n, batch, each) })
+		}
+	})
+}
+
+func (n *node) hear(from *node, batch []news, each time.Duration) {
+	if !n.alive || !from.alive {
+		return
+	}
+	n.giver.Pace(from.key(), each)
+	for _, b := range batch {
+		if b.lost {
+			n.giver.Lost(from.key(), b.chunk)
+		} else {
+			n.giver.Has(from.key(), b.chunk)
+		}
+	}
+	n.step()
+}
+
+func (n *node) send(to *node, chunk int) {
+	n.sent++
+	out := max(n.now, n.upFree) + 1/n.up
+	n.upFree = out
+	to.downFree = max(to.downFree, n.now) + 1/to.down
+	in := max(out, to.downFree)
+	n.after(in-n.now, func() {
+		if to.alive && n.alive {
+			to.receive(n, chunk)
+		}
+	})
+	// The next one may start before the far end of the downlink has it all.
+	n.after(max(out, in-2)-n.now, func() {
+		n.giver.Sent(to.key(), chunk, at(n.now))
+		n.step()
+	})
+}
+
+func (n *node) receive(from *node, chunk int) {
+	n.arrivals++
+	n.taker.Arrived(from.key(), chunk, at(n.now))
+	if n.have.Has(chunk) {
+		n.duplicates++
+		return
+	}
+	n.have.Add(chunk)
+	delete(n.claimed, chunk)
+	n.giver.Got(chunk)
+	if n.have.Full() {
+		n.done = n.now
+		if n.leave == nil || n.leave(n.id) == 0 {
+			n.left--
+		}
+	}
+	n.step()
+}
+
+func (s *sim) result() result {
+	r := result{copies: float64(s.nodes[0].sent) / float64(s.chunks)}
+	sum, squares := 0.0, 0.0
+	for _, n := range s.nodes[1:] {
+		sum += float64(n.sent)
+		squares += float64(n.sent) * float64(n.sent)
+		r.finished = append(r.finished, n.done)
+		r.held = append(r.held, n.have.Count())
+		if s.leave == nil || s.leave(n.id) == 0 {
+			r.makespan = max(r.makespan, n.done)
+		}
+	}
+	r.jain = sum * sum / squares / float64(s.n)
+	r.duplicates = float64(s.duplicates) / float64(s.arrivals)
+	r.declined = float64(s.declines) / float64(s.offers)
+	return r
+}
+
+// bound is the least possible time: Kurose and Ross §2.5, in chunk times.
+func (m mesh) bound() float64 {
+	up := func(i int) float64 {
+		if m.up == nil {
+			return 1
+		}
+		return m.up(i)
+	}
+	sum, slowest := up(0), math.Inf(1)
+	for i := 1; i <= m.n; i++ {
+		sum += up(i)
+		d := 5.0
+		if m.down != nil {
+			d = m.down(i)
+		}
+		slowest = min(slowest, d)
+	}
+	f := float64(m.chunks)
+	return max(f/up(0), f/slowest, float64(m.n)*f/sum)
+}

@@ -1,0 +1,136 @@
+package choose
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// patient is how many times longer than usual a promised chunk may take
+	// while nothing else is left to fetch.
+	patient = 4
+	// leastPatience is what a promised chunk may take in any case, and
+	// mostPatience what it may take only because there is time until the end.
+	leastPatience = 250 * time.Millisecond
+	mostPatience  = 30 * time.Second
+	// fewClaims is how many chunks may be promised at a time whatever the
+	// rate; beyond, no more than arrive in oneRound.
+	fewClaims = 16
+	oneRound  = time.Second
+)
+
+// Taker decides for one file which offers this node accepts, and how long it
+// waits for what was promised. Which chunks are wanted at all is not its
+// business. It is for one goroutine at a time.
+type Taker struct {
+	claims   map[int]claim
+	slow     map[ID]time.Duration // what chunks of each giver take, from promise to arrival
+	typical  time.Duration        // the same for all givers
+	interval time.Duration        // between two arrivals
+	last     time.Time            // arrival
+}
+
+type claim struct {
+	from  ID
+	since time.Time
+}
+
+// Claim is a promise that a giver made.
+type Claim struct {
+	From  ID
+	Chunk int
+}
+
+// NewTaker makes a taker with no claims.
+func NewTaker() *Taker {
+	return &Taker{claims: map[int]claim{}, slow: map[ID]time.Duration{}}
+}
+
+// Ready tells whether an offer of a wanted chunk should be accepted, while
+// missing chunks of the file have not arrived; if not, when to offer again.
+// A giver that is much slower than the others is welcome as long as its chunk
+// arrives well before the rest of the file has.
+func (t *Taker) Ready(from ID, missing int, now time.Time) (ok bool, wait time.Duration) {
+	if len(t.claims) >= t.most() {
+		return false, t.interval * fewClaims / 2
+	}
+	if t.slow[from] > t.patience(missing) {
+		// Its pace is forgiven by and by, else it could never do better.
+		t.slow[from] -= t.slow[from] / smooth
+		return false, t.slow[from]
+	}
+	return true, 0
+}
+
+// most is how many chunks may be promised at a time: no more than a slow
+// downlink takes within a moment, so that no giver is kept from others by it.
+func (t *Taker) most() int {
+	if t.interval <= 0 {
+		return fewClaims
+	}
+	return fewClaims + int(oneRound/t.interval)
+}
+
+// patience is how long a promised chunk may take: as long as it does not hold
+// up the end, and several times what is usual.
+func (t *Taker) patience(missing int) time.Duration {
+	rest := time.Duration(missing) * t.interval / 2
+	return max(patient*t.typical, min(rest, mostPatience), leastPatience)
+}
+
+// Claimed records an accepted offer.
+func (t *Taker) Claimed(from ID, i int, now time.Time) {
+	t.claims[i] = claim{from: from, since: now}
+}
+
+// Arrived records that chunk i came from a giver.
+func (t *Taker) Arrived(from ID, i int, now time.Time) {
+	if c, ok := t.claims[i]; ok && c.from == from {
+		took := now.Sub(c.since)
+		t.slow[from] = blend(t.slow[from], took)
+		t.typical = blend(t.typical, took)
+		delete(t.claims, i)
+	}
+	if !t.last.IsZero() {
+		t.interval = blend(t.interval, now.Sub(t.last))
+	}
+	t.last = now
+}
+
+// Dropped records that chunk i is not to be waited for.
+func (t *Taker) Dropped(i int) { delete(t.claims, i) }
+
+// Left gives the chunks that a giver who left had promised, and drops them.
+func (t *Taker) Left(from ID) []int {
+	var chunks []int
+	for i, c := range t.claims {
+		if c.from == from {
+			chunks = append(chunks, i)
+			delete(t.claims, i)
+		}
+	}
+	delete(t.slow, from)
+	slices.Sort(chunks)
+	return chunks
+}
+
+// Overdue gives the promises that are not to be waited for any longer, and
+// drops them.
+func (t *Taker) Overdue(missing int, now time.Time) []Claim {
+	patience := t.patience(missing)
+	if t.typical == 0 {
+		patience = mostPatience
+	}
+	var late []Claim
+	for i, c := range t.claims {
+		age := now.Sub(c.since)
+		if age < patience {
+			continue
+		}
+		late = append(late, Claim{From: c.from, Chunk: i})
+		t.slow[c.from] = max(blend(t.slow[c.from], age), age)
+		delete(t.claims, i)
+	}
+	slices.SortFunc(late, func(a, b Claim) int { return a.Chunk - b.Chunk })
+	return late
+}
