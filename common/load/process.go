@@ -3,6 +3,7 @@ package load
 import (
 	"os"
 	"runtime"
+	"sync/atomic"
 
 	gopsutil "github.com/shirou/gopsutil/v4/process"
 )
@@ -10,6 +11,7 @@ import (
 // process reads this process's own figures.
 type process struct {
 	self *gopsutil.Process // nil if the system does not know this process
+	peak atomic.Int64      // of resident memory, as far as seen: the kernel's may waver
 }
 
 func newProcess() *process {
@@ -22,7 +24,10 @@ func newProcess() *process {
 
 // read gives what the system tells; what it does not is absent.
 func (p *process) read() Process {
-	figures := Process{Goroutines: runtime.NumGoroutine(), RSSPeakBytes: peakMemory()}
+	figures := Process{Goroutines: runtime.NumGoroutine()}
+	if peak, ok := peakMemory(); ok {
+		figures.RSSPeakBytes = p.atLeast(peak)
+	}
 	if p.self == nil {
 		return figures
 	}
@@ -31,7 +36,7 @@ func (p *process) read() Process {
 		rss := int64(memory.RSS)
 		figures.RSSBytes = &rss
 		if figures.RSSPeakBytes != nil { // the two are not read at one instant
-			*figures.RSSPeakBytes = max(*figures.RSSPeakBytes, rss)
+			figures.RSSPeakBytes = p.atLeast(rss)
 		}
 	}
 	if fds, err := p.self.NumFDs(); err == nil {
@@ -39,6 +44,19 @@ func (p *process) read() Process {
 		figures.FDs = &count
 	}
 	return figures
+}
+
+// atLeast raises the peak to n and gives it.
+func (p *process) atLeast(n int64) *int64 {
+	for {
+		peak := p.peak.Load()
+		if peak >= n {
+			return &peak
+		}
+		if p.peak.CompareAndSwap(peak, n) {
+			return &n
+		}
+	}
 }
 
 // cpu gives user and system seconds, to the microsecond where getrusage(2)

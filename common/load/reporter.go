@@ -15,7 +15,7 @@ import (
 // hold more than the samples of every second.
 const (
 	sampleEntries = 64
-	finalEntries  = maxRemotes
+	finalEntries  = maxRemotes + 1 // and OtherRemotes
 )
 
 // A Reporter makes reports of one node.

@@ -1,0 +1,72 @@
+package load_test
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"starmesh/common/load"
+)
+
+func TestMetricsFollowPrometheusConventions(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(load.Collector(reporter(new(load.Meter))))
+	problems, err := testutil.GatherAndLint(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func TestMetricsSayWhatTheReportSays(t *testing.T) {
+	m := new(load.Meter)
+	m.PayloadOut.Add(12)
+	m.ConnOpened()
+	m.Transfer("id", "f", 1)
+	info := load.Info{Node: "server", System: "star", Role: "server", Version: "v1"}
+	c := load.Collector(load.NewReporter(info, m, new(load.Sockets)))
+	want := `# HELP starmesh_build_info What runs here: the program's version and the node's part. Always 1.
+# TYPE starmesh_build_info gauge
+starmesh_build_info{node="server",role="server",system="star",version="v1"} 1
+# HELP starmesh_conns_open Connections open now.
+# TYPE starmesh_conns_open gauge
+starmesh_conns_open 1
+# HELP starmesh_payload_out_bytes_total Chunk bytes sent.
+# TYPE starmesh_payload_out_bytes_total counter
+starmesh_payload_out_bytes_total 12
+# HELP starmesh_transfers_running Files this node is fetching now.
+# TYPE starmesh_transfers_running gauge
+starmesh_transfers_running 1
+`
+	err := testutil.CollectAndCompare(c, strings.NewReader(want),
+		"starmesh_build_info", "starmesh_conns_open", "starmesh_payload_out_bytes_total", "starmesh_transfers_running")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUnknownFiguresAreNoMetrics(t *testing.T) {
+	known, unknown := new(load.Sockets), new(load.Sockets)
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	unknown.Data(a)
+	for _, c := range []struct {
+		name    string
+		sockets *load.Sockets
+		want    int
+	}{{"known", known, 1}, {"unknown", unknown, 0}} {
+		if c.name == "known" {
+			linuxOnly(t)
+		}
+		r := load.NewReporter(load.Info{}, new(load.Meter), c.sockets)
+		if got := testutil.CollectAndCount(load.Collector(r), "starmesh_wire_out_bytes_total"); got != c.want {
+			t.Errorf("%s: %d metrics of the wire, want %d", c.name, got, c.want)
+		}
+	}
+}
