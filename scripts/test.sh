@@ -72,7 +72,7 @@ check_systems() {
 check_scripts() {
 	command -v shellcheck >/dev/null 2>&1 || return 0
 	heading shellcheck
-	shellcheck -x scripts/*.sh .ci/run || fail "shellcheck found something in the scripts"
+	shellcheck -x -P . scripts/*.sh .ci/run || fail "shellcheck found something in the scripts"
 }
 
 # Tests called TestHeavy… are too slow under the race detector: they run here

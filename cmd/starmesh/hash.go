@@ -35,7 +35,8 @@ func newHash() *cobra.Command {
 		Long: `hash prints the BLAKE3 hash of each file, which is its id, exactly as b3sum
 prints it. Without a file, or for "-", it reads standard input. Ids are
 remembered by path, size, time and inode, so that a file is read once.
-With --check, --quiet leaves out the files that are as they should be.`,
+--check always reads; with it, --quiet leaves out the files that are as they
+should be.`,
 		Example: `  starmesh hash model.bin
   starmesh hash *.iso > sums && starmesh hash --check sums
   starmesh hash --collection ./photos
@@ -43,7 +44,7 @@ With --check, --quiet leaves out the files that are as they should be.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h.in, h.out = cmd.InOrStdin(), cli.ForCommand(cmd)
-			if !noCache {
+			if !noCache && !check { // a check that trusts its memory would miss what rotted
 				h.cache = openCache(cacheDir, h.out)
 			}
 			return h.run(cmd, args, check, collection)

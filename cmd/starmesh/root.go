@@ -97,7 +97,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 }
 
 func commands() []*cobra.Command {
-	return []*cobra.Command{newHash(), newVersion()}
+	return []*cobra.Command{newCentral(), newHash(), newVersion()}
 }
 
 // strict makes every mistake in the command line of cmd and those below it a
@@ -128,6 +128,7 @@ func group(cmd *cobra.Command, args []string) error {
 		_ = cmd.Help() // it fails only if stderr does
 		return cli.Usage(cmd, cli.ErrReported)
 	}
+	cmd.SuggestionsMinimumDistance = 2
 	hint := ""
 	for _, name := range cmd.SuggestionsFor(args[0]) {
 		hint = fmt.Sprintf(" (did you mean %q?)", name)

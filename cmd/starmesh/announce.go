@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+
+	"starmesh/central"
+	"starmesh/cmd/internal/cli"
+)
+
+// announcement is what a server tells the person who started it.
+type announcement struct {
+	dir         string
+	addr        net.Addr
+	web         net.Addr // nil: no HTTP
+	tls         bool
+	fingerprint string
+	writable    bool
+}
+
+func (a announcement) say(out *cli.Output) {
+	first := a.addresses()[0]
+	event := map[string]string{"address": first.String(), "listen": a.addr.String()}
+	if a.web != nil {
+		event["http"] = a.webAddress()
+	}
+	out.Event("listening", event)
+	out.Note("serving %s", a.dir)
+	for _, address := range a.addresses() {
+		out.Note("  %s", address)
+	}
+	if a.web != nil {
+		out.Note("  %s", a.webAddress())
+	}
+	out.Note("download with: starmesh central get '%s' -o FOLDER", first.At("NAME"))
+	if !a.tls && a.writable {
+		out.Note("anyone who reaches this address may write, unless --users or --allow says otherwise")
+	}
+}
+
+// addresses are those under which others can reach the server; at least one.
+func (a announcement) addresses() []central.Address {
+	host, port, _ := net.SplitHostPort(a.addr.String())
+	hosts := []string{host}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		hosts = machineAddresses()
+	}
+	all := make([]central.Address, 0, len(hosts))
+	for _, host := range hosts {
+		all = append(all, central.Address{
+			HostPort: net.JoinHostPort(host, port), TLS: a.tls, Fingerprint: a.fingerprint,
+		})
+	}
+	return all
+}
+
+// machineAddresses are this machine's addresses that others can reach, a few
+// of them; loopback when there is none.
+func machineAddresses() []string {
+	const few = 4
+	var hosts []string
+	all, _ := net.InterfaceAddrs() // without any, loopback is right
+	for _, addr := range all {
+		ip, ok := addr.(*net.IPNet)
+		if ok && ip.IP.IsGlobalUnicast() && len(hosts) < few {
+			hosts = append(hosts, ip.IP.String())
+		}
+	}
+	if len(hosts) == 0 {
+		return []string{"127.0.0.1"}
+	}
+	return hosts
+}
+
+func (a announcement) webAddress() string {
+	host, port, _ := net.SplitHostPort(a.web.String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = machineAddresses()[0]
+	}
+	scheme := "http"
+	if a.tls {
+		scheme = "https"
+	}
+	if n, err := strconv.Atoi(port); err == nil && (n == 80 && !a.tls || n == 443 && a.tls) {
+		return fmt.Sprintf("%s://%s/", scheme, host)
+	}
+	return fmt.Sprintf("%s://%s/", scheme, net.JoinHostPort(host, port))
+}
+
+// hashingBar shows a bar while files are hashed, for one round of hashing after
+// the other.
+type hashingBar struct {
+	out *cli.Output
+
+	mu      sync.Mutex // guards the fields below
+	bar     *cli.Bar   // nil: nothing is hashed now
+	stopped bool
+}
+
+// progress may be called from several goroutines.
+func (h *hashingBar) progress(hashed, total int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.bar == nil {
+		if h.stopped || hashed >= total {
+			return
+		}
+		h.bar = h.out.Bar("hash", total)
+		h.bar.Start()
+	}
+	h.bar.Total(total)
+	h.bar.Set(hashed)
+	if hashed >= total {
+		h.finishLocked(nil)
+	}
+}
+
+// stop takes the bar away for good.
+func (h *hashingBar) stop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopped = true
+	h.finishLocked(context.Canceled)
+}
+
+func (h *hashingBar) finishLocked(err error) {
+	if h.bar != nil {
+		h.bar.Finish(err)
+		h.bar = nil
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"starmesh/central"
+	"starmesh/cmd/internal/cli"
+)
+
+// connectFlags say how a client connects to a server.
+type connectFlags struct {
+	nodeFlags
+	user         string
+	passwordFile string
+	tls          bool
+	pins         string
+}
+
+func (f *connectFlags) add(cmd *cobra.Command) {
+	f.nodeFlags.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.user, "user", "", "log in as `NAME`; the password comes from $"+cli.PasswordVariable+", --password-file or the terminal")
+	flags.StringVar(&f.passwordFile, "password-file", "", "read the password from the first line of `FILE`")
+	flags.BoolVar(&f.tls, "tls", false, "encrypt (TLS 1.3), as an address stars://… does")
+	flags.StringVar(&f.pins, "known-servers", "", "keep the certificates seen in `FILE` (default: in the user's configuration folder)")
+}
+
+// config gives the client's configuration; it may ask for a password.
+func (f *connectFlags) config(cmd *cobra.Command, n *node) (central.ClientConfig, error) {
+	cfg := central.ClientConfig{User: f.user, Instruments: n.Instruments, Limits: n.limits, Agent: n.agent}
+	cfg.Pins.Path = f.pins
+	if cfg.Pins.Path == "" {
+		if dir, err := os.UserConfigDir(); err == nil { // without one nothing is pinned
+			cfg.Pins.Path = filepath.Join(dir, "starmesh", "known_servers")
+		}
+	}
+	if f.user == "" {
+		if f.passwordFile != "" {
+			return cfg, cli.Usagef(cmd, "--password-file without --user: whose password is it?")
+		}
+		return cfg, nil
+	}
+	if strings.Contains(f.user, ":") {
+		return cfg, cli.Usagef(cmd, "--user %q: a name only; a password does not belong on the command line", f.user)
+	}
+	var err error
+	cfg.Password, err = cli.Password(cmd.InOrStdin(), cmd.ErrOrStderr(), f.user, f.passwordFile)
+	return cfg, err
+}
+
+// address reads a server's address from an argument.
+func (f *connectFlags) address(cmd *cobra.Command, arg string) (central.Address, error) {
+	a, err := central.ParseAddress(arg)
+	if err != nil {
+		return a, cli.Usage(cmd, err)
+	}
+	if f.tls {
+		a.TLS = true
+	}
+	return a, nil
+}
+
+// with runs work with one connection to the server that arg names.
+func (f *connectFlags) with(cmd *cobra.Command, arg string, work func(context.Context, *node, *central.Client, central.Address) error) error {
+	a, err := f.address(cmd, arg)
+	if err != nil {
+		return err
+	}
+	return f.run(cmd, "client", func(ctx context.Context, n *node) error {
+		cfg, err := f.config(cmd, n)
+		if err != nil {
+			return err
+		}
+		client, err := central.Dial(ctx, a, cfg)
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		return work(ctx, n, client, a)
+	})
+}
+
+// serverHelp ends the help of commands that take ADDR.
+const serverHelp = `
+ADDR is host:port, star://host:port or, encrypted, stars://host:port; the port
+is %d when none is given.`
+
+func addressHelp() string { return fmt.Sprintf(serverHelp, central.DefaultPort) }

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"starmesh/central"
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/units"
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/store"
+)
+
+// getFlags say what is fetched, how, and where it goes.
+type getFlags struct {
+	connectFlags
+	output   string
+	conns    int
+	force    bool
+	retryFor time.Duration
+}
+
+func newCentralGet() *cobra.Command {
+	var f getFlags
+	cmd := &cobra.Command{
+		Use:   "get ADDR NAME...",
+		Short: "Download files from a server, verified and resumable",
+		Long: `get downloads files. NAME is a file, a folder (all files in it), "/" for
+everything, or an id (64 hex digits). A URL star://host:port/NAME is address and
+name in one. Every chunk is verified as it arrives. Run again after an
+interruption, it goes on where it stopped.` + addressHelp(),
+		Example: `  starmesh central get 192.0.2.1:7070 model.bin
+  starmesh central get star://192.0.2.1:7070/model.bin -o /data/
+  starmesh central get 192.0.2.1:7070 photos/2024 readme.txt -o here
+  starmesh central get 192.0.2.1:7070 notes.tar -o - | tar t`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			targets, err := f.targets(cmd, args)
+			if err != nil {
+				return err
+			}
+			return f.run(cmd, "client", func(ctx context.Context, n *node) error {
+				return f.get(cmd, ctx, n, targets)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.output, "output", "o", "", "write to `PATH`: a file, or a folder if it is one or ends in /; - is standard output")
+	flags.IntVarP(&f.conns, "conns", "n", 1, "connections to the server, 1 to 16")
+	flags.BoolVarP(&f.force, "force", "f", false, "replace files that are there and differ")
+	flags.DurationVar(&f.retryFor, "retry-for", 2*time.Minute, "when the server goes away, try for so long to go on; given, also wait so long for it to come up")
+	f.add(cmd)
+	return cmd
+}
+
+// target is something to fetch from a server: a name, a folder or an id.
+type target struct {
+	addr central.Address
+	name string
+	id   content.ID // zero: name counts
+}
+
+// targets reads the arguments: an address, names, and URLs that are both.
+func (f *getFlags) targets(cmd *cobra.Command, args []string) ([]target, error) {
+	if f.conns < 1 || f.conns > 16 {
+		return nil, cli.Usagef(cmd, "--conns %d: from 1 to 16", f.conns)
+	}
+	if asJSON, _ := cmd.Flags().GetBool("json"); asJSON && f.output == "-" {
+		return nil, cli.Usagef(cmd, "-o - and --json both want standard output")
+	}
+	var all []target
+	var addr central.Address
+	named := true // whether addr has something to fetch
+	for i, arg := range args {
+		if i > 0 && !strings.Contains(arg, "://") {
+			all, named = append(all, newTarget(addr, arg)), true
+			continue
+		}
+		if !named {
+			break
+		}
+		var err error
+		if addr, err = f.address(cmd, arg); err != nil {
+			return nil, err
+		}
+		if named = addr.Name != ""; named {
+			all = append(all, newTarget(addr, addr.Name))
+		}
+	}
+	if !named {
+		return nil, cli.Usagef(cmd, "which file of %s? Name it, or / for all; 'starmesh central ls %s' lists them", addr.HostPort, addr.HostPort)
+	}
+	return all, nil
+}
+
+func newTarget(addr central.Address, name string) target {
+	id, err := content.ParseID(strings.ToLower(name))
+	if err != nil {
+		id = content.ID{}
+	}
+	addr.Name = ""
+	return target{addr: addr, name: name, id: id}
+}
+
+// wish is one file to fetch and the name it will have here.
+type wish struct {
+	entry store.Entry // without id while the server has not hashed it
+	as    string      // slash-separated
+}
+
+// get fetches all targets, one server after the other.
+func (f *getFlags) get(cmd *cobra.Command, ctx context.Context, n *node, targets []target) error {
+	cfg, err := f.config(cmd, n)
+	if err != nil {
+		return err
+	}
+	to, err := openDestination(f.output, cmd.OutOrStdout(), len(targets) > 1)
+	if err != nil {
+		return err
+	}
+	defer to.close()
+	g := &getter{getFlags: f, node: n, to: to}
+	for from := 0; from < len(targets); {
+		until := from
+		for until < len(targets) && targets[until].addr == targets[from].addr {
+			until++
+		}
+		g.session = &session{addr: targets[from].addr, cfg: cfg, out: n.out, goOn: f.retryFor}
+		if cmd.Flags().Changed("retry-for") {
+			g.session.begin = f.retryFor
+		}
+		err := g.server(ctx, targets[from:until])
+		g.session.close()
+		if err != nil {
+			return g.explain(ctx, err)
+		}
+		from = until
+	}
+	return nil
+}
+
+// explain says how to go on when the user stopped it.
+func (g *getter) explain(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return fmt.Errorf("stopped; what has arrived is kept, the same command goes on from there: %w", err)
+	}
+	return err
+}
+
+// server fetches the targets that are on one server.
+func (g *getter) server(ctx context.Context, targets []target) error {
+	var wishes []wish
+	for _, t := range targets {
+		more, err := g.look(ctx, t)
+		if err != nil {
+			return err
+		}
+		wishes = append(wishes, more...)
+	}
+	if err := g.to.expect(wishes); err != nil {
+		return err
+	}
+	began, bytes := time.Now(), int64(0)
+	for _, w := range wishes {
+		size, err := g.fetch(ctx, w)
+		if err != nil {
+			return err
+		}
+		bytes += size
+	}
+	if len(wishes) > 1 {
+		g.out.Note("%d files, %s in %s", len(wishes), units.Bytes(bytes), units.Duration(time.Since(began)))
+	}
+	return nil
+}
+
+// look finds out which files a target stands for.
+func (g *getter) look(ctx context.Context, t target) ([]wish, error) {
+	var wishes []wish
+	err := g.session.do(ctx, func(c *central.Client) error {
+		wishes = nil
+		if !t.id.IsZero() {
+			entry, err := c.Describe(ctx, "", t.id, nil)
+			wishes = []wish{{entry, path.Base(entry.Name)}}
+			return err
+		}
+		prefix := trimSlashes(t.name)
+		for entry, err := range c.List(ctx, prefix) {
+			if err != nil {
+				return err
+			}
+			wishes = append(wishes, wish{entry, relative(prefix, entry.Name)})
+		}
+		if len(wishes) == 0 {
+			return fault.Wrapf(fault.NotFound, "%s has no file or folder %q", t.addr.HostPort, t.name)
+		}
+		return nil
+	})
+	return wishes, err
+}
+
+// relative gives the name a file gets here when it was found under prefix:
+// with the folder that was asked for, without those above it.
+func relative(prefix, name string) string {
+	above := path.Dir(prefix)
+	if prefix == "" || above == "." {
+		return name
+	}
+	return strings.TrimPrefix(name, above+"/")
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"starmesh/central"
+	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/units"
+	"starmesh/common/store"
+)
+
+// serveFlags say how a server serves.
+type serveFlags struct {
+	nodeFlags
+	accessFlags
+	listen    string
+	backlog   int
+	http      string
+	bounds    central.Bounds
+	maxUpload units.Size
+	cacheDir  string
+	noCache   bool
+}
+
+// accessFlags say who may come in and do what.
+type accessFlags struct {
+	writable    bool
+	users       string
+	writeUsers  []string
+	allow, deny []string
+	tls         bool
+	cert, key   string
+}
+
+func newCentralServe() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve DIR",
+		Short: "Serve the files of a folder",
+		Long: `serve lets clients list and download the files of a folder (or one file), over
+starmesh's own protocol on raw TCP and, with --http, over HTTP. Files that are
+added while it runs are served too; dot-files, files in the making and links out
+of the folder are not. Ctrl-C lets downloads finish for ten seconds at most.`,
+		Example: `  starmesh central serve ./files
+  starmesh central serve ./files --listen :7070 --http :8080 --load-log server.jsonl
+  starmesh central serve ./files --listen :7070 --tls --users htpasswd --writable --write-users ann
+  starmesh central serve ./files --up 20mbit --allow 192.168.0.0/16`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, fingerprint, err := f.config(cmd)
+			if err != nil {
+				return err
+			}
+			return f.run(cmd, "server", func(ctx context.Context, n *node) error {
+				return f.serve(ctx, n, args[0], cfg, fingerprint)
+			})
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func (f *serveFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.listen, "listen", "l", fmt.Sprintf("127.0.0.1:%d", central.DefaultPort), "listen at `ADDR`; :7070 is every interface")
+	flags.IntVar(&f.backlog, "backlog", 1024, "how many connections may wait to be accepted")
+	flags.StringVar(&f.http, "http", "", "serve the same files over HTTP at `ADDR` too, such as :8080")
+	f.accessFlags.add(cmd)
+	flags.IntVar(&f.bounds.Conns, "max-conns", 12_000, "connections at once")
+	flags.IntVar(&f.bounds.ConnsPerAddr, "max-conns-per-ip", 1024, "connections at once from one address other than this machine's own")
+	flags.Var(&f.maxUpload, "max-upload", "largest file taken with put, such as 10GiB (0: what fits on the disk)")
+	flags.DurationVar(&f.bounds.Idle, "idle-timeout", 5*time.Minute, "close a connection that asks for nothing for so long")
+	flags.DurationVar(&f.bounds.Handshake, "handshake-timeout", 10*time.Second, "close a connection that is not greeted and logged in by then")
+	flags.DurationVar(&f.bounds.Stall, "stall-timeout", time.Minute, "close a connection that stops in the middle of a message for so long")
+	flags.DurationVar(&f.bounds.Grace, "grace", 10*time.Second, "let downloads go on for so long when the server is stopped")
+	flags.StringVar(&f.cacheDir, "cache", "", "remember ids in the folder `DIR` (default: in the user's cache folder)")
+	flags.BoolVar(&f.noCache, "no-cache", false, "hash every file anew")
+	f.nodeFlags.add(cmd)
+	cmd.MarkFlagsMutuallyExclusive("cache", "no-cache")
+}
+
+func (f *accessFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.writable, "writable", false, "allow put")
+	flags.StringVar(&f.users, "users", "", "let only the users in `FILE` in: an htpasswd file with bcrypt hashes (htpasswd -B)")
+	flags.StringSliceVar(&f.writeUsers, "write-users", nil, "users who may put as well, `NAME,…`")
+	flags.StringSliceVar(&f.allow, "allow", nil, "let only these networks in, `CIDR,…`")
+	flags.StringSliceVar(&f.deny, "deny", nil, "keep these networks out, `CIDR,…`; stronger than --allow")
+	flags.BoolVar(&f.tls, "tls", false, "encrypt (TLS 1.3), with a certificate made at the first start unless --cert is given")
+	flags.StringVar(&f.cert, "cert", "", "certificate chain for --tls, a PEM `FILE`")
+	flags.StringVar(&f.key, "key", "", "key of the certificate, a PEM `FILE`")
+	cmd.MarkFlagsRequiredTogether("cert", "key")
+}
+
+// config makes the server's configuration of the flags; the folder and the
+// instruments are still missing.
+func (f *serveFlags) config(cmd *cobra.Command) (cfg central.ServerConfig, fingerprint string, err error) {
+	b := f.bounds
+	if f.backlog < 1 || b.Conns < 1 || b.ConnsPerAddr < 1 || min(b.Idle, b.Handshake, b.Stall, b.Grace) <= 0 {
+		return cfg, "", cli.Usagef(cmd, "--backlog, --max-conns… and the time-outs must be above zero")
+	}
+	cfg.Bounds = b
+	cfg.Bounds.Upload = int64(f.maxUpload)
+	if cfg.Access, err = f.access(cmd); err != nil {
+		return cfg, "", err
+	}
+	cfg.TLS, fingerprint, err = f.encryption()
+	return cfg, fingerprint, err
+}
+
+func (f *accessFlags) access(cmd *cobra.Command) (central.Access, error) {
+	a := central.Access{Writable: f.writable}
+	var err error
+	if a.Allow, err = central.ParsePrefixes(f.allow); err != nil {
+		return a, cli.Usage(cmd, fmt.Errorf("--allow: %w", err))
+	}
+	if a.Deny, err = central.ParsePrefixes(f.deny); err != nil {
+		return a, cli.Usage(cmd, fmt.Errorf("--deny: %w", err))
+	}
+	if f.users == "" {
+		if len(f.writeUsers) > 0 {
+			return a, cli.Usagef(cmd, "--write-users needs --users: the file with their passwords")
+		}
+		return a, nil
+	}
+	if f.writable && len(f.writeUsers) == 0 {
+		return a, cli.Usagef(cmd, "--writable with --users: name those who may write with --write-users")
+	}
+	file, err := os.Open(f.users)
+	if err != nil {
+		return a, plainPathError(f.users, err)
+	}
+	defer file.Close()
+	if a.Users, err = central.ReadUsers(file, f.writeUsers); err != nil {
+		return a, fmt.Errorf("%s: %w", f.users, err)
+	}
+	return a, nil
+}
+
+// encryption gives the certificate and its fingerprint; nil without --tls.
+func (f *accessFlags) encryption() (*tls.Config, string, error) {
+	if f.cert != "" {
+		return central.ServerTLS(f.cert, f.key)
+	}
+	if !f.tls {
+		return nil, "", nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return nil, "", fmt.Errorf("no folder for a certificate: %w; give --cert and --key", err)
+	}
+	return central.SelfMade(filepath.Join(dir, "starmesh"))
+}
+
+// serve serves dir until ctx ends.
+func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central.ServerConfig, fingerprint string) error {
+	bar := &hashingBar{out: n.out}
+	defer bar.stop()
+	folder, err := store.OpenFolder(dir, f.folderConfig(n.out, bar))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	cfg.Folder, cfg.Instruments, cfg.Limits = folder, n.Instruments, n.limits
+	cfg.Log, cfg.Agent = n.out.Logger(), n.agent
+
+	ln, err := central.Listen(f.listen, f.backlog, n.Trace)
+	if err != nil {
+		return err
+	}
+	web, err := f.listenHTTP(ctx)
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	a := announcement{dir: dir, addr: ln.Addr(), tls: cfg.TLS != nil, fingerprint: fingerprint, writable: f.writable}
+	if web != nil {
+		a.web = web.Addr()
+	}
+	a.say(n.out)
+	return serveAll(ctx, central.NewServer(cfg), folder, ln, web)
+}
+
+func (f *serveFlags) listenHTTP(ctx context.Context) (net.Listener, error) {
+	if f.http == "" {
+		return nil, nil
+	}
+	return agent.Listen(ctx, "tcp", f.http)
+}
+
+// serveAll runs the server on both listeners until ctx ends or one fails. The
+// folder goes on until the last answer is given.
+func serveAll(ctx context.Context, server *central.Server, folder *store.Folder, ln *net.TCPListener, web net.Listener) error {
+	serving, ctx := errgroup.WithContext(ctx)
+	scan, stopScan := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopScan()
+	scanned := make(chan error, 1)
+	serving.Go(func() error {
+		go func() { scanned <- folder.Run(scan) }()
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-scanned: // before its time: the folder is gone
+			scanned <- nil
+			return err
+		}
+	})
+	serving.Go(func() error { return server.Serve(ctx, ln) })
+	if web != nil {
+		serving.Go(func() error { return server.ServeHTTP(ctx, web) })
+	}
+	err := serving.Wait()
+	stopScan()
+	return errors.Join(err, <-scanned)
+}
+
+// folderConfig says how the folder is hashed, with a bar while that is so.
+func (f *serveFlags) folderConfig(out *cli.Output, bar *hashingBar) store.FolderConfig {
+	cfg := store.FolderConfig{Progress: bar.progress}
+	if !f.noCache {
+		cfg.Cache = openCache(f.cacheDir, out)
+	}
+	return cfg
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"starmesh/common/fault"
+)
+
+// destination is where fetched files go: a folder, one file in a folder, or
+// standard output.
+type destination struct {
+	root   *os.Root  // nil: standard output
+	dir    string    // what root is, for people
+	rename string    // the name of the one file in root; "" when names are kept
+	stdout io.Writer // set: the bytes go there
+}
+
+// openDestination understands -o. "" is the folder we are in, "-" is stdout; a
+// path is a folder when it is one, ends in a slash, or has to take several
+// files. Folders are made when they are missing.
+func openDestination(output string, stdout io.Writer, several bool) (*destination, error) {
+	if output == "-" {
+		return &destination{stdout: stdout}, nil
+	}
+	dir, rename := output, ""
+	if output == "" {
+		dir = "."
+	}
+	info, err := os.Stat(dir)
+	isDir := err == nil && info.IsDir()
+	if !isDir && !several && !strings.HasSuffix(filepath.ToSlash(output), "/") {
+		dir, rename = filepath.Split(output)
+		if dir == "" {
+			dir = "."
+		}
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, plainPathError(dir, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, plainPathError(dir, err)
+	}
+	return &destination{root: root, dir: dir, rename: rename}, nil
+}
+
+// expect checks that what is to come fits the destination. A single file that
+// was to be renamed may turn out to be a folder: then the name is the folder's.
+func (d *destination) expect(wishes []wish) error {
+	one := len(wishes) == 1 && path.Base(wishes[0].as) == wishes[0].as
+	switch {
+	case d.stdout != nil && len(wishes) != 1:
+		return fault.Wrapf(fault.Invalid, "-o - takes one file, these are %d", len(wishes))
+	case d.rename == "" || one:
+		return nil
+	}
+	if info, err := d.root.Stat(d.rename); err == nil && !info.IsDir() {
+		return fault.Wrapf(fault.Exists, "%s is a file, but %d files are to be put there", d.path(d.rename), len(wishes))
+	}
+	if err := d.root.MkdirAll(d.rename, 0o777); err != nil {
+		return plainPathError(d.path(d.rename), err)
+	}
+	root, err := d.root.OpenRoot(d.rename)
+	if err != nil {
+		return plainPathError(d.path(d.rename), err)
+	}
+	d.root.Close()
+	d.root, d.dir, d.rename = root, d.path(d.rename), ""
+	return nil
+}
+
+// name gives the name within root of a file that is called as.
+func (d *destination) name(as string) string {
+	if d.rename != "" {
+		return d.rename
+	}
+	return as
+}
+
+// path gives the whole path of a name within root.
+func (d *destination) path(name string) string {
+	return filepath.Join(d.dir, filepath.FromSlash(name))
+}
+
+// stat tells about a file within root.
+func (d *destination) stat(name string) (fs.FileInfo, error) {
+	return d.root.Lstat(filepath.FromSlash(name))
+}
+
+func (d *destination) close() {
+	if d.root != nil {
+		d.root.Close()
+	}
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"starmesh/central"
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/units"
+	"starmesh/common/content"
+	"starmesh/common/load"
+	"starmesh/common/store"
+	"starmesh/common/transfer"
+)
+
+// getter fetches files from one server at a time.
+type getter struct {
+	*getFlags
+	*node
+	to      *destination
+	session *session
+}
+
+// fetch brings one file to its place and gives its size.
+func (g *getter) fetch(ctx context.Context, w wish) (int64, error) {
+	if err := g.describe(ctx, &w); err != nil {
+		return 0, err
+	}
+	name := g.to.name(w.as)
+	if g.to.stdout != nil {
+		return w.entry.Size, g.toStdout(ctx, w)
+	}
+	if there, err := g.alreadyThere(ctx, w, name); there || err != nil {
+		return w.entry.Size, err
+	}
+	list, err := g.chunkList(ctx, w, name)
+	if err != nil {
+		return 0, err
+	}
+	part, err := store.Create(g.to.root, name, list, store.Options{
+		Force: g.force, Mode: w.entry.Mode, ModTime: w.entry.ModTime,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", g.to.path(name), err)
+	}
+	defer part.Close()
+	began := time.Now()
+	if err := g.fill(ctx, part, w.entry, part.Resumed(), part.Finish); err != nil {
+		return 0, fmt.Errorf("%s: %w", w.entry.Name, err)
+	}
+	g.done(w, g.to.path(name), part.Resumed(), time.Since(began))
+	return w.entry.Size, nil
+}
+
+// describe asks for what a listing left out because the server was still
+// hashing the file.
+func (g *getter) describe(ctx context.Context, w *wish) error {
+	if !w.entry.ID.IsZero() {
+		return nil
+	}
+	bar := g.out.Bar("the server hashes "+printableName(w.entry.Name), w.entry.Size)
+	bar.Start()
+	err := g.session.do(ctx, func(c *central.Client) error {
+		entry, err := c.Describe(ctx, w.entry.Name, content.ID{}, func(done, total int64) {
+			bar.Total(total)
+			bar.Set(done)
+		})
+		if err == nil {
+			w.entry = entry
+		}
+		return err
+	})
+	bar.Finish(err)
+	return err
+}
+
+// alreadyThere tells whether the very file is in its place, so that a command
+// that was stopped half-way through a folder can be run again.
+func (g *getter) alreadyThere(ctx context.Context, w wish, name string) (bool, error) {
+	info, err := g.to.stat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != w.entry.Size {
+		return false, nil // whether it is in the way, store.Create says
+	}
+	if id, err := g.hashHere(ctx, name, info); err != nil || id != w.entry.ID {
+		return false, ctx.Err()
+	}
+	g.out.Note("%s is here already", printableName(g.to.path(name)))
+	g.out.Event("done", doneEvent{Name: w.entry.Name, Path: g.to.path(name), ID: w.entry.ID, Size: w.entry.Size, Kept: w.entry.Size})
+	g.Meter.Transfer(w.entry.ID.String(), w.entry.Name, w.entry.Size).Done()
+	return true, nil
+}
+
+func (g *getter) hashHere(ctx context.Context, name string, info fs.FileInfo) (content.ID, error) {
+	bar := g.out.Bar("hash "+printableName(g.to.path(name)), info.Size())
+	bar.Start()
+	list, err := store.HashFile(ctx, g.to.path(name), nil, bar.Add)
+	bar.Finish(err)
+	return list.ID(), err
+}
+
+// chunkList gives the file's chunk list: the one kept from last time, if it is
+// of the same file, or the server's.
+func (g *getter) chunkList(ctx context.Context, w wish, name string) (content.ChunkList, error) {
+	if name != "" {
+		if list, ok := store.Saved(g.to.root, name); ok && list.ID() == w.entry.ID {
+			return list, nil
+		}
+	}
+	var list content.ChunkList
+	err := g.session.do(ctx, func(c *central.Client) error {
+		var err error
+		list, err = c.ChunkList(ctx, w.entry)
+		return err
+	})
+	return list, err
+}
+
+// fill fetches what to lacks, and calls finish when it is whole.
+func (g *getter) fill(ctx context.Context, to transfer.Sink, entry store.Entry, kept int64, finish func() error) (err error) {
+	account := g.account(to, entry, kept)
+	defer func() { account.End(err) }() // End(nil) is Done: verified, in its place
+	bar := g.out.Bar("get "+printableName(entry.Name), entry.Size-kept)
+	bar.Kept(kept)
+	bar.Start()
+	defer func() { bar.Finish(err) }()
+	if !to.Have().Full() {
+		if err := transfer.Fetch(ctx, to, g.sources(to.List()), g.fetchConfig(account, bar, kept)); err != nil {
+			return err
+		}
+	}
+	return finish()
+}
+
+// account opens the books of one file for the load log.
+func (g *getter) account(to transfer.Sink, entry store.Entry, kept int64) *load.Transfer {
+	t := g.Meter.Transfer(entry.ID.String(), entry.Name, entry.Size)
+	t.Have(kept)
+	t.ChunkMap(to.List().Len(), func() []byte { return to.Have().Bytes() })
+	return t
+}
+
+func (g *getter) fetchConfig(account *load.Transfer, bar *cli.Bar, kept int64) transfer.Config {
+	books := &books{account: account, bar: bar, kept: kept}
+	return transfer.Config{
+		RetryFor: g.retryFor,
+		OnChunk:  g.Counting(books.chunk),
+		OnRetry: func(source string, err error, wait time.Duration) {
+			g.out.Waiting(source, err, wait)
+		},
+	}
+}
+
+// sources are the connections over which a file comes: the one that is open,
+// and as many more as the flags ask for.
+func (g *getter) sources(list content.ChunkList) <-chan transfer.Source {
+	n := min(g.conns, list.Len())
+	from := make(chan transfer.Source, n)
+	for i := range n {
+		if client := g.session.client; i == 0 && client != nil {
+			from <- g.session.take().Source(list)
+			continue
+		}
+		from <- central.NewSource(g.session.addr, g.session.cfg, list)
+	}
+	close(from)
+	return from
+}
+
+// doneEvent tells programs of a file that is whole and in its place.
+type doneEvent struct {
+	Name    string     `json:"name"`
+	Path    string     `json:"path"`
+	ID      content.ID `json:"id"`
+	Size    int64      `json:"size"`
+	Kept    int64      `json:"kept_bytes"` // there already
+	Seconds float64    `json:"seconds"`
+}
+
+func (g *getter) done(w wish, path string, kept int64, took time.Duration) {
+	g.out.Event("done", doneEvent{w.entry.Name, path, w.entry.ID, w.entry.Size, kept, took.Seconds()})
+	rate := float64(w.entry.Size-kept) / max(took.Seconds(), 1e-9)
+	g.out.Note("%s  %s in %s, %s/s", printableName(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
+}
+
+// toStdout writes one file to standard output, in order.
+func (g *getter) toStdout(ctx context.Context, w wish) error {
+	list, err := g.chunkList(ctx, w, "")
+	if err != nil {
+		return err
+	}
+	g.conns = 1 // chunks come in order then, and none has to wait for another
+	began := time.Now()
+	err = g.fill(ctx, newOrdered(list, g.to.stdout), w.entry, 0, func() error { return nil })
+	if err != nil {
+		return fmt.Errorf("%s: %w", w.entry.Name, err)
+	}
+	g.done(w, "-", 0, time.Since(began))
+	return nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"starmesh": main})
+}
+
+// TestScripts runs testdata/script: each file is a story told with the real
+// program, as processes of its own. Beside testscript's own commands there are
+// those of script_test.go.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               isolate,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"random": random, "flip": flip, "start": start, "waitfor": waitFor, "field": field,
+			"signal": sendSignal, "await": await, "sums": sums, "status": status, "proxy": proxy,
+		},
+		Condition: func(name string) (bool, error) {
+			switch name {
+			case "b3sum", "curl", "aria2c", "htpasswd", "script", "openssl":
+				_, err := exec.LookPath(name)
+				return err == nil, nil
+			case "root":
+				return os.Geteuid() == 0, nil
+			}
+			return runtime.GOOS == name, nil
+		},
+	})
+}
+
+// isolate keeps what the program remembers inside the test's folder.
+func isolate(env *testscript.Env) error {
+	home := filepath.Join(env.WorkDir, ".home")
+	for name, folder := range map[string]string{
+		"HOME": home, "XDG_CACHE_HOME": home + "/cache", "XDG_CONFIG_HOME": home + "/config",
+		"LocalAppData": home + "/cache", "AppData": home + "/config",
+	} {
+		env.Setenv(name, filepath.FromSlash(folder))
+	}
+	return os.MkdirAll(home, 0o700)
+}

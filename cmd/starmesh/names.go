@@ -1,0 +1,27 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// printableName gives a name from the network as it may be put on a terminal:
+// quoted when it holds control characters, which could move the cursor or
+// change colours.
+func printableName(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(name)
+	}
+	return name
+}
+
+// trimSlashes gives a folder's name as servers know it: "photos/" and
+// "/photos" are photos, "/" and "." everything.
+func trimSlashes(name string) string {
+	name = strings.Trim(name, "/")
+	if name == "." {
+		return ""
+	}
+	return strings.TrimPrefix(name, "./")
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"starmesh/central"
+	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/units"
+	"starmesh/common/load"
+	"starmesh/common/rate"
+)
+
+// nodeFlags are the flags of every command that moves bytes: its limits, and
+// how it is watched.
+type nodeFlags struct {
+	up, down units.Rate
+	log      string
+	interval time.Duration
+	name     string
+	trace    bool
+
+	agentAddr, agentToken string
+}
+
+func (f *nodeFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.Var(&f.up, "up", "send no faster than this, such as 20mbit or 2.5MB/s")
+	flags.Var(&f.down, "down", "receive no faster than this")
+	flags.StringVar(&f.log, "load-log", "", "write what this node carries to `FILE`, as JSON Lines")
+	flags.DurationVar(&f.interval, "load-interval", time.Second, "time between two lines of the load log")
+	flags.StringVar(&f.agentAddr, "agent", "", "answer /metrics, /load and /sockets over HTTP at `ADDR`, such as 127.0.0.1:7071")
+	flags.StringVar(&f.agentToken, "agent-token-file", "", "take commands from other machines that know the token in `FILE` (or in $"+agent.TokenVariable+")")
+	flags.StringVar(&f.name, "node", "", "name of this node in load reports (default: made of role, host and process)")
+	flags.BoolVar(&f.trace, "trace", false, "print each socket step as it happens: socket, bind, listen, accept, connect, send, recv, close")
+	cli.AddFlags(cmd)
+}
+
+func (f *nodeFlags) limits() rate.Limits {
+	return rate.Limits{Up: rate.New(float64(f.up)), Down: rate.New(float64(f.down))}
+}
+
+// node is a running command that moves bytes, and all that watches it.
+type node struct {
+	central.Instruments
+	out    *cli.Output
+	limits rate.Limits
+	agent  string // the program and version, as told to others
+}
+
+// run does work as a node of that role ("server", "client"), with the load log
+// and the agent the flags ask for. They outlive the work, so that the last
+// report is the whole truth.
+func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Context, *node) error) error {
+	if f.interval < 10*time.Millisecond {
+		return cli.Usagef(cmd, "--load-interval %v: the least is 10ms", f.interval)
+	}
+	n := &node{out: cli.ForCommand(cmd), limits: f.limits(), agent: "starmesh/" + thisBuild().Version}
+	n.Meter, n.Sockets = new(load.Meter), new(load.Sockets)
+	if f.trace {
+		n.Trace = central.NewTrace(n.out.Lines())
+	}
+	ctx, stop := context.WithCancel(cmd.Context())
+	defer stop()
+	watchers, err := f.watchers(ctx, n, load.NewReporter(f.info(role), n.Meter, n.Sockets), stop)
+	if err != nil {
+		return err
+	}
+	return watchers.during(func() error { return work(ctx, n) })
+}
+
+func (f *nodeFlags) info(role string) load.Info {
+	host, _ := os.Hostname()
+	return load.Info{
+		Node:      cmp.Or(f.name, fmt.Sprintf("%s-%s-%d", role, cmp.Or(host, runtime.GOOS), os.Getpid())),
+		System:    "star",
+		Role:      role,
+		Version:   thisBuild().Version,
+		Command:   os.Args,
+		LimitUp:   float64(f.up),
+		LimitDown: float64(f.down),
+	}
+}
+
+// watchers tell others about a node: its load log and its agent.
+type watchers struct {
+	reporter *load.Reporter
+	log      *os.File     // nil: none
+	listener net.Listener // nil: no agent
+	agent    agent.Config
+	interval time.Duration
+}
+
+// watchers opens what the flags ask for, so that a wrong address or folder is
+// known before any work is done. stop is what a manager's /stop calls.
+func (f *nodeFlags) watchers(ctx context.Context, n *node, reporter *load.Reporter, stop func()) (*watchers, error) {
+	w := &watchers{reporter: reporter, interval: f.interval}
+	if f.agentAddr != "" {
+		token, err := agent.ReadToken(f.agentToken)
+		if err != nil {
+			return nil, err
+		}
+		if w.listener, err = agent.Listen(ctx, "tcp", f.agentAddr); err != nil {
+			return nil, err
+		}
+		w.agent = agent.Config{Reporter: reporter, Sockets: n.Sockets, Stop: stop, Token: token}
+		n.out.Event("agent", map[string]string{"address": w.listener.Addr().String()})
+		n.out.Note("agent: http://%s/", w.listener.Addr())
+	}
+	if f.log != "" {
+		var err error
+		if w.log, err = os.Create(f.log); err != nil {
+			if w.listener != nil {
+				w.listener.Close()
+			}
+			return nil, fmt.Errorf("cannot write the load log: %w", err)
+		}
+	}
+	return w, nil
+}
+
+// during runs the watchers while work runs.
+func (w *watchers) during(work func() error) error {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	if w.log != nil {
+		group.Go(func() error {
+			return errors.Join(w.reporter.Log(ctx, w.log, w.interval), w.log.Close())
+		})
+	}
+	if w.listener != nil {
+		group.Go(func() error { return agent.Serve(ctx, w.listener, w.agent) })
+	}
+	err := work()
+	w.reporter.End(err)
+	stop()
+	return errors.Join(err, group.Wait())
+}

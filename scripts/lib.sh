@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# What the scripts that start nodes share; sourced, not run.
+#
+# Everything a script starts is noted in a state folder: NAME.pid holds the
+# process id and the time that process started, so that stop.sh never ends a
+# stranger that was given the same number later.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034 # for those who source this
+starmesh=$top/bin/starmesh
+state=${XDG_RUNTIME_DIR:-/tmp}/starmesh-$(id -un)
+
+fail() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+build() {
+	command -v go >/dev/null 2>&1 || fail "needs Go 1.26 or later: https://go.dev/dl/"
+	(cd "$top" && go build -o bin/starmesh ./cmd/starmesh) || fail "starmesh does not build"
+}
+
+# The state folder is ours alone: in /tmp anyone may have made one of its name.
+make_state() {
+	[ -d "$state" ] || mkdir -m 700 "$state" || fail "cannot make the folder $state"
+	if [ -L "$state" ] || [ ! -O "$state" ]; then
+		fail "$state is not this user's own folder; remove it, or set XDG_RUNTIME_DIR"
+	fi
+}
+
+# started_at PID: when the process began; empty when there is none.
+started_at() {
+	if [ -d /proc/self ]; then
+		# Field 22, counted behind the name, which may hold spaces.
+		sed -e 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
+	else
+		ps -o lstart= -p "$1" 2>/dev/null
+	fi
+}
+
+# start_node NAME COMMAND...: runs it in the background, out of reach of this
+# terminal's Ctrl-C, with its output in the state folder.
+start_node() {
+	local name=$1 pid
+	shift
+	if node_runs "$name"; then
+		fail "$name runs already; scripts/stop.sh stops it"
+	fi
+	nohup "$@" >"$state/$name.out" 2>"$state/$name.err" </dev/null &
+	pid=$!
+	printf '%s %s\n' "$pid" "$(started_at "$pid")" >"$state/$name.pid"
+}
+
+# node_runs NAME: whether the process that was started under it still runs.
+node_runs() {
+	local pid since
+	[ -f "$state/$1.pid" ] || return 1
+	read -r pid since <"$state/$1.pid"
+	[ -n "$since" ] && [ "$(started_at "$pid")" = "$since" ]
+}
+
+# stop_node NAME: asks it to end, and makes it after fifteen seconds.
+stop_node() {
+	local name=$1 pid _
+	if node_runs "$name"; then
+		read -r pid _ <"$state/$name.pid"
+		kill -INT "$pid" 2>/dev/null || true
+		for _ in $(seq 150); do
+			node_runs "$name" || break
+			sleep 0.1
+		done
+		if node_runs "$name"; then
+			printf '%s does not end by itself; killed\n' "$name" >&2
+			kill -KILL "$pid" 2>/dev/null || true
+		fi
+	fi
+	rm -f "$state/$name.pid"
+}
+
+# field NAME: the first string or number of that name in the JSON on stdin;
+# nothing when there is none.
+field() {
+	{ grep -oE '"'"$1"'":("[^"]*"|-?[0-9.eE+-]+)' || true; } | head -n 1 | sed -E 's/^[^:]*://; s/^"(.*)"$/\1/'
+}
+
+# wait_listening NAME: waits until the server says where it listens, and prints
+# that event.
+wait_listening() {
+	local name=$1 line _
+	for _ in $(seq 100); do
+		line=$(grep -m 1 '"event":"listening"' "$state/$name.out" 2>/dev/null || true)
+		if [ -n "$line" ]; then
+			printf '%s\n' "$line"
+			return 0
+		fi
+		node_runs "$name" || break
+		sleep 0.1
+	done
+	cat "$state/$name.err" >&2
+	stop_node "$name"
+	return 1
+}
