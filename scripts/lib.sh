@@ -28,11 +28,12 @@ make_state() {
 	fi
 }
 
-# started_at PID: when the process began; empty when there is none.
+# started_at PID: when the process began; empty when there is none, or only its
+# exit status is left (Z).
 started_at() {
 	if [ -d /proc/self ]; then
 		# Field 22, counted behind the name, which may hold spaces.
-		sed -e 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
+		sed -e 's/.*) //; /^Z/d' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
 	else
 		ps -o lstart= -p "$1" 2>/dev/null
 	fi
