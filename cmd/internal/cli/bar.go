@@ -14,8 +14,8 @@ type Bar struct {
 	out   *Output
 	show  display
 	title string
-	total int64
 	kept  int64
+	total atomic.Int64
 	done  atomic.Int64
 
 	begin time.Time
@@ -26,7 +26,8 @@ type Bar struct {
 // Bar prepares a bar for total bytes of work, -1 when that is not known.
 // Nothing is shown before Start, nor if the work ends within half a second.
 func (o *Output) Bar(title string, total int64) *Bar {
-	b := &Bar{out: o, title: title, total: total}
+	b := &Bar{out: o, title: title}
+	b.total.Store(total)
 	switch o.mode {
 	case Terminal:
 		b.show = newTerminal(o.err)
@@ -49,6 +50,9 @@ func (b *Bar) Add(n int64) { b.done.Add(n) }
 
 // Set says how many bytes are done in all.
 func (b *Bar) Set(n int64) { b.done.Store(n) }
+
+// Total corrects how many bytes there are to do.
+func (b *Bar) Total(bytes int64) { b.total.Store(bytes) }
 
 // Start begins to show b; Finish must follow.
 func (b *Bar) Start() {
@@ -109,5 +113,5 @@ type progress struct {
 }
 
 func (b *Bar) progress() progress {
-	return progress{title: b.title, done: b.done.Load(), total: b.total, kept: b.kept, elapsed: time.Since(b.begin)}
+	return progress{title: b.title, done: b.done.Load(), total: b.total.Load(), kept: b.kept, elapsed: time.Since(b.begin)}
 }

@@ -27,8 +27,9 @@ func (nothing) end(progress, error)     {}
 
 // terminal is a bar that moves on one line.
 type terminal struct {
-	w   io.Writer
-	bar *progressbar.ProgressBar
+	w     io.Writer
+	bar   *progressbar.ProgressBar
+	total int64 // what bar was made for
 }
 
 func newTerminal(w io.Writer) *terminal { return &terminal{w: w} }
@@ -36,7 +37,9 @@ func newTerminal(w io.Writer) *terminal { return &terminal{w: w} }
 func (t *terminal) interval() time.Duration { return 100 * time.Millisecond }
 
 func (t *terminal) update(p progress) {
-	if t.bar == nil {
+	if t.bar == nil || t.total != p.total {
+		t.clear()
+		t.total = p.total
 		t.bar = progressbar.NewOptions64(p.total,
 			progressbar.OptionSetWriter(t.w),
 			progressbar.OptionSetDescription(label(p)),
@@ -77,7 +80,7 @@ func (l *plain) update(p progress) {
 	}
 	rate := rate(p, l.last)
 	l.last = p
-	line := fmt.Sprintf("%s: %s, %s/s", label(p), amount(p), humanize.IBytes(uint64(rate)))
+	line := fmt.Sprintf("%s: %s, %s/s", label(p), amount(p), humanize.IBytes(uint64(rate+0.5)))
 	if left, ok := left(p, rate); ok {
 		line += fmt.Sprintf(", %s left", left.Round(time.Second))
 	}
@@ -92,7 +95,7 @@ func (l *plain) end(p progress, err error) {
 		how = "stopped"
 	}
 	fmt.Fprintf(l.w, "%s: %s, %s in %s, %s/s\n", label(p), how, humanize.IBytes(uint64(p.done)),
-		p.elapsed.Round(time.Second/10), humanize.IBytes(uint64(rate(p, progress{}))))
+		p.elapsed.Round(time.Second/10), humanize.IBytes(uint64(rate(p, progress{})+0.5)))
 }
 
 // events is progress for programs.

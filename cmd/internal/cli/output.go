@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -126,6 +128,34 @@ func EventLine(name string, v any) string {
 	}
 	b.WriteByte('}')
 	return b.String()
+}
+
+// Logger gives a logger for what an operator wants to know: lines on stderr,
+// in the mode JSON events called "log", in the mode Quiet only errors.
+func (o *Output) Logger() *slog.Logger {
+	switch o.mode {
+	case JSON:
+		handler := slog.NewJSONHandler(lineWriter{o, o.out}, nil)
+		return slog.New(handler.WithAttrs([]slog.Attr{slog.String("event", "log")}))
+	case Quiet:
+		return slog.New(slog.NewTextHandler(lineWriter{o, o.err}, &slog.HandlerOptions{Level: slog.LevelError}))
+	default:
+		return slog.New(slog.NewTextHandler(lineWriter{o, o.err}, nil))
+	}
+}
+
+// Lines gives a writer to stderr that keeps lines, one each Write, apart from
+// the bar.
+func (o *Output) Lines() io.Writer { return lineWriter{o, o.err} }
+
+type lineWriter struct {
+	o *Output
+	w io.Writer
+}
+
+func (l lineWriter) Write(p []byte) (int, error) {
+	l.o.line(l.w, strings.TrimSuffix(string(p), "\n"))
+	return len(p), nil
 }
 
 // Waiting tells that nothing moves for now, why, and when the next try is.

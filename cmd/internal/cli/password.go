@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"starmesh/common/fault"
+)
+
+// PasswordVariable is the environment variable a password may come from.
+const PasswordVariable = "STARMESH_PASSWORD"
+
+// Password finds a password: on the first line of file, when one is named,
+// else in the environment, else by asking on the terminal that in is. It never
+// comes from the command line, which others on the machine can see.
+func Password(in io.Reader, prompt io.Writer, who, file string) (string, error) {
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("cannot read the password: %w", err)
+		}
+		line, _, _ := strings.Cut(string(text), "\n")
+		return strings.TrimSuffix(line, "\r"), nil
+	}
+	if password, ok := os.LookupEnv(PasswordVariable); ok {
+		return password, nil
+	}
+	f, ok := in.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return "", fault.Wrapf(fault.Unauthorized,
+			"no password for %s: set %s, name a --password-file, or run this on a terminal", who, PasswordVariable)
+	}
+	fmt.Fprintf(prompt, "password for %s: ", who)
+	password, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(prompt)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the password: %w", err)
+	}
+	return string(password), nil
+}
