@@ -44,6 +44,7 @@ type Client struct {
 	cfg  ClientConfig
 	link *link
 	req  uint32
+	gone bool
 }
 
 // Dial connects to the server at a. The caller closes the Client. It fails
@@ -268,6 +269,10 @@ func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), err
 }
 
+// Alive tells whether c can still be used: it was not closed, nor used up by a
+// source.
+func (c *Client) Alive() bool { return !c.gone }
+
 // Close says bye and closes the connection.
 func (c *Client) Close() error {
 	_ = c.link.send(bye{}) // the server may be gone
@@ -276,6 +281,7 @@ func (c *Client) Close() error {
 
 // abandon closes without a word.
 func (c *Client) abandon(why string) error {
+	c.gone = true
 	c.cfg.Meter.ConnClosed()
 	return c.link.close(load.Here, why)
 }

@@ -24,7 +24,9 @@ const (
 )
 
 // Source gives the connection c as a source of the file with that list, and
-// makes new connections of the same kind when it is run again. It owns c.
+// makes new connections of the same kind when it is run again. c is lent to it:
+// after a Run that ended with nothing under way, c serves for the next request;
+// after any other it is closed, as Alive tells.
 func (c *Client) Source(list content.ChunkList) transfer.Source {
 	return &source{addr: c.addr, cfg: c.cfg, list: list, first: c}
 }
@@ -46,14 +48,21 @@ func (s *source) Name() string { return s.addr.HostPort }
 func (s *source) Run(ctx context.Context, w transfer.Wanted) error {
 	c := s.first
 	s.first = nil
-	if c == nil {
+	lent := c != nil
+	if !lent {
 		var err error
 		if c, err = Dial(ctx, s.addr, s.cfg); err != nil {
 			return err
 		}
 	}
+	a := &asker{link: c.link, next: c.next}
+	err := a.run(ctx, s.list, w)
+	if lent && ctx.Err() != nil && errors.Is(err, ctx.Err()) && len(a.asked) == 0 {
+		c.link.resume(context.WithoutCancel(ctx))
+		return err
+	}
 	defer c.Close()
-	return c.explain(ctx, (&asker{link: c.link, next: c.next}).run(ctx, s.list, w))
+	return c.explain(ctx, err)
 }
 
 // asker is the side of a link that asks for chunks: a client, and a server
@@ -77,8 +86,16 @@ type span struct {
 // made before a chunk is asked for; w's owner releases them when run returns.
 func (a *asker) run(ctx context.Context, list content.ChunkList, w transfer.Wanted) error {
 	a.list = list
-	stop := context.AfterFunc(ctx, a.link.interrupt)
-	defer stop()
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		a.link.interrupt()
+		close(interrupted)
+	})
+	defer func() {
+		if !stop() {
+			<-interrupted // so that none comes after run, when the link is used again
+		}
+	}()
 	d := newDeliverer(w, a.link.interrupt)
 	err := a.converse(ctx, w, d)
 	if failed := d.close(); failed != nil {

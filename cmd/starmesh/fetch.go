@@ -126,7 +126,9 @@ func (g *getter) fill(ctx context.Context, to transfer.Sink, entry store.Entry, 
 	bar.Start()
 	defer func() { bar.Finish(err) }()
 	if !to.Have().Full() {
-		if err := transfer.Fetch(ctx, to, g.sources(to.List()), g.fetchConfig(account, bar, kept)); err != nil {
+		err := transfer.Fetch(ctx, to, g.sources(to.List()), g.fetchConfig(account, bar, kept))
+		g.session.settle()
+		if err != nil {
 			return err
 		}
 	}
@@ -159,7 +161,7 @@ func (g *getter) sources(list content.ChunkList) <-chan transfer.Source {
 	from := make(chan transfer.Source, n)
 	for i := range n {
 		if client := g.session.client; i == 0 && client != nil {
-			from <- g.session.take().Source(list)
+			from <- client.Source(list)
 			continue
 		}
 		from <- central.NewSource(g.session.addr, g.session.cfg, list)

@@ -69,11 +69,11 @@ func (s *session) try(ctx context.Context, work func(*central.Client) error) err
 	return work(s.client)
 }
 
-// take gives the connection away to whoever closes it.
-func (s *session) take() *central.Client {
-	client := s.client
-	s.client = nil
-	return client
+// settle drops a connection that is of no more use.
+func (s *session) settle() {
+	if s.client != nil && !s.client.Alive() {
+		s.client = nil
+	}
 }
 
 func (s *session) close() {
