@@ -15,7 +15,6 @@ type handouts struct {
 type handout struct {
 	chunk int
 	at    int // count when it was given
-	again bool
 }
 
 // unseen gives a chunk of source that no taker holds or is getting.
