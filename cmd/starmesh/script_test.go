@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"sync"
@@ -23,7 +24,8 @@ import (
 // scriptPatience is how long a script waits for something that must happen.
 const scriptPatience = 60 * time.Second
 
-// random FILE SIZE [SEED]: a file of bytes that look random.
+// random FILE SIZE [SEED]: a file of bytes that look random, with the folders
+// above it.
 func random(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: random FILE SIZE [SEED]")
@@ -34,7 +36,9 @@ func random(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 3 {
 		copy(seed[:], args[2])
 	}
-	f, err := os.Create(ts.MkAbs(args[0]))
+	name := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(name), 0o777))
+	f, err := os.Create(name)
 	ts.Check(err)
 	_, err = io.CopyN(f, rand.NewChaCha8(seed), size)
 	ts.Check(errors.Join(err, f.Close()))
