@@ -26,7 +26,7 @@ func Create(root *os.Root, name string, list content.ChunkList, opt Options) (*P
 	if err != nil {
 		return nil, err
 	}
-	p := &Part{root: root, n: n, list: list, opt: opt}
+	p := &Part{root: root, n: n, list: list, opt: opt, progress: progress{every: syncEvery}}
 	if err := p.checkTarget(true); err != nil {
 		return nil, err
 	}

@@ -65,6 +65,7 @@ type progress struct {
 	state    state
 	grew     growth
 	unsynced int64 // bytes written since the disk was last asked to confirm
+	every    int64 // when to ask it: syncEvery
 	syncing  bool  // somebody is asking it
 	failed   error // the disk did not confirm: nothing more can be promised
 }
@@ -166,7 +167,7 @@ func (p *Part) keep(i, n int) (due []byte, err error) {
 	g.have.Add(i)
 	g.grew.tell()
 	g.unsynced += int64(n)
-	if g.unsynced < syncEvery || g.syncing {
+	if g.unsynced < g.every || g.syncing {
 		return nil, nil
 	}
 	g.unsynced, g.syncing = 0, true

@@ -1,0 +1,421 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/store"
+	"starmesh/common/store/storetest"
+)
+
+// Killed between any two steps of Finish, the next Create goes on and ends
+// with the same file, whether another one was to be replaced or not.
+func TestFinishKilledBetweenAnyTwoSteps(t *testing.T) {
+	data := storetest.Content(3*content.MinChunk + 1)
+	for _, c := range []struct {
+		name string
+		data []byte
+		opt  store.Options
+		was  string
+	}{
+		{"plain", data, store.Options{}, ""},
+		{"with mode and time", data, store.Options{Mode: 0o444, ModTime: past}, ""},
+		{"at the epoch", data, store.Options{ModTime: time.Unix(0, 0)}, ""},
+		{"replacing", data, store.Options{Force: true, Mode: 0o600}, "mine"},
+		{"empty", nil, store.Options{}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			list := storetest.List(t, c.data)
+			for done, all := 0, 1; done <= all; done++ {
+				root, dir := folder(t)
+				if c.was != "" {
+					os.WriteFile(dir+"/f", []byte(c.was), 0o666)
+				}
+				p := create(t, root, "f", list, c.opt)
+				fill(t, p, c.data)
+				var err error
+				if all, err = p.FinishSteps(done); err != nil {
+					t.Fatal(err)
+				}
+				p.Kill()
+				if b, _ := os.ReadFile(dir + "/f"); string(b) != c.was && !bytes.Equal(b, c.data) {
+					t.Fatalf("after %d steps the file is neither the old nor the new one", done)
+				}
+				goOn(t, root, dir, list, c.opt, c.data, done == all)
+			}
+		})
+	}
+}
+
+// goOn finishes what a killed process left. ended says that it had done so.
+func goOn(t *testing.T, root *os.Root, dir string, list content.ChunkList, opt store.Options, data []byte, ended bool) {
+	t.Helper()
+	opt.Progress = func(int64) { t.Error("something was verified again") }
+	p, err := store.Create(root, "f", list, opt)
+	if ended && !opt.Force {
+		if !errors.Is(err, fault.Exists) {
+			t.Errorf("after the end: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if ended {
+		fill(t, p, data)
+	} else if p.Resumed() != list.Size() {
+		t.Errorf("%d of %d bytes are left", p.Resumed(), list.Size())
+	}
+	for i := range list.Len() {
+		b := make([]byte, list.ChunkLen(i))
+		if err := p.ReadChunk(i, b); err != nil || list.Verify(i, b) != nil {
+			t.Errorf("chunk %d: %v", i, err)
+		}
+	}
+	if err := p.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, dir, "f")
+	wantContent(t, dir+"/f", data)
+	info, _ := os.Stat(dir + "/f")
+	if !opt.ModTime.IsZero() && !info.ModTime().Equal(opt.ModTime) || opt.Mode != 0 && info.Mode() != opt.Mode {
+		t.Errorf("%s, %s", info.Mode(), info.ModTime())
+	}
+}
+
+// A state that was left after the renaming does not vouch for another file
+// that has the name by now.
+func TestAStateLeftBehindDoesNotVouchForAnother(t *testing.T) {
+	data := storetest.Content(100)
+	list := storetest.List(t, data)
+	for name, change := range map[string]func(f string) error{
+		"another file":      func(f string) error { return replace(f, func(b []byte) { b[0] ^= 1 }) },
+		"another time":      func(f string) error { return os.Chtimes(f, past, past) },
+		"another length":    func(f string) error { return os.Truncate(f, 99) },
+		"a link to another": func(f string) error { os.Remove(f); return os.Symlink("x", f) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			root, dir := folder(t)
+			p := create(t, root, "f", list, store.Options{})
+			fill(t, p, data)
+			all, _ := p.FinishSteps(0)
+			if _, err := p.FinishSteps(all - 1); err != nil {
+				t.Fatal(err)
+			}
+			p.Kill()
+			wantFiles(t, dir, "f", "f.part.state")
+			if err := change(dir + "/f"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.Create(root, "f", list, store.Options{}); !errors.Is(err, fault.Exists) {
+				t.Error(err)
+			}
+			p = create(t, root, "f", list, store.Options{Force: true})
+			if p.Resumed() != 0 {
+				t.Errorf("%d bytes of nothing", p.Resumed())
+			}
+			fill(t, p, data)
+			if err := p.Finish(); err != nil {
+				t.Error(err)
+			}
+			wantContent(t, dir+"/f", data)
+		})
+	}
+}
+
+// What a process leaves that is killed while it begins.
+func TestCreateKilledAnywhere(t *testing.T) {
+	data := storetest.Content(6*content.MinChunk + 9)
+	list := storetest.List(t, data)
+	three := append(bytes.Clone(data[:3*content.MinChunk]), make([]byte, 3*content.MinChunk+9)...)
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		held  int
+	}{
+		"while the state is written aside":     {map[string][]byte{"f.part.state.new": store.EncodeState(list, false)[:700]}, 0},
+		"before the state has its name":        {map[string][]byte{"f.part.state.new": store.EncodeState(list, false)}, 0},
+		"before there is data":                 {map[string][]byte{"f.part.state": store.EncodeState(list, false)}, 0},
+		"before the data has its length":       {map[string][]byte{"f.part.state": store.EncodeState(list, false), "f.part": {}}, 0},
+		"while the data gets its length":       {map[string][]byte{"f.part.state": store.EncodeState(list, false), "f.part": make([]byte, 1000)}, 0},
+		"before the first chunk":               {map[string][]byte{"f.part.state": store.EncodeState(list, false), "f.part": make([]byte, len(data))}, 0},
+		"while the data is salvaged":           {map[string][]byte{"f.part.state": store.EncodeState(list, true), "f.part": three}, 3},
+		"while the data is salvaged, no state": {map[string][]byte{"f.part.state.new": store.EncodeState(list, true), "f.part": three}, 3},
+		"data without a state":                 {map[string][]byte{"f.part": three}, 3},
+		"longer data without a state":          {map[string][]byte{"f.part": append(bytes.Clone(three), 1, 2, 3)}, 3},
+		"shorter data without a state":         {map[string][]byte{"f.part": three[:3*content.MinChunk+5]}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root, dir := folder(t)
+			for name, b := range c.files {
+				if err := os.WriteFile(dir+"/"+name, b, 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := create(t, root, "f", list, store.Options{})
+			if got := p.Have().Count(); got != c.held {
+				t.Errorf("%d chunks, not %d", got, c.held)
+			}
+			fill(t, p, data)
+			p.Kill()
+			p = create(t, root, "f", list, store.Options{Progress: func(int64) { t.Error("verified again") }})
+			if err := p.Finish(); err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, dir, "f")
+			wantContent(t, dir+"/f", data)
+		})
+	}
+}
+
+// otherBoot makes a state look as if it was left before the machine's last
+// start.
+func otherBoot(t *testing.T, dir string) {
+	t.Helper()
+	f, err := os.OpenFile(dir+"/f.part.state", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(bytes.Repeat([]byte{0xee}, 32), store.AtBoot); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// spoil flips a bit of chunk i, as a power cut does that keeps the state's
+// bit and loses the data.
+func spoil(t *testing.T, dir string, list content.ChunkList, i int) {
+	t.Helper()
+	f, err := os.OpenFile(dir+"/f.part", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(make([]byte, list.ChunkLen(i)), list.Offset(i)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPowerCutCostsOnlyWhatWasNotSynced(t *testing.T) {
+	root, dir := folder(t)
+	data := storetest.Content(20 * content.MinChunk)
+	list := storetest.List(t, data)
+	p := create(t, root, "f", list, store.Options{})
+	p.SyncEvery(4 * content.MinChunk)
+	for i := range 10 {
+		put(t, p, data, i) // 0 to 7 are synced on the way
+	}
+	p.Kill()
+	spoil(t, dir, list, 9)
+	otherBoot(t, dir)
+	var verified atomic.Int64
+	p = create(t, root, "f", list, store.Options{Progress: func(n int64) { verified.Add(n) }})
+	if have := p.Have(); have.Count() != 9 || have.Has(9) {
+		t.Errorf("%d chunks held, the lost one too: %v", have.Count(), have.Has(9))
+	}
+	if verified.Load() != 2*content.MinChunk {
+		t.Errorf("%d bytes were verified, not those of two chunks", verified.Load())
+	}
+	p.Kill()
+	p = create(t, root, "f", list, store.Options{Progress: func(int64) { t.Error("verified again in the same boot") }})
+	put(t, p, data, 15)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	otherBoot(t, dir)
+	p = create(t, root, "f", list, store.Options{Progress: func(int64) { t.Error("verified what Close has synced") }})
+	if p.Have().Count() != 10 {
+		t.Errorf("%d chunks", p.Have().Count())
+	}
+}
+
+// In the same boot the kernel still has what a killed process wrote.
+func TestKillCostsNothingThatWasWritten(t *testing.T) {
+	if !store.HasBootID() {
+		t.Skip("this system does not tell when it was started")
+	}
+	root, dir := folder(t)
+	data := storetest.Content(20 * content.MinChunk)
+	list := storetest.List(t, data)
+	p := create(t, root, "f", list, store.Options{})
+	for i := range 13 {
+		put(t, p, data, i)
+	}
+	p.Kill()
+	spoil(t, dir, list, 3) // to show that nothing is read
+	p = create(t, root, "f", list, store.Options{Progress: func(int64) { t.Error("something was verified") }})
+	if p.Have().Count() != 13 {
+		t.Errorf("%d chunks", p.Have().Count())
+	}
+}
+
+// After the disk has failed to confirm, nothing is promised any more, and the
+// next opening verifies.
+func TestADiskThatDoesNotConfirm(t *testing.T) {
+	root, _ := folder(t)
+	data := storetest.Content(8 * content.MinChunk)
+	list := storetest.List(t, data)
+	p := create(t, root, "f", list, store.Options{})
+	for i := range 8 {
+		put(t, p, data, i)
+	}
+	p.BreakDisk()
+	if err := p.Finish(); err == nil {
+		t.Error("finished on a broken disk")
+	}
+	if err := p.Finish(); err == nil {
+		t.Error("finished at the second try")
+	}
+	if err := p.Close(); err == nil {
+		t.Error("closed without a word")
+	}
+	var verified atomic.Int64
+	p = create(t, root, "f", list, store.Options{Progress: func(n int64) { verified.Add(n) }})
+	if verified.Load() != list.Size() {
+		t.Errorf("%d bytes were verified", verified.Load())
+	}
+	if err := p.Finish(); err != nil {
+		t.Error(err)
+	}
+}
+
+// The state's bits are put in by many at once, while one of them syncs.
+func TestManyWritersAndASync(t *testing.T) {
+	root, dir := folder(t)
+	data := storetest.Content(400*content.MinChunk + 1)
+	list := storetest.List(t, data)
+	p := create(t, root, "f", list, store.Options{})
+	p.SyncEvery(10 * content.MinChunk)
+	var group sync.WaitGroup
+	for from := range 8 {
+		group.Go(func() {
+			for i := from; i < list.Len(); i += 8 {
+				put(t, p, data, i)
+			}
+		})
+	}
+	group.Wait()
+	p.Kill()
+	p = create(t, root, "f", list, store.Options{})
+	if !p.Have().Full() {
+		t.Errorf("%d of %d chunks", p.Have().Count(), list.Len())
+	}
+	if err := p.Finish(); err != nil {
+		t.Error(err)
+	}
+	wantContent(t, dir+"/f", data)
+}
+
+// Close and Finish wait for chunks on their way, and none is lost or written
+// after.
+func TestCloseWhileWriting(t *testing.T) {
+	data := storetest.Content(64 * content.MinChunk)
+	list := storetest.List(t, data)
+	for range 20 {
+		root, _ := folder(t)
+		p := create(t, root, "f", list, store.Options{})
+		var group sync.WaitGroup
+		var kept atomic.Int64
+		for from := range 4 {
+			group.Go(func() {
+				for i := from; i < list.Len(); i += 4 {
+					switch err := p.WriteChunk(i, storetest.Chunk(list, data, i)); {
+					case err == nil:
+						kept.Add(1)
+					case !errors.Is(err, fault.Closed):
+						t.Error(err)
+					}
+				}
+			})
+		}
+		<-p.Grew()
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		group.Wait()
+		p = create(t, root, "f", list, store.Options{})
+		if got := int64(p.Have().Count()); got != kept.Load() {
+			t.Errorf("%d chunks were accepted, %d are there", kept.Load(), got)
+		}
+	}
+}
+
+// A file of 400 GB opens at once: nothing of its data is read. The disk is not
+// large enough for the file, so it is sparse, and the state's bits are set by
+// hand.
+func TestAFileOf400GBResumesWithinASecond(t *testing.T) {
+	const size = 400_000_000_000
+	cvs := make([]byte, content.ChunkCount(size)*content.CVSize)
+	for i := 0; i < len(cvs); i += 8 {
+		binary.BigEndian.PutUint64(cvs[i:], uint64(i)*0x9e3779b97f4a7c15)
+	}
+	list, err := content.NewChunkList(size, cvs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, dir := folder(t)
+	opt := store.Options{Sparse: true, Progress: func(int64) { t.Error("data was read") }}
+	p, err := store.Create(root, "f", list, opt)
+	if err != nil {
+		if strings.Contains(err.Error(), "larger than its file system") {
+			t.Skip("no file of 400 GB, not even a sparse one, fits here:", err)
+		}
+		t.Fatal(err)
+	}
+	p.Kill()
+	claim(t, dir, list, list.Len()/2)
+	start := time.Now()
+	saved, ok := store.Saved(root, "f")
+	if !ok {
+		t.Fatal("no list is saved")
+	}
+	p = create(t, root, "f", saved, opt)
+	took := time.Since(start)
+	if p.Have().Count() != list.Len()/2 || p.Resumed() != int64(list.Len()/2)*content.MaxChunk {
+		t.Errorf("%d chunks, %d bytes", p.Have().Count(), p.Resumed())
+	}
+	if took > time.Second {
+		t.Errorf("it took %s", took)
+	}
+	t.Logf("%d chunks; opened and resumed in %s", list.Len(), took)
+}
+
+// claim makes a state say that the first n chunks are written.
+func claim(t *testing.T, dir string, list content.ChunkList, n int) {
+	t.Helper()
+	set := content.NewSet(list.Len())
+	for i := range n {
+		set.Add(i)
+	}
+	f, err := os.OpenFile(dir+"/f.part.state", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(append(set.Bytes(), set.Bytes()...), store.WrittenAt(list)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func FuzzDecodeState(f *testing.F) {
+	for _, size := range []int64{0, 1, 5*content.MinChunk + 1} {
+		list := storetest.List(f, storetest.Content(size))
+		f.Add(store.EncodeState(list, false))
+		f.Add(store.EncodeState(list, true))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		list, err := store.DecodeState(b)
+		if err == nil && !bytes.Equal(b[store.AtList:store.WrittenAt(list)], list.Bytes()) {
+			t.Error("another list came out than went in")
+		}
+	})
+}

@@ -1,0 +1,7 @@
+//go:build !linux && !darwin
+
+package store_test
+
+import "testing"
+
+func asUser(t *testing.T, _ string) { t.Skip("there is no other user to be on this system") }
