@@ -31,6 +31,7 @@ func (l Limits) Conn(c net.Conn) net.Conn {
 	return &conn{
 		Conn: c, limits: l,
 		read: newDeadline(), write: newDeadline(), closed: make(chan struct{}),
+		writing: make(chan struct{}, 1), reading: make(chan struct{}, 1),
 	}
 }
 
@@ -42,8 +43,9 @@ type conn struct {
 	closing     sync.Once
 	closed      chan struct{}
 
-	writing sync.Mutex // one Write at a time, so that its slices stay together
-	reading sync.Mutex // held by the one Read; guards owed
+	// One Write at a time, so that its slices stay together, and one Read,
+	// which guards owed: locks whose wait a deadline can end.
+	writing, reading chan struct{}
 	// owed is what the latest Read took and has not yet been waited for. Bytes
 	// are read first and paid for before the next read, so that a deadline
 	// never throws away bytes that have arrived.
@@ -60,8 +62,10 @@ func (c *conn) Read(p []byte) (int, error) {
 	if down == nil {
 		return c.Conn.Read(p)
 	}
-	c.reading.Lock()
-	defer c.reading.Unlock()
+	if !c.lock(c.reading, c.read) {
+		return 0, c.stopped("read")
+	}
+	defer func() { <-c.reading }()
 	if c.owed != nil {
 		if !sleep(c.owed, false, c.closed, c.read.done()) {
 			return 0, c.stopped("read")
@@ -80,8 +84,10 @@ func (c *conn) Write(p []byte) (int, error) {
 	if c.limits.Up == nil {
 		return c.Conn.Write(p)
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	if !c.lock(c.writing, c.write) {
+		return 0, c.stopped("write")
+	}
+	defer func() { <-c.writing }()
 	sent := 0
 	for {
 		step, err := c.mayWrite(len(p) - sent)
@@ -107,8 +113,10 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	if c.limits.Up == nil {
 		return inner.ReadFrom(r)
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	if !c.lock(c.writing, c.write) {
+		return 0, c.stopped("write")
+	}
+	defer func() { <-c.writing }()
 	sent := int64(0)
 	for whole.N > 0 {
 		step, err := c.mayWrite(int(min(whole.N, 1<<30)))
@@ -123,6 +131,17 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 		}
 	}
 	return sent, nil
+}
+
+// lock waits for its turn, and tells whether it came.
+func (c *conn) lock(turn chan struct{}, d *deadline) bool {
+	select {
+	case turn <- struct{}{}:
+		return true
+	case <-c.closed:
+	case <-d.done():
+	}
+	return false
 }
 
 // mayWrite waits until a slice of n bytes may be sent and gives its length.
