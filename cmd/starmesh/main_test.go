@@ -17,9 +17,20 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script: each file is a story told with the real
 // program, as processes of its own. Beside testscript's own commands there are
 // those of script_test.go.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
+
+// TestHeavyScripts runs those that take too long for every day; scripts/test.sh
+// sets the variable.
+func TestHeavyScripts(t *testing.T) {
+	if os.Getenv("STARMESH_HEAVY") == "" {
+		t.Skip("STARMESH_HEAVY is not set")
+	}
+	runScripts(t, "testdata/heavy")
+}
+
+func runScripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               isolate,
