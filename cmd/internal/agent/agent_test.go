@@ -1,0 +1,393 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"starmesh/cmd/internal/agent"
+	"starmesh/common/fault"
+	"starmesh/common/load"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const token = "0123456789abcdef"
+
+// start runs an agent for the time of a test and gives its address.
+func start(t *testing.T, change func(*agent.Config)) string {
+	t.Helper()
+	ln, err := agent.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	meter, sockets := new(load.Meter), new(load.Sockets)
+	meter.PayloadOut.Add(42)
+	sockets.Listening(ln)
+	cfg := agent.Config{
+		Reporter: load.NewReporter(load.Info{Node: "server", System: "star", Role: "server", Version: "v1"}, meter, sockets),
+		Sockets:  sockets,
+		Token:    token,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- agent.Serve(ctx, ln, cfg) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return ln.Addr().String()
+}
+
+// do sends a request on a connection of its own and gives status and body.
+func do(t *testing.T, method, addr, path string, header map[string]string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range header {
+		if name == "Host" {
+			request.Host = value
+			continue
+		}
+		request.Header.Set(name, value)
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+func TestReadings(t *testing.T) {
+	addr := start(t, nil)
+	for _, c := range []struct{ path, says string }{
+		{"/", "GET  /load"},
+		{"/load", `"payload_out_bytes":42`},
+		{"/sockets", `"role":"listening"`},
+		{"/sockets?format=text", "LOCAL"},
+		{"/metrics", "starmesh_payload_out_bytes_total 42"},
+		{"/metrics", "go_goroutines"},
+		{"/metrics", "process_cpu_seconds_total"},
+	} {
+		if c.says == "process_cpu_seconds_total" && runtime.GOOS == "darwin" {
+			continue // that collector does not know this system
+		}
+		status, body := do(t, "GET", addr, c.path, nil)
+		if status != http.StatusOK || !strings.Contains(body, c.says) {
+			t.Errorf("%s: %d without %q:\n%.500s", c.path, status, c.says, body)
+		}
+	}
+	for path, want := range map[string]int{"/nothing": 404, "/sockets?format=xml": 400, "/stop": 404} {
+		if status, _ := do(t, "GET", addr, path, nil); status != want {
+			t.Errorf("GET %s: %d, want %d", path, status, want)
+		}
+	}
+}
+
+func TestWhoMayCommand(t *testing.T) {
+	stops := make(chan struct{}, 100)
+	addr := start(t, func(c *agent.Config) { c.Stop = func() { stops <- struct{}{} } })
+	_, port, _ := net.SplitHostPort(addr)
+	bearer := "Bearer " + token
+	for _, c := range []struct {
+		name   string
+		header map[string]string
+		want   int
+	}{
+		{"a plain form of some web page", nil, 403},
+		{"from here, with the header", map[string]string{"X-Starmesh-Command": "1"}, 200},
+		{"as localhost", map[string]string{"X-Starmesh-Command": "1", "Host": "localhost:" + port}, 200},
+		{"a script of another site", map[string]string{"X-Starmesh-Command": "1", "Origin": "https://evil.example"}, 403},
+		{"a page whose name points here", map[string]string{"X-Starmesh-Command": "1", "Host": "evil.example:" + port}, 403},
+		{"the same with its origin", map[string]string{"X-Starmesh-Command": "1", "Host": "evil.example", "Origin": "http://evil.example"}, 403},
+		{"the dashboard's own page", map[string]string{"X-Starmesh-Command": "1", "Origin": "http://" + addr}, 200},
+		{"through a proxy on this machine", map[string]string{"X-Starmesh-Command": "1", "X-Forwarded-For": "192.0.2.1"}, 401},
+		{"with the token", map[string]string{"Authorization": bearer}, 200},
+		{"with the token, through a proxy", map[string]string{"Authorization": bearer, "X-Forwarded-For": "192.0.2.1", "Host": "node.example"}, 200},
+		{"with the token, from a page", map[string]string{"Authorization": bearer, "Origin": "https://evil.example"}, 403},
+		{"with a wrong token", map[string]string{"Authorization": bearer + "0"}, 403},
+		{"with an empty token", map[string]string{"Authorization": "Bearer "}, 403},
+	} {
+		if status, body := do(t, "POST", addr, "/stop", c.header); status != c.want {
+			t.Errorf("%s: %d %s want %d", c.name, status, body, c.want)
+		}
+	}
+	if len(stops) != 1 {
+		t.Errorf("the node was stopped %d times, want once", len(stops))
+	}
+}
+
+func TestWithoutATokenNoOtherMachineCommands(t *testing.T) {
+	addr := start(t, func(c *agent.Config) { c.Token, c.Stop = "", func() { t.Error("stopped") } })
+	for _, header := range []map[string]string{
+		{"X-Forwarded-For": "192.0.2.1", "X-Starmesh-Command": "1"},
+		{"X-Forwarded-For": "192.0.2.1", "Authorization": "Bearer "},
+		{"Via": "1.1 proxy", "X-Starmesh-Command": "1", "Authorization": "Bearer"},
+	} {
+		if status, _ := do(t, "POST", addr, "/stop", header); status != 403 {
+			t.Errorf("%v: %d", header, status)
+		}
+	}
+}
+
+func TestAPageOfAnotherSiteCannotRead(t *testing.T) {
+	addr := start(t, nil)
+	if status, _ := do(t, "GET", addr, "/load", map[string]string{"Host": "evil.example"}); status != 403 {
+		t.Errorf("under a name that points here: %d", status)
+	}
+	for _, host := range []string{"localhost", "LOCALHOST.:80", "127.0.0.1", "[::1]:7070"} {
+		if status, _ := do(t, "GET", addr, "/load", map[string]string{"Host": host}); status != 200 {
+			t.Errorf("as %s: %d", host, status)
+		}
+	}
+}
+
+func TestFurtherCommands(t *testing.T) {
+	addr := start(t, func(c *agent.Config) {
+		c.Commands = map[string]agent.Command{
+			"limit": func(_ context.Context, args url.Values) (any, error) {
+				if args.Get("up") == "" {
+					return nil, errors.New("up is missing")
+				}
+				return map[string]string{"up": args.Get("up")}, nil
+			},
+			"nothing": func(context.Context, url.Values) (any, error) { return nil, nil },
+		}
+	})
+	var got struct{ Up string }
+	if err := agent.Do(t.Context(), addr, "limit", url.Values{"up": {"20mbit"}}, "", &got); err != nil || got.Up != "20mbit" {
+		t.Errorf("limit: %+v, %v", got, err)
+	}
+	if err := agent.Do(t.Context(), addr, "limit", nil, token, nil); err == nil || !strings.Contains(err.Error(), "up is missing") {
+		t.Errorf("limit without up: %v", err)
+	}
+	if err := agent.Do(t.Context(), addr, "nothing", nil, "", &struct{}{}); err != nil {
+		t.Errorf("nothing: %v", err)
+	}
+	if err := agent.Do(t.Context(), addr, "stop", nil, "", nil); !errors.Is(err, fault.NotFound) {
+		t.Errorf("a stop that is not there: %v", err)
+	}
+	if status, body := do(t, "GET", addr, "/", nil); status != 200 || !strings.Contains(body, "POST /limit\nPOST /nothing\n") {
+		t.Errorf("the index: %d %s", status, body)
+	}
+}
+
+func TestACommandWithAnImpossibleNameIsRefusedAtOnce(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = agent.Serve(t.Context(), ln, agent.Config{
+		Reporter: load.NewReporter(load.Info{}, new(load.Meter), new(load.Sockets)),
+		Commands: map[string]agent.Command{"a/{b": nil},
+	})
+	if err == nil {
+		t.Error("it serves")
+	}
+	if _, err := ln.Accept(); err == nil {
+		t.Error("the listener was left open")
+	}
+}
+
+func TestFetch(t *testing.T) {
+	addr := start(t, nil)
+	var report load.Report
+	if err := agent.Fetch(t.Context(), addr, "/load", &report); err != nil || report.PayloadOutBytes != 42 || report.Node != "server" {
+		t.Errorf("load: %+v, %v", report, err)
+	}
+	var rows []load.SocketRow
+	if err := agent.Fetch(t.Context(), addr, "/sockets", &rows); err != nil || len(rows) != 1 {
+		t.Errorf("sockets: %+v, %v", rows, err)
+	}
+	var number int
+	if err := agent.Fetch(t.Context(), addr, "/load", &number); !errors.Is(err, fault.Protocol) {
+		t.Errorf("an answer of another kind: %v", err)
+	}
+	if err := agent.Fetch(t.Context(), "nonsense", "/load", &report); !errors.Is(err, fault.Invalid) {
+		t.Errorf("no address: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := agent.Fetch(ctx, addr, "/load", &report); !errors.Is(err, context.Canceled) {
+		t.Errorf("an ended context: %v", err)
+	}
+}
+
+func TestFetchWhereNobodyAnswersSaysWhatToDo(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	err = agent.Fetch(t.Context(), addr, "/load", new(load.Report))
+	if !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "--agent "+addr) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAListenerThatFailsEndsServe(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	err = agent.Serve(t.Context(), ln, agent.Config{
+		Reporter: load.NewReporter(load.Info{}, new(load.Meter), new(load.Sockets)), Sockets: new(load.Sockets),
+	})
+	if !errors.Is(err, net.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestServeEndsThoughAClientHangs(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- agent.Serve(ctx, ln, agent.Config{
+			Reporter: load.NewReporter(load.Info{}, new(load.Meter), new(load.Sockets)), Sockets: new(load.Sockets),
+		})
+	}()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "GET /load HTTP/1.1\r\nHost: "); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Serve has not ended ten seconds after it was told to")
+	}
+}
+
+func TestListenSaysWhatToDo(t *testing.T) {
+	ln, err := agent.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	taken := ln.Addr().String()
+	_, err = agent.Listen(t.Context(), "tcp", taken)
+	if err == nil || !errors.Is(err, fault.InUse) || !strings.Contains(err.Error(), "cannot listen on "+taken+": address already in use (another program") {
+		t.Errorf("a port that is taken: %v", err)
+	}
+	for address, says := range map[string]string{
+		"nonsense":          "write HOST:PORT",
+		"127.0.0.1":         "write HOST:PORT",
+		"::1:7070":          "[::1]:7070",
+		"127.0.0.1:70000":   "ports go from 1 to 65535",
+		"127.0.0.1:-1":      "ports go from 1 to 65535",
+		"192.0.2.77:7070":   "no such address",
+		"127.0.0.1:nowhere": "nowhere",
+	} {
+		for network, listen := range map[string]func(string) (io.Closer, error){
+			"tcp": func(a string) (io.Closer, error) { return agent.Listen(t.Context(), "tcp", a) },
+			"udp": func(a string) (io.Closer, error) { return agent.ListenPacket(t.Context(), "udp", a) },
+		} {
+			if c, err := listen(address); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s %s: %v, %v; want an error that says %q", network, address, c, err, says)
+			}
+		}
+	}
+}
+
+func TestAPrivilegedPortIsNamedAsSuch(t *testing.T) {
+	refused := &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EACCES)}
+	want := "cannot listen on 127.0.0.1:80: permission denied (ports below 1024 need privileges; try :7080)"
+	if err := agent.ListenError("127.0.0.1:80", refused); err.Error() != want || !errors.Is(err, os.ErrPermission) {
+		t.Errorf("got %v", err)
+	}
+	if err := agent.ListenError("127.0.0.1:8080", refused); strings.Contains(err.Error(), "1024") || !strings.Contains(err.Error(), "permission denied") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	dir := t.TempDir()
+	write := func(text string) string {
+		name := filepath.Join(dir, "token")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	t.Setenv(agent.TokenVariable, "")
+	if got, err := agent.ReadToken(""); got != "" || err != nil {
+		t.Errorf("none: %q, %v", got, err)
+	}
+	if got, err := agent.ReadToken(write(token + "\n")); got != token || err != nil {
+		t.Errorf("from a file: %q, %v", got, err)
+	}
+	for _, bad := range []string{"", "\n", "short"} {
+		if got, err := agent.ReadToken(write(bad)); !errors.Is(err, fault.Invalid) || strings.Contains(err.Error(), "short\"") {
+			t.Errorf("%q: %q, %v", bad, got, err)
+		}
+	}
+	if _, err := agent.ReadToken(filepath.Join(dir, "missing")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	t.Setenv(agent.TokenVariable, token)
+	if got, err := agent.ReadToken(""); got != token || err != nil {
+		t.Errorf("from the environment: %q, %v", got, err)
+	}
+}
+
+func TestTheTableForPeople(t *testing.T) {
+	var rows []load.SocketRow
+	err := json.Unmarshal([]byte(`[
+		{"fd":3,"role":"listening","protocol":"tcp","local_ip":"127.0.0.1","local_port":7070,"local_class":"registered","state":"LISTEN","waiting":0,"backlog":128,"age_s":61},
+		{"fd":7,"role":"data","protocol":"tcp","local_ip":"::1","local_port":7070,"local_class":"registered","remote_ip":"::1","remote_port":50000,"remote_class":"dynamic","state":"closed","out_bytes":1048576,"in_bytes":10,"age_s":1.5,"closed_first":"there"},
+		{"fd":-1,"role":"data","protocol":"quic","local_ip":"10.0.0.1","local_port":1,"local_class":"well-known","state":"open","age_s":0,"via":"udp socket 10.0.0.1:1"}]`), &rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := agent.WriteSockets(&text, rows); err != nil {
+		t.Fatal(err)
+	}
+	want := `FD  ROLE       PROTO  LOCAL           PORT CLASS  REMOTE       PORT CLASS  STATE   SENT     RECEIVED  AGE    NOTES
+3   listening  tcp    127.0.0.1:7070  registered  -            -           LISTEN  -        -         1m01s  0 of 128 wait to be accepted
+7   data       tcp    [::1]:7070      registered  [::1]:50000  dynamic     closed  1.0 MiB  10 B      1.5 s  closed first by the other side
+?   data       quic   10.0.0.1:1      well-known  -            -           open    -        -         0 ns   carried by the udp socket 10.0.0.1:1
+`
+	if text.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", text.String(), want)
+	}
+}
