@@ -98,7 +98,7 @@ single() {
 	summary "$work/star.txt" "central get"
 	if [ $nginx = 1 ]; then
 		summary "$work/curl.txt" "curl from nginx"
-		paste "$work/star.txt" "$work/curl.txt" | awk '{print $1 / $3, $4 > 0 ? $2 / $4 : 0}' >"$work/ratio.txt"
+		paste "$work/star.txt" "$work/curl.txt" | awk '{print ($1 / $3), ($4 > 0 ? $2 / $4 : 0)}' >"$work/ratio.txt"
 		summary "$work/ratio.txt" "ratio, pair by pair"
 	fi
 	rm -f "$work"/in/* "$work/data/big"

@@ -32,7 +32,10 @@ while getopts n:s:u:o:h option; do
 done
 shift $((OPTIND - 1))
 file=${1:-}
-[[ $receivers =~ ^[1-9][0-9]*$ ]] || fail "-n $receivers is not a number of receivers"
+if ! [[ $receivers =~ ^[1-9][0-9]*$ ]]; then
+	echo "compare.sh: -n $receivers is not a number of receivers" >&2
+	exit 2
+fi
 
 work=$(mktemp -d)
 pids=()
@@ -45,20 +48,19 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 build
-mkdir -p "$work/files" "$out"
+mkdir -p "$out"
 rm -f "$out"/*.jsonl
 if [ -n "$file" ]; then
 	[ -f "$file" ] || fail "there is no file $file"
-	cp "$file" "$work/files/"
-	name=$(basename "$file")
 else
-	name=random.bin
+	file=$work/random.bin
 	bytes=$(numfmt --from=auto "${size%B}" 2>/dev/null) || fail "-s $size is not a size, such as 16MiB"
-	head -c "$bytes" /dev/urandom >"$work/files/$name"
+	head -c "$bytes" /dev/urandom >"$file"
 fi
-bytes=$(stat -c %s "$work/files/$name")
+name=$(basename "$file")
+bytes=$(wc -c <"$file")
 
-"$starmesh" central serve "$work/files" --listen 127.0.0.1:0 --up "$up" --json --no-cache \
+"$starmesh" central serve "$file" --listen 127.0.0.1:0 --up "$up" --json --no-cache \
 	--node server --load-log "$out/server.jsonl" >"$work/server.out" 2>"$work/server.err" &
 pids+=($!)
 for _ in $(seq 100); do
@@ -82,7 +84,7 @@ for pid in "${gets[@]}"; do
 done
 ended=$(date +%s.%N)
 for i in $(seq "$receivers"); do
-	cmp -s "$work/files/$name" "$work/r$i/$name" || fail "receiver $i holds another file"
+	cmp -s "$file" "$work/r$i/$name" || fail "receiver $i holds another file"
 done
 kill -INT "${pids[0]}"
 wait "${pids[0]}" || true
