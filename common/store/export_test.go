@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"os"
+	"runtime"
+	"time"
 
 	"starmesh/common/content"
 )
@@ -85,4 +87,43 @@ func WalkMost(ctx context.Context, f *Folder, max int) (names []string, left Lef
 		names = append(names, one.name)
 	}
 	return names, w.out, err
+}
+
+// CountJobs tells how many hashings of a file were begun during what.
+func CountJobs(f *Folder, name string, what func()) int {
+	seen := map[*job]bool{}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			f.mu.Lock()
+			if j := f.work.jobs[name]; j != nil {
+				seen[j] = true
+			}
+			f.mu.Unlock()
+			select {
+			case <-stop:
+				return
+			default:
+				runtime.Gosched()
+			}
+		}
+	}()
+	what()
+	close(stop)
+	<-done
+	return len(seen)
+}
+
+// ScanAt scans as if it was another time, and hashes nothing.
+func ScanAt(ctx context.Context, f *Folder, now time.Time) (queued int, unquiet bool) {
+	f.mu.Lock()
+	f.index.scan++
+	f.mu.Unlock()
+	found, left, err := f.scanTree(ctx)
+	if err != nil {
+		return 0, false
+	}
+	todo, unquiet := f.merge(found, left, now)
+	return len(todo), unquiet
 }

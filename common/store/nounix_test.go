@@ -2,6 +2,11 @@
 
 package store_test
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 func asUser(t *testing.T, _ string) { t.Skip("there is no other user to be on this system") }
+
+func makePipe(string) error { return errors.ErrUnsupported }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -109,12 +110,16 @@ func TestKill9AtAnyMoment(t *testing.T) {
 	data := storetest.Content(childSize)
 	list := storetest.List(t, data)
 	root, dir := folder(t)
-	finished, lost := 0, 0
+	renamed, lost := 0, 0
 	for range 40 {
-		said := killAfter(t, dir, rand.IntN(2*list.Len()))
+		after := rand.IntN(2 * list.Len())
+		if rand.IntN(3) == 0 {
+			after = 3*list.Len() + 1 // all it says before it finishes
+		}
+		said := killAfter(t, dir, after, time.Duration(rand.IntN(12_000))*time.Microsecond)
 		if _, err := os.Stat(dir + "/f"); err == nil {
 			wantContent(t, dir+"/f", data)
-			finished++
+			renamed++
 		}
 		p, err := store.Create(root, "f", list, store.Options{Progress: func(int64) { t.Error("verified again") }})
 		if errors.Is(err, fault.Exists) { // killed after the very end
@@ -136,12 +141,12 @@ func TestKill9AtAnyMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("killed 40 times, %d of them after the renaming; %d chunks were written and not yet said to be", finished, lost)
+	t.Logf("killed 40 times, %d of them after the renaming; %d chunks were written and not yet said to be", renamed, lost)
 }
 
-// killAfter lets a child write, kills it after it said n things and a little,
-// and gives what it said it wrote.
-func killAfter(t *testing.T, dir string, n int) content.Set {
+// killAfter lets a child write, kills it some time after it said n things, and
+// gives what it said it wrote.
+func killAfter(t *testing.T, dir string, n int, later time.Duration) content.Set {
 	t.Helper()
 	cmd, out := start(t, "write", dir)
 	said := content.NewSet(content.ChunkCount(childSize))
@@ -158,6 +163,7 @@ func killAfter(t *testing.T, dir string, n int) content.Set {
 			t.Fatal(rest)
 		}
 		if n--; n == 0 {
+			time.Sleep(later)  // a moment of no choice
 			cmd.Process.Kill() // and read on: what it said before it died counts
 		}
 	}

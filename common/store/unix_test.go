@@ -38,3 +38,5 @@ func asUser(t *testing.T, test string) {
 		t.Errorf("as nobody: %v\n%s", err, out)
 	}
 }
+
+func makePipe(name string) error { return syscall.Mkfifo(name, 0o666) }
