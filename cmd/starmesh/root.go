@@ -97,7 +97,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 }
 
 func commands() []*cobra.Command {
-	return []*cobra.Command{newCentral(), newHash(), newVersion()}
+	return []*cobra.Command{newCentral(), echoCommand(), newHash(), newVersion()}
 }
 
 // strict makes every mistake in the command line of cmd and those below it a

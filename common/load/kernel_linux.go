@@ -24,12 +24,19 @@ func tcpInfo(fd int) (kernelInfo, bool) {
 	}
 	info := kernelInfo{
 		state:  "UNKNOWN",
-		out:    int64(max(raw.Bytes_sent, raw.Bytes_acked)),
+		out:    int64(raw.Bytes_sent),
 		in:     int64(raw.Bytes_received),
 		unsent: int64(raw.Notsent_bytes),
 	}
+	if info.out == 0 && raw.Bytes_acked > 1 { // an older kernel; the 1 is the SYN
+		info.out = int64(raw.Bytes_acked) - 1
+	}
 	if int(raw.State) < len(tcpStates) && tcpStates[raw.State] != "" {
 		info.state = tcpStates[raw.State]
+	}
+	switch info.state { // the kernel counts the FIN it has received as a byte
+	case "CLOSE_WAIT", "LAST_ACK", "CLOSING", "TIME_WAIT":
+		info.in--
 	}
 	if raw.State == stateListen { // both fields have another meaning then
 		info.waiting, info.backlog = int(raw.Unacked), int(raw.Sacked)

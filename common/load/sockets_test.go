@@ -119,6 +119,32 @@ func TestWireCountsOpenAndClosedSocketsEachOnce(t *testing.T) {
 	check("after it was closed twice")
 }
 
+func TestTheHandshakeAndTheEndOfAConnectionAreNoBytes(t *testing.T) {
+	linuxOnly(t)
+	client, server := pair(t, listen(t))
+	near, far := new(load.Sockets), new(load.Sockets)
+	far.Data(server)
+	socket := near.Data(client)
+	check := func(when string, want int64) {
+		t.Helper()
+		if out, _, _ := near.Wire(); out != want {
+			t.Errorf("%s the dialling side has sent %d bytes, want %d", when, out, want)
+		}
+		if _, in, _ := far.Wire(); in != want {
+			t.Errorf("%s the accepting side has received %d bytes, want %d", when, in, want)
+		}
+	}
+	check("at first", 0)
+	carry(t, client, server, 5)
+	check("after five", 5)
+	socket.Close()
+	client.Close()
+	if _, err := server.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatal(err)
+	}
+	check("after the end", 5)
+}
+
 func TestWireIsUnknownWhenASocketWasClosedUnread(t *testing.T) {
 	linuxOnly(t)
 	client, server := pair(t, listen(t))

@@ -1,0 +1,95 @@
+package echo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"starmesh/common/fault"
+	"starmesh/common/load"
+)
+
+// streamClient is the client's end of a TCP connection.
+type streamClient struct {
+	cfg   SendConfig
+	conn  net.Conn
+	fd    int
+	buf   []byte
+	entry *load.Socket // tells who closed first
+}
+
+func dialStream(ctx context.Context, cfg SendConfig) (*streamClient, error) {
+	dialer := &net.Dialer{Control: cfg.Trace.socket, Timeout: 10 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", cfg.Address)
+	if err != nil {
+		return nil, dialError(cfg.Address, err)
+	}
+	c := &streamClient{cfg: cfg, conn: conn, fd: descriptor(conn), buf: make([]byte, maxPiece)}
+	c.entry = new(load.Sockets).Data(conn)
+	cfg.Trace.step("connect(fd %d, %s): the kernel chose %s for this side, port class %s",
+		c.fd, conn.RemoteAddr(), conn.LocalAddr(), portClass(conn.LocalAddr()))
+	return c, nil
+}
+
+func dialError(address string, err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("nothing listens at %s: start it with `starmesh echo serve --listen %s` (%w)", address, address, syscall.ECONNREFUSED)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return fmt.Errorf("cannot connect to %s: %w", address, err)
+}
+
+func (c *streamClient) send(ctx context.Context, p []byte) (Echo, error) {
+	_ = c.conn.SetDeadline(time.Now().Add(c.cfg.Timeout)) // fails only once closed, as do the rest
+	defer context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Now()) })()
+	begin := time.Now()
+	if _, err := c.conn.Write(p); err != nil {
+		return Echo{}, c.failed(ctx, "send", 0, len(p), err)
+	}
+	c.cfg.Trace.step("send(fd %d) %d bytes", c.fd, len(p))
+	got := c.buf[:len(p)]
+	for n := 0; n < len(got); {
+		more, err := c.conn.Read(got[n:])
+		if more > 0 {
+			c.cfg.Trace.step("recv(fd %d) %d bytes", c.fd, more)
+		}
+		if n += more; err != nil && n < len(got) {
+			return Echo{}, c.failed(ctx, "recv", n, len(p), err)
+		}
+	}
+	if err := same(c.cfg.Address, p, got); err != nil {
+		return Echo{}, err
+	}
+	return Echo{Text: got, From: c.conn.RemoteAddr(), Time: time.Since(begin)}, nil
+}
+
+// failed says how an exchange has failed after n of size bytes came back.
+func (c *streamClient) failed(ctx context.Context, call string, n, size int, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, io.EOF):
+		c.cfg.Trace.step("recv(fd %d) 0 bytes: the other side will send no more", c.fd)
+		return fault.Wrapf(fault.Closed, "%s closed the connection after %d of %d bytes of the echo", c.cfg.Address, n, size)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("only %d of %d bytes came back from %s within %v: is that an echo service? (%w)", n, size, c.cfg.Address, c.cfg.Timeout, os.ErrDeadlineExceeded)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return fmt.Errorf("%s to %s failed: %w", call, c.cfg.Address, err)
+}
+
+func (c *streamClient) close() {
+	c.cfg.Trace.closed(c.fd, c.entry.Close(), "")
+	_ = c.conn.Close() // every echo was read: nothing is left to lose
+}
