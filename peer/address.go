@@ -1,19 +1,243 @@
 package peer
 
 import (
-	"github.com/libp2p/go-libp2p/core/host"
+	"errors"
+	"io/fs"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"starmesh/common/fault"
 )
 
-// parseListen reads --listen; none means the loopback.
-func parseListen(args []string) ([]ma.Multiaddr, error) { return nil, nil }
+// defaultListen is the loopback, on free ports: a node that listens to the
+// world is something to ask for.
+var defaultListen = []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}
 
-// parseJoin reads --join: multiaddrs with /p2p/, or tickets.
-func parseJoin(args []string) ([]peer.AddrInfo, error) { return nil, nil }
+// parseListen reads --listen; with none given, the loopback's free ports. It
+// fails with fault.Invalid and says which form is right.
+func parseListen(args []string) ([]ma.Multiaddr, error) {
+	if len(args) == 0 {
+		args = defaultListen
+	}
+	addrs := make([]ma.Multiaddr, 0, len(args))
+	for _, arg := range args {
+		a, err := parseAddr("--listen", arg, "/ip4/0.0.0.0/tcp/4001 or /ip4/0.0.0.0/udp/4001/quic-v1")
+		if err != nil {
+			return nil, err
+		}
+		if err := checkListen(arg, a); err != nil {
+			return nil, err
+		}
+		addrs = append(addrs, a)
+	}
+	return addrs, nil
+}
 
-// parseAllow reads --allow-peer.
-func parseAllow(args []string) ([]peer.ID, error) { return nil, nil }
+// parseAddr reads one multiaddr; for a host:port it says how to write it.
+func parseAddr(flag, arg, form string) (ma.Multiaddr, error) {
+	if !strings.HasPrefix(arg, "/") {
+		return nil, fault.Wrapf(fault.Invalid, "%s %.200q is no multiaddr; %s", flag, arg, hint(arg, form))
+	}
+	a, err := ma.NewMultiaddr(arg)
+	if err != nil {
+		return nil, fault.Wrapf(fault.Invalid, "%s %.200q is no multiaddr (%v); the form is %s", flag, arg, err, form)
+	}
+	return a, nil
+}
 
-// ticketAddrs gives h's addresses as others can use them, best first.
-func ticketAddrs(h host.Host) peer.AddrInfo { return peer.AddrInfo{} }
+// hint turns host:port into what was meant.
+func hint(arg, form string) string {
+	host, port, err := net.SplitHostPort(arg)
+	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
+		return "the form is " + form
+	}
+	kind := "dns"
+	if ip := net.ParseIP(host); ip != nil {
+		kind = "ip6"
+		if ip.To4() != nil {
+			kind = "ip4"
+		}
+	} else if host == "" {
+		kind, host = "ip4", "0.0.0.0"
+	}
+	return "did you mean /" + kind + "/" + host + "/tcp/" + port + "? The form is " + form
+}
+
+// checkListen refuses what a node can not listen on: anything but an IP
+// address with TCP or QUIC.
+func checkListen(arg string, a ma.Multiaddr) error {
+	switch transportOf(a) {
+	case overTCP, overQUIC:
+	default:
+		return fault.Wrapf(fault.Invalid, "--listen %s: a node listens on TCP or QUIC, as /ip4/0.0.0.0/tcp/4001 or /ip4/0.0.0.0/udp/4001/quic-v1", arg)
+	}
+	if first := a[0].Protocol().Code; first != ma.P_IP4 && first != ma.P_IP6 && first != ma.P_IP6ZONE {
+		return fault.Wrapf(fault.Invalid, "--listen %s: a node listens on an IP address, not on a name", arg)
+	}
+	if _, err := a.ValueForProtocol(ma.P_P2P); err == nil {
+		return fault.Wrapf(fault.Invalid, "--listen %s: leave out /p2p/…, the id is the node's own (--identity)", arg)
+	}
+	return nil
+}
+
+// How an address is reached.
+const (
+	overNothing = iota // not in a way that is built in
+	overTCP
+	overQUIC
+	overRelay
+)
+
+// transportOf tells how a is reached, of the ways that are built in.
+func transportOf(a ma.Multiaddr) int {
+	how := overNothing
+	for i, part := range a {
+		switch part.Protocol().Code {
+		case ma.P_CIRCUIT:
+			return overRelay
+		case ma.P_TCP:
+			how = overTCP
+		case ma.P_QUIC_V1:
+			how = overQUIC
+		case ma.P_P2P:
+		case ma.P_IP4, ma.P_IP6, ma.P_IP6ZONE, ma.P_DNS, ma.P_DNS4, ma.P_DNS6, ma.P_UDP:
+			if how != overNothing {
+				return overNothing // something stands behind the transport
+			}
+			if i == 0 && len(a) == 1 {
+				return overNothing
+			}
+		default:
+			return overNothing
+		}
+	}
+	return how
+}
+
+// checkDialable refuses addresses, without /p2p/ at the end, that could never
+// be dialled. Port 0 and the unspecified address are such.
+func checkDialable(a ma.Multiaddr) error {
+	if len(a) == 0 || len(a.Bytes()) > maxAddrLen {
+		return fault.Wrapf(fault.Invalid, "an address is missing or too long")
+	}
+	if transportOf(a) == overNothing {
+		return fault.Wrapf(fault.Invalid, "%s is reached neither by TCP nor by QUIC", a)
+	}
+	if ip, err := manet.ToIP(a); err == nil && ip.IsUnspecified() {
+		return fault.Wrapf(fault.Invalid, "%s is no address one can dial: put the machine's own in", a)
+	}
+	if port(a) == "0" {
+		return fault.Wrapf(fault.Invalid, "%s: nobody can be reached on port 0", a)
+	}
+	return nil
+}
+
+// port gives the TCP or UDP port of a.
+func port(a ma.Multiaddr) string {
+	for _, part := range a {
+		if code := part.Protocol().Code; code == ma.P_TCP || code == ma.P_UDP {
+			return part.Value()
+		}
+	}
+	return ""
+}
+
+const joinForm = "/ip4/203.0.113.7/tcp/4001/p2p/12D3Koo… (what the other node printed), or a ticket"
+
+// parseJoin reads --join: multiaddrs that end in /p2p/ID, and tickets. It
+// fails with fault.Invalid and says which form is right.
+func parseJoin(args []string) ([]peer.AddrInfo, error) {
+	var all []peer.AddrInfo
+	for _, arg := range args {
+		if strings.HasPrefix(strings.TrimSpace(arg), ticketScheme) {
+			t, err := ParseTicket(arg)
+			if err != nil {
+				return nil, err
+			}
+			all = mergePeers(all, t.Peers)
+			continue
+		}
+		info, err := parsePeerAddr(arg)
+		if err != nil {
+			return nil, err
+		}
+		all = mergePeers(all, []peer.AddrInfo{info})
+	}
+	return all, nil
+}
+
+func parsePeerAddr(arg string) (peer.AddrInfo, error) {
+	a, err := parseAddr("--join", arg, joinForm)
+	if err != nil {
+		return peer.AddrInfo{}, err
+	}
+	info, err := peer.AddrInfoFromP2pAddr(a)
+	if err != nil {
+		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "--join %s does not end in the node's id, /p2p/12D3Koo…: without it anybody could answer. The form is %s", arg, joinForm)
+	}
+	if len(info.Addrs) == 0 {
+		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "--join %s is an id without an address; the form is %s", arg, joinForm)
+	}
+	if err := checkDialable(info.Addrs[0]); err != nil {
+		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "--join %s: %v; the form is %s", arg, err, joinForm)
+	}
+	return *info, nil
+}
+
+// mergePeers adds peers to all, each id once with all its addresses.
+func mergePeers(all, more []peer.AddrInfo) []peer.AddrInfo {
+next:
+	for _, p := range more {
+		for i := range all {
+			if all[i].ID == p.ID {
+				all[i].Addrs = ma.Unique(append(all[i].Addrs, p.Addrs...))
+				continue next
+			}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// parseAllow reads --allow-peer. It fails with fault.Invalid.
+func parseAllow(args []string) ([]peer.ID, error) {
+	ids := make([]peer.ID, 0, len(args))
+	for _, arg := range args {
+		id, err := peer.Decode(arg)
+		if err != nil {
+			return nil, fault.Wrapf(fault.Invalid, "--allow-peer %.200q is no peer id (12D3Koo…, as starmesh peer id prints)", arg)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// beyondLoopback tells whether any of the listen addresses can be reached from
+// another machine.
+func beyondLoopback(listen []ma.Multiaddr) bool {
+	for _, a := range listen {
+		if !manet.IsIPLoopback(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// listenFault says why a node can not listen on a, and what to do.
+func listenFault(a ma.Multiaddr, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fault.Wrapf(fault.InUse, "%s is in use by another program: take another port, or 0 for a free one", a)
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Wrapf(fault.Refused, "%s may not be used: ports below 1024 are for the administrator; take 4001, or 0 for a free one", a)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fault.Wrapf(fault.Invalid, "%s is not an address of this machine: use one of its own, or /ip4/0.0.0.0/… for all of them", a)
+	}
+	return fault.Wrapf(fault.Invalid, "this node can not listen on %s: %v", a, err)
+}

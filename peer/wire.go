@@ -2,29 +2,131 @@ package peer
 
 import (
 	"context"
-	"io"
+	"net"
+	"sync"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/transport"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcpreuse"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"starmesh/common/load"
+	"starmesh/common/rate"
 )
 
-// wire knows what really crosses the sockets under the host's connections.
-type wire struct{}
+// wire knows what really crosses the sockets under the host's connections: it
+// sits between libp2p and the kernel, where it counts and limits.
+type wire struct {
+	sockets *load.Sockets
+	limits  rate.Limits
 
-// queue gives what waits in this process's memory to leave over c. It may be
-// nil (QUIC, relayed), which is a queue that never fills.
-func (w *wire) queue(c network.Conn) *queue { return nil }
+	mu   sync.Mutex
+	udp  map[string]*load.Socket       // by local address
+	quic map[network.Conn]*load.Socket // connections without a socket of their own
+}
 
-// A queue is the data of one TCP connection that was written to its streams
-// and has not yet gone to the kernel. yamux takes up to 64 frames (16 MiB) and
-// lets Write return: without this, an offer waits behind seconds of chunks.
-type queue struct{}
+func newWire(sockets *load.Sockets, limits rate.Limits) *wire {
+	return &wire{
+		sockets: sockets, limits: limits,
+		udp:  make(map[string]*load.Socket),
+		quic: make(map[network.Conn]*load.Socket),
+	}
+}
 
-// bulk writes p to s, a stream of the queue's connection, in small pieces,
-// each as soon as the queue is short enough for it (about 10 ms of the link).
-func (q *queue) bulk(ctx context.Context, s io.Writer, p []byte) (int, error) { return s.Write(p) }
+// newTCP makes the TCP transport, with w under its connections. It dials from
+// a port that the kernel chooses: dialling from the listening port, libp2p's
+// default, lets two nodes that dial each other at the same moment end up with
+// one broken connection (TCP's simultaneous open), and lets two programs share
+// one port unnoticed.
+func (w *wire) newTCP(u transport.Upgrader, rm network.ResourceManager, shared *tcpreuse.ConnMgr) (*tcp.TcpTransport, error) {
+	return tcp.NewTCPTransport(upgrader{Upgrader: u, w: w}, rm, shared, tcp.DisableReuseport())
+}
 
-// urgent writes p at once, behind no more than what the queue holds.
-func (q *queue) urgent(s io.Writer, p []byte) (int, error) { return s.Write(p) }
+// upgrader puts w under connections before they are secured.
+type upgrader struct {
+	transport.Upgrader
+	w *wire
+}
 
-// waiting gives the bytes in the queue.
-func (q *queue) waiting() int64 { return 0 }
+func (u upgrader) Upgrade(ctx context.Context, t transport.Transport, c manet.Conn, dir network.Direction, p peer.ID, scope network.ConnManagementScope) (transport.CapableConn, error) {
+	if _, dialled := c.(*tcpConn); !dialled { // accepted ones have it already
+		c = u.w.tcp(c)
+	}
+	return u.Upgrader.Upgrade(ctx, t, c, dir, p, scope)
+}
+
+func (u upgrader) GateMaListener(l manet.Listener) transport.GatedMaListener {
+	return u.Upgrader.GateMaListener(&tcpListener{
+		Listener: l, socket: u.w.sockets.Listening(manet.NetListener(l)),
+	})
+}
+
+func (u upgrader) UpgradeGatedMaListener(t transport.Transport, l transport.GatedMaListener) transport.Listener {
+	return u.Upgrader.UpgradeGatedMaListener(t, gatedListener{GatedMaListener: l, w: u.w})
+}
+
+// tcpListener takes its row out of the table when it is closed.
+type tcpListener struct {
+	manet.Listener
+	socket *load.Socket
+}
+
+func (l *tcpListener) Close() error {
+	l.socket.Close()
+	return l.Listener.Close()
+}
+
+// gatedListener puts w under accepted connections.
+type gatedListener struct {
+	transport.GatedMaListener
+	w *wire
+}
+
+func (l gatedListener) Accept() (manet.Conn, network.ConnManagementScope, error) {
+	c, scope, err := l.GatedMaListener.Accept()
+	if err == nil {
+		c = l.w.tcp(c)
+	}
+	return c, scope, err
+}
+
+// tcpConn is a TCP connection in the table, behind the access link.
+type tcpConn struct {
+	net.Conn // limited
+	under    manet.Conn
+	socket   *load.Socket
+}
+
+func (w *wire) tcp(c manet.Conn) *tcpConn {
+	setOptions(c)
+	return &tcpConn{Conn: w.limits.Conn(c), under: c, socket: w.sockets.Data(c)}
+}
+
+// NetConn gives the connection underneath.
+func (c *tcpConn) NetConn() net.Conn { return c.under }
+
+func (c *tcpConn) LocalMultiaddr() ma.Multiaddr  { return c.under.LocalMultiaddr() }
+func (c *tcpConn) RemoteMultiaddr() ma.Multiaddr { return c.under.RemoteMultiaddr() }
+
+// Close reads the kernel's counters for the last time before it closes.
+func (c *tcpConn) Close() error {
+	c.socket.Close()
+	return c.Conn.Close()
+}
+
+// setOptions sets what the mesh needs of a TCP socket. None of it is vital:
+// errors are of systems that do not know an option, or of a closed connection.
+func setOptions(c net.Conn) {
+	if t, ok := c.(interface{ SetNoDelay(bool) error }); ok {
+		_ = t.SetNoDelay(true)
+	}
+	if t, ok := c.(interface{ SetLinger(int) error }); ok {
+		// libp2p sets 0, with which Close throws away what is still to be sent
+		// (to free the port it dials from; ours are the kernel's choice).
+		_ = t.SetLinger(-1)
+	}
+	setNotSentLowAt(c)
+}

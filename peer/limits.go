@@ -1,0 +1,103 @@
+package peer
+
+import (
+	"net/netip"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/network"
+	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+	"github.com/libp2p/go-libp2p/x/rate"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"starmesh/common/load"
+)
+
+// The limits of a node. libp2p's own allow 8 connections for each address,
+// and 16 new ones at once: a lab on one machine or an office behind one NAT
+// does not get past that. These do, and still keep one address from taking
+// everything (DESIGN §6).
+const (
+	maxConns        = 2048 // in all
+	maxConnsAddress = 512  // from or to one IPv4 address, or one IPv6 /56
+	maxConnsPeer    = 4    // with one peer: TCP, QUIC, one of each dialled at once
+	maxHandshakes   = 256  // connections that have not said yet who they are
+	newConnsBurst   = 512  // new connections from one address at once …
+	newConnsRate    = 50   // … and after that each second
+	maxStreams      = 16384
+	maxStreamsPeer  = 128
+	maxMemory       = 1 << 30  // what libp2p may hold in buffers, in bytes
+	maxMemoryPeer   = 64 << 20 // of it for one peer; a stream's window is 4 MiB at most
+
+	// When more than connsHigh connections are open, the least useful are
+	// closed until connsLow are left; a mesh of 128 stays whole.
+	connsLow  = 256
+	connsHigh = 320
+)
+
+// newLimits gives libp2p's resource manager with the limits above.
+func newLimits(meter *load.Meter, metrics bool) (network.ResourceManager, error) {
+	base := rcmgr.DefaultLimits
+	libp2p.SetDefaultServiceLimits(&base)
+	scaled := base.AutoScale()
+	all := limit(maxConns, maxStreams, maxMemory)
+	all.FD = rcmgr.LimitVal(scaled.ToPartialLimitConfig().System.FD) // half of what the system lets us open
+	peer := limit(maxConnsPeer, maxStreamsPeer, maxMemoryPeer)
+	config := rcmgr.PartialLimitConfig{
+		System:              all,
+		Transient:           limit(maxHandshakes, maxStreams, maxMemory/8),
+		ProtocolDefault:     all,
+		ServiceDefault:      all,
+		PeerDefault:         peer,
+		ProtocolPeerDefault: peer,
+		ServicePeerDefault:  peer,
+	}.Build(scaled)
+	opts := []rcmgr.Option{
+		rcmgr.WithLimitPerSubnet(
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: maxConnsAddress}},
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: maxConnsAddress}}),
+		rcmgr.WithNetworkPrefixLimit(
+			[]rcmgr.NetworkPrefixLimit{{Network: netip.MustParsePrefix("127.0.0.0/8"), ConnCount: maxConnsAddress}},
+			[]rcmgr.NetworkPrefixLimit{{Network: netip.MustParsePrefix("::1/128"), ConnCount: maxConnsAddress}}),
+		rcmgr.WithConnRateLimiters(newConnsLimiter()),
+	}
+	if !metrics {
+		opts = append(opts, rcmgr.WithMetricsDisabled())
+	}
+	m, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(config), opts...)
+	if err != nil {
+		return nil, err
+	}
+	return countingLimits{ResourceManager: m, meter: meter}, nil
+}
+
+// limit gives the same bound for both directions and for each of them.
+func limit(conns, streams rcmgr.LimitVal, memory rcmgr.LimitVal64) rcmgr.ResourceLimits {
+	return rcmgr.ResourceLimits{
+		Conns: conns, ConnsInbound: conns, ConnsOutbound: conns,
+		Streams: streams, StreamsInbound: streams, StreamsOutbound: streams,
+		FD: conns, Memory: memory,
+	}
+}
+
+// newConnsLimiter bounds how fast one address may open connections.
+func newConnsLimiter() *rate.Limiter {
+	one := rate.Limit{RPS: newConnsRate, Burst: newConnsBurst}
+	return &rate.Limiter{SubnetRateLimiter: rate.SubnetLimiter{
+		IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: one}},
+		IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: one}},
+	}}
+}
+
+// countingLimits counts the connections it turns away.
+type countingLimits struct {
+	network.ResourceManager
+	meter *load.Meter
+}
+
+func (l countingLimits) OpenConnection(dir network.Direction, usefd bool, remote ma.Multiaddr) (network.ConnManagementScope, error) {
+	scope, err := l.ResourceManager.OpenConnection(dir, usefd, remote)
+	if err != nil && dir == network.DirInbound {
+		l.meter.ConnRefused()
+	}
+	return scope, err
+}

@@ -1,0 +1,85 @@
+package peer
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+	ma "github.com/multiformats/go-multiaddr"
+)
+
+// natOptions are for nodes that others can or want to reach from outside:
+// every one learns whether it is publicly reachable, relays a little for
+// others if it is, and finds relays and punches holes if it is not. A node
+// that listens on the loopback only is spared all that.
+//
+// AutoNAT of version 1 is what turns relay service and relay search on and
+// off; version 2 tells about single addresses.
+func natOptions(listen []ma.Multiaddr, public bool, near *neighbours) []libp2p.Option {
+	if !beyondLoopback(listen) {
+		return []libp2p.Option{
+			libp2p.ForceReachabilityPrivate(), // or it would ask others all the time
+			libp2p.DisableIdentifyAddressDiscovery(),
+		}
+	}
+	opts := []libp2p.Option{
+		libp2p.EnableNATService(),
+		libp2p.EnableAutoNATv2(),
+		libp2p.EnableHolePunching(),
+		libp2p.EnableRelayService(relay.WithResources(relayResources())),
+	}
+	if public {
+		return append(opts, libp2p.ForceReachabilityPublic())
+	}
+	return append(opts, libp2p.EnableAutoRelayWithPeerSource(near.relays))
+}
+
+// relayResources bounds what is carried for others: enough to meet and to
+// punch a hole (128 KiB and 2 minutes each), not to move files.
+func relayResources() relay.Resources {
+	r := relay.DefaultResources()
+	r.MaxReservations = 64
+	r.MaxCircuits = 8
+	r.MaxReservationsPerIP = 32 // an office behind one NAT
+	return r
+}
+
+// neighbours gives the connected peers that relay. It is made before the host
+// is, and knows nobody until then.
+type neighbours struct{ host atomic.Pointer[host.Host] }
+
+func (n *neighbours) set(h host.Host) { n.host.Store(&h) }
+
+// relays is an autorelay.PeerSource: up to want connected peers that offer to
+// relay. There are no relays that everybody uses.
+func (n *neighbours) relays(_ context.Context, want int) <-chan peer.AddrInfo {
+	out := make(chan peer.AddrInfo, max(want, 0))
+	defer close(out)
+	h := n.host.Load()
+	if h == nil {
+		return out
+	}
+	for _, p := range (*h).Network().Peers() {
+		if len(out) == cap(out) {
+			break
+		}
+		if n.offers(*h, p) {
+			out <- (*h).Peerstore().PeerInfo(p)
+		}
+	}
+	return out
+}
+
+// offers tells whether p relays, over a connection of its own.
+func (n *neighbours) offers(h host.Host, p peer.ID) bool {
+	if h.Network().Connectedness(p) != network.Connected {
+		return false
+	}
+	hop, err := h.Peerstore().SupportsProtocols(p, proto.ProtoIDv2Hop)
+	return err == nil && len(hop) > 0
+}

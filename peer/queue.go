@@ -1,0 +1,282 @@
+package peer
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+)
+
+// A queue is the data of one TCP connection that was written to its streams
+// and has not yet gone to the kernel. yamux takes 64 frames (up to 16 MiB) and
+// lets Write return: without this, an offer waits behind seconds of chunks.
+//
+// A nil queue (QUIC, where Write waits for the link itself; relayed
+// connections) never fills.
+type queue struct {
+	mu     sync.Mutex
+	in     int64 // bytes handed to streams
+	out    int64 // bytes of data that frames have carried away
+	limit  int64 // bulk waits while more than this is in the queue
+	room   chan struct{}
+	closed bool
+	speed  speed
+	clock  func() time.Time
+}
+
+const (
+	// The queue holds queueTime of what the link is measured to carry, within
+	// bounds: long enough that it does not run empty before this process is
+	// woken, short enough that nobody waits for an offer.
+	queueTime  = 20 * time.Millisecond
+	queueLeast = 32 << 10
+	queueMost  = 1 << 20
+	queueFirst = 128 << 10
+	// A piece is the unit of bulk: what an offer can not overtake.
+	pieceLeast = 16 << 10
+	pieceMost  = 128 << 10
+
+	yamuxHeader = 12
+)
+
+func newQueue() *queue {
+	return &queue{limit: queueFirst, room: make(chan struct{}), clock: time.Now}
+}
+
+// bulk writes p to s, a stream of the queue's connection, in pieces, each as
+// soon as the queue is short enough. ctx ends a wait; a Write that waits for
+// the other side's window ends by s's own deadline or reset.
+func (q *queue) bulk(ctx context.Context, s io.Writer, p []byte) (int, error) {
+	if q == nil {
+		return s.Write(p)
+	}
+	written := 0
+	for written < len(p) {
+		n, err := q.reserve(ctx, len(p)-written)
+		if err != nil {
+			return written, err
+		}
+		did, err := s.Write(p[written : written+n])
+		written += did
+		if err != nil {
+			q.unbook(n - did)
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+// urgent writes p at once: it leaves behind no more than the queue holds.
+func (q *queue) urgent(s io.Writer, p []byte) (int, error) {
+	if q != nil {
+		q.unbook(-len(p))
+	}
+	n, err := s.Write(p)
+	if q != nil && n < len(p) {
+		q.unbook(len(p) - n)
+	}
+	return n, err
+}
+
+// waiting gives the bytes in the queue.
+func (q *queue) waiting() int64 {
+	if q == nil {
+		return 0
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.in - q.out
+}
+
+// reserve waits for room and books one piece of at most n bytes.
+func (q *queue) reserve(ctx context.Context, n int) (int, error) {
+	for {
+		q.mu.Lock()
+		if q.closed {
+			q.mu.Unlock()
+			return 0, net.ErrClosed
+		}
+		if q.in-q.out < q.limit {
+			n = int(min(int64(n), pieceMost, max(pieceLeast, q.limit/4)))
+			q.in += int64(n)
+			q.mu.Unlock()
+			return n, ctx.Err()
+		}
+		room := q.room
+		q.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+func (q *queue) unbook(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.in -= int64(n)
+	q.wake()
+}
+
+// left says that a frame has carried n bytes away. Other streams' frames
+// (identify, the DHT) count too, though nobody booked them: whenever the queue
+// is found empty, the account is set right.
+func (q *queue) left(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.out += int64(n)
+	busy := q.in > q.out
+	q.in = max(q.in, q.out)
+	if rate, ok := q.speed.add(q.clock(), int64(n), busy); ok {
+		q.limit = min(max(int64(rate*queueTime.Seconds()), queueLeast), queueMost)
+	}
+	q.wake()
+}
+
+// wake tells who waits that there may be room.
+func (q *queue) wake() {
+	if q.in-q.out < q.limit || q.closed {
+		close(q.room)
+		q.room = make(chan struct{})
+	}
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.wake()
+}
+
+// speed measures how fast a queue drains while it is busy.
+type speed struct {
+	since time.Time // zero: idle
+	bytes int64
+	rate  float64 // bytes per second, smoothed
+}
+
+// speedSample is the least time from which a rate is computed.
+const speedSample = 5 * time.Millisecond
+
+// add counts n bytes that left at now; busy tells whether more are waiting. It
+// is ok when there is a new rate.
+func (s *speed) add(now time.Time, n int64, busy bool) (rate float64, ok bool) {
+	if !s.since.IsZero() {
+		s.bytes += n
+		if took := now.Sub(s.since); took >= speedSample {
+			latest := float64(s.bytes) / took.Seconds()
+			if s.rate == 0 {
+				s.rate = latest
+			}
+			s.rate += (latest - s.rate) / 4
+			s.since, s.bytes, ok = now, 0, true
+		}
+	}
+	switch {
+	case !busy:
+		s.since, s.bytes = time.Time{}, 0
+	case s.since.IsZero():
+		s.since = now
+	}
+	return s.rate, ok
+}
+
+// queue gives what waits in this process's memory to leave over c; nil where
+// nothing does.
+func (w *wire) queue(c network.Conn) *queue {
+	var q *queue
+	c.As(&q)
+	return q
+}
+
+// maxFrame is yamux's largest frame, and so the largest write to the secured
+// connection: 256 KiB cost 10 % less CPU than its default of 64 KiB.
+const maxFrame = 256 << 10
+
+// newYamux gives libp2p's yamux with our settings.
+func newYamux() *yamux.Transport {
+	t := *yamux.DefaultTransport
+	t.MaxMessageSize = maxFrame
+	// A reader that does not read makes us hold this much for each stream of
+	// his; 4 MiB carry 40 MB/s over 100 ms.
+	t.MaxStreamWindowSize = 4 << 20
+	// A frame may take this long: 256 KiB at 9 kB/s, a link shared by many.
+	t.ConnectionWriteTimeout = 30 * time.Second
+	return &t
+}
+
+// muxer is yamux, with the network key proved before the first frame and the
+// frames' data counted as it leaves.
+type muxer struct {
+	inner network.Multiplexer
+	gate  *gate
+}
+
+func (m muxer) NewConn(c net.Conn, isServer bool, scope network.PeerScope) (network.MuxedConn, error) {
+	if err := m.gate.provenConn(c, !isServer); err != nil {
+		return nil, err
+	}
+	q := newQueue()
+	muxed, err := m.inner.NewConn(&frameConn{Conn: c, q: q}, isServer, scope)
+	if err != nil {
+		return nil, err
+	}
+	return queuedConn{MuxedConn: muxed, q: q}, nil
+}
+
+// queuedConn is a connection that knows its queue.
+type queuedConn struct {
+	network.MuxedConn
+	q *queue
+}
+
+// As gives the queue to who asks for it, through all that libp2p puts around
+// the connection.
+func (c queuedConn) As(target any) bool {
+	if q, ok := target.(**queue); ok {
+		*q = c.q
+		return true
+	}
+	return c.MuxedConn.As(target)
+}
+
+// frameConn sees yamux's frames: each is one Write.
+type frameConn struct {
+	net.Conn
+	q *queue
+}
+
+// Close ends the waits for room.
+func (c *frameConn) Close() error {
+	c.q.close()
+	return c.Conn.Close()
+}
+
+func (c *frameConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err == nil {
+		if data := frameData(p); data > 0 {
+			c.q.left(data)
+		}
+	}
+	return n, err
+}
+
+// frameData gives how many bytes of stream data the yamux frame p carries: its
+// type is 0 and its length stands in bytes 8 to 12
+// (github.com/hashicorp/yamux, spec.md).
+func frameData(p []byte) int {
+	if len(p) < yamuxHeader || p[0] != 0 || p[1] != 0 {
+		return 0
+	}
+	if n := int(binary.BigEndian.Uint32(p[8:12])); n == len(p)-yamuxHeader {
+		return n
+	}
+	return 0
+}
