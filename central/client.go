@@ -103,22 +103,19 @@ func dialError(a Address, err error) error {
 }
 
 // clientLink puts rate limits and TLS between the socket and the frames.
-func clientLink(ctx context.Context, tcp *net.TCPConn, a Address, cfg ClientConfig) (*link, error) {
+func clientLink(ctx context.Context, socket *net.TCPConn, a Address, cfg ClientConfig) (*link, error) {
+	tcp := &patientConn{TCPConn: socket, stall: cfg.Stall}
 	conn := cfg.Limits.Conn(tcp)
-	direct := tcp
-	if conn != net.Conn(tcp) {
-		direct = nil
-	}
 	if a.TLS {
 		secured := tls.Client(conn, clientTLS(a, cfg.Pins))
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return nil, tlsError(err)
 		}
 		cfg.Trace.step("TLS handshake done on fd %d", descriptor(tcp))
-		conn, direct = secured, nil
+		conn = secured
 	}
-	l := newLink(conn, direct, cfg.Instruments, cfg.Stall)
-	l.enter(tcp)
+	l := newLink(conn, tcp, cfg.Instruments, cfg.Stall)
+	l.enter()
 	return l, nil
 }
 
@@ -177,7 +174,7 @@ func (c *Client) exchange(ctx context.Context, m message, each func(kind frame.T
 func (c *Client) converse(ctx context.Context, m message, silence time.Duration, each func(kind frame.Type, b []byte) (done bool, err error)) error {
 	stop := context.AfterFunc(ctx, func() {
 		c.link.interrupt()
-		_ = c.link.conn.SetWriteDeadline(past)
+		c.link.tcp.hangUp()
 	})
 	defer stop()
 	if err := c.link.send(m); err != nil {
@@ -223,6 +220,7 @@ func refusal(kind frame.Type, b []byte) error {
 
 // explain turns what the network said into what happened.
 func (c *Client) explain(ctx context.Context, err error) error {
+	var broken brokenLink
 	switch {
 	case err == nil:
 		return nil
@@ -230,6 +228,8 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("no answer within %v", c.cfg.Timeout)
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.As(err, &broken) && errors.Is(err, fault.TooLarge):
+		return fault.Wrapf(fault.Protocol, "%v", err) // garbled: the next connection may bring it right
 	case isTimeout(err):
 		return fmt.Errorf("the server was silent for %v", c.cfg.Stall)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
@@ -273,8 +273,11 @@ func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 // source.
 func (c *Client) Alive() bool { return !c.gone }
 
-// Close says bye and closes the connection.
+// Close says bye and closes the connection; once it is closed, it does nothing.
 func (c *Client) Close() error {
+	if c.gone {
+		return nil
+	}
 	_ = c.link.send(bye{}) // the server may be gone
 	return c.abandon("the client closed first")
 }

@@ -88,7 +88,11 @@ func (l *httpListener) Accept() (net.Conn, error) {
 		}
 		l.server.cfg.Meter.ConnOpened()
 		socket := l.server.cfg.Sockets.Data(conn)
-		return &httpConn{Conn: l.server.cfg.Limits.Conn(conn), tcp: conn, server: l.server, socket: socket}, nil
+		var top net.Conn = conn
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			top = &patientConn{TCPConn: tcp, stall: l.server.cfg.Bounds.Stall}
+		}
+		return &httpConn{Conn: l.server.cfg.Limits.Conn(top), tcp: conn, server: l.server, socket: socket}, nil
 	}
 }
 
@@ -118,9 +122,6 @@ func (c *httpConn) Read(p []byte) (int, error) {
 }
 
 func (c *httpConn) Write(p []byte) (int, error) {
-	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.server.cfg.Bounds.Stall)); err != nil {
-		return 0, err
-	}
 	n, err := c.Conn.Write(p)
 	c.server.cfg.Meter.OtherOut.Add(int64(n))
 	return n, err

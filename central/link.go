@@ -20,15 +20,12 @@ import (
 	"starmesh/common/store"
 )
 
-// slice is how many payload bytes are moved under one deadline: the stall
-// time-out is about progress, not about how long a chunk takes on a slow link.
-const slice = 256 << 10
-
 // link is one connection that speaks the protocol's frames. One goroutine
 // reads; several may send. It never touches a file but to hand its chunks on.
 type link struct {
 	conn   net.Conn
-	plain  *net.TCPConn // set when payload may leave by sendfile
+	tcp    *patientConn // the socket under conn
+	direct bool         // nothing is between conn and the socket: payload may leave by sendfile
 	r      *bufio.Reader
 	fd     int
 	in     Instruments
@@ -36,26 +33,28 @@ type link struct {
 	socket *load.Socket  // nil while not entered in the table
 	stall  time.Duration // longest wait for the other side in the middle of a message
 
+	until       time.Time // no read goes on after it; zero: no such limit
 	interrupted atomic.Bool
+	torn        atomic.Bool // a message was cut off: nothing can follow it
 
 	sendMu sync.Mutex // one message at a time
 	out    []byte     // reused for messages
 }
 
-// newLink speaks over conn, which it owns from now on. tcp is the socket under
-// conn when payload may be written to it directly; nil under TLS or a rate limit.
-func newLink(conn net.Conn, tcp *net.TCPConn, in Instruments, stall time.Duration) *link {
+// newLink speaks over conn, which it owns from now on: tcp itself, or TLS and a
+// rate limit on top of it.
+func newLink(conn net.Conn, tcp *patientConn, in Instruments, stall time.Duration) *link {
 	return &link{
-		conn: conn, plain: tcp, r: bufio.NewReaderSize(conn, 4<<10), fd: -1,
+		conn: conn, tcp: tcp, direct: conn == net.Conn(tcp), r: bufio.NewReaderSize(conn, 4<<10), fd: -1,
 		in: in, remote: new(load.Remote), stall: stall,
 	}
 }
 
 // enter puts the socket under the link into the table and counts by its remote.
-func (l *link) enter(socket *net.TCPConn) {
-	l.fd = descriptor(socket)
-	l.socket = l.in.Sockets.Data(socket)
-	l.remote = l.in.Meter.Remote(addrOf(socket.RemoteAddr()).String())
+func (l *link) enter() {
+	l.fd = descriptor(l.tcp)
+	l.socket = l.in.Sockets.Data(l.tcp.TCPConn)
+	l.remote = l.in.Meter.Remote(addrOf(l.tcp.RemoteAddr()).String())
 }
 
 // interrupt ends every read on the link, now and later; what is being sent
@@ -77,9 +76,9 @@ var past = time.Unix(1, 0)
 
 // expect sets how long the next read may take; 0 is for ever.
 func (l *link) expect(d time.Duration) error {
-	var deadline time.Time
-	if d > 0 {
-		deadline = time.Now().Add(d)
+	deadline := l.until
+	if t := time.Now().Add(d); d > 0 && (deadline.IsZero() || t.Before(deadline)) {
+		deadline = t
 	}
 	err := l.conn.SetReadDeadline(deadline)
 	if l.interrupted.Load() {
@@ -107,11 +106,14 @@ func (l *link) next(idle time.Duration) (head, error) {
 		return head{}, err
 	}
 	kind, n, err := frame.ReadHeader(l.r, maxBody)
+	if limit := bodyLimit(kind); err == nil && n > limit {
+		err = fault.Wrapf(fault.TooLarge, "%s with %d bytes; %d are allowed", typeName(kind), n, limit)
+	}
+	if errors.Is(err, fault.TooLarge) {
+		err = brokenLink{err}
+	}
 	if err != nil {
 		return head{}, err
-	}
-	if limit := bodyLimit(kind); n > limit {
-		return head{}, fault.Wrapf(fault.TooLarge, "%s with %d bytes; %d are allowed", typeName(kind), n, limit)
 	}
 	return head{kind, n}, nil
 }
@@ -177,7 +179,7 @@ func (l *link) send(m message) error {
 	l.out = m.append(append(l.out[:0], make([]byte, frame.HeaderSize)...))
 	n := len(l.out) - frame.HeaderSize
 	frame.AppendHeader(l.out[:0], m.kind(), n)
-	if err := l.write(l.out); err != nil {
+	if err := l.whole(func() error { _, err := l.conn.Write(l.out); return err }); err != nil {
 		return fmt.Errorf("send %s: %w", typeName(m.kind()), err)
 	}
 	if cap(l.out) > 64<<10 {
@@ -185,21 +187,6 @@ func (l *link) send(m message) error {
 	}
 	l.in.Meter.OtherOut.Add(int64(frame.HeaderSize + n))
 	l.in.Trace.message("send", l.fd, m.kind(), n)
-	return nil
-}
-
-// write writes all of b, a slice at a time, each within the stall time-out.
-func (l *link) write(b []byte) error {
-	for len(b) > 0 {
-		if err := l.conn.SetWriteDeadline(time.Now().Add(l.stall)); err != nil {
-			return err
-		}
-		n, err := l.conn.Write(b[:min(len(b), slice)])
-		if err != nil {
-			return err
-		}
-		b = b[n:]
-	}
 	return nil
 }
 
@@ -230,16 +217,16 @@ func (l *link) sendChunk(req uint32, i int, f chunkFile) error {
 }
 
 func (l *link) chunkCall() string {
-	if l.plain != nil && haveSendfile {
+	if l.direct && haveSendfile {
 		return "sendfile"
 	}
 	return "send"
 }
 
 func (l *link) sendChunkLocked(req uint32, i, n int, f chunkFile) error {
-	if l.plain != nil && haveSendfile {
+	if l.direct && haveSendfile {
 		l.out = appendChunkHead(l.out[:0], req, uint32(i), n)
-		return sendFile(l.plain, l.out, f.OS(), f.List().Offset(i), n, l.stall)
+		return l.whole(func() error { return sendFile(l.tcp, l.out, f.OS(), f.List().Offset(i), n) })
 	}
 	b := buffers.Get().(*[]byte)
 	defer buffers.Put(b)
@@ -252,7 +239,17 @@ func (l *link) sendChunkLocked(req uint32, i, n int, f chunkFile) error {
 	if err := f.ReadChunk(i, (*b)[head:]); err != nil {
 		return err
 	}
-	return l.write(*b)
+	return l.whole(func() error { _, err := l.conn.Write(*b); return err })
+}
+
+// whole writes one message, unless an earlier one was cut off.
+func (l *link) whole(write func() error) error {
+	if l.torn.Load() {
+		return net.ErrClosed
+	}
+	err := write()
+	l.torn.Store(err != nil)
+	return err
 }
 
 // lastWord sends m and gives the other side a second to read it: closing over

@@ -232,37 +232,33 @@ func (s *Server) refuse(conn *net.TCPConn, why error) {
 	if s.cfg.TLS != nil {
 		return // there is no link to say it on yet
 	}
-	newLink(conn, nil, s.cfg.Instruments, time.Second).lastWord(failureOf(0, why))
+	tcp := &patientConn{TCPConn: conn, stall: time.Second}
+	newLink(tcp, tcp, s.cfg.Instruments, time.Second).lastWord(failureOf(0, why))
 }
 
 // link sets up what the frames travel on.
 func (s *Server) link(ctx context.Context, conn *net.TCPConn) (*link, error) {
-	sendSoon(conn)
-	direct := conn
-	limited := s.cfg.Limits.Conn(conn)
-	if limited != net.Conn(conn) {
-		direct = nil
-	}
+	tcp := &patientConn{TCPConn: conn, stall: s.cfg.Bounds.Stall}
+	top := s.cfg.Limits.Conn(tcp)
 	if s.cfg.TLS != nil {
-		secured, err := s.handshakeTLS(ctx, limited)
-		if err != nil {
+		var err error
+		if top, err = s.handshakeTLS(ctx, top, tcp); err != nil {
 			conn.Close()
 			return nil, err
 		}
-		limited, direct = secured, nil
 	}
-	l := newLink(limited, direct, s.cfg.Instruments, s.cfg.Bounds.Stall)
-	l.enter(conn)
+	l := newLink(top, tcp, s.cfg.Instruments, s.cfg.Bounds.Stall)
+	l.enter()
 	return l, nil
 }
 
-func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn) (net.Conn, error) {
+func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn, tcp *patientConn) (net.Conn, error) {
 	first, err := peekFirst(conn, s.cfg.Bounds.Handshake)
 	if err != nil {
 		return nil, err
 	}
 	if first.first != tlsRecord {
-		plain := newLink(first, nil, s.cfg.Instruments, s.cfg.Bounds.Handshake)
+		plain := newLink(first, tcp, s.cfg.Instruments, s.cfg.Bounds.Handshake)
 		plain.lastWord(failureOf(0, fault.Wrapf(fault.Refused, "this server speaks TLS only: use stars://… or --tls")))
 		return nil, fmt.Errorf("a client without TLS")
 	}
@@ -272,7 +268,7 @@ func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn) (net.Conn, err
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	s.cfg.Trace.step("TLS handshake done on fd %d", descriptor(conn))
+	s.cfg.Trace.step("TLS handshake done on fd %d", descriptor(tcp))
 	return secured, nil
 }
 

@@ -6,16 +6,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unsent is how much of a socket's data may wait in the kernel before it is
-// sent. A slow client then holds little kernel memory, and sending to it makes
-// visible progress, which the stall time-out needs.
-const unsent = 512 << 10
-
-// sendSoon sets TCP_NOTSENT_LOWAT. Without it everything works, only later.
-func sendSoon(conn *net.TCPConn) {
-	if raw, err := conn.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)
-		})
+// acknowledged is how many bytes the other side has acknowledged so far (RFC
+// 4898, tcpEStatsAppHCThruOctetsAcked); 0 when the kernel does not say.
+func acknowledged(conn *net.TCPConn) uint64 {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0
 	}
+	var acked uint64
+	_ = raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			acked = info.Bytes_acked
+		}
+	})
+	return acked
 }
