@@ -134,18 +134,20 @@ func (x *index) sweep() []Event {
 	if len(x.records) < before {
 		x.names = slices.DeleteFunc(x.names, func(name string) bool { return x.records[name] == nil })
 	}
+	x.added = slices.DeleteFunc(x.added, func(name string) bool { return x.records[name] == nil }) // forgotten meanwhile
 	x.names = mergeNames(x.names, x.added)
 	x.added = nil
 	return gone
 }
 
 // mergeNames gives the sorted union of sorted and added, which may be in any
-// order.
+// order and have names twice.
 func mergeNames(sorted, added []string) []string {
 	if len(added) == 0 {
 		return sorted
 	}
 	slices.Sort(added)
+	added = slices.Compact(added)
 	all := make([]string, 0, len(sorted)+len(added))
 	for len(sorted) > 0 && len(added) > 0 {
 		switch c := strings.Compare(sorted[0], added[0]); {
