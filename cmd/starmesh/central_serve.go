@@ -189,7 +189,14 @@ func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central
 		a.web = web.Addr()
 	}
 	a.say(n.out)
+	defer context.AfterFunc(ctx, func() { sayStopping(n.out, cfg.Bounds.Grace) })()
 	return serveAll(ctx, central.NewServer(cfg), folder, ln, web)
+}
+
+// sayStopping tells why the server is still there after Ctrl-C.
+func sayStopping(out *cli.Output, grace time.Duration) {
+	out.Note("stopping; downloads under way may take %s more, a second Ctrl-C ends them", units.Duration(grace))
+	out.Event("stopping", map[string]any{"grace_seconds": grace.Seconds()})
 }
 
 func (f *serveFlags) listenHTTP(ctx context.Context) (net.Listener, error) {

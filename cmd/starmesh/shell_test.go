@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// shell runs a script of the repository as a user would, with a state folder
+// of its own, and gives what it printed.
+func shell(t *testing.T, state, script string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("bash", append([]string{filepath.Join("..", "..", "scripts", script)}, args...)...)
+	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+state, "XDG_CACHE_HOME="+state, "GOCACHE="+goEnv(t, "GOCACHE"))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %q: %v\n%s", script, args, err, out)
+	}
+	return string(out)
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func needBash(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("bash is not installed")
+	}
+}
+
+// TestStopEndsWhatWasStartedAndNothingElse: a process that got a number which
+// a script once noted is a stranger.
+func TestStopEndsWhatWasStartedAndNothingElse(t *testing.T) {
+	needBash(t)
+	state, folder := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "hello.txt"), []byte("hello"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out := shell(t, state, "start-central.sh", folder, "--listen", "127.0.0.1:0")
+	defer shell(t, state, "stop.sh")
+	address := regexp.MustCompile(`address +(star://\S+)`).FindStringSubmatch(out)
+	if address == nil {
+		t.Fatalf("no address is told:\n%s", out)
+	}
+	got, err := exec.Command("starmesh", "central", "get", address[1]+"/hello.txt", "-o", "-", "--quiet").Output()
+	if err != nil || string(got) != "hello" {
+		t.Fatalf("the server gave %q, %v", got, err)
+	}
+
+	stranger := exec.Command("sleep", "60")
+	if err := stranger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- stranger.Wait() }()
+	defer func() { _ = stranger.Process.Kill() }()
+	files, err := filepath.Glob(filepath.Join(state, "starmesh-*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the state folder is not in %s: %q %v", state, files, err)
+	}
+	note := fmt.Sprintf("%d 1\n", stranger.Process.Pid)
+	if err := os.WriteFile(filepath.Join(files[0], "stranger.pid"), []byte(note), 0o666); err != nil {
+		t.Fatal(err)
+	}
+
+	if out := shell(t, state, "stop.sh"); out != "stopping central\n" {
+		t.Errorf("stop.sh said %q", out)
+	}
+	if err := exec.Command("starmesh", "central", "ping", address[1], "-c", "1").Run(); err == nil {
+		t.Error("the server still answers")
+	}
+	select {
+	case err := <-ended:
+		t.Errorf("the stranger was ended: %v", err)
+	default:
+	}
+	if out := shell(t, state, "stop.sh"); out != "nothing runs\n" {
+		t.Errorf("stop.sh, once more, said %q", out)
+	}
+}
+
+func TestCompareRunsTheStar(t *testing.T) {
+	needBash(t)
+	out := shell(t, t.TempDir(), "compare.sh", "-n", "3", "-s", "200KB", "-u", "50mbit", "-o", t.TempDir())
+	if !strings.Contains(out, "the server sent it 3.00 times") {
+		t.Errorf("three receivers of one server:\n%s", out)
+	}
+}
