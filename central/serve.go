@@ -100,13 +100,13 @@ func NewServer(cfg ServerConfig) *Server {
 // finishes the answers under way, for Bounds.Grace at most, closes every
 // connection and returns nil. It fails when ln does.
 func (s *Server) Serve(ctx context.Context, ln *net.TCPListener) error {
-	listening := s.cfg.Sockets.Listening(ln)
+	listening, fd := s.cfg.Sockets.Listening(ln), descriptor(ln)
 	stop := context.AfterFunc(ctx, func() { ln.Close() })
 	defer stop()
 
 	var conns sync.WaitGroup
 	err := s.accept(ctx, ln, &conns)
-	s.cfg.Trace.step("close(fd %d) the listening socket", descriptor(ln))
+	s.cfg.Trace.step("close(fd %d) the listening socket", fd)
 	listening.Close()
 	ln.Close()
 	s.drain(&conns)
