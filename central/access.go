@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -119,13 +120,14 @@ func ReadUsers(r io.Reader, writers []string) (*Users, error) {
 // as checking a real one, so that time does not tell which names exist.
 var nobody = []byte("$2a$10$7EqJtq98hPqEX7fNZaFWoOhi5Zz6P4qQO4lJpY6y1Q3ZKz8nYbJ8e")
 
-// check fails with fault.Unauthorized unless password is name's.
+// check fails with fault.Unauthorized unless password is name's, and with
+// fault.Busy when ctx ends before it could be checked.
 func (u *Users) check(ctx context.Context, name, password string) error {
 	select {
 	case u.checks <- struct{}{}:
 		defer func() { <-u.checks }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return fault.Later(fault.Wrapf(fault.Busy, "too many are logging in at once"), 5*time.Second)
 	}
 	hash, known := u.hashes[name]
 	if !known {

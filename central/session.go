@@ -37,6 +37,10 @@ func (s *session) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if h.n > maxSmall {
+			// Payload comes only when it was asked for: no memory for it here.
+			return fault.Wrapf(fault.TooLarge, "%s with %d bytes, which nobody asked for", typeName(h.kind), h.n)
+		}
 		b, err := s.link.body(h)
 		if err != nil {
 			return err
@@ -79,6 +83,9 @@ func (s *session) end(ctx context.Context, err error) {
 // ends it; first is the side that closed, as far as is known.
 func (s *session) farewell(ctx context.Context, err error) (first load.Side, why string) {
 	switch {
+	case ctx.Err() != nil && err == nil: // right after an answer; more requests may be on their way
+		s.link.lastWord(bye{Reason: "the server stops"})
+		return load.Here, "the server stops"
 	case ctx.Err() != nil:
 		_ = s.link.send(bye{Reason: "the server stops"})
 		return load.Here, "the server stops"
@@ -103,7 +110,9 @@ func (s *session) farewell(ctx context.Context, err error) (first load.Side, why
 // greet does HELLO and, where users are asked for, AUTH.
 func (s *session) greet(ctx context.Context) error {
 	cfg := &s.server.cfg
-	h, b, err := s.first(typeHello)
+	s.link.until = time.Now().Add(cfg.Bounds.Handshake)
+	defer func() { s.link.until = time.Time{} }()
+	b, err := s.first(typeHello)
 	if err != nil {
 		return err
 	}
@@ -114,7 +123,7 @@ func (s *session) greet(ctx context.Context) error {
 	if m.Min > version || m.Max < version {
 		return fault.Wrapf(fault.Version, "this server speaks protocol version %d, the client %d to %d", version, m.Min, m.Max)
 	}
-	s.link.in.Trace.step("fd %d is %s (%s)", s.link.fd, printable(m.Agent), typeName(h.kind))
+	s.link.in.Trace.step("the client on fd %d is %s", s.link.fd, printable(m.Agent))
 	users := cfg.Access.Users
 	if err := s.link.send(welcome{Version: version, Auth: users != nil, Idle: cfg.Bounds.Idle, Agent: cfg.Agent}); err != nil || users == nil {
 		return err
@@ -123,7 +132,7 @@ func (s *session) greet(ctx context.Context) error {
 }
 
 func (s *session) login(ctx context.Context, users *Users) error {
-	_, b, err := s.first(typeAuth)
+	b, err := s.first(typeAuth)
 	if err != nil {
 		return err
 	}
@@ -131,6 +140,8 @@ func (s *session) login(ctx context.Context, users *Users) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithDeadline(ctx, s.link.until)
+	defer cancel()
 	if err := users.check(ctx, m.User, m.Password); err != nil {
 		s.server.cfg.Log.Warn("login failed", "remote", s.link.conn.RemoteAddr(), "user", m.User)
 		return err
@@ -140,16 +151,15 @@ func (s *session) login(ctx context.Context, users *Users) error {
 }
 
 // first reads a message that must be of one kind, within the handshake's time.
-func (s *session) first(want frame.Type) (head, []byte, error) {
+func (s *session) first(want frame.Type) ([]byte, error) {
 	h, err := s.link.next(s.server.cfg.Bounds.Handshake)
 	if err != nil {
-		return h, nil, err
+		return nil, err
 	}
 	if h.kind != want {
-		return h, nil, fault.Wrapf(fault.Protocol, "%s came where %s was due", typeName(h.kind), typeName(want))
+		return nil, fault.Wrapf(fault.Protocol, "%s came where %s was due", typeName(h.kind), typeName(want))
 	}
-	b, err := s.link.body(h)
-	return h, b, err
+	return s.link.body(h)
 }
 
 // answer meets one request. What it returns ends the connection; a request
@@ -215,8 +225,8 @@ func endsConnection(err error) bool {
 
 // held gives the file with an id, opened; the session keeps the last one.
 func (s *session) held(id content.ID) (*store.Held, error) {
-	if s.open != nil && s.open.List().ID() == id {
-		return s.open, s.open.Changed()
+	if s.open != nil && s.open.List().ID() == id && s.open.Changed() == nil {
+		return s.open, nil
 	}
 	entry, _, err := s.server.cfg.Folder.ByID(id)
 	if err != nil {
@@ -254,7 +264,10 @@ func giveChunks(l *link, m get, f chunkFile) error {
 	}
 	for i := m.First; i < m.First+m.Count; i++ {
 		if err := l.sendChunk(m.Req, int(i), f); err != nil {
-			return brokenLink{err}
+			if l.torn.Load() {
+				return brokenLink{err}
+			}
+			return err // said in place of the chunk
 		}
 	}
 	return nil
