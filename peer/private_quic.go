@@ -173,5 +173,6 @@ func (g *gate) overStream(ctx context.Context, c transport.CapableConn, dialler 
 		_ = s.Reset() // what matters is told already
 		return err
 	}
-	return s.Close()
+	_ = s.Close() // all is said; the other side may have closed it before
+	return nil
 }

@@ -3,10 +3,10 @@ package peer
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p/core/network"
-	manet "github.com/multiformats/go-multiaddr/net"
 	"github.com/quic-go/quic-go"
 	"golang.org/x/net/ipv4"
 
@@ -136,7 +136,7 @@ func (w *wire) connected(c network.Conn) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	by := w.carrier(c)
+	by := w.carrier(q.LocalAddr())
 	if by == nil {
 		return
 	}
@@ -148,13 +148,9 @@ func (w *wire) connected(c network.Conn) {
 	w.quic[c] = row
 }
 
-// carrier gives the UDP socket that carries c: the one with its local port.
-// Only one has it, unless IPv4 and IPv6 were given the same.
-func (w *wire) carrier(c network.Conn) *load.Socket {
-	local, err := manet.ToNetAddr(c.LocalMultiaddr())
-	if err != nil {
-		return nil
-	}
+// carrier gives the UDP socket with this local address; of one that listens on
+// all addresses, the connections have one each.
+func (w *wire) carrier(local net.Addr) *load.Socket {
 	if by := w.udp[local.String()]; by != nil {
 		return by
 	}
@@ -163,7 +159,7 @@ func (w *wire) carrier(c network.Conn) *load.Socket {
 		return nil
 	}
 	for name, by := range w.udp {
-		if a, err := net.ResolveUDPAddr("udp", name); err == nil && a.Port == udp.Port {
+		if a, err := netip.ParseAddrPort(name); err == nil && int(a.Port()) == udp.Port {
 			return by
 		}
 	}
