@@ -120,8 +120,11 @@ func clientLink(ctx context.Context, socket *net.TCPConn, a Address, cfg ClientC
 }
 
 func tlsError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		return fault.Wrapf(fault.Closed, "the server closed the connection before TLS began: it is full, or does not serve this address")
+	}
 	var record tls.RecordHeaderError
-	if errors.As(err, &record) || errors.Is(err, io.EOF) {
+	if errors.As(err, &record) {
 		return fault.Wrapf(fault.Invalid, "the server does not speak TLS: use star:// instead of stars://, or leave --tls out")
 	}
 	var network net.Error

@@ -253,7 +253,9 @@ func (s *Server) link(ctx context.Context, conn *net.TCPConn) (*link, error) {
 }
 
 func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn, tcp *patientConn) (net.Conn, error) {
-	first, err := peekFirst(conn, s.cfg.Bounds.Handshake)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Bounds.Handshake)
+	defer cancel()
+	first, err := peekFirst(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -263,8 +265,6 @@ func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn, tcp *patientCo
 		return nil, fmt.Errorf("a client without TLS")
 	}
 	secured := tls.Server(first, s.cfg.TLS)
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Bounds.Handshake)
-	defer cancel()
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
@@ -282,15 +282,24 @@ type peeked struct {
 	given bool
 }
 
-func peekFirst(conn net.Conn, timeout time.Duration) (*peeked, error) {
-	if err := conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
-		return nil, err
+// CloseWrite ends the writing half, for lastWord.
+func (p *peeked) CloseWrite() error {
+	half, ok := p.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
 	}
+	return half.CloseWrite()
+}
+
+// peekFirst waits for the first byte until ctx ends.
+func peekFirst(ctx context.Context, conn net.Conn) (*peeked, error) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(past) })
 	var b [1]byte
-	if _, err := io.ReadFull(conn, b[:]); err != nil {
-		return nil, err
+	_, err := io.ReadFull(conn, b[:])
+	if !stop() && err == nil {
+		err = ctx.Err()
 	}
-	return &peeked{Conn: conn, first: b[0]}, conn.SetReadDeadline(time.Time{})
+	return &peeked{Conn: conn, first: b[0]}, err
 }
 
 func (p *peeked) Read(b []byte) (int, error) {
