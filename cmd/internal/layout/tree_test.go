@@ -66,8 +66,8 @@ func TestCentralAndPeerMirrorEachOther(t *testing.T) {
 		_, err := os.Stat(filepath.Join(append([]string{top}, parts...)...))
 		return err == nil
 	}
-	if !exists("peer", "node.go") || !exists("central", "client.go") {
-		t.Skip("one of the two builds is not there yet")
+	if !exists("peer", "PROTOCOL.md") {
+		t.Skip("the mesh is not there in full yet: it has no PROTOCOL.md")
 	}
 	for _, name := range []string{
 		"PROTOCOL.md", "doc.go", "link.go", "messages.go", "publish.go", "find.go", "fetch.go", "serve.go",
@@ -93,8 +93,8 @@ func TestScriptsCanBeRun(t *testing.T) {
 	for line := range bytes.Lines(out) {
 		mode, rest, _ := strings.Cut(string(line), " ")
 		_, name, _ := strings.Cut(strings.TrimSpace(rest), "\t")
-		isScript := strings.HasSuffix(name, ".sh") || name == ".ci/run"
-		if isScript && mode != "100755" {
+		text, err := os.ReadFile(filepath.Join(root(t), filepath.FromSlash(name)))
+		if err == nil && bytes.HasPrefix(text, []byte("#!")) && mode != "100755" {
 			t.Errorf("%s is kept with mode %s, not as an executable", name, mode)
 		}
 	}
