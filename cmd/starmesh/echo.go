@@ -103,6 +103,7 @@ func (s *echoServe) run(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
+		out.Event("agent", map[string]string{"address": ln.Addr().String()})
 		out.Note("agent: http://%s/", ln.Addr())
 		group.Go(func() error { return agent.Serve(ctx, ln, s.agent(stop)) })
 	}
