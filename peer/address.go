@@ -1,13 +1,16 @@
 package peer
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -240,4 +243,23 @@ func listenFault(a ma.Multiaddr, err error) error {
 		return fault.Wrapf(fault.Invalid, "%s is not an address of this machine: use one of its own, or /ip4/0.0.0.0/… for all of them", a)
 	}
 	return fault.Wrapf(fault.Invalid, "this node can not listen on %s: %v", a, err)
+}
+
+// ticketAddrs gives h's own addresses as others can use them, the best first:
+// public ones, then those of its networks; those of the loopback only if there
+// are no others. Where h listens on all addresses, those of its interfaces
+// stand for it.
+func ticketAddrs(h host.Host) peer.AddrInfo {
+	known := h.Addrs() // what others observed, relays
+	if own, err := h.Network().InterfaceListenAddresses(); err == nil {
+		known = append(own, known...)
+	}
+	slices.SortStableFunc(known, func(a, b ma.Multiaddr) int {
+		return cmp.Or(reachOf(b)-reachOf(a), transportOf(a)-transportOf(b))
+	})
+	info := usable(peer.AddrInfo{ID: h.ID(), Addrs: known})
+	if len(info.Addrs) > 0 && reachOf(info.Addrs[0]) > onMachine {
+		info.Addrs = slices.DeleteFunc(info.Addrs, func(a ma.Multiaddr) bool { return reachOf(a) == onMachine })
+	}
+	return info
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
-	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	libp2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	tls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
@@ -113,7 +113,7 @@ func (cfg *hostConfig) options(w *wire, g *gate) []libp2p.Option {
 		libp2p.Transport(g.newQUIC),
 		libp2p.QUICReuse(w.quicReuse(cfg.Metrics)),
 		libp2p.ConnectionGater(g),
-		libp2p.SwarmOpts(swarm.WithDialRanker(tcpFirst)),
+		libp2p.SwarmOpts(libp2pswarm.WithDialRanker(tcpFirst)),
 		connectionManager,
 	}
 	if cfg.Metrics == nil {

@@ -1,0 +1,188 @@
+package peer
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+)
+
+// A connector dials what finders find: not itself, not whom it is connected
+// with, a few at a time, each again only after a pause that grows.
+type connector struct {
+	host host.Host
+	wake chan struct{} // has room for one
+
+	mu    sync.Mutex
+	known candidates
+}
+
+const (
+	// maxDials at a time; a QUIC listener has room for 32 that wait.
+	maxDials = 16
+	dialTime = 15 * time.Second
+	// maxDegree is how many peers are looked for; more may come by themselves.
+	maxDegree = 192
+)
+
+func newConnector(h host.Host) *connector {
+	return &connector{
+		host: h, wake: make(chan struct{}, 1),
+		known: candidates{peers: make(map[peer.ID]*candidate)},
+	}
+}
+
+// found takes a node that a finder has heard of. It does not block.
+func (c *connector) found(info peer.AddrInfo) {
+	info = usable(info)
+	if info.ID == c.host.ID() || info.ID == "" || len(info.Addrs) == 0 || c.connected(info.ID) {
+		return
+	}
+	c.mu.Lock()
+	c.known.add(info, time.Now())
+	c.mu.Unlock()
+	c.poke()
+}
+
+func (c *connector) connected(p peer.ID) bool {
+	return c.host.Network().Connectedness(p) == network.Connected
+}
+
+func (c *connector) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run dials until ctx ends and all dials have.
+func (c *connector) Run(ctx context.Context) error {
+	var dials sync.WaitGroup
+	defer dials.Wait()
+	tick := time.NewTicker(retryFirst / 2)
+	defer tick.Stop()
+	for {
+		for _, info := range c.next() {
+			dials.Go(func() { c.dial(ctx, info) })
+		}
+		select {
+		case <-c.wake:
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// next takes those whose turn it is.
+func (c *connector) next() []peer.AddrInfo {
+	if len(c.host.Network().Peers()) >= maxDegree {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known.next(time.Now())
+}
+
+func (c *connector) dial(ctx context.Context, info peer.AddrInfo) {
+	ok := c.connected(info.ID)
+	if !ok {
+		// Only these addresses: a restarted node has others, and what is left
+		// of the old ones would be tried first.
+		c.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
+		timed, cancel := context.WithTimeout(ctx, dialTime)
+		defer cancel()
+		_, err := c.host.Network().DialPeer(timed, info.ID)
+		ok = err == nil
+	}
+	c.mu.Lock()
+	c.known.tried(info.ID, ok, time.Now())
+	c.mu.Unlock()
+	c.poke()
+}
+
+// candidates is the bookkeeping of a connector.
+type candidates struct {
+	peers   map[peer.ID]*candidate
+	dialled int // being dialled now
+}
+
+type candidate struct {
+	info     peer.AddrInfo
+	failures int
+	dialling bool
+	waiting  bool      // is to be dialled, at next or later
+	next     time.Time // not before this
+}
+
+const (
+	// A dial that failed is repeated after retryFirst, then after twice as
+	// long, and retryMost at most (each by up to a quarter longer, so that a
+	// mesh does not dial in step), retryTimes times unless it is found again.
+	retryFirst = 500 * time.Millisecond
+	retryMost  = 30 * time.Second
+	retryTimes = 4
+	// maxCandidates bounds what is remembered, whoever tells of how many.
+	maxCandidates = 2048
+)
+
+// add notes that info was found. What is newest about its addresses counts.
+func (c *candidates) add(info peer.AddrInfo, now time.Time) {
+	p := c.peers[info.ID]
+	if p == nil {
+		if len(c.peers) >= maxCandidates && !c.forget(now) {
+			return
+		}
+		p = &candidate{next: now}
+		c.peers[info.ID] = p
+	}
+	p.info = usable(peer.AddrInfo{ID: info.ID, Addrs: append(info.Addrs, p.info.Addrs...)})
+	p.waiting = true
+}
+
+// forget makes room: for one that is neither waiting nor being dialled.
+func (c *candidates) forget(now time.Time) bool {
+	for id, p := range c.peers {
+		if !p.waiting && !p.dialling && now.After(p.next) {
+			delete(c.peers, id)
+			return true
+		}
+	}
+	return false
+}
+
+// next gives those to be dialled now.
+func (c *candidates) next(now time.Time) []peer.AddrInfo {
+	var out []peer.AddrInfo
+	for _, p := range c.peers {
+		if c.dialled >= maxDials {
+			break
+		}
+		if p.waiting && !p.dialling && !now.Before(p.next) {
+			p.dialling, p.waiting = true, false
+			c.dialled++
+			out = append(out, p.info)
+		}
+	}
+	return out
+}
+
+// tried notes how a dial ended.
+func (c *candidates) tried(id peer.ID, ok bool, now time.Time) {
+	c.dialled--
+	p := c.peers[id]
+	p.dialling = false
+	if ok {
+		delete(c.peers, id)
+		return
+	}
+	pause := min(retryFirst<<min(p.failures, 10), retryMost)
+	p.next = now.Add(pause + rand.N(pause/4))
+	p.failures++
+	p.waiting = p.waiting || p.failures < retryTimes
+}

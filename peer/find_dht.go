@@ -1,0 +1,248 @@
+package peer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	dht "github.com/libp2p/go-libp2p-kad-dht"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	mh "github.com/multiformats/go-multihash"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+)
+
+// dhtFinder finds through a Kademlia table that the nodes keep among
+// themselves (Maymounkov & Mazières 2002): who has a file is written at the
+// nodes whose ids are nearest to the file's.
+//
+// It takes some 110 goroutines and some CPU, so it starts only when there is
+// something to announce or to look for, somebody to ask, and dhtDelay has
+// passed: who finds everybody in another way at once has ended by then.
+type dhtFinder struct {
+	host   host.Host
+	prefix protocol.ID
+	public bool
+	delay  time.Duration
+
+	mu      sync.Mutex
+	topics  map[content.ID]*dhtTopic
+	changed chan struct{} // has room for one
+}
+
+// dhtTopic is what is to be done about one file.
+type dhtTopic struct {
+	have, want  bool
+	provideNext time.Time
+	provides    int // failures since the last success
+	findNext    time.Time
+	finds       int
+}
+
+const (
+	dhtDelay = 2 * time.Second
+	// What was announced is announced again after provideEvery: those who keep
+	// it come and go.
+	provideEvery = 10 * time.Minute
+	dhtRetry     = time.Second
+	dhtRetryMost = 30 * time.Second
+	dhtQueryTime = 30 * time.Second
+	// maxProviders is how many are asked for at a time.
+	maxProviders = 20
+)
+
+// newDHT makes a finder among starmesh nodes; of a private mesh among those
+// that have its key. With public it asks the public table of IPFS as well,
+// and tells it what this node has.
+func newDHT(h host.Host, key NetworkKey, public bool) *dhtFinder {
+	d := &dhtFinder{
+		host: h, prefix: "/starmesh", public: public, delay: dhtDelay,
+		topics: make(map[content.ID]*dhtTopic), changed: make(chan struct{}, 1),
+	}
+	if tag := key.tag(); tag != "" {
+		d.prefix += protocol.ID("/" + tag)
+		d.public = false // nobody there has the key
+	}
+	return d
+}
+
+// have announces id, and want looks for it, from now until drop.
+func (d *dhtFinder) have(id content.ID) { d.change(id, func(t *dhtTopic) { t.have = true }) }
+func (d *dhtFinder) want(id content.ID) { d.change(id, func(t *dhtTopic) { t.want = true }) }
+
+// found ends the search for id: there are enough who have it.
+func (d *dhtFinder) found(id content.ID) { d.change(id, func(t *dhtTopic) { t.want = false }) }
+
+// drop ends both.
+func (d *dhtFinder) drop(id content.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.topics, id)
+}
+
+func (d *dhtFinder) change(id content.ID, do func(*dhtTopic)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.topics[id]
+	if t == nil {
+		t = &dhtTopic{}
+		d.topics[id] = t
+	}
+	do(t)
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Run takes part in the table, announces and looks for files, until ctx ends.
+func (d *dhtFinder) Run(ctx context.Context, found func(peer.AddrInfo)) error {
+	if !d.needed(ctx) {
+		return nil
+	}
+	tables, err := d.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, table := range tables {
+			_ = table.Close() // it only stops its own goroutines
+		}
+	}()
+	tick := time.NewTicker(dhtRetry / 2)
+	defer tick.Stop()
+	for {
+		for _, work := range d.due(time.Now()) {
+			d.do(ctx, tables, work, found)
+		}
+		select {
+		case <-d.changed:
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// needed waits until the table is of use; not if ctx ends before.
+func (d *dhtFinder) needed(ctx context.Context) bool {
+	select {
+	case <-time.After(d.delay):
+	case <-ctx.Done():
+		return false
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		d.mu.Lock()
+		busy := len(d.topics) > 0
+		d.mu.Unlock()
+		if busy && (d.public || len(d.host.Network().Peers()) > 0) {
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// open starts the nodes' own table and, if asked to, the public one, in which
+// this node is only a client.
+func (d *dhtFinder) open(ctx context.Context) ([]*dht.IpfsDHT, error) {
+	own, err := dht.New(ctx, d.host, dht.Mode(dht.ModeServer), dht.ProtocolPrefix(d.prefix), dht.DisableValues())
+	if err != nil {
+		return nil, fault.Wrapf(fault.Internal, "the DHT did not start: %v", err)
+	}
+	tables := []*dht.IpfsDHT{own}
+	if !d.public {
+		return tables, nil
+	}
+	public, err := dht.New(ctx, d.host, dht.Mode(dht.ModeClient), dht.BootstrapPeers(dht.GetDefaultBootstrapPeerAddrInfos()...))
+	if err == nil {
+		err = public.Bootstrap(ctx)
+	}
+	if err != nil {
+		_ = own.Close() // the first error matters
+		return nil, fault.Wrapf(fault.Internal, "the public DHT did not start: %v", err)
+	}
+	return append(tables, public), nil
+}
+
+// dhtWork is one thing to do.
+type dhtWork struct {
+	id      content.ID
+	provide bool // else find
+}
+
+// due gives what is to be done now.
+func (d *dhtFinder) due(now time.Time) []dhtWork {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var work []dhtWork
+	for id, t := range d.topics {
+		if t.have && !now.Before(t.provideNext) {
+			work = append(work, dhtWork{id, true})
+		}
+		if t.want && !now.Before(t.findNext) {
+			work = append(work, dhtWork{id, false})
+		}
+	}
+	return work
+}
+
+// do announces or looks for one file. Failures are normal (nobody is in the
+// table yet) and tried again.
+func (d *dhtFinder) do(ctx context.Context, tables []*dht.IpfsDHT, work dhtWork, found func(peer.AddrInfo)) {
+	ctx, cancel := context.WithTimeout(ctx, dhtQueryTime)
+	defer cancel()
+	key, err := cidOf(work.id)
+	if err != nil {
+		return // no id has another length
+	}
+	ok := false
+	for _, table := range tables {
+		if work.provide {
+			ok = table.Provide(ctx, key, true) == nil || ok
+			continue
+		}
+		for info := range table.FindProvidersAsync(ctx, key, maxProviders) {
+			if info.ID != d.host.ID() {
+				found(usable(info))
+			}
+		}
+	}
+	d.done(work, ok, time.Now())
+}
+
+// done notes when work is due again.
+func (d *dhtFinder) done(work dhtWork, ok bool, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.topics[work.id]
+	switch {
+	case t == nil: // dropped meanwhile
+	case !work.provide:
+		t.findNext = now.Add(min(dhtRetry<<min(t.finds, 10), dhtRetryMost))
+		t.finds++
+	case ok:
+		t.provideNext, t.provides = now.Add(provideEvery), 0
+	default:
+		t.provideNext = now.Add(min(dhtRetry<<min(t.provides, 10), dhtRetryMost))
+		t.provides++
+	}
+}
+
+// cidOf names a file as IPFS would name a raw block with this BLAKE3 hash.
+func cidOf(id content.ID) (cid.Cid, error) {
+	hash, err := mh.Encode(id[:], mh.BLAKE3)
+	if err != nil {
+		return cid.Undef, err
+	}
+	return cid.NewCidV1(cid.Raw, hash), nil
+}
