@@ -2,9 +2,7 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -37,16 +35,6 @@ func runScripts(t *testing.T, dir string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"random": random, "flip": flip, "start": start, "waitfor": waitFor, "field": field,
 			"signal": sendSignal, "await": await, "sums": sums, "status": status, "proxy": proxy,
-		},
-		Condition: func(name string) (bool, error) {
-			switch name {
-			case "b3sum", "curl", "aria2c", "htpasswd", "script", "openssl":
-				_, err := exec.LookPath(name)
-				return err == nil, nil
-			case "root":
-				return os.Geteuid() == 0, nil
-			}
-			return runtime.GOOS == name, nil
 		},
 	})
 }
