@@ -354,3 +354,19 @@ func (g *Giver) unmark(n *neighbour, i int) {
 		g.held[i]--
 	}
 }
+
+// Holds tells whether this node holds chunk i.
+func (g *Giver) Holds(i int) bool { return g.have.Has(i) }
+
+// Held tells whether a neighbour holds chunk i or is about to get it.
+func (g *Giver) Held(i int) bool {
+	if g.held[i] > 0 {
+		return true
+	}
+	for _, n := range g.near {
+		if n.sure.Has(i) {
+			return true
+		}
+	}
+	return false
+}

@@ -122,7 +122,7 @@ func TestASlowDownlinkDoesNotHoldTheOthersBack(t *testing.T) {
 	m.down, m.seed = slowDownlink, 5
 	r := m.run()
 	for i, done := range r.finished {
-		if i+1 != 3 && done > 1.14*256 {
+		if i+1 != 3 && done > 1.2*256 {
 			t.Errorf("receiver %d done after %.0f chunk times", i+1, done)
 		}
 	}
@@ -138,7 +138,7 @@ func TestFreeRidersHardlySlowTheOthers(t *testing.T) {
 	m.seed = 6
 	r := m.run()
 	for i, done := range r.finished {
-		if (i+1)%4 != 3 && done > 1.1*m.bound() {
+		if (i+1)%4 != 3 && done > 1.15*m.bound() {
 			t.Errorf("receiver %d done at %.2f × the bound", i+1, done/m.bound())
 		}
 	}
@@ -169,7 +169,7 @@ func TestTheOriginMayLeaveOnceOneCopyIsOut(t *testing.T) {
 	m := at20(16)
 	m.seed = 8
 	m.leave = leaves(0, 264)
-	if r := m.run(); r.makespan > 1.15*256 {
+	if r := m.run(); r.makespan > 1.2*256 {
 		t.Errorf("done at %.0f", r.makespan)
 	}
 }

@@ -16,15 +16,24 @@ const (
 	// mostRefused bounds by how much offers are multiplied because some are
 	// declined.
 	mostRefused = 0.75
-	// slots is how many chunks are sent at a time: one fills an uplink badly,
-	// for TCP begins slowly after a pause; many bring each of them late.
-	slots = 2
+	// leastWindow is how many chunks are on their way at the least: one being
+	// sent and one behind it, and one whose receipt is on its way back. TCP
+	// begins slowly after a pause, so one connection alone fills an uplink
+	// badly.
+	leastWindow = 3
+	mostWindow  = 64
+	// leastQueued and mostQueued are how many chunks should wait in front of
+	// the uplink.
+	leastQueued = 1
+	mostQueued  = 2
+	// forget is how long the shortest way is believed in.
+	forget = 10 * time.Second
 	// smooth is the weight of a new measurement, as in TCP's round trip
 	// estimate (RFC 6298).
 	smooth = 8
 	// crawl is how many times longer than usual a chunk may take before its
 	// neighbour's downlink, not our uplink, is taken to be the reason.
-	crawl = 4
+	crawl = 3
 )
 
 // queue holds the accepted offers, and measures how far ahead offers must be
@@ -36,6 +45,7 @@ type queue struct {
 	each    time.Duration       // the uplink's time for one chunk
 	refused float64             // share of offers declined
 	last    time.Time           // when the chunk before was through
+	window  window
 }
 
 func (q *queue) accepted(o Offer, trip time.Duration) {
@@ -48,7 +58,7 @@ func (q *queue) accepted(o Offer, trip time.Duration) {
 // still busy with an earlier one, if the uplink has room.
 func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 	stuck, crawling := q.stuck(now)
-	if len(q.sending)-crawling >= slots {
+	if len(q.sending)-crawling >= q.window.size() {
 		return Offer{}, false
 	}
 	for at, o := range q.waiting {
@@ -72,7 +82,7 @@ func (q *queue) stuck(now time.Time) (to []ID, chunks int) {
 		return nil, 0
 	}
 	for o, since := range q.sending {
-		if now.Sub(since) > crawl*slots*q.each {
+		if now.Sub(since) > q.slow() {
 			to = append(to, o.To)
 			chunks++
 		}
@@ -87,9 +97,11 @@ func (q *queue) sent(id ID, i int, now time.Time) {
 		return
 	}
 	delete(q.sending, o)
-	if now.Sub(began) > crawl*slots*q.each && q.each > 0 {
+	took := now.Sub(began)
+	if q.each > 0 && took > q.slow() {
 		return // what a slow downlink takes says nothing about our uplink
 	}
+	q.window.took(took, len(q.sending)+1, now)
 	if q.last.After(began) {
 		began = q.last
 	}
@@ -120,7 +132,13 @@ func (q *queue) ahead() int {
 		return firstAhead
 	}
 	accepted := 1 - min(q.refused, mostRefused)
-	return min(1+int(math.Ceil((1+float64(q.trip)/float64(q.each))/accepted)), mostAhead)
+	trips := (1 + float64(q.trip)/float64(q.each)) / accepted
+	return min(q.window.size()+int(math.Ceil(trips)), mostAhead+q.window.size())
+}
+
+// slow is from when on a chunk is taken to crawl.
+func (q *queue) slow() time.Duration {
+	return time.Duration(crawl*q.window.size()) * q.each
 }
 
 // idle counts the accepted offers that do not fill the uplink now, because

@@ -325,8 +325,7 @@ func (n *node) send(to *node, chunk int) {
 			to.receive(n, chunk)
 		}
 	})
-	// The next one may start before the far end of the downlink has it all.
-	n.after(max(out, in-2)-n.now, func() {
+	n.after(in-n.now+n.delay, func() { // the receipt
 		n.giver.Sent(to.key(), chunk, at(n.now))
 		n.step()
 	})

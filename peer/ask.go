@@ -1,0 +1,261 @@
+package peer
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/frame"
+)
+
+// askTimeout is how long a question may take; each slice is a question.
+const askTimeout = 20 * time.Second
+
+// answerQuestion answers one question on a stream of its own.
+func (n *Node) answerQuestion(s network.Stream) {
+	n.start(func() {
+		defer s.Close()
+		_ = s.SetDeadline(time.Now().Add(askTimeout)) // ctx does the same, later
+		stop := context.AfterFunc(n.ctx, func() { _ = s.Reset() })
+		defer stop()
+		kind, body, err := frame.Read(s, maxControl, nil)
+		if err != nil {
+			return
+		}
+		var answers []message
+		if answers, err = n.answerTo(kind, body); err != nil {
+			answers = []message{failed(typeError, err)}
+		}
+		var b []byte
+		for _, m := range answers {
+			b = encode(b, m)
+		}
+		n.meter.OtherIn.Add(int64(frame.HeaderSize + len(body)))
+		if _, err := s.Write(b); err == nil {
+			n.meter.OtherOut.Add(int64(len(b)))
+		}
+	})
+}
+
+func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
+	switch kind {
+	case typeList:
+		return n.shared(), nil
+	case typeValues:
+		q, err := decodeValues(body)
+		if err != nil {
+			return nil, err
+		}
+		s := n.swarm(q.ID)
+		if s == nil {
+			return nil, fault.Wrapf(fault.NotFound, "%s is not shared here", q.ID.Short())
+		}
+		cvs := s.list.Bytes()
+		from := min(q.From*content.CVSize, len(cvs))
+		until := min(from+maxSlice*content.CVSize, len(cvs))
+		return []message{slice{Size: s.list.Size(), Name: s.name, CVs: cvs[from:until]}}, nil
+	default:
+		return nil, fault.Wrapf(fault.Unknown, "a question of type %#x", byte(kind))
+	}
+}
+
+// shared lists what this node shares, in messages of bounded size, the last
+// short of maxFiles.
+func (n *Node) shared() []message {
+	var all []Shared
+	for _, s := range n.allSwarms() {
+		s.mu.Lock()
+		held := s.list.Len() - s.missing
+		s.mu.Unlock()
+		n.mu.Lock()
+		folder := n.folders[s.list.ID()]
+		n.mu.Unlock()
+		all = append(all, Shared{ID: s.list.ID(), Size: s.list.Size(), Name: s.name, Held: held, Folder: folder})
+	}
+	var answers []message
+	for {
+		k := min(len(all), maxFiles)
+		answers = append(answers, files{all[:k]})
+		all = all[k:]
+		if k < maxFiles {
+			return answers
+		}
+	}
+}
+
+// ask puts a question to a linked node and hands each answer to each until
+// that says done.
+func (n *Node) ask(ctx context.Context, l *link, q message, each func(kind frame.Type, body []byte) (done bool, err error)) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	s, err := openStream(ctx, l.conn, protoAsk)
+	if err != nil {
+		return err
+	}
+	defer s.Reset()
+	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
+	defer stop()
+	b := encode(nil, q)
+	if _, err := s.Write(b); err != nil {
+		return gone(err)
+	}
+	n.meter.OtherOut.Add(int64(len(b)))
+	r := bufio.NewReader(s)
+	for {
+		kind, body, err := readAnswer(r)
+		if err != nil {
+			return err
+		}
+		n.meter.OtherIn.Add(int64(frame.HeaderSize + len(body)))
+		if done, err := each(kind, body); done || err != nil {
+			return err
+		}
+	}
+}
+
+func readAnswer(r io.Reader) (frame.Type, []byte, error) {
+	kind, body, err := frame.Read(r, bodyLimit(typeSlice), nil)
+	if err != nil {
+		return 0, nil, gone(err)
+	}
+	if kind == typeError {
+		m, err := decodeFailure(typeError, body)
+		if err != nil {
+			return 0, nil, err
+		}
+		return 0, nil, m.err()
+	}
+	return kind, body, nil
+}
+
+// askList asks one node for a file's chunk list.
+func (n *Node) askList(ctx context.Context, l *link, id content.ID) (content.ChunkList, string, error) {
+	var cvs []byte
+	var size int64
+	var name string
+	for {
+		count := len(cvs) / content.CVSize
+		err := n.ask(ctx, l, values{ID: id, From: count}, func(kind frame.Type, body []byte) (bool, error) {
+			if kind != typeSlice {
+				return false, fault.Wrapf(fault.Protocol, "a message of type %#x in answer to VALUES", byte(kind))
+			}
+			m, err := decodeSlice(body)
+			size, name = m.Size, m.Name
+			cvs = append(cvs, m.CVs...)
+			return true, err
+		})
+		if err != nil {
+			return content.ChunkList{}, "", err
+		}
+		if len(cvs)/content.CVSize == count || len(cvs)/content.CVSize >= content.ChunkCount(size) {
+			break
+		}
+	}
+	list, err := content.NewChunkList(size, cvs)
+	if err == nil && list.ID() != id {
+		err = fault.Wrapf(fault.Corrupt, "%s sent the chunk list of another file", l.peer)
+	}
+	return list, name, err
+}
+
+// ChunkList asks the linked nodes for a file's chunk list, and what they call
+// the file; it waits for a node that knows until ctx ends.
+func (n *Node) ChunkList(ctx context.Context, id content.ID) (content.ChunkList, string, error) {
+	asked := map[*link]bool{}
+	var last error
+	for {
+		n.mu.Lock()
+		more := n.linked
+		n.mu.Unlock()
+		for _, l := range n.allLinks() {
+			if asked[l] {
+				continue
+			}
+			asked[l] = true
+			list, name, err := n.askList(ctx, l, id)
+			if err == nil {
+				return list, name, nil
+			}
+			last = err
+			if errors.Is(err, fault.Corrupt) || errors.Is(err, fault.Protocol) {
+				l.fail(err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			if last != nil {
+				return content.ChunkList{}, "", fmt.Errorf("no node in reach knows %s: %w", id.Short(), last)
+			}
+			return content.ChunkList{}, "", fault.Wrapf(fault.NoSource, "no node in reach that knows %s: %v", id.Short(), ctx.Err())
+		case <-more:
+		}
+	}
+}
+
+// Listed is what the reachable nodes share, merged by id.
+type Listed struct {
+	Shared
+	Nodes  int // that have all of it
+	Partly int // that have some of it
+}
+
+// List asks all linked nodes what they share. Nodes that do not answer are
+// left out.
+func (n *Node) List(ctx context.Context) []Listed {
+	merged := map[content.ID]*Listed{}
+	for _, l := range n.allLinks() {
+		err := n.ask(ctx, l, list{}, func(kind frame.Type, body []byte) (bool, error) {
+			m, err := decodeFiles(body)
+			for _, f := range m.Files {
+				merge(merged, f)
+			}
+			return len(m.Files) < maxFiles, err
+		})
+		if err != nil {
+			n.cfg.Log.Debug("no listing", "peer", l.peer, "error", err)
+		}
+	}
+	all := make([]Listed, 0, len(merged))
+	for _, f := range merged {
+		all = append(all, *f)
+	}
+	slices.SortFunc(all, func(a, b Listed) int {
+		return slices.Compare([]string{a.Name, a.ID.String()}, []string{b.Name, b.ID.String()})
+	})
+	return all
+}
+
+func merge(merged map[content.ID]*Listed, f Shared) {
+	m := merged[f.ID]
+	if m == nil {
+		m = &Listed{Shared: f}
+		merged[f.ID] = m
+	}
+	if f.Held == content.ChunkCount(f.Size) {
+		m.Nodes++
+	} else {
+		m.Partly++
+	}
+	m.Held = max(m.Held, f.Held)
+}
+
+// Ping measures round trips to a node until ctx ends or each says stop.
+func (n *Node) Ping(ctx context.Context, id peer.ID, each func(time.Duration, error) bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for r := range ping.Ping(ctx, n.host, id) {
+		if !each(r.RTT, r.Error) {
+			return
+		}
+	}
+}

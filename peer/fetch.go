@@ -1,0 +1,232 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"starmesh/common/fault"
+	"starmesh/common/store"
+	"starmesh/common/transfer"
+)
+
+// mostSources bounds the remotes that wait to be taken up by a fetch.
+const mostSources = 1024
+
+// Fetch brings all chunks of file from the mesh. The node is a full member
+// from the first chunk on, and goes on sharing the file afterwards, until
+// Withdraw. name is what the file is called here.
+//
+// cfg.RetryFor is how long to wait while nothing arrives from anywhere; 0 and
+// less is for ever. Past it Fetch fails with fault.NoSource and says which
+// share of the chunks exists nowhere in reach.
+func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config) error {
+	s, err := n.share(name, file)
+	if err != nil {
+		return err
+	}
+	from := make(chan transfer.Source, mostSources)
+	if err := s.begin(from); err != nil {
+		return err
+	}
+	defer s.end()
+	n.look(s)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if patience := cfg.RetryFor; patience > 0 {
+		n.start(func() { s.watch(ctx, patience, cancel) })
+	}
+	cfg.RetryFor = 0 // a remote that is back is a new source
+	err = transfer.Fetch(ctx, file, from, cfg)
+	if err != nil && context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), fault.NoSource) {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// begin makes every member a source.
+func (s *swarm) begin(from chan<- transfer.Source) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sources != nil {
+		return fault.Wrapf(fault.InUse, "%s is being fetched already", s.name)
+	}
+	s.sources, s.touched = from, time.Now()
+	for _, m := range s.members {
+		s.sourceLocked(m)
+	}
+	return nil
+}
+
+func (s *swarm) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sources = nil
+}
+
+// sourceLocked offers m as a source to the fetch that runs, if one does.
+func (s *swarm) sourceLocked(m *member) {
+	if s.sources == nil || m.wanted != nil {
+		return
+	}
+	select {
+	case s.sources <- m:
+	default: // there are more than enough
+	}
+}
+
+// Name is the remote's peer id.
+func (m *member) Name() string { return m.link.peer.String() }
+
+// Run takes what the remote offers until it leaves.
+func (m *member) Run(ctx context.Context, w transfer.Wanted) error {
+	m.swarm.attach(m, w)
+	defer m.swarm.detach(m)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-m.left:
+		return m.err
+	}
+}
+
+func (s *swarm) attach(m *member, w transfer.Wanted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.wanted = w
+	early := m.early
+	m.early = nil
+	for _, o := range early {
+		s.offeredLocked(m, o)
+	}
+}
+
+func (s *swarm) detach(m *member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.wanted = nil
+	s.dropLocked(s.taker.Left(m.link.key))
+}
+
+// offered answers an offer.
+func (s *swarm) offered(m *member, o offer) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m.wanted != nil || s.sources == nil {
+		s.offeredLocked(m, o)
+		return nil
+	}
+	if len(m.early) == mostEarly {
+		return fault.Wrapf(fault.Protocol, "more than %d offers before one was answered", mostEarly)
+	}
+	m.early = append(m.early, o)
+	return nil
+}
+
+func (s *swarm) offeredLocked(m *member, o offer) {
+	a := s.considerLocked(m, o)
+	a.Topic, a.Chunk = s.topic, o.Chunk
+	s.tellLocked(m)
+	m.link.post(a)
+	if a.Verdict == accepted {
+		s.announceLocked(o.Chunk)
+		s.actLocked() // it may be offered to others from now on
+	}
+}
+
+// considerLocked decides about an offer.
+func (s *swarm) considerLocked(m *member, o offer) answer {
+	if m.wanted == nil || s.claims[o.Chunk] != nil {
+		return answer{Verdict: declined}
+	}
+	now := time.Now()
+	ok, wait := s.taker.Ready(m.link.key, s.missing, now)
+	if !ok {
+		return answer{Verdict: notNow, Wait: wait}
+	}
+	release, ok := m.wanted.Claim(o.Chunk)
+	if !ok {
+		return answer{Verdict: declined}
+	}
+	s.claims[o.Chunk] = &pledge{by: m, release: release}
+	m.expect[o.Chunk] = true
+	s.taker.Claimed(m.link.key, o.Chunk, now)
+	s.giver.Coming(o.Chunk, o.First)
+	return answer{Verdict: accepted}
+}
+
+// received takes a chunk that m has sent.
+func (s *swarm) received(m *member, i int, p []byte) error {
+	s.mu.Lock()
+	w := m.wanted
+	expected := m.expect[i]
+	delete(m.expect, i)
+	s.mu.Unlock()
+	if !expected {
+		return fault.Wrapf(fault.Protocol, "chunk %d came without having been accepted", i)
+	}
+	if w == nil { // the fetch has ended meanwhile
+		s.node.meter.AgainIn.Add(int64(len(p)))
+		return nil
+	}
+	if err := w.Deliver(i, p); err != nil {
+		if errors.Is(err, fault.Corrupt) || errors.Is(err, fault.Invalid) {
+			return fmt.Errorf("it sent a wrong chunk: %w", err)
+		}
+		return nil // our own disk: the fetch says so
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if s.giver.Holds(i) {
+		s.node.meter.AgainIn.Add(int64(len(p)))
+		return nil
+	}
+	s.taker.Arrived(m.link.key, i, now)
+	if claim := s.claims[i]; claim != nil {
+		delete(s.claims, i)
+		s.taker.Dropped(i)
+	}
+	s.giver.Got(i)
+	s.missing--
+	s.touched = now
+	s.node.meter.ChunksIn.Add(1)
+	s.actLocked()
+	return nil
+}
+
+// watch ends a fetch for which nothing has arrived for too long.
+func (s *swarm) watch(ctx context.Context, patience time.Duration, cancel context.CancelCauseFunc) {
+	for {
+		s.mu.Lock()
+		idle := time.Since(s.touched)
+		s.mu.Unlock()
+		if idle >= patience {
+			cancel(s.nowhere(patience))
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(patience - idle):
+		}
+	}
+}
+
+// nowhere says which share of the file nobody in reach has.
+func (s *swarm) nowhere(waited time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.members) == 0 {
+		return fault.Wrapf(fault.NoSource, "nobody in reach has %s; waited %v; what has arrived is kept", s.name, waited)
+	}
+	nowhere := 0
+	for i := range s.list.Len() {
+		if !s.giver.Holds(i) && !s.giver.Held(i) {
+			nowhere++
+		}
+	}
+	return fault.Wrapf(fault.NoSource, "%d of the %d chunks of %s (%.1f %%) exist at none of the %d nodes in reach; waited %v; what has arrived is kept",
+		nowhere, s.list.Len(), s.name, 100*float64(nowhere)/float64(s.list.Len()), len(s.members), waited)
+}

@@ -1,0 +1,293 @@
+package peer
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/multiformats/go-multistream"
+
+	"starmesh/common/fault"
+	"starmesh/common/frame"
+	"starmesh/common/load"
+	"starmesh/peer/choose"
+)
+
+// The protocols of a node; a new number is a new grammar.
+const (
+	protoLink protocol.ID = "/starmesh/link/1" // control: one long-lived stream
+	protoData protocol.ID = "/starmesh/data/1" // chunks: one long-lived stream each way
+	protoAsk  protocol.ID = "/starmesh/ask/1"  // a question and its answer
+)
+
+const (
+	// mostUnsent is how many bytes of control messages may wait for a remote
+	// that does not read them before it is given up.
+	mostUnsent = 4 << 20
+	// mostJobs is how many chunks may wait for a remote; the giver hands out
+	// far fewer.
+	mostJobs = 64
+)
+
+// link is everything with one remote: a control stream, on which both sides
+// offer and answer, and a data stream each way, so that a word never waits
+// behind a chunk.
+type link struct {
+	node    *Node
+	peer    peer.ID
+	key     choose.ID
+	conn    network.Conn
+	control network.Stream
+	remote  *load.Remote
+	cancel  context.CancelCauseFunc
+	out     outbox
+	jobs    chan job
+	files   membership
+}
+
+// job is a chunk to be sent to a remote.
+type job struct {
+	to    *member
+	chunk int
+}
+
+// outbox holds the control messages that wait to be written.
+type outbox struct {
+	mu   sync.Mutex // guards buf
+	buf  []byte
+	wake chan struct{} // holds one value while buf has something
+}
+
+// post queues messages and never blocks: a remote that does not read is given
+// up.
+func (l *link) post(messages ...message) {
+	l.out.mu.Lock()
+	for _, m := range messages {
+		l.out.buf = encode(l.out.buf, m)
+	}
+	full := len(l.out.buf) > mostUnsent
+	l.out.mu.Unlock()
+	if full {
+		l.fail(fault.Wrapf(fault.Busy, "it does not read what it is sent"))
+		return
+	}
+	select {
+	case l.out.wake <- struct{}{}:
+	default:
+	}
+}
+
+// fail ends the link.
+func (l *link) fail(err error) { l.cancel(err) }
+
+// run serves the link until it ends, and says why.
+func (l *link) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	l.cancel = cancel
+	stop := context.AfterFunc(ctx, func() { l.farewell(context.Cause(ctx)) })
+	defer stop()
+	var group sync.WaitGroup
+	group.Go(func() { cancel(l.write()) })
+	group.Go(func() { cancel(l.sendChunks(ctx)) })
+	cancel(l.read())
+	l.close()
+	group.Wait()
+	_ = l.control.Close()
+	return context.Cause(ctx)
+}
+
+// close lets the writers end.
+func (l *link) close() {
+	l.out.mu.Lock()
+	defer l.out.mu.Unlock()
+	if l.out.wake != nil {
+		close(l.out.wake)
+		l.out.wake = nil
+	}
+}
+
+// write sends what is posted, as much at a time as there is.
+func (l *link) write() error {
+	wake := l.out.wake
+	queue := l.node.wire.queue(l.conn)
+	var spare []byte
+	for range wake {
+		l.out.mu.Lock()
+		buf := l.out.buf
+		l.out.buf, spare = spare[:0], nil
+		l.out.mu.Unlock()
+		if _, err := queue.urgent(l.control, buf); err != nil {
+			return gone(err)
+		}
+		l.node.meter.OtherOut.Add(int64(len(buf)))
+		spare = buf
+	}
+	return nil
+}
+
+// sendChunks opens the data stream when there is something to send, and sends.
+func (l *link) sendChunks(ctx context.Context) error {
+	var stream network.Stream
+	defer func() {
+		if stream != nil {
+			_ = stream.Reset()
+		}
+	}()
+	queue := l.node.wire.queue(l.conn)
+	var buf []byte
+	for {
+		var j job
+		select {
+		case <-ctx.Done():
+			return nil
+		case j = <-l.jobs:
+		}
+		if stream == nil {
+			var err error
+			if stream, err = openStream(ctx, l.conn, protoData); err != nil {
+				return gone(err)
+			}
+			reset := stream
+			stop := context.AfterFunc(ctx, func() { _ = reset.Reset() })
+			defer stop()
+		}
+		var err error
+		if buf, err = j.to.load(buf[:0], j.chunk); err != nil {
+			j.to.unreadable(j.chunk, err)
+			continue
+		}
+		if _, err := queue.bulk(ctx, stream, buf); err != nil {
+			return gone(err)
+		}
+		l.countOut(len(buf))
+	}
+}
+
+const chunkOverhead = frame.HeaderSize + chunkHead
+
+func (l *link) countOut(n int) {
+	payload := int64(n - chunkOverhead)
+	l.node.meter.ChunksOut.Add(1)
+	l.node.meter.PayloadOut.Add(payload)
+	l.node.meter.OtherOut.Add(chunkOverhead)
+	l.remote.PayloadOut.Add(payload)
+}
+
+// read serves the control stream until it ends.
+func (l *link) read() error {
+	r := bufio.NewReaderSize(l.control, 16<<10)
+	var buf []byte
+	greeted := false
+	for {
+		kind, n, err := frame.ReadHeader(r, maxJoin)
+		if err == nil && n > bodyLimit(kind) {
+			err = fault.Wrapf(fault.TooLarge, "a message of type %#x claims %d bytes", byte(kind), n)
+		}
+		if err != nil {
+			return gone(err)
+		}
+		buf = grow(buf, n)
+		if _, err := io.ReadFull(r, buf); err != nil {
+			return gone(err)
+		}
+		l.node.meter.OtherIn.Add(int64(frame.HeaderSize + n))
+		if greeted == (kind == typeHello) && kind != typeBye {
+			return fault.Wrapf(fault.Protocol, "the first message, and only that, is HELLO; got type %#x", byte(kind))
+		}
+		greeted = true
+		if err := l.handle(kind, buf); err != nil {
+			return err
+		}
+	}
+}
+
+// grow gives a buffer of n bytes.
+func grow(buf []byte, n int) []byte {
+	if cap(buf) < n {
+		return make([]byte, n)
+	}
+	return buf[:n]
+}
+
+// readChunks serves a data stream of the remote until it ends.
+func (l *link) readChunks(s io.Reader) error {
+	var head [chunkOverhead]byte
+	var buf []byte
+	for {
+		if _, err := io.ReadFull(s, head[:]); err != nil {
+			return gone(err)
+		}
+		kind, n, err := frame.ReadHeader(bytes.NewReader(head[:]), bodyLimit(typeChunk))
+		if err != nil {
+			return err
+		}
+		if kind != typeChunk || n < chunkHead {
+			return fault.Wrapf(fault.Protocol, "a message of type %#x and %d bytes among chunks", byte(kind), n)
+		}
+		t, i := chunkNames(head[:])
+		buf = grow(buf, n-chunkHead)
+		if _, err := io.ReadFull(s, buf); err != nil {
+			return gone(err)
+		}
+		l.countIn(len(buf))
+		if err := l.arrived(t, i, buf); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *link) countIn(n int) {
+	l.node.meter.PayloadIn.Add(int64(n))
+	l.node.meter.OtherIn.Add(chunkOverhead)
+	l.remote.PayloadIn.Add(int64(n))
+}
+
+// gone makes one thing of all the ways in which a stream ends.
+func gone(err error) error {
+	if errors.Is(err, fault.TooLarge) || errors.Is(err, fault.Protocol) {
+		return err
+	}
+	return fault.Wrapf(fault.Closed, "the connection ended: %v", err)
+}
+
+// openStream opens a stream without waiting for the other side's consent: the
+// protocol's name goes out with the first bytes.
+func openStream(ctx context.Context, c network.Conn, proto protocol.ID) (network.Stream, error) {
+	s, err := c.NewStream(network.WithAllowLimitedConn(ctx, "starmesh"))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", proto, err)
+	}
+	if err := s.SetProtocol(proto); err != nil {
+		_ = s.Reset()
+		return nil, fmt.Errorf("open %s: %w", proto, err)
+	}
+	return &lazyStream{Stream: s, rw: multistream.NewMSSelect(s, proto)}, nil
+}
+
+// lazyStream negotiates its protocol with its first bytes.
+type lazyStream struct {
+	network.Stream
+	rw io.ReadWriteCloser
+}
+
+func (s *lazyStream) Read(p []byte) (int, error)  { return s.rw.Read(p) }
+func (s *lazyStream) Write(p []byte) (int, error) { return s.rw.Write(p) }
+
+// farewell tells the remote why the link ends, if it still listens, and lets
+// our own reader and writer end.
+func (l *link) farewell(why error) {
+	if !errors.Is(why, fault.Closed) {
+		_ = l.control.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = l.control.Write(encode(nil, failed(typeBye, why)))
+	}
+	past := time.Now().Add(-time.Second)
+	_ = l.control.SetDeadline(past)
+}

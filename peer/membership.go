@@ -1,0 +1,236 @@
+package peer
+
+import (
+	"sync"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/frame"
+)
+
+const (
+	// mostTopics bounds the files that one remote may have to do with.
+	mostTopics = 4096
+	// mostMembers is how many remotes a node serves with one file at a time;
+	// others are told of those.
+	mostMembers = 48
+	// enoughMembers is how many remotes a node looks for itself, per file; as
+	// many again find it. More would cost more words than they spare time.
+	enoughMembers = 10
+)
+
+// membership is what a link has to do with which files.
+type membership struct {
+	mu      sync.Mutex // guards the fields below
+	members map[topic]*member
+	strange map[topic]join             // files of theirs that are not shared here
+	told    map[content.ID]content.Set // what our JOINs said
+}
+
+// handle does what a control message asks for. An error ends the link.
+func (l *link) handle(kind frame.Type, body []byte) error {
+	switch kind {
+	case typeHello:
+		m, err := decodeHello(body)
+		if err == nil && m.Version != version {
+			err = fault.Wrapf(fault.Version, "it speaks version %d of the protocol, this is %d", m.Version, version)
+		}
+		return err
+	case typeBye:
+		m, err := decodeFailure(typeBye, body)
+		if err != nil {
+			return err
+		}
+		return fault.Wrapf(fault.Closed, "it ended the link: %s", m.Text)
+	case typeJoin:
+		return handling(body, decodeJoin, l.joined)
+	case typeLeave:
+		return handling(body, decodeLeave, l.leaves)
+	case typeOffer:
+		return about(l, body, decodeOffer, func(m *member, o offer) error {
+			if err := m.swarm.check(o.Chunk); err != nil {
+				return err
+			}
+			return m.swarm.offered(m, o)
+		})
+	case typeAnswer:
+		return about(l, body, decodeAnswer, func(m *member, a answer) error {
+			if err := m.swarm.check(a.Chunk); err != nil {
+				return err
+			}
+			m.swarm.answered(m, a)
+			return nil
+		})
+	case typeGot:
+		return about(l, body, decodeGot, func(m *member, g got) error {
+			if err := m.swarm.check(g.Chunk); err != nil {
+				return err
+			}
+			m.swarm.sent(m, g.Chunk)
+			return nil
+		})
+	case typeComing, typeLost:
+		decode := func(b []byte) (news, error) { return decodeNews(kind, b) }
+		return about(l, body, decode, func(m *member, n news) error {
+			if err := m.swarm.check(n.Chunks...); err != nil {
+				return err
+			}
+			m.swarm.heard(m, n)
+			return nil
+		})
+	case typePeers:
+		return about(l, body, decodePeers, func(m *member, p peers) error {
+			m.swarm.introduced(m, p.Places)
+			return nil
+		})
+	default:
+		return nil // from a newer version: for those who know it
+	}
+}
+
+// handling decodes a message and does something with it.
+func handling[M any](body []byte, decode func([]byte) (M, error), do func(M) error) error {
+	m, err := decode(body)
+	if err != nil {
+		return err
+	}
+	return do(m)
+}
+
+// about does something with a message about a file. When the file is not
+// shared any longer, the remote just does not know yet.
+func about[M interface{ of() topic }](l *link, body []byte, decode func([]byte) (M, error), do func(*member, M) error) error {
+	return handling(body, decode, func(msg M) error {
+		if m := l.member(msg.of()); m != nil {
+			return do(m, msg)
+		}
+		return nil
+	})
+}
+
+func (m offer) of() topic  { return m.Topic }
+func (m answer) of() topic { return m.Topic }
+func (m got) of() topic    { return m.Topic }
+func (m news) of() topic   { return m.Topic }
+func (m peers) of() topic  { return m.Topic }
+
+func (l *link) member(t topic) *member {
+	l.files.mu.Lock()
+	defer l.files.mu.Unlock()
+	return l.files.members[t]
+}
+
+// joined handles a remote's JOIN.
+func (l *link) joined(j join) error {
+	f := &l.files
+	f.mu.Lock()
+	_, known := f.strange[j.Topic]
+	full := len(f.members)+len(f.strange) >= mostTopics
+	known = known || f.members[j.Topic] != nil
+	if !known && !full {
+		f.strange[j.Topic] = j
+	}
+	f.mu.Unlock()
+	switch {
+	case known:
+		return fault.Wrapf(fault.Protocol, "topic %d is in use", j.Topic)
+	case full:
+		return fault.Wrapf(fault.TooLarge, "more than %d files", mostTopics)
+	}
+	if s := l.node.swarm(j.ID); s != nil {
+		return l.meet(s)
+	}
+	return nil
+}
+
+// meet brings the remote into a swarm, if it has to do with its file, after
+// our own JOIN.
+func (l *link) meet(s *swarm) error {
+	id := s.list.ID()
+	l.files.mu.Lock()
+	defer l.files.mu.Unlock()
+	for t, j := range l.files.strange {
+		if j.ID != id {
+			continue
+		}
+		if j.Size != s.list.Size() {
+			return fault.Wrapf(fault.Protocol, "%s has %d bytes, not %d", id.Short(), s.list.Size(), j.Size)
+		}
+		if m := s.enter(l, j); m != nil {
+			delete(l.files.strange, t)
+			l.files.members[t] = m
+		}
+		return nil
+	}
+	return nil
+}
+
+// join says that this node has to do with the swarm's file.
+func (l *link) join(s *swarm) error {
+	l.files.mu.Lock()
+	s.mu.Lock()
+	l.introduceLocked(s)
+	s.mu.Unlock()
+	l.files.mu.Unlock()
+	return l.meet(s)
+}
+
+// leaves handles a remote's LEAVE.
+func (l *link) leaves(m leave) error {
+	f := &l.files
+	f.mu.Lock()
+	was := f.members[m.Topic]
+	delete(f.members, m.Topic)
+	delete(f.strange, m.Topic)
+	f.mu.Unlock()
+	if was != nil {
+		was.swarm.quit(was, nil)
+	}
+	return nil
+}
+
+// withdraw takes the remote out of a swarm that ends.
+func (l *link) withdraw(s *swarm) {
+	f := &l.files
+	f.mu.Lock()
+	_, told := f.told[s.list.ID()]
+	delete(f.told, s.list.ID())
+	for t, m := range f.members {
+		if m.swarm == s {
+			delete(f.members, t)
+			f.strange[t] = join{Topic: t, ID: s.list.ID(), Size: s.list.Size(), Has: content.NewSet(s.list.Len())}
+			defer s.quit(m, nil)
+		}
+	}
+	f.mu.Unlock()
+	if told {
+		l.post(leave{Topic: s.topic})
+	}
+}
+
+// quitAll ends all memberships, when the link has ended with why.
+func (l *link) quitAll(why error) {
+	l.files.mu.Lock()
+	all := l.files.members
+	l.files.members = map[topic]*member{}
+	l.files.mu.Unlock()
+	for _, m := range all {
+		m.swarm.quit(m, why)
+	}
+}
+
+// arrived hands a chunk to its swarm.
+func (l *link) arrived(t topic, i int, p []byte) error {
+	m := l.member(t)
+	if m == nil {
+		return nil // of a file that was withdrawn
+	}
+	if err := m.swarm.check(i); err != nil {
+		return err
+	}
+	if want := m.swarm.list.ChunkLen(i); len(p) != want {
+		return fault.Wrapf(fault.Corrupt, "chunk %d has %d bytes, not %d", i, len(p), want)
+	}
+	l.post(got{Topic: m.swarm.topic, Chunk: i})
+	return m.swarm.received(m, i, p)
+}

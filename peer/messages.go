@@ -1,0 +1,349 @@
+package peer
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/frame"
+)
+
+// Message types. PROTOCOL.md §5 has the same table.
+const (
+	typeHello  frame.Type = 0x01
+	typeBye    frame.Type = 0x02
+	typeJoin   frame.Type = 0x10
+	typeLeave  frame.Type = 0x11
+	typeOffer  frame.Type = 0x12
+	typeAnswer frame.Type = 0x13
+	typeComing frame.Type = 0x14
+	typeLost   frame.Type = 0x15
+	typePeers  frame.Type = 0x16
+	typeGot    frame.Type = 0x17
+	typeChunk  frame.Type = 0x20
+	typeList   frame.Type = 0x30
+	typeFiles  frame.Type = 0x31
+	typeValues frame.Type = 0x32
+	typeSlice  frame.Type = 0x33
+	typeError  frame.Type = 0x3f
+)
+
+// Limits of the protocol, in bytes or entries. PROTOCOL.md §8 has them all.
+const (
+	maxText    = 1024     // an agent's or a file's name, a reason
+	maxAddrs   = 16       // of one node
+	maxAddr    = 256      // one address
+	maxPeers   = 32       // in one PEERS
+	maxEach    = 1024     // chunks in one OFFER, ANSWER, COMING or LOST
+	maxFiles   = 256      // in one FILES
+	maxSlice   = 8192     // chaining values in one SLICE
+	chunkHead  = 8        // bytes before the payload of CHUNK
+	maxControl = 64 << 10 // body of any other message on a link
+	maxJoin    = 64 + content.MaxChunks/8
+	maxWait    = 10 * time.Second // a giver is asked to hold off at most so long
+)
+
+// bodyLimit is the largest body of a message type.
+func bodyLimit(t frame.Type) int {
+	switch t {
+	case typeChunk:
+		return chunkHead + content.MaxChunk
+	case typeJoin:
+		return maxJoin
+	case typeSlice:
+		return 32 + maxSlice*content.CVSize
+	case typeFiles:
+		return maxFiles * (maxText + 64)
+	default:
+		return maxControl
+	}
+}
+
+// version is the only protocol version so far. PROTOCOL.md §9 has the history.
+const version = 1
+
+// A message encodes its body; decoders are functions beside each type.
+type message interface {
+	kind() frame.Type
+	append(b []byte) []byte
+}
+
+// encode appends a message as a frame.
+func encode(b []byte, m message) []byte {
+	at := len(b)
+	b = frame.AppendHeader(b, m.kind(), 0)
+	b = m.append(b)
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-frame.HeaderSize))
+	return b
+}
+
+// topic is the number by which one side of a link speaks of a file, from its
+// JOIN on.
+type topic uint32
+
+// hello opens a link, from both sides.
+type hello struct {
+	Version uint64
+	Agent   string // program and version
+}
+
+func (hello) kind() frame.Type { return typeHello }
+
+func (m hello) append(b []byte) []byte {
+	return appendText(binary.AppendUvarint(b, m.Version), m.Agent)
+}
+
+func decodeHello(b []byte) (hello, error) {
+	d := decoder{b: b}
+	m := hello{Version: d.number("version", 1<<16), Agent: d.text("agent")}
+	return m, d.end(typeHello)
+}
+
+// failure is BYE, which ends a link, and ERROR, which answers a question.
+type failure struct {
+	last  frame.Type
+	Code  uint16
+	Text  string
+	After time.Duration // trying again may help then
+}
+
+func failed(t frame.Type, err error) failure {
+	return failure{last: t, Code: fault.Code(err), Text: cut(err.Error()), After: fault.RetryAfter(err)}
+}
+
+func cut(s string) string { return s[:min(len(s), maxText)] }
+
+func (m failure) kind() frame.Type { return m.last }
+
+func (m failure) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(m.Code))
+	b = appendText(b, m.Text)
+	return binary.AppendUvarint(b, uint64(m.After/time.Millisecond))
+}
+
+func (m failure) err() error { return fault.FromCode(m.Code, m.Text, m.After) }
+
+func decodeFailure(t frame.Type, b []byte) (failure, error) {
+	d := decoder{b: b}
+	m := failure{
+		last: t, Code: uint16(d.number("code", 1<<16)), Text: d.text("text"),
+		After: time.Duration(d.number("wait", 1<<32)) * time.Millisecond,
+	}
+	return m, d.end(t)
+}
+
+// join says that the sender holds, or wants, a file.
+type join struct {
+	Topic topic
+	ID    content.ID
+	Size  int64
+	Has   content.Set // what it holds or is about to get
+}
+
+func (join) kind() frame.Type { return typeJoin }
+
+func (m join) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(m.Topic))
+	b = append(b, m.ID[:]...)
+	b = binary.AppendUvarint(b, uint64(m.Size))
+	if m.Has.Empty() {
+		return b // most who join have nothing yet
+	}
+	return append(b, m.Has.Bytes()...)
+}
+
+func decodeJoin(b []byte) (join, error) {
+	d := decoder{b: b}
+	m := join{Topic: d.topic(), ID: content.ID(d.take(32)), Size: int64(d.number("size", uint64(content.MaxSize)+1))}
+	n := content.ChunkCount(m.Size)
+	if len(d.b) == 0 {
+		m.Has = content.NewSet(n)
+		return m, d.err
+	}
+	if d.err != nil {
+		return m, d.err
+	}
+	var err error
+	m.Has, err = content.ParseSet(n, d.b)
+	return m, err
+}
+
+// leave says that the sender has nothing more to do with a file.
+type leave struct{ Topic topic }
+
+func (leave) kind() frame.Type         { return typeLeave }
+func (m leave) append(b []byte) []byte { return binary.AppendUvarint(b, uint64(m.Topic)) }
+
+func decodeLeave(b []byte) (leave, error) {
+	d := decoder{b: b}
+	m := leave{Topic: d.topic()}
+	return m, d.end(typeLeave)
+}
+
+// offer offers one chunk.
+type offer struct {
+	Topic topic
+	Chunk int
+	First bool
+}
+
+func (offer) kind() frame.Type { return typeOffer }
+
+func (m offer) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(m.Topic))
+	first := uint64(0)
+	if m.First {
+		first = 1
+	}
+	return binary.AppendUvarint(b, uint64(m.Chunk)<<1|first)
+}
+
+func decodeOffer(b []byte) (offer, error) {
+	d := decoder{b: b}
+	m := offer{Topic: d.topic()}
+	v := d.number("chunk", 2*content.MaxChunks)
+	m.Chunk, m.First = int(v>>1), v&1 == 1
+	return m, d.end(typeOffer)
+}
+
+// verdict is what a taker says to an offer.
+type verdict uint64
+
+const (
+	accepted verdict = iota
+	declined         // it has the chunk, or gets it from somebody else
+	notNow           // it can not take it now
+)
+
+// answer answers an offer.
+type answer struct {
+	Topic   topic // the answering side's
+	Chunk   int
+	Verdict verdict
+	Wait    time.Duration // with notNow
+}
+
+func (answer) kind() frame.Type { return typeAnswer }
+
+func (m answer) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(m.Topic))
+	b = binary.AppendUvarint(b, uint64(m.Chunk)<<2|uint64(m.Verdict))
+	if m.Verdict == notNow {
+		b = binary.AppendUvarint(b, uint64(min(m.Wait, maxWait)/time.Millisecond))
+	}
+	return b
+}
+
+func decodeAnswer(b []byte) (answer, error) {
+	d := decoder{b: b}
+	m := answer{Topic: d.topic()}
+	v := d.number("chunk", 4*content.MaxChunks)
+	m.Chunk, m.Verdict = int(v>>2), verdict(v&3)
+	if m.Verdict > notNow {
+		d.fail("verdict %d", m.Verdict)
+	}
+	if m.Verdict == notNow {
+		m.Wait = time.Duration(d.number("wait", uint64(maxWait/time.Millisecond)+1)) * time.Millisecond
+	}
+	return m, d.end(typeAnswer)
+}
+
+// news is COMING, chunks that the sender is about to get, and LOST, chunks
+// that it will not get after all.
+type news struct {
+	what   frame.Type
+	Topic  topic
+	Each   time.Duration // COMING: the sender's uplink takes so long for a chunk
+	Chunks []int
+}
+
+func (m news) kind() frame.Type { return m.what }
+
+func (m news) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(m.Topic))
+	b = binary.AppendUvarint(b, uint64(m.Each/time.Microsecond))
+	for _, i := range m.Chunks {
+		b = binary.AppendUvarint(b, uint64(i))
+	}
+	return b
+}
+
+func decodeNews(t frame.Type, b []byte) (news, error) {
+	d := decoder{b: b}
+	m := news{what: t, Topic: d.topic(), Each: time.Duration(d.number("pace", 1<<40)) * time.Microsecond}
+	for len(d.b) > 0 && d.err == nil {
+		if len(m.Chunks) == maxEach {
+			d.fail("more than %d chunks", maxEach)
+			break
+		}
+		m.Chunks = append(m.Chunks, int(d.number("chunk", content.MaxChunks)))
+	}
+	return m, d.err
+}
+
+// got says that a chunk has arrived, whole. The giver counts on it: so few
+// chunks are on their way at a time that words need not wait behind them.
+type got struct {
+	Topic topic // the taker's
+	Chunk int
+}
+
+func (got) kind() frame.Type { return typeGot }
+
+func (m got) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(m.Topic))
+	return binary.AppendUvarint(b, uint64(m.Chunk))
+}
+
+func decodeGot(b []byte) (got, error) {
+	d := decoder{b: b}
+	m := got{Topic: d.topic(), Chunk: int(d.number("chunk", content.MaxChunks))}
+	return m, d.end(typeGot)
+}
+
+// peers tells of other nodes that have to do with a file.
+type peers struct {
+	Topic  topic
+	Places []peer.AddrInfo
+}
+
+func (peers) kind() frame.Type { return typePeers }
+
+func (m peers) append(b []byte) []byte {
+	places := m.Places[:min(len(m.Places), maxPeers)]
+	b = binary.AppendUvarint(b, uint64(m.Topic))
+	b = binary.AppendUvarint(b, uint64(len(places)))
+	for _, p := range places {
+		addrs := p.Addrs[:min(len(p.Addrs), maxAddrs)]
+		b = appendText(b, string(p.ID))
+		b = binary.AppendUvarint(b, uint64(len(addrs)))
+		for _, a := range addrs {
+			b = appendText(b, string(a.Bytes()))
+		}
+	}
+	return b
+}
+
+func decodePeers(b []byte) (peers, error) {
+	d := decoder{b: b}
+	m := peers{Topic: d.topic()}
+	for range d.number("count of peers", maxPeers+1) {
+		m.Places = append(m.Places, d.place())
+	}
+	return m, d.end(typePeers)
+}
+
+// chunkHeader appends what precedes the n bytes of chunk i.
+func chunkHeader(b []byte, t topic, i, n int) []byte {
+	b = frame.AppendHeader(b, typeChunk, chunkHead+n)
+	b = binary.BigEndian.AppendUint32(b, uint32(t))
+	return binary.BigEndian.AppendUint32(b, uint32(i))
+}
+
+// chunkNames reads what chunkHeader wrote, but for the length.
+func chunkNames(head []byte) (t topic, i int) {
+	return topic(binary.BigEndian.Uint32(head[frame.HeaderSize:])), int(binary.BigEndian.Uint32(head[frame.HeaderSize+4:]))
+}

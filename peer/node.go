@@ -1,0 +1,371 @@
+package peer
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	"github.com/prometheus/client_golang/prometheus"
+	"lukechampine.com/blake3"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/load"
+	"starmesh/common/rate"
+	"starmesh/peer/choose"
+)
+
+// Config is how a Node lives; the zero value is a node that only tickets lead
+// to others, on this machine.
+type Config struct {
+	Identity Identity   // the zero value: a new one
+	Listen   []string   // multiaddrs; none: a free TCP and a free UDP port of the loopback
+	Join     []string   // multiaddrs with /p2p/, or tickets: nodes to begin with
+	Allow    []string   // peer ids; none: everybody
+	Key      NetworkKey // the zero value: an open mesh
+
+	MDNS      bool // find nodes on the local network, and be found
+	DHT       bool // find nodes through a table kept by the nodes themselves
+	PublicDHT bool // … and by those of the public one
+	Public    bool // the operator says that others can reach this node
+
+	Limits  rate.Limits
+	Meter   *load.Meter
+	Sockets *load.Sockets
+	Metrics prometheus.Registerer // nil: libp2p keeps none
+	Log     *slog.Logger          // nil: silent
+	Agent   string                // program and version, told to others
+}
+
+func (c Config) withDefaults() Config {
+	c.Meter = cmp.Or(c.Meter, new(load.Meter))
+	c.Sockets = cmp.Or(c.Sockets, new(load.Sockets))
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	return c
+}
+
+// tickEvery is how often swarms look for what has become late.
+const tickEvery = 50 * time.Millisecond
+
+// Node is one of equals: it shares files and fetches them, at the same time.
+// Its other methods may be called, from several goroutines, while Run runs.
+type Node struct {
+	cfg       Config
+	starting  hostConfig
+	join      []peer.AddrInfo
+	meter     *load.Meter
+	host      host.Host
+	wire      *wire
+	key       choose.ID
+	connector *connector
+	joining   *joined
+	dht       *dhtFinder // nil: none
+
+	running sync.WaitGroup // links and questions
+
+	mu      sync.Mutex // guards the fields below
+	ctx     context.Context
+	links   map[peer.ID]*link
+	linked  chan struct{} // closed when links has grown
+	swarms  map[content.ID]*swarm
+	folders map[content.ID]bool
+	topics  topic
+	bad     map[peer.ID]error // sent what was wrong
+}
+
+// New makes a node. It fails with fault.Invalid when an address or id in cfg
+// is none, and says what the right form is.
+func New(cfg Config) (*Node, error) {
+	cfg = cfg.withDefaults()
+	listen, err1 := parseListen(cfg.Listen)
+	join, err2 := parseJoin(cfg.Join)
+	allow, err3 := parseAllow(cfg.Allow)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	return &Node{
+		cfg: cfg, join: join, meter: cfg.Meter,
+		starting: hostConfig{
+			Identity: cfg.Identity, Listen: listen, Allow: allow, Key: cfg.Key, Limits: cfg.Limits,
+			Public: cfg.Public, Sockets: cfg.Sockets, Meter: cfg.Meter, Metrics: cfg.Metrics, Log: cfg.Log,
+		},
+		links: map[peer.ID]*link{}, linked: make(chan struct{}), swarms: map[content.ID]*swarm{},
+		folders: map[content.ID]bool{}, bad: map[peer.ID]error{},
+	}, nil
+}
+
+// Run lives as a node while work runs: work is called once the node listens,
+// and when it returns the node leaves and Run gives its error. By then all
+// goroutines have ended. Run is called once.
+func (n *Node) Run(ctx context.Context, work func(context.Context) error) error {
+	var err error
+	if n.host, n.wire, err = newHost(n.starting); err != nil {
+		return err
+	}
+	n.key = keyOf(n.host.ID())
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n.ctx = ctx
+	n.connector = newConnector(n.host)
+	n.joining = newJoined(n.host, n.join)
+	var group sync.WaitGroup
+	group.Go(func() { n.warn("connector", n.connector.Run(ctx)) })
+	group.Go(func() { n.ticks(ctx) })
+	n.listen()
+	n.find(ctx, &group)
+	err = work(ctx)
+	cancel()
+	n.leave()
+	err = errors.Join(err, n.host.Close())
+	n.running.Wait()
+	group.Wait()
+	return err
+}
+
+// find starts all finders that cfg asks for.
+func (n *Node) find(ctx context.Context, group *sync.WaitGroup) {
+	finders := map[string]finder{"join": n.joining}
+	if n.cfg.MDNS {
+		finders["mdns"] = newMDNS(n.host, n.cfg.Key)
+	}
+	if n.cfg.DHT || n.cfg.PublicDHT {
+		n.dht = newDHT(n.host, n.cfg.Key, n.cfg.PublicDHT)
+		finders["dht"] = n.dht
+	}
+	for name, f := range finders {
+		group.Go(func() { n.warn(name, f.Run(ctx, n.connector.found)) })
+	}
+}
+
+func (n *Node) warn(what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		n.cfg.Log.Warn("finding nodes", "way", what, "error", err)
+	}
+}
+
+// keyOf gives a node's number in choose.
+func keyOf(id peer.ID) choose.ID {
+	sum := blake3.Sum256([]byte(id))
+	return choose.ID(binary.LittleEndian.Uint64(sum[:]))
+}
+
+// ID is the node's peer id.
+func (n *Node) ID() peer.ID { return n.host.ID() }
+
+// Addrs are the addresses at which others can reach the node, with its id.
+func (n *Node) Addrs() []ma.Multiaddr {
+	info := ticketAddrs(n.host)
+	addrs, err := peer.AddrInfoToP2pAddrs(&info)
+	if err != nil {
+		return nil // only for an id that is none
+	}
+	return addrs
+}
+
+// Meet has the node keep looking for the given nodes.
+func (n *Node) Meet(peers ...peer.AddrInfo) {
+	for _, p := range peers {
+		n.connector.found(p)
+	}
+	n.joining.add(peers)
+}
+
+// ticks lets all swarms look at the clock.
+func (n *Node) ticks(ctx context.Context) {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			for _, s := range n.allSwarms() {
+				s.tick(now)
+			}
+		}
+	}
+}
+
+func (n *Node) allSwarms() []*swarm {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := make([]*swarm, 0, len(n.swarms))
+	for _, s := range n.swarms {
+		all = append(all, s)
+	}
+	return all
+}
+
+func (n *Node) swarm(id content.ID) *swarm {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.swarms[id]
+}
+
+func (n *Node) allLinks() []*link {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := make([]*link, 0, len(n.links))
+	for _, l := range n.links {
+		all = append(all, l)
+	}
+	return all
+}
+
+// listen takes connections up.
+func (n *Node) listen() {
+	n.host.SetStreamHandler(protoLink, n.accept)
+	n.host.SetStreamHandler(protoData, n.takeChunks)
+	n.host.SetStreamHandler(protoAsk, n.answerQuestion)
+	n.host.Network().Notify(&network.NotifyBundle{ConnectedF: func(_ network.Network, c network.Conn) {
+		if c.Stat().Direction == network.DirOutbound {
+			n.start(func() { n.open(c) })
+		}
+	}})
+}
+
+// start runs do, unless the node is leaving.
+func (n *Node) start(do func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ctx.Err() == nil {
+		n.running.Go(do)
+	}
+}
+
+// open makes a link over a connection that this node has dialled.
+func (n *Node) open(c network.Conn) {
+	s, err := openStream(n.ctx, c, protoLink)
+	if err != nil {
+		n.cfg.Log.Debug("no link", "peer", c.RemotePeer(), "error", err)
+		return
+	}
+	n.serve(c, s)
+}
+
+// accept makes a link over a stream that another node has opened.
+func (n *Node) accept(s network.Stream) {
+	n.start(func() { n.serve(s.Conn(), s) })
+}
+
+// serve runs a link until it ends.
+func (n *Node) serve(c network.Conn, s network.Stream) {
+	ctx, cancel := context.WithCancelCause(n.ctx)
+	defer cancel(nil)
+	l := &link{
+		node: n, peer: c.RemotePeer(), key: keyOf(c.RemotePeer()), conn: c, control: s,
+		remote: n.meter.Remote(c.RemotePeer().String()),
+		cancel: cancel,
+		jobs:   make(chan job, mostJobs),
+		files:  membership{members: map[topic]*member{}, strange: map[topic]join{}, told: map[content.ID]content.Set{}},
+	}
+	l.out.wake = make(chan struct{}, 1)
+	l.post(hello{Version: version, Agent: n.cfg.Agent})
+	if err := n.add(l); err != nil {
+		l.farewell(err)
+		_ = s.Reset()
+		return
+	}
+	err := l.run(ctx)
+	n.remove(l)
+	l.quitAll(nil)
+	n.judge(l, err)
+}
+
+// judge remembers who sent what was wrong: it is not spoken with again.
+func (n *Node) judge(l *link, err error) {
+	guilty := errors.Is(err, fault.Corrupt) || errors.Is(err, fault.Protocol) || errors.Is(err, fault.TooLarge)
+	if !guilty {
+		n.cfg.Log.Debug("link ended", "peer", l.peer, "why", err)
+		return
+	}
+	n.meter.ChunksBad.Add(boolToInt(errors.Is(err, fault.Corrupt)))
+	n.cfg.Log.Warn("a node is cut off", "peer", l.peer, "why", err)
+	n.mu.Lock()
+	n.bad[l.peer] = err
+	n.mu.Unlock()
+	_ = l.conn.Close()
+}
+
+func boolToInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// add enters a link. Of two links between the same nodes, the one dialled by
+// the smaller id stays: both sides see that alike.
+func (n *Node) add(l *link) error {
+	n.mu.Lock()
+	if err := n.bad[l.peer]; err != nil {
+		n.mu.Unlock()
+		return fault.Wrapf(fault.Refused, "not again, after: %v", err)
+	}
+	if old := n.links[l.peer]; old != nil {
+		if n.dialler(old) <= n.dialler(l) {
+			n.mu.Unlock()
+			return fault.Wrapf(fault.Closed, "linked already")
+		}
+		defer old.fail(fault.Wrapf(fault.Closed, "another link takes its place"))
+	}
+	n.links[l.peer] = l
+	close(n.linked)
+	n.linked = make(chan struct{})
+	n.mu.Unlock()
+	for _, s := range n.allSwarms() {
+		if s.fetching() {
+			if err := l.join(s); err != nil {
+				return fmt.Errorf("join: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (n *Node) dialler(l *link) peer.ID {
+	if l.conn.Stat().Direction == network.DirOutbound {
+		return n.host.ID()
+	}
+	return l.peer
+}
+
+func (n *Node) remove(l *link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.links[l.peer] == l {
+		delete(n.links, l.peer)
+	}
+}
+
+// takeChunks reads the chunks that a linked node sends.
+func (n *Node) takeChunks(s network.Stream) {
+	n.start(func() {
+		defer s.Reset()
+		n.mu.Lock()
+		l := n.links[s.Conn().RemotePeer()]
+		n.mu.Unlock()
+		if l == nil {
+			return
+		}
+		stop := context.AfterFunc(n.ctx, func() { _ = s.Reset() })
+		defer stop()
+		l.fail(l.readChunks(s))
+	})
+}
+
+// leave tells all linked nodes.
+func (n *Node) leave() {
+	for _, l := range n.allLinks() {
+		l.fail(fault.Wrapf(fault.Closed, "the node leaves"))
+	}
+}

@@ -1,0 +1,95 @@
+package peer
+
+import (
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/store"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// Publish shares a file, whole or in part, under a name, and gives the ticket
+// with which others fetch it. The file stays the caller's: it is closed only
+// after Withdraw, or when Run has returned. collection tells that it is the
+// manifest of a folder. It fails with fault.Exists when a file with the same
+// content is shared already.
+func (n *Node) Publish(name string, file store.File, collection bool) (Ticket, error) {
+	if _, err := n.share(name, file); err != nil {
+		return Ticket{}, err
+	}
+	list := file.List()
+	if collection {
+		n.mu.Lock()
+		n.folders[list.ID()] = true
+		n.mu.Unlock()
+	}
+	return n.Ticket(name, list, collection), nil
+}
+
+// Ticket makes the ticket of a file that this node has.
+func (n *Node) Ticket(name string, list content.ChunkList, collection bool) Ticket {
+	return Ticket{
+		ID: list.ID(), Name: name, Size: list.Size(), Collection: collection,
+		Peers: []peer.AddrInfo{ticketAddrs(n.host)},
+	}
+}
+
+// share makes the swarm of a file.
+func (n *Node) share(name string, file store.File) (*swarm, error) {
+	id := file.List().ID()
+	n.mu.Lock()
+	if n.swarms[id] != nil {
+		n.mu.Unlock()
+		return nil, fault.Wrapf(fault.Exists, "%s is shared already (%s)", name, id.Short())
+	}
+	n.topics++
+	s := newSwarm(n, name, file, n.topics)
+	n.swarms[id] = s
+	n.mu.Unlock()
+	if n.dht != nil {
+		n.dht.have(id)
+	}
+	for _, l := range n.allLinks() {
+		if err := l.meet(s); err != nil {
+			l.fail(err)
+		}
+	}
+	return s, nil
+}
+
+// Withdraw ends the sharing of a file.
+func (n *Node) Withdraw(id content.ID) {
+	n.mu.Lock()
+	s := n.swarms[id]
+	delete(n.swarms, id)
+	delete(n.folders, id)
+	n.mu.Unlock()
+	if s == nil {
+		return
+	}
+	if n.dht != nil {
+		n.dht.drop(id)
+	}
+	for _, l := range n.allLinks() {
+		l.withdraw(s)
+	}
+}
+
+// look asks all linked nodes, and the DHT, for who has to do with a file.
+func (n *Node) look(s *swarm) {
+	if n.dht != nil {
+		n.dht.want(s.list.ID())
+	}
+	for _, l := range n.allLinks() {
+		if err := l.join(s); err != nil {
+			l.fail(err)
+		}
+	}
+}
+
+// fetching tells whether the node fetches the file now.
+func (s *swarm) fetching() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sources != nil
+}

@@ -1,0 +1,103 @@
+package peer
+
+import (
+	"encoding/binary"
+
+	"starmesh/common/content"
+	"starmesh/common/frame"
+)
+
+// Questions are asked on a stream of their own, one each.
+
+// list asks which files a node shares. It is answered with FILES, the last of
+// which is short of maxFiles.
+type list struct{}
+
+func (list) kind() frame.Type       { return typeList }
+func (list) append(b []byte) []byte { return b }
+
+// Shared is one file that a node shares, wholly or in part.
+type Shared struct {
+	ID     content.ID
+	Size   int64 // bytes
+	Name   string
+	Held   int  // chunks
+	Folder bool // it is the manifest of a folder
+}
+
+type files struct{ Files []Shared }
+
+func (files) kind() frame.Type { return typeFiles }
+
+func (m files) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(m.Files)))
+	for _, f := range m.Files {
+		b = append(b, f.ID[:]...)
+		b = binary.AppendUvarint(b, uint64(f.Size))
+		b = appendText(b, f.Name)
+		folder := uint64(0)
+		if f.Folder {
+			folder = 1
+		}
+		b = binary.AppendUvarint(b, uint64(f.Held)<<1|folder)
+	}
+	return b
+}
+
+func decodeFiles(b []byte) (files, error) {
+	d := decoder{b: b}
+	var m files
+	for range d.number("count of files", maxFiles+1) {
+		f := Shared{ID: content.ID(d.take(32)), Size: int64(d.number("size", uint64(content.MaxSize)+1)), Name: d.text("name")}
+		v := d.number("chunks held", 2*content.MaxChunks+2)
+		f.Held, f.Folder = int(v>>1), v&1 == 1
+		m.Files = append(m.Files, f)
+	}
+	return m, d.end(typeFiles)
+}
+
+// values asks for the chunk list of a file, from one chaining value on. It is
+// answered with SLICE.
+type values struct {
+	ID   content.ID
+	From int
+}
+
+func (values) kind() frame.Type { return typeValues }
+
+func (m values) append(b []byte) []byte {
+	b = append(b, m.ID[:]...)
+	return binary.AppendUvarint(b, uint64(m.From))
+}
+
+func decodeValues(b []byte) (values, error) {
+	d := decoder{b: b}
+	m := values{ID: content.ID(d.take(32)), From: int(d.number("chunk", content.MaxChunks+1))}
+	return m, d.end(typeValues)
+}
+
+// slice is a part of a chunk list: as many chaining values as are asked for
+// and fit.
+type slice struct {
+	Size int64 // of the file
+	Name string
+	CVs  []byte
+}
+
+func (slice) kind() frame.Type { return typeSlice }
+
+func (m slice) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(m.Size))
+	b = appendText(b, m.Name)
+	return append(b, m.CVs...)
+}
+
+func decodeSlice(b []byte) (slice, error) {
+	d := decoder{b: b}
+	m := slice{Size: int64(d.number("size", uint64(content.MaxSize)+1)), Name: d.text("name")}
+	if len(d.b)%content.CVSize != 0 {
+		d.fail("%d bytes are no whole number of chaining values", len(d.b))
+	}
+	m.CVs = append(m.CVs, d.b...)
+	return m, d.err
+}
