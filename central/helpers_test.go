@@ -16,7 +16,6 @@ import (
 	"go.uber.org/goleak"
 
 	"starmesh/common/content"
-	"starmesh/common/fault"
 	"starmesh/common/frame"
 	"starmesh/common/load"
 	"starmesh/common/store"
@@ -276,5 +275,3 @@ func (c *rawClient) hangUp() {
 	_ = c.SetLinger(0)
 	c.Close()
 }
-
-var _ = fault.Busy

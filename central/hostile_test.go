@@ -3,7 +3,6 @@ package central
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -153,7 +152,6 @@ func TestHostileRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.add(t, ".secret", []byte("x"))
-	outside := store.Entry{Name: "folderlink/new", ID: content.ID{1}}
 	type attack struct {
 		m    message
 		want error
@@ -183,7 +181,6 @@ func TestHostileRequests(t *testing.T) {
 		"an upload into a hidden folder":    {put{Req: 9, Entry: emptyEntry(".ssh/authorized_keys")}, fault.Invalid},
 		"an upload of nothing's id":         {put{Req: 9, Entry: store.Entry{Name: "new", ID: content.ID{1}}}, fault.Corrupt},
 	}
-	_ = outside
 	for what, name := range hostileNames {
 		kind := fault.Invalid
 		if len(name) > maxName {
@@ -487,5 +484,3 @@ func TestHundredsOfStrangersAtOnce(t *testing.T) {
 	}
 	s.onlyLeft(t, 0)
 }
-
-var _ = tls.VersionTLS13

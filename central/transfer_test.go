@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -354,5 +353,3 @@ func TestAWatchEndsWithTheServer(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
-
-var _ io.Reader
