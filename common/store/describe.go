@@ -49,13 +49,16 @@ func (f *Folder) known(name string) (e Entry, list content.ChunkList, ok bool, e
 		return Entry{}, content.ChunkList{}, false, err
 	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	r := f.index.records[name]
 	if r == nil || r.entry.ID.IsZero() || r.stamp != StampOf(info) {
+		f.mu.Unlock()
 		return Entry{}, content.ChunkList{}, false, nil
 	}
 	r.entry.Mode = info.Mode().Perm()
-	return r.entry, r.list, true, nil
+	one := *r
+	f.mu.Unlock()
+	list, err = f.listOf(one)
+	return one.entry, list, err == nil, nil
 }
 
 // job is the hashing of one file, for all who wait for it.
@@ -146,7 +149,7 @@ func (f *Folder) run(ctx context.Context, name string, j *job) error {
 		return explain(err, name)
 	}
 	defer open.Close()
-	list, was, err := hashOpen(ctx, open, f.path(name), f.cfg.Cache, func(n int64) { j.hashed.Add(n) })
+	h, err := hashOpen(ctx, open, f.path(name), f.cfg.Cache, func(n int64) { j.hashed.Add(n) })
 	if err != nil {
 		return err
 	}
@@ -154,10 +157,10 @@ func (f *Folder) run(ctx context.Context, name string, j *job) error {
 	if err != nil {
 		return err
 	}
-	if !os.SameFile(was, now) || StampOf(now) != StampOf(was) {
+	if !os.SameFile(h.info, now) || StampOf(now) != StampOf(h.info) {
 		return fault.Wrapf(fault.Changed, "%s changed while it was hashed", name)
 	}
-	f.know(fileOf(name, now), list, false)
+	f.know(fileOf(name, now), h.list, h.saved)
 	return nil
 }
 

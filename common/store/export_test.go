@@ -127,3 +127,13 @@ func ScanAt(ctx context.Context, f *Folder, now time.Time) (queued int, unquiet 
 	todo, unquiet := f.merge(found, left, now)
 	return len(todo), unquiet
 }
+
+// KeepLists sets how many bytes of chunk lists stay in memory.
+func KeepLists(f *Folder, bytes int64) { f.keep = bytes }
+
+// KeptLists is how many bytes of chunk lists are in memory.
+func KeptLists(f *Folder) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.index.kept
+}

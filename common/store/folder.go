@@ -36,6 +36,7 @@ type Folder struct {
 	cfg  FolderConfig
 	root *os.Root
 	base string // the root's absolute path, for the cache
+	keep int64  // bytes of chunk lists in memory, see keepLists
 	only single // set when a single file is served
 
 	open  handles
@@ -81,7 +82,7 @@ func OpenFolder(dir string, cfg FolderConfig) (*Folder, error) {
 	if cfg.Interval <= 0 {
 		cfg.Interval = 2 * time.Second
 	}
-	f := &Folder{cfg: cfg, root: root, base: base, only: only, index: newIndex()}
+	f := &Folder{cfg: cfg, root: root, base: base, keep: keepLists, only: only, index: newIndex()}
 	f.work.init(&f.mu)
 	return f, nil
 }
@@ -111,13 +112,42 @@ func (f *Folder) List(prefix, after string, limit int) (entries []Entry, more bo
 // is known to have it (yet).
 func (f *Folder) ByID(id content.ID) (Entry, content.ChunkList, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	names := f.index.byID[id]
 	if len(names) == 0 {
+		f.mu.Unlock()
 		return Entry{}, content.ChunkList{}, fault.Wrapf(fault.NotFound, "no file here has the id %s", id)
 	}
-	r := f.index.records[names[0]]
-	return r.entry, r.list, nil
+	one := *f.index.records[names[0]]
+	f.mu.Unlock()
+	list, err := f.listOf(one)
+	return one.entry, list, err
+}
+
+// listOf gives the chunk list of r, a copy, from memory or from the cache. It
+// fails with fault.NotFound when the cache has lost it; then the file is to be
+// hashed again.
+func (f *Folder) listOf(r record) (content.ChunkList, error) {
+	if r.list.ID() == r.entry.ID {
+		return r.list, nil
+	}
+	list, ok := f.cfg.Cache.Lookup(f.path(r.entry.Name), r.stamp)
+	if ok && list.ID() == r.entry.ID {
+		return list, nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := f.index.records[r.entry.Name]; now != nil && now.stamp == r.stamp && now.list.ID() != r.entry.ID {
+		f.index.unhash(now)
+	}
+	return content.ChunkList{}, fault.Wrapf(fault.NotFound, "%s must be hashed again; try later", r.entry.Name)
+}
+
+// thrift lets go of the list of r, which the cache has, when there are many in
+// memory. mu is held.
+func (f *Folder) thrift(r *record) {
+	if f.index.kept > f.keep && r.list.Len() > 1 {
+		f.index.release(r)
+	}
 }
 
 // real is the name on the disk.
@@ -204,18 +234,21 @@ func (f *Folder) Finished(name string, list content.ChunkList) error {
 	if info.Size() != list.Size() {
 		return fault.Wrapf(fault.Changed, "%s has %d bytes, not the %d put there", name, info.Size(), list.Size())
 	}
-	f.know(fileOf(name, info), list, true)
+	f.know(fileOf(name, info), list, false)
 	f.remember()
 	return nil
 }
 
-// know notes the chunk list of a file as it is now; unsaved, that the cache
-// does not know it yet.
-func (f *Folder) know(found file, list content.ChunkList, unsaved bool) {
+// know notes the chunk list of a file as it is now; saved tells that the cache
+// has it.
+func (f *Folder) know(found file, list content.ChunkList, saved bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.watch.tell(f.index.know(found, list))
-	if unsaved && f.cfg.Cache != nil {
+	switch {
+	case saved:
+		f.thrift(f.index.records[found.name])
+	case f.cfg.Cache != nil:
 		f.work.unsaved = append(f.work.unsaved, found.name)
 	}
 }
@@ -226,25 +259,31 @@ func (f *Folder) forget(name string) {
 	f.watch.tell(f.index.forget(name))
 }
 
-// remember puts into the cache what Finished has noted, except for what was
-// written so recently that the cache would refuse it: that is left for later.
+// remember puts into the cache what it does not have yet, except for what was
+// written so recently that it would refuse it: that is left for later.
 func (f *Folder) remember() {
 	f.mu.Lock()
-	var known []*record
+	var known []record
 	f.work.unsaved = slices.DeleteFunc(f.work.unsaved, func(name string) bool {
 		r := f.index.records[name]
-		if r == nil || r.entry.ID.IsZero() {
+		if r == nil || r.list.ID() != r.entry.ID {
 			return true
 		}
 		if isRacy(r.stamp, time.Now()) {
 			return false
 		}
-		one := *r
-		known = append(known, &one)
+		known = append(known, *r)
 		return true
 	})
 	f.mu.Unlock()
 	for _, r := range known {
-		f.cfg.Cache.Remember(f.path(r.entry.Name), r.stamp, r.list) // without it the file is hashed again one day
+		if f.cfg.Cache.Remember(f.path(r.entry.Name), r.stamp, r.list) != nil {
+			continue // the file is hashed again one day, no more
+		}
+		f.mu.Lock()
+		if now := f.index.records[r.entry.Name]; now != nil && now.stamp == r.stamp {
+			f.thrift(now)
+		}
+		f.mu.Unlock()
 	}
 }

@@ -761,3 +761,52 @@ func TestARunEndsWhileItHashes(t *testing.T) {
 	<-begun
 	stop() // goleak sees to it that nothing is left
 }
+
+// Chunk lists of very many files do not all stay in memory: the cache has
+// them, and without it the files are hashed again.
+func TestListsAreTakenFromTheCacheWhenMemoryIsShort(t *testing.T) {
+	dir := t.TempDir()
+	c, cached := openCache(t)
+	f := quietFolder(t, dir, store.FolderConfig{Cache: c})
+	store.KeepLists(f, 1000)
+	var lists []content.ChunkList
+	name := func(i int) string { return fmt.Sprint(i) }
+	for i := range 20 {
+		data := storetest.Content(int64(10*content.MinChunk + i))
+		oldFile(t, dir+"/"+name(i), data)
+		lists = append(lists, storetest.List(t, data))
+		if i%2 == 0 {
+			f.Finished(name(i), lists[i])
+		}
+		if _, list, err := f.Describe(t.Context(), name(i), nil); err != nil || list.ID() != lists[i].ID() {
+			t.Fatal(err)
+		}
+	}
+	if kept := store.KeptLists(f); kept > 1000 {
+		t.Errorf("%d bytes are kept", kept)
+	}
+	for i, want := range lists {
+		if e, list, err := f.ByID(want.ID()); err != nil || list.ID() != want.ID() || e.Name != name(i) {
+			t.Errorf("%d by id: %v", i, err)
+		}
+		h, err := f.Open(name(i))
+		if err != nil || h.List().ID() != want.ID() || h.Close() != nil {
+			t.Errorf("%d opened: %v", i, err)
+		}
+	}
+	os.RemoveAll(cached)
+	if _, _, err := f.ByID(lists[19].ID()); !errors.Is(err, fault.NotFound) {
+		t.Error("without the cache:", err)
+	}
+	if _, err := f.Open(name(18)); !errors.Is(err, fault.NotFound) {
+		t.Error("without the cache:", err)
+	}
+	for i, want := range lists {
+		if _, list, err := f.Describe(t.Context(), name(i), nil); err != nil || list.ID() != want.ID() {
+			t.Errorf("%d hashed again: %v", i, err)
+		}
+		if _, list, err := f.ByID(want.ID()); err != nil || list.ID() != want.ID() {
+			t.Errorf("%d by id, again: %v", i, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"sync"
 
+	"starmesh/common/content"
 	"starmesh/common/fault"
 )
 
@@ -16,6 +17,7 @@ type handles struct {
 // share is an open file and the number of those who use it.
 type share struct {
 	*opened
+	list  content.ChunkList
 	users int
 }
 
@@ -29,35 +31,40 @@ func (f *Folder) Open(name string) (*Held, error) {
 		f.mu.Unlock()
 		return nil, fault.Wrapf(fault.NotFound, "%s is not there, or not hashed yet", name)
 	}
-	list, stamp := r.list, r.stamp
+	one := *r
 	f.mu.Unlock()
-	s, err := f.open.take(f, name, stamp)
+	s, err := f.open.take(f, one)
 	if err != nil {
 		return nil, err
 	}
-	return &Held{list: list, shared: s.opened, give: func() error { return f.open.give(name, s) }}, nil
+	return &Held{list: s.list, shared: s.opened, give: func() error { return f.open.give(name, s) }}, nil
 }
 
-func (h *handles) take(f *Folder, name string, stamp Stamp) (*share, error) {
+// take gives the share of the file of r, a copy, with one user more.
+func (h *handles) take(f *Folder, r record) (*share, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := h.open[name]
-	if s != nil && s.stamp == stamp {
+	s := h.open[r.entry.Name]
+	if s != nil && s.stamp == r.stamp && s.list.ID() == r.entry.ID {
 		if err := s.changed(); err != nil {
 			return nil, err
 		}
 		s.users++
 		return s, nil
 	}
-	o, err := openStamped(f.root, f.real(name), stamp)
+	list, err := f.listOf(r)
 	if err != nil {
 		return nil, err
 	}
-	s = &share{opened: o, users: 1}
+	o, err := openStamped(f.root, f.real(r.entry.Name), r.stamp)
+	if err != nil {
+		return nil, err
+	}
+	s = &share{opened: o, list: list, users: 1}
 	if h.open == nil {
 		h.open = map[string]*share{}
 	}
-	h.open[name] = s // one of an older stamp lives on with its users
+	h.open[r.entry.Name] = s // one of an older stamp lives on with its users
 	return s, nil
 }
 

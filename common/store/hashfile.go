@@ -36,8 +36,8 @@ func HashFile(ctx context.Context, path string, cache *Cache, progress func(n in
 	if err != nil {
 		return content.ChunkList{}, explain(err, path)
 	}
-	list, _, err := hashOpen(ctx, f, key, cache, progress)
-	return list, err
+	h, err := hashOpen(ctx, f, key, cache, progress)
+	return h.list, err
 }
 
 func mustBeRegular(info fs.FileInfo, name string) error {
@@ -47,32 +47,40 @@ func mustBeRegular(info fs.FileInfo, name string) error {
 	return nil
 }
 
-// hashOpen gives the chunk list of the open file f, whose absolute path is
-// path, and what it looked like all the while.
-func hashOpen(ctx context.Context, f *os.File, path string, cache *Cache, progress func(n int64)) (content.ChunkList, fs.FileInfo, error) {
+// hashed is a file's chunk list, with what the file looked like all the while.
+type hashed struct {
+	list  content.ChunkList
+	info  fs.FileInfo
+	saved bool // the cache has it
+}
+
+// hashOpen hashes the open file f, whose absolute path is path, unless the
+// cache knows it.
+func hashOpen(ctx context.Context, f *os.File, path string, cache *Cache, progress func(n int64)) (hashed, error) {
 	start := time.Now()
 	info, err := f.Stat()
 	if err != nil {
-		return content.ChunkList{}, nil, explain(err, path)
+		return hashed{}, explain(err, path)
 	}
 	if err := mustBeRegular(info, path); err != nil {
-		return content.ChunkList{}, nil, err
+		return hashed{}, err
 	}
 	stamp := StampOf(info)
 	if list, ok := cache.Lookup(path, stamp); ok {
-		return list, info, nil
+		return hashed{list: list, info: info, saved: true}, nil
 	}
 	list, err := content.Hash(ctx, f, stamp.Size, progress)
 	if err != nil {
-		return content.ChunkList{}, nil, hashFailed(ctx, err, path)
+		return hashed{}, hashFailed(ctx, err, path)
 	}
 	if after, err := f.Stat(); err != nil || StampOf(after) != stamp {
-		return content.ChunkList{}, nil, fault.Wrapf(fault.Changed, "%s changed while it was hashed", path)
+		return hashed{}, fault.Wrapf(fault.Changed, "%s changed while it was hashed", path)
 	}
-	if !isRacy(stamp, start) {
-		cache.Remember(path, stamp, list) // a full disk must not keep a file from being served
+	h := hashed{list: list, info: info}
+	if cache != nil && !isRacy(stamp, start) {
+		h.saved = cache.Remember(path, stamp, list) == nil // a full disk must not keep a file from being served
 	}
-	return list, info, nil
+	return h, nil
 }
 
 func hashFailed(ctx context.Context, err error, path string) error {

@@ -61,12 +61,17 @@ type index struct {
 	added   []string // by the scan that is not yet swept
 	byID    map[content.ID][]string
 	scan    uint64 // number of the last scan begun
+	kept    int64  // bytes of chunk lists held
 }
+
+// keepLists is how many bytes of chunk lists are kept in memory where a cache
+// has them as well: a list is up to 0.05 % of its file.
+const keepLists = 64 << 20
 
 type record struct {
 	entry  Entry
 	stamp  Stamp
-	list   content.ChunkList // valid when entry.ID is set
+	list   content.ChunkList // when entry.ID is set; not there when the cache has it and memory is short
 	told   content.ID        // the id the watchers know; zero when they were not told of it
 	queued bool              // waiting to be hashed
 	fault  trouble           // why it is not hashed, when it can not be
@@ -175,6 +180,7 @@ func (x *index) know(f file, list content.ChunkList) []Event {
 	x.unhash(r)
 	r.entry, r.stamp, r.list, r.fresh = f.entry(), f.stamp, list, x.scan
 	r.entry.ID = list.ID()
+	x.kept += int64(len(list.Bytes()))
 	x.byID[list.ID()] = append(x.byID[list.ID()], f.name)
 	before := r.told
 	r.told = list.ID()
@@ -225,7 +231,14 @@ func (x *index) unhash(r *record) {
 	} else {
 		x.byID[r.entry.ID] = names
 	}
-	r.entry.ID, r.list = content.ID{}, content.ChunkList{}
+	r.entry.ID = content.ID{}
+	x.release(r)
+}
+
+// release lets go of a chunk list.
+func (x *index) release(r *record) {
+	x.kept -= int64(len(r.list.Bytes()))
+	r.list = content.ChunkList{}
 }
 
 // find gives up to limit entries at prefix (0: all), by name, behind the name

@@ -227,6 +227,7 @@ func (f *Folder) knowIfStill(one file, list content.ChunkList) {
 	defer f.mu.Unlock()
 	if r := f.index.records[one.name]; r != nil && r.stamp == one.stamp && r.entry.ID.IsZero() {
 		f.watch.tell(f.index.know(one, list))
+		f.thrift(r)
 	}
 }
 
