@@ -7,8 +7,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Limits are the two directions of a node's access link. The zero value is
@@ -46,10 +44,10 @@ type conn struct {
 	// One Write at a time, so that its slices stay together, and one Read,
 	// which guards owed: locks whose wait a deadline can end.
 	writing, reading chan struct{}
-	// owed is what the latest Read took and has not yet been waited for. Bytes
-	// are read first and paid for before the next read, so that a deadline
-	// never throws away bytes that have arrived.
-	owed *rate.Reservation
+	// owed is when what the latest Read took may pass. Bytes are read first and
+	// waited for before the next read, so that a deadline never throws away
+	// bytes that have arrived.
+	owed time.Time
 }
 
 // NetConn gives the connection underneath. Bytes that go through it directly
@@ -66,15 +64,12 @@ func (c *conn) Read(p []byte) (int, error) {
 		return 0, c.stopped("read")
 	}
 	defer func() { <-c.reading }()
-	if c.owed != nil {
-		if !sleep(c.owed, false, c.closed, c.read.done()) {
-			return 0, c.stopped("read")
-		}
-		c.owed = nil
+	if !down.sleep(c.owed, c.closed, c.read.done()) {
+		return 0, c.stopped("read")
 	}
 	n, err := c.Conn.Read(p[:min(len(p), down.slice)])
 	if n > 0 {
-		c.owed = down.reserve(n)
+		c.owed = down.book(n)
 	}
 	return n, err
 }
@@ -148,8 +143,11 @@ func (c *conn) lock(turn chan struct{}, d *deadline) bool {
 func (c *conn) mayWrite(n int) (int, error) {
 	up := c.limits.Up
 	step := min(n, up.slice)
-	if isClosed(c.closed) || isClosed(c.write.done()) ||
-		!sleep(up.reserve(step), true, c.closed, c.write.done()) {
+	if isClosed(c.closed) || isClosed(c.write.done()) {
+		return 0, c.stopped("write")
+	}
+	if !up.sleep(up.book(step), c.closed, c.write.done()) {
+		up.cancel(step)
 		return 0, c.stopped("write")
 	}
 	return step, nil

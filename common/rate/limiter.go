@@ -3,9 +3,8 @@ package rate
 import (
 	"context"
 	"math"
+	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -21,8 +20,11 @@ const (
 // A Limiter is one direction of one link, shared by all connections that go
 // over it. A nil *Limiter is unlimited.
 type Limiter struct {
-	bucket *rate.Limiter
-	slice  int
+	rate  float64
+	slice int // bytes
+
+	mu     sync.Mutex
+	bucket bucket
 }
 
 // New gives a limiter of so many bytes per second. Its bucket holds 20 ms
@@ -32,11 +34,12 @@ func New(bytesPerSecond float64) *Limiter {
 	if !(bytesPerSecond > 0) || math.IsInf(bytesPerSecond, 1) {
 		return nil
 	}
-	burst := min(max(slice, bytesPerSecond*burstTime.Seconds()), 1<<30)
-	step := min(max(slice, bytesPerSecond*time.Millisecond.Seconds()), burst)
+	perByte := min(1e9/bytesPerSecond, float64(time.Hour)) // less is not a link
+	burst := max(slice, bytesPerSecond*burstTime.Seconds())
 	return &Limiter{
-		bucket: rate.NewLimiter(rate.Limit(bytesPerSecond), int(burst)),
-		slice:  int(step),
+		rate:   bytesPerSecond,
+		slice:  int(min(max(slice, bytesPerSecond*time.Millisecond.Seconds()), 1<<30)),
+		bucket: bucket{perByte: perByte, credit: time.Duration(burst * perByte)},
 	}
 }
 
@@ -45,7 +48,7 @@ func (l *Limiter) Rate() float64 {
 	if l == nil {
 		return 0
 	}
-	return float64(l.bucket.Limit())
+	return l.rate
 }
 
 // Wait blocks until n bytes may pass, and may be called with any n. It fails
@@ -57,7 +60,8 @@ func (l *Limiter) Wait(ctx context.Context, n int) error {
 	}
 	for n > 0 {
 		step := min(n, l.slice)
-		if !sleep(l.reserve(step), true, ctx.Done(), nil) {
+		if !l.sleep(l.book(step), ctx.Done(), nil) {
+			l.cancel(step)
 			return ctx.Err()
 		}
 		n -= step
@@ -65,28 +69,38 @@ func (l *Limiter) Wait(ctx context.Context, n int) error {
 	return nil
 }
 
-// reserve books n bytes, at most one slice, and tells when they may pass.
-func (l *Limiter) reserve(n int) *rate.Reservation {
-	return l.bucket.ReserveN(time.Now(), n)
+// book books n bytes, at most one slice, and tells when they may pass.
+func (l *Limiter) book(n int) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bucket.book(time.Now(), n)
 }
 
-// sleep waits until r may pass and tells whether it did; not if one of the
-// channels was closed before. If it did not, giveBack returns the bytes.
-func sleep(r *rate.Reservation, giveBack bool, stop, deadline <-chan struct{}) bool {
-	delay := r.Delay()
-	if delay == 0 {
+// cancel gives back what was booked and did not pass.
+func (l *Limiter) cancel(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bucket.cancel(n)
+}
+
+// sleep waits until due and tells whether it did; not if one of the channels
+// was closed before.
+func (l *Limiter) sleep(due time.Time, stop, deadline <-chan struct{}) bool {
+	left := time.Until(due)
+	if left <= 0 {
 		return true
 	}
-	timer := time.NewTimer(delay)
+	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-stop:
+		return false
 	case <-deadline:
+		return false
 	}
-	if giveBack {
-		r.Cancel()
-	}
-	return false
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bucket.woke = time.Now()
+	return true
 }
