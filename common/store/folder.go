@@ -168,7 +168,7 @@ func (f *Folder) shows(name string) error {
 	if err := content.CheckPath(name); err != nil {
 		return err
 	}
-	if f.only.name != "" && name != f.only.name || f.only.name == "" && !visible(name) {
+	if f.only.name != "" && name != f.only.name || f.only.name == "" && !Visible(name) {
 		return notThere(name)
 	}
 	return nil
@@ -214,7 +214,7 @@ func (f *Folder) Create(name string, list content.ChunkList, opt Options) (*Part
 	if err := content.CheckPath(name); err != nil {
 		return nil, err
 	}
-	if !visible(name) {
+	if !Visible(name) {
 		return nil, fault.Wrapf(fault.Invalid, "%q would be hidden: names with a dot in front, or ending in %s, can not be put here", name, partSuffix)
 	}
 	if f.throughLink(name) {

@@ -52,9 +52,9 @@ func namesOf(name string) (names, error) {
 	}, nil
 }
 
-// visible tells whether a folder shows a file of this name: dot-files, files
+// Visible tells whether a folder shows a file of this name: dot-files, files
 // in dot-folders and files in the making stay hidden.
-func visible(name string) bool {
+func Visible(name string) bool {
 	for element := range strings.SplitSeq(name, "/") {
 		if strings.HasPrefix(element, ".") {
 			return false

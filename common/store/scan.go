@@ -64,7 +64,7 @@ func (w *walk) folder(ctx context.Context, dir string) error {
 	}
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
-		if strings.HasPrefix(e.Name(), ".") || !e.IsDir() && !(e.Type().IsRegular() && visible(name)) {
+		if strings.HasPrefix(e.Name(), ".") || !e.IsDir() && !(e.Type().IsRegular() && Visible(name)) {
 			continue
 		}
 		if err := content.CheckPath(name); err != nil {
