@@ -34,6 +34,7 @@ type link struct {
 	stall  time.Duration // longest wait for the other side in the middle of a message
 
 	until       time.Time // no read goes on after it; zero: no such limit
+	unread      head      // what is still to come of the message that is being read
 	interrupted atomic.Bool
 	torn        atomic.Bool // a message was cut off: nothing can follow it
 
@@ -105,6 +106,11 @@ func (l *link) next(idle time.Duration) (head, error) {
 	if err := l.expect(l.stall); err != nil {
 		return head{}, err
 	}
+	if _, err := l.r.Peek(frame.HeaderSize); err == io.EOF {
+		return head{}, io.ErrUnexpectedEOF
+	} else if err != nil {
+		return head{}, err // and nothing is taken: the read may be tried again
+	}
 	kind, n, err := frame.ReadHeader(l.r, maxBody)
 	if limit := bodyLimit(kind); err == nil && n > limit {
 		err = fault.Wrapf(fault.TooLarge, "%s with %d bytes; %d are allowed", typeName(kind), n, limit)
@@ -115,7 +121,8 @@ func (l *link) next(idle time.Duration) (head, error) {
 	if err != nil {
 		return head{}, err
 	}
-	return head{kind, n}, nil
+	l.unread = head{kind, n}
+	return l.unread, nil
 }
 
 // body reads what follows h: at most bodyLimit bytes.
@@ -136,6 +143,7 @@ func (l *link) fill(p []byte) error {
 			return err
 		}
 		n, err := io.ReadFull(l.r, p[:min(len(p), slice)])
+		l.unread.n -= n
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
@@ -145,6 +153,27 @@ func (l *link) fill(p []byte) error {
 		p = p[n:]
 	}
 	return nil
+}
+
+// skip reads away what is left of a message, or the whole next one, and tells
+// of which kind it was.
+func (l *link) skip() (frame.Type, error) {
+	if l.unread.n == 0 {
+		if _, err := l.next(l.stall); err != nil {
+			return 0, err
+		}
+	}
+	for l.unread.n > 0 {
+		if err := l.expect(l.stall); err != nil {
+			return 0, err
+		}
+		n, err := l.r.Discard(min(l.unread.n, slice))
+		l.unread.n -= n
+		if err != nil {
+			return 0, err
+		}
+	}
+	return l.unread.kind, nil
 }
 
 // chunkHeader reads the request and index at the front of a CHUNK and gives
