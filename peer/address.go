@@ -103,6 +103,9 @@ func transportOf(a ma.Multiaddr) int {
 	for i, part := range a {
 		switch part.Protocol().Code {
 		case ma.P_CIRCUIT:
+			if how == overNothing {
+				return overNothing // a relay without an address
+			}
 			return overRelay
 		case ma.P_TCP:
 			how = overTCP
