@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,7 @@ type connectFlags struct {
 	passwordFile string
 	tls          bool
 	pins         string
+	retryFor     time.Duration // of those that go on when the server goes away
 }
 
 func (f *connectFlags) add(cmd *cobra.Command) {
@@ -29,6 +31,21 @@ func (f *connectFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.passwordFile, "password-file", "", "read the password from the first line of `FILE`")
 	flags.BoolVar(&f.tls, "tls", false, "encrypt (TLS 1.3), as an address stars://… does")
 	flags.StringVar(&f.pins, "known-servers", "", "keep the certificates seen in `FILE` (default: in the user's configuration folder)")
+}
+
+// addRetry adds the flag of commands that try again.
+func (f *connectFlags) addRetry(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&f.retryFor, "retry-for", 2*time.Minute,
+		"when the server goes away, try for so long to go on; given, also wait so long for it to come up")
+}
+
+// newSession gives dealings with the server at a, as patient as the flags say.
+func (f *connectFlags) newSession(cmd *cobra.Command, n *node, a central.Address, cfg central.ClientConfig) *session {
+	s := &session{addr: a, cfg: cfg, out: n.out, goOn: f.retryFor}
+	if cmd.Flags().Changed("retry-for") {
+		s.begin = f.retryFor
+	}
+	return s
 }
 
 // config gives the client's configuration; it may ask for a password.

@@ -21,10 +21,9 @@ import (
 // getFlags say what is fetched, how, and where it goes.
 type getFlags struct {
 	connectFlags
-	output   string
-	conns    int
-	force    bool
-	retryFor time.Duration
+	output string
+	conns  int
+	force  bool
 }
 
 func newCentralGet() *cobra.Command {
@@ -47,7 +46,7 @@ interruption, it goes on where it stopped.` + addressHelp(),
 				return err
 			}
 			return f.run(cmd, "client", func(ctx context.Context, n *node) error {
-				return f.get(cmd, ctx, n, targets)
+				return f.get(ctx, cmd, n, targets)
 			})
 		},
 	}
@@ -55,7 +54,7 @@ interruption, it goes on where it stopped.` + addressHelp(),
 	flags.StringVarP(&f.output, "output", "o", "", "write to `PATH`: a file, or a folder if it is one or ends in /; - is standard output")
 	flags.IntVarP(&f.conns, "conns", "n", 1, "connections to the server, 1 to 16")
 	flags.BoolVarP(&f.force, "force", "f", false, "replace files that are there and differ")
-	flags.DurationVar(&f.retryFor, "retry-for", 2*time.Minute, "when the server goes away, try for so long to go on; given, also wait so long for it to come up")
+	f.addRetry(cmd)
 	f.add(cmd)
 	return cmd
 }
@@ -116,7 +115,7 @@ type wish struct {
 }
 
 // get fetches all targets, one server after the other.
-func (f *getFlags) get(cmd *cobra.Command, ctx context.Context, n *node, targets []target) error {
+func (f *getFlags) get(ctx context.Context, cmd *cobra.Command, n *node, targets []target) error {
 	cfg, err := f.config(cmd, n)
 	if err != nil {
 		return err
@@ -132,10 +131,7 @@ func (f *getFlags) get(cmd *cobra.Command, ctx context.Context, n *node, targets
 		for until < len(targets) && targets[until].addr == targets[from].addr {
 			until++
 		}
-		g.session = &session{addr: targets[from].addr, cfg: cfg, out: n.out, goOn: f.retryFor}
-		if cmd.Flags().Changed("retry-for") {
-			g.session.begin = f.retryFor
-		}
+		g.session = f.newSession(cmd, n, targets[from].addr, cfg)
 		err := g.server(ctx, targets[from:until])
 		g.session.close()
 		if err != nil {
@@ -195,6 +191,12 @@ func (g *getter) look(ctx context.Context, t target) ([]wish, error) {
 		for entry, err := range c.List(ctx, prefix) {
 			if err != nil {
 				return err
+			}
+			if !store.Visible(entry.Name) {
+				// No server of ours lists such a name: it might be meant for
+				// a place like .ssh/authorized_keys.
+				g.out.Warn("%s offers the hidden file %s; left out", t.addr.HostPort, printableName(entry.Name))
+				continue
 			}
 			wishes = append(wishes, wish{entry, relative(prefix, entry.Name)})
 		}

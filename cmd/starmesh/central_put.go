@@ -23,9 +23,8 @@ import (
 // putFlags say how files are uploaded.
 type putFlags struct {
 	connectFlags
-	as       string
-	force    bool
-	retryFor time.Duration
+	as    string
+	force bool
 }
 
 func newCentralPut() *cobra.Command {
@@ -50,7 +49,7 @@ where it stopped. With a URL star://host:port/FOLDER the files go there.` + addr
 	flags := cmd.Flags()
 	flags.StringVar(&f.as, "as", "", "call the file `NAME` at the server")
 	flags.BoolVarP(&f.force, "force", "f", false, "replace files that are there and differ")
-	flags.DurationVar(&f.retryFor, "retry-for", 2*time.Minute, "when the server goes away, try for so long to go on; given, also wait so long for it to come up")
+	f.addRetry(cmd)
 	f.add(cmd)
 	return cmd
 }
@@ -79,10 +78,7 @@ func (f *putFlags) put(cmd *cobra.Command, server string, names []string) error 
 		if err != nil {
 			return err
 		}
-		s := &session{addr: addr, cfg: cfg, out: n.out, goOn: f.retryFor}
-		if cmd.Flags().Changed("retry-for") {
-			s.begin = f.retryFor
-		}
+		s := f.newSession(cmd, n, addr, cfg)
 		defer s.close()
 		p := &putter{putFlags: f, node: n, session: s, cache: openCache("", n.out)}
 		for _, u := range uploads {

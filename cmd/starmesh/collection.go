@@ -4,9 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
 
 	"lukechampine.com/blake3"
 
@@ -61,7 +59,7 @@ func listFolder(dir string) (files []content.Entry, total int64, err error) {
 		if err != nil {
 			return err
 		}
-		if name != "." && hidden(path.Base(name)) {
+		if name != "." && !store.Visible(name) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
@@ -79,10 +77,4 @@ func listFolder(dir string) (files []content.Entry, total int64, err error) {
 		return nil
 	})
 	return files, total, err
-}
-
-// hidden tells whether a server keeps a file to itself: dot-files, and those
-// still in the making.
-func hidden(base string) bool {
-	return strings.HasPrefix(base, ".") || strings.HasSuffix(base, ".part") || strings.HasSuffix(base, ".part.state")
 }
