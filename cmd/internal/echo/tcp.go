@@ -28,7 +28,7 @@ func newStreams(cfg Config, ln net.Listener) *streams {
 // serve accepts until ctx ends, and returns when the last connection is closed.
 func (s *streams) serve(ctx context.Context) error {
 	entry := s.cfg.Sockets.Listening(s.ln)
-	defer context.AfterFunc(ctx, func() {
+	defer atEnd(ctx, func() {
 		entry.Close()
 		s.cfg.Trace.step("close(fd %d) the listening socket", s.fd)
 		_ = s.ln.Close() // it was only read from
@@ -52,6 +52,14 @@ func (s *streams) serve(ctx context.Context) error {
 			s.take(ctx, conn, &conns)
 		}
 	}
+}
+
+// atEnd calls f once, when ctx ends or the function it gives is called. That
+// one returns when f has.
+func atEnd(ctx context.Context, f func()) (now func()) {
+	once := sync.OnceFunc(f)
+	context.AfterFunc(ctx, once)
+	return once
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -35,7 +35,7 @@ func newDatagrams(cfg Config, conn *net.UDPConn) *datagrams {
 func (d *datagrams) serve(ctx context.Context) error {
 	d.entry = d.cfg.Sockets.Datagram(d.conn)
 	d.entry.Count(0, 0) // from now on it is known what it carries
-	defer context.AfterFunc(ctx, func() {
+	defer atEnd(ctx, func() {
 		d.entry.Close()
 		d.cfg.Trace.step("close(fd %d) the UDP socket, which had no connections to end", d.fd)
 		_ = d.conn.Close() // datagrams that were sent have left
