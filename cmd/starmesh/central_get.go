@@ -184,6 +184,9 @@ func (g *getter) look(ctx context.Context, t target) ([]wish, error) {
 		wishes = nil
 		if !t.id.IsZero() {
 			entry, err := c.Describe(ctx, "", t.id, nil)
+			if err == nil && !store.Visible(entry.Name) {
+				err = fault.Wrapf(fault.Refused, "%s offers it as the hidden file %s", t.addr.HostPort, printableName(entry.Name))
+			}
 			wishes = []wish{{entry, path.Base(entry.Name)}}
 			return err
 		}
