@@ -366,7 +366,7 @@ func TestCallersWhoWaitForTheSameFileShareTheWork(t *testing.T) {
 
 func TestOneCallerGivesUpAndTheOthersGetTheFile(t *testing.T) {
 	dir := t.TempDir()
-	oldFile(t, dir+"/f", storetest.Content(64<<20))
+	oldFile(t, dir+"/f", storetest.Content(16<<20))
 	f := quietFolder(t, dir, store.FolderConfig{})
 	for range 5 {
 		var group sync.WaitGroup

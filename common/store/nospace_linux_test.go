@@ -177,25 +177,3 @@ func TestAReadOnlyFileSystem(t *testing.T) {
 		}
 	})
 }
-
-// A file that is larger than its file system can hold is said to be, and
-// nothing is left of it.
-func TestAFileThatIsTooLargeForItsFileSystem(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a chunk list of 128 MiB: not with -short")
-	}
-	list, err := content.NewChunkList(content.MaxSize, make([]byte, content.MaxChunks*content.CVSize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, dir := folder(t)
-	p, err := store.Create(root, "f", list, store.Options{Sparse: true})
-	if err == nil {
-		p.Discard()
-		t.Skip("16 TiB fit here")
-	}
-	if !errors.Is(err, fault.TooLarge) || !strings.Contains(err.Error(), "larger than its file system") {
-		t.Error(err)
-	}
-	wantFiles(t, dir)
-}

@@ -10,3 +10,5 @@ import (
 func asUser(t *testing.T, _ string) { t.Skip("there is no other user to be on this system") }
 
 func makePipe(string) error { return errors.ErrUnsupported }
+
+func limitFiles() error { return errors.ErrUnsupported }

@@ -49,6 +49,11 @@ func childWork(what, dir string) error {
 	if err != nil {
 		return err
 	}
+	if what == "limit" {
+		if err := limitFiles(); err != nil {
+			return err
+		}
+	}
 	p, err := store.Create(root, "f", list, store.Options{})
 	if err != nil {
 		return err
@@ -111,7 +116,8 @@ func TestKill9AtAnyMoment(t *testing.T) {
 	list := storetest.List(t, data)
 	root, dir := folder(t)
 	renamed, lost := 0, 0
-	for range 40 {
+	const times = 24
+	for range times {
 		after := rand.IntN(2 * list.Len())
 		if rand.IntN(3) == 0 {
 			after = 3*list.Len() + 1 // all it says before it finishes
@@ -141,7 +147,7 @@ func TestKill9AtAnyMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("killed 40 times, %d of them after the renaming; %d chunks were written and not yet said to be", renamed, lost)
+	t.Logf("killed %d times, %d of them after the renaming; %d chunks were written and not yet said to be", times, renamed, lost)
 }
 
 // killAfter lets a child write, kills it some time after it said n things, and
@@ -214,7 +220,7 @@ func TestManyProcessesBeginAtOnce(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many processes: not with -short")
 	}
-	for range 5 {
+	for range 3 {
 		_, dir := folder(t)
 		var outs []*bufio.Scanner
 		for range 6 {

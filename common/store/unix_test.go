@@ -39,4 +39,20 @@ func asUser(t *testing.T, test string) {
 	}
 }
 
+// limitFiles lets this process write no file of more than 1 MiB.
+func limitFiles() error {
+	return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 20, Max: 1 << 20})
+}
+
+// A file that is larger than what can be written is said to be, and nothing is
+// left of it.
+func TestAFileThatIsTooLarge(t *testing.T) {
+	_, dir := folder(t)
+	_, out := start(t, "limit", dir)
+	if !out.Scan() || out.Text() != "error f.part is larger than its file system, or this process, may write" {
+		t.Error(out.Text())
+	}
+	wantFiles(t, dir)
+}
+
 func makePipe(name string) error { return syscall.Mkfifo(name, 0o666) }
