@@ -425,7 +425,7 @@ func TestRealTimeOverTCP(t *testing.T) {
 		t.Fatalf("%d bytes, %v", n, err)
 	}
 	// 4 MB less the bucket's 160 kB; a busy machine may take longer.
-	if took < 460*time.Millisecond || took > 2*time.Second {
+	if took < 460*time.Millisecond || took > 5*time.Second {
 		t.Errorf("4 MB at 8 MB/s took %v", took)
 	}
 }
