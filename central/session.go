@@ -1,6 +1,7 @@
 package central
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -29,7 +30,7 @@ type session struct {
 // run serves until the client says bye, breaks the grammar or goes, or the
 // server stops.
 func (s *session) run(ctx context.Context) error {
-	if err := s.greet(ctx); err != nil {
+	if err := cmp.Or(s.greet(ctx), ctx.Err()); err != nil {
 		return err
 	}
 	for ctx.Err() == nil {
