@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -125,7 +124,7 @@ func (f *getFlags) get(ctx context.Context, cmd *cobra.Command, n *node, targets
 		return err
 	}
 	defer to.close()
-	g := &getter{getFlags: f, node: n, to: to}
+	g := &getter{getFlags: f, placer: placer{n, to}}
 	for from := 0; from < len(targets); {
 		until := from
 		for until < len(targets) && targets[until].addr == targets[from].addr {
@@ -145,7 +144,7 @@ func (f *getFlags) get(ctx context.Context, cmd *cobra.Command, n *node, targets
 // explain says how to go on when the user stopped it.
 func (g *getter) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return fmt.Errorf("stopped; what has arrived is kept, the same command goes on from there: %w", err)
+		return fault.Wrapf(context.Canceled, "stopped; what has arrived is kept, the same command goes on from there")
 	}
 	return err
 }

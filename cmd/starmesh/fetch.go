@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"starmesh/central"
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/load"
 	"starmesh/common/store"
@@ -18,8 +16,7 @@ import (
 // getter fetches files from one server at a time.
 type getter struct {
 	*getFlags
-	*node
-	to      *destination
+	placer
 	session *session
 }
 
@@ -76,30 +73,6 @@ func (g *getter) describe(ctx context.Context, w *wish) error {
 	return err
 }
 
-// alreadyThere tells whether the very file is in its place, so that a command
-// that was stopped half-way through a folder can be run again.
-func (g *getter) alreadyThere(ctx context.Context, w wish, name string) (bool, error) {
-	info, err := g.to.stat(name)
-	if err != nil || !info.Mode().IsRegular() || info.Size() != w.entry.Size {
-		return false, nil // whether it is in the way, store.Create says
-	}
-	if id, err := g.hashHere(ctx, name, info); err != nil || id != w.entry.ID {
-		return false, ctx.Err()
-	}
-	g.out.Note("%s is here already", printableName(g.to.path(name)))
-	g.out.Event("done", doneEvent{Name: w.entry.Name, Path: g.to.path(name), ID: w.entry.ID, Size: w.entry.Size, Kept: w.entry.Size})
-	g.Meter.Transfer(w.entry.ID.String(), w.entry.Name, w.entry.Size).Done()
-	return true, nil
-}
-
-func (g *getter) hashHere(ctx context.Context, name string, info fs.FileInfo) (content.ID, error) {
-	bar := g.out.Bar("hash "+printableName(g.to.path(name)), info.Size())
-	bar.Start()
-	list, err := store.HashFile(ctx, g.to.path(name), nil, bar.Add)
-	bar.Finish(err)
-	return list.ID(), err
-}
-
 // chunkList gives the file's chunk list: the one kept from last time, if it is
 // of the same file, or the server's.
 func (g *getter) chunkList(ctx context.Context, w wish, name string) (content.ChunkList, error) {
@@ -135,14 +108,6 @@ func (g *getter) fill(ctx context.Context, to transfer.Sink, entry store.Entry, 
 	return finish()
 }
 
-// account opens the books of one file for the load log.
-func (g *getter) account(to transfer.Sink, entry store.Entry, kept int64) *load.Transfer {
-	t := g.Meter.Transfer(entry.ID.String(), entry.Name, entry.Size)
-	t.Have(kept)
-	t.ChunkMap(to.List().Len(), func() []byte { return to.Have().Bytes() })
-	return t
-}
-
 func (g *getter) fetchConfig(account *load.Transfer, bar *cli.Bar, kept int64) transfer.Config {
 	books := &books{account: account, bar: bar, kept: kept}
 	return transfer.Config{
@@ -168,22 +133,6 @@ func (g *getter) sources(list content.ChunkList) <-chan transfer.Source {
 	}
 	close(from)
 	return from
-}
-
-// doneEvent tells programs of a file that is whole and in its place.
-type doneEvent struct {
-	Name    string     `json:"name"`
-	Path    string     `json:"path"`
-	ID      content.ID `json:"id"`
-	Size    int64      `json:"size"`
-	Kept    int64      `json:"kept_bytes"` // there already
-	Seconds float64    `json:"seconds"`
-}
-
-func (g *getter) done(w wish, path string, kept int64, took time.Duration) {
-	g.out.Event("done", doneEvent{w.entry.Name, path, w.entry.ID, w.entry.Size, kept, took.Seconds()})
-	rate := float64(w.entry.Size-kept) / max(took.Seconds(), 1e-9)
-	g.out.Note("%s  %s in %s, %s/s", printableName(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
 }
 
 // toStdout writes one file to standard output, in order.

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -29,6 +30,8 @@ type nodeFlags struct {
 	interval time.Duration
 	name     string
 	trace    bool
+	system   string               // "": star
+	metrics  *prometheus.Registry // nil: there are no others than ours
 
 	agentAddr, agentToken string
 }
@@ -65,6 +68,9 @@ func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Conte
 	if f.interval < 10*time.Millisecond {
 		return cli.Usagef(cmd, "--load-interval %v: the least is 10ms", f.interval)
 	}
+	if err := checkAddress(cmd, "agent", f.agentAddr); err != nil {
+		return err
+	}
 	n := &node{out: cli.ForCommand(cmd), limits: f.limits(), agent: "starmesh/" + thisBuild().Version}
 	n.Meter, n.Sockets = new(load.Meter), new(load.Sockets)
 	if f.trace {
@@ -83,7 +89,7 @@ func (f *nodeFlags) info(role string) load.Info {
 	host, _ := os.Hostname()
 	return load.Info{
 		Node:      cmp.Or(f.name, fmt.Sprintf("%s-%s-%d", role, cmp.Or(host, runtime.GOOS), os.Getpid())),
-		System:    "star",
+		System:    cmp.Or(f.system, "star"),
 		Role:      role,
 		Version:   thisBuild().Version,
 		Command:   os.Args,
@@ -114,6 +120,9 @@ func (f *nodeFlags) watchers(ctx context.Context, n *node, reporter *load.Report
 			return nil, err
 		}
 		w.agent = agent.Config{Reporter: reporter, Sockets: n.Sockets, Stop: stop, Token: token}
+		if f.metrics != nil {
+			w.agent.Gatherers = []prometheus.Gatherer{f.metrics}
+		}
 		n.out.Event("agent", map[string]string{"address": w.listener.Addr().String()})
 		n.out.Note("agent: http://%s/", w.listener.Addr())
 	}
