@@ -1,8 +1,6 @@
 package peer
 
 import (
-	"net/netip"
-
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/network"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
@@ -20,7 +18,7 @@ const (
 	maxConns        = 2048 // in all
 	maxConnsAddress = 512  // from or to one IPv4 address, or one IPv6 /56
 	maxConnsPeer    = 4    // with one peer: TCP, QUIC, one of each dialled at once
-	maxHandshakes   = 256  // connections that have not said yet who they are
+	maxHandshakes   = 1024 // that have not said yet who they are; one address can not take all
 	newConnsBurst   = 512  // new connections from one address at once …
 	newConnsRate    = 50   // … and after that each second
 	maxStreams      = 16384
@@ -55,9 +53,8 @@ func newLimits(meter *load.Meter, metrics bool) (network.ResourceManager, error)
 		rcmgr.WithLimitPerSubnet(
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: maxConnsAddress}},
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: maxConnsAddress}}),
-		rcmgr.WithNetworkPrefixLimit(
-			[]rcmgr.NetworkPrefixLimit{{Network: netip.MustParsePrefix("127.0.0.0/8"), ConnCount: maxConnsAddress}},
-			[]rcmgr.NetworkPrefixLimit{{Network: netip.MustParsePrefix("::1/128"), ConnCount: maxConnsAddress}}),
+		// No network is exempt, as the loopback would be.
+		rcmgr.WithNetworkPrefixLimit([]rcmgr.NetworkPrefixLimit{}, []rcmgr.NetworkPrefixLimit{}),
 		rcmgr.WithConnRateLimiters(newConnsLimiter()),
 	}
 	if !metrics {
