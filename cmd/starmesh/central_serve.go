@@ -110,6 +110,11 @@ func (f *serveFlags) config(cmd *cobra.Command) (cfg central.ServerConfig, finge
 	if f.backlog < 1 || b.Conns < 1 || b.ConnsPerAddr < 1 || min(b.Idle, b.Handshake, b.Stall, b.Grace) <= 0 {
 		return cfg, "", cli.Usagef(cmd, "--backlog, --max-conns… and the time-outs must be above zero")
 	}
+	for name, address := range map[string]string{"listen": f.listen, "http": f.http} {
+		if err := checkAddress(cmd, name, address); err != nil {
+			return cfg, "", err
+		}
+	}
 	cfg.Bounds = b
 	cfg.Bounds.Upload = int64(f.maxUpload)
 	if cfg.Access, err = f.access(cmd); err != nil {

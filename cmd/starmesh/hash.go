@@ -138,7 +138,7 @@ func (h *hasher) print(name string, id content.ID, size int64) {
 // hash gives the id of the file called name, or of standard input for "-".
 func (h *hasher) hash(ctx context.Context, name string) (content.ID, int64, error) {
 	if name == "-" {
-		return h.stream("standard input", h.in)
+		return h.stream(ctx, "standard input", h.in)
 	}
 	info, err := os.Stat(name)
 	if err != nil {
@@ -150,7 +150,7 @@ func (h *hasher) hash(ctx context.Context, name string) (content.ID, int64, erro
 	// What has no size, like a pipe or a file of /proc, can only be read to
 	// its end.
 	if !info.Mode().IsRegular() || info.Size() == 0 {
-		return h.open(name)
+		return h.open(ctx, name)
 	}
 	bar := h.out.Bar("hash "+name, info.Size())
 	bar.Start()
@@ -162,26 +162,40 @@ func (h *hasher) hash(ctx context.Context, name string) (content.ID, int64, erro
 	return list.ID(), list.Size(), nil
 }
 
-func (h *hasher) open(name string) (content.ID, int64, error) {
+func (h *hasher) open(ctx context.Context, name string) (content.ID, int64, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return content.ID{}, 0, plainPathError(name, err)
 	}
 	defer f.Close()
-	return h.stream(name, f)
+	return h.stream(ctx, name, f)
 }
 
-// stream hashes what can not be read twice nor in parallel.
-func (h *hasher) stream(name string, r io.Reader) (content.ID, int64, error) {
+// stream hashes what can not be read twice nor in parallel. A read that waits
+// for a person or a pipe can not be ended: when ctx ends it is left behind, for
+// the end of the process.
+func (h *hasher) stream(ctx context.Context, name string, r io.Reader) (content.ID, int64, error) {
 	bar := h.out.Bar("hash "+name, -1)
 	bar.Start()
 	sum := blake3.New(32, nil)
-	n, err := io.CopyBuffer(io.MultiWriter(sum, counter{bar}), r, make([]byte, 1<<20))
+	read := int64(0)
+	copied := make(chan error, 1)
+	go func() {
+		var err error
+		read, err = io.CopyBuffer(io.MultiWriter(sum, counter{bar}), r, make([]byte, 1<<20))
+		copied <- err
+	}()
+	var err error
+	select {
+	case err = <-copied:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
 	bar.Finish(err)
 	if err != nil {
 		return content.ID{}, 0, plainPathError(name, err)
 	}
-	return content.ID(sum.Sum(nil)), n, nil
+	return content.ID(sum.Sum(nil)), read, nil
 }
 
 // counter moves a bar with what is written.

@@ -1,9 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/cli"
 )
 
 // printableName gives a name from the network as it may be put on a terminal:
@@ -24,4 +30,15 @@ func trimSlashes(name string) string {
 		return ""
 	}
 	return strings.TrimPrefix(name, "./")
+}
+
+// checkAddress refuses an address to listen on that can not be one.
+func checkAddress(cmd *cobra.Command, flag, address string) error {
+	if address == "" {
+		return nil
+	}
+	if err := agent.CheckAddress(address); err != nil {
+		return cli.Usage(cmd, fmt.Errorf("--%s: %w", flag, err))
+	}
+	return nil
 }

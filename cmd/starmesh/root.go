@@ -31,9 +31,12 @@ func report(cmd *cobra.Command, err error) {
 	if err == nil || errors.Is(err, cli.ErrReported) {
 		return
 	}
-	out := cli.ForCommand(cmd)
-	out.Event("error", map[string]any{"error": cli.OneLine(err), "kind": kind(err)})
-	out.Warn("%s", cli.OneLine(err))
+	out, text := cli.ForCommand(cmd), cli.OneLine(err)
+	if before, ok := strings.CutSuffix(text, context.Canceled.Error()); ok {
+		text = before + "stopped" // Ctrl-C
+	}
+	out.Event("error", map[string]any{"error": text, "kind": kind(err)})
+	out.Warn("%s", text)
 	if hint := cli.Hint(err); hint != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), hint)
 	}
@@ -43,6 +46,9 @@ func report(cmd *cobra.Command, err error) {
 func kind(err error) string {
 	if cli.Status(err) == cli.Misuse {
 		return "usage"
+	}
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
 	}
 	code := fault.Code(err)
 	for name, c := range fault.Codes() {
