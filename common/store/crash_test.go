@@ -2,10 +2,8 @@ package store_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -177,117 +175,6 @@ func TestCreateKilledAnywhere(t *testing.T) {
 	}
 }
 
-// otherBoot makes a state look as if it was left before the machine's last
-// start.
-func otherBoot(t *testing.T, dir string) {
-	t.Helper()
-	f, err := os.OpenFile(dir+"/f.part.state", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(bytes.Repeat([]byte{0xee}, 32), store.AtBoot); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// spoil flips a bit of chunk i, as a power cut does that keeps the state's
-// bit and loses the data.
-func spoil(t *testing.T, dir string, list content.ChunkList, i int) {
-	t.Helper()
-	f, err := os.OpenFile(dir+"/f.part", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(make([]byte, list.ChunkLen(i)), list.Offset(i)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestPowerCutCostsOnlyWhatWasNotSynced(t *testing.T) {
-	root, dir := folder(t)
-	data := storetest.Content(20 * content.MinChunk)
-	list := storetest.List(t, data)
-	p := create(t, root, "f", list, store.Options{})
-	p.SyncEvery(4 * content.MinChunk)
-	for i := range 10 {
-		put(t, p, data, i) // 0 to 7 are synced on the way
-	}
-	p.Kill()
-	spoil(t, dir, list, 9)
-	otherBoot(t, dir)
-	var verified atomic.Int64
-	p = create(t, root, "f", list, store.Options{Progress: func(n int64) { verified.Add(n) }})
-	if have := p.Have(); have.Count() != 9 || have.Has(9) {
-		t.Errorf("%d chunks held, the lost one too: %v", have.Count(), have.Has(9))
-	}
-	if verified.Load() != 2*content.MinChunk {
-		t.Errorf("%d bytes were verified, not those of two chunks", verified.Load())
-	}
-	p.Kill()
-	p = create(t, root, "f", list, store.Options{Progress: func(int64) { t.Error("verified again in the same boot") }})
-	put(t, p, data, 15)
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	otherBoot(t, dir)
-	p = create(t, root, "f", list, store.Options{Progress: func(int64) { t.Error("verified what Close has synced") }})
-	if p.Have().Count() != 10 {
-		t.Errorf("%d chunks", p.Have().Count())
-	}
-}
-
-// In the same boot the kernel still has what a killed process wrote.
-func TestKillCostsNothingThatWasWritten(t *testing.T) {
-	if !store.HasBootID() {
-		t.Skip("this system does not tell when it was started")
-	}
-	root, dir := folder(t)
-	data := storetest.Content(20 * content.MinChunk)
-	list := storetest.List(t, data)
-	p := create(t, root, "f", list, store.Options{})
-	for i := range 13 {
-		put(t, p, data, i)
-	}
-	p.Kill()
-	spoil(t, dir, list, 3) // to show that nothing is read
-	p = create(t, root, "f", list, store.Options{Progress: func(int64) { t.Error("something was verified") }})
-	if p.Have().Count() != 13 {
-		t.Errorf("%d chunks", p.Have().Count())
-	}
-}
-
-// After the disk has failed to confirm, nothing is promised any more, and the
-// next opening verifies.
-func TestADiskThatDoesNotConfirm(t *testing.T) {
-	root, _ := folder(t)
-	data := storetest.Content(8 * content.MinChunk)
-	list := storetest.List(t, data)
-	p := create(t, root, "f", list, store.Options{})
-	for i := range 8 {
-		put(t, p, data, i)
-	}
-	p.BreakDisk()
-	if err := p.Finish(); err == nil {
-		t.Error("finished on a broken disk")
-	}
-	if err := p.Finish(); err == nil {
-		t.Error("finished at the second try")
-	}
-	if err := p.Close(); err == nil {
-		t.Error("closed without a word")
-	}
-	var verified atomic.Int64
-	p = create(t, root, "f", list, store.Options{Progress: func(n int64) { verified.Add(n) }})
-	if verified.Load() != list.Size() {
-		t.Errorf("%d bytes were verified", verified.Load())
-	}
-	if err := p.Finish(); err != nil {
-		t.Error(err)
-	}
-}
-
 // The state's bits are put in by many at once, while one of them syncs.
 func TestManyWritersAndASync(t *testing.T) {
 	root, dir := folder(t)
@@ -346,63 +233,6 @@ func TestCloseWhileWriting(t *testing.T) {
 		if got := int64(p.Have().Count()); got != kept.Load() {
 			t.Errorf("%d chunks were accepted, %d are there", kept.Load(), got)
 		}
-	}
-}
-
-// A file of 400 GB opens at once: nothing of its data is read. The disk is not
-// large enough for the file, so it is sparse, and the state's bits are set by
-// hand.
-func TestAFileOf400GBResumesWithinASecond(t *testing.T) {
-	const size = 400_000_000_000
-	cvs := make([]byte, content.ChunkCount(size)*content.CVSize)
-	for i := 0; i < len(cvs); i += 8 {
-		binary.BigEndian.PutUint64(cvs[i:], uint64(i)*0x9e3779b97f4a7c15)
-	}
-	list, err := content.NewChunkList(size, cvs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, dir := folder(t)
-	opt := store.Options{Sparse: true, Progress: func(int64) { t.Error("data was read") }}
-	p, err := store.Create(root, "f", list, opt)
-	if err != nil {
-		if strings.Contains(err.Error(), "larger than its file system") {
-			t.Skip("no file of 400 GB, not even a sparse one, fits here:", err)
-		}
-		t.Fatal(err)
-	}
-	p.Kill()
-	claim(t, dir, list, list.Len()/2)
-	start := time.Now()
-	saved, ok := store.Saved(root, "f")
-	if !ok {
-		t.Fatal("no list is saved")
-	}
-	p = create(t, root, "f", saved, opt)
-	took := time.Since(start)
-	if p.Have().Count() != list.Len()/2 || p.Resumed() != int64(list.Len()/2)*content.MaxChunk {
-		t.Errorf("%d chunks, %d bytes", p.Have().Count(), p.Resumed())
-	}
-	if took > time.Second {
-		t.Errorf("it took %s", took)
-	}
-	t.Logf("%d chunks; opened and resumed in %s", list.Len(), took)
-}
-
-// claim makes a state say that the first n chunks are written.
-func claim(t *testing.T, dir string, list content.ChunkList, n int) {
-	t.Helper()
-	set := content.NewSet(list.Len())
-	for i := range n {
-		set.Add(i)
-	}
-	f, err := os.OpenFile(dir+"/f.part.state", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(append(set.Bytes(), set.Bytes()...), store.WrittenAt(list)); err != nil {
-		t.Fatal(err)
 	}
 }
 

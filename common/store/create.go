@@ -30,6 +30,8 @@ func Create(root *os.Root, name string, list content.ChunkList, opt Options) (*P
 	if err := p.checkTarget(true); err != nil {
 		return nil, err
 	}
+	_, err = root.Lstat(n.dir)
+	p.made = errors.Is(err, fs.ErrNotExist)
 	if err := root.MkdirAll(n.dir, 0o777); err != nil {
 		return nil, explain(err, n.dir)
 	}

@@ -144,6 +144,12 @@ func (f *Folder) run(ctx context.Context, name string, j *job) error {
 	if err := waitOut(ctx, StampOf(info)); err != nil {
 		return err
 	}
+	select { // however many files are asked for at once
+	case f.slots <- struct{}{}:
+		defer func() { <-f.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	open, err := f.root.Open(f.real(name))
 	if err != nil {
 		return explain(err, name)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"time"
 
 	"starmesh/common/fault"
@@ -114,7 +115,7 @@ func (p *Part) rename() error {
 
 // forget removes the state, once the new name is sure to last.
 func (p *Part) forget() error {
-	if err := syncFolder(p.root, p.n.dir); err != nil {
+	if err := p.syncNames(); err != nil {
 		return explain(err, p.n.dir)
 	}
 	if err := p.root.Remove(p.n.state); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -123,6 +124,18 @@ func (p *Part) forget() error {
 	p.files.state.Close()
 	p.files.state, p.files.done = nil, true
 	return nil
+}
+
+// syncNames makes the names in the file's folder last, and those of the
+// folders on the way if they are new.
+func (p *Part) syncNames() error {
+	dir := p.n.dir
+	err := syncFolder(p.root, dir)
+	for err == nil && p.made && dir != "." {
+		dir = path.Dir(dir)
+		err = syncFolder(p.root, dir)
+	}
+	return err
 }
 
 // finishedBefore tells whether the final name is this very file: Finish was
@@ -185,7 +198,10 @@ func (p *Part) Close() error {
 	if !unsynced {
 		return nil
 	}
-	return p.flush()
+	if err := p.flush(); err != nil {
+		return err
+	}
+	return explain(p.syncNames(), p.n.dir)
 }
 
 func (p *Part) closeFiles() {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -33,19 +34,25 @@ type FolderConfig struct {
 // Dot-files, dot-folders, links and files in the making are not shown, and no
 // link is followed. All methods may be called from several goroutines.
 type Folder struct {
-	cfg  FolderConfig
-	root *os.Root
-	base string // the root's absolute path, for the cache
-	keep int64  // bytes of chunk lists in memory, see keepLists
-	only single // set when a single file is served
+	cfg FolderConfig
+	place
+	keep int64 // bytes of chunk lists in memory, see keepLists
 
 	open  handles
 	tally tally
+	slots chan struct{} // one for each file being hashed
 
 	mu    sync.Mutex // guards what follows
 	index *index
 	watch watchers
 	work  work
+}
+
+// place is where the files are.
+type place struct {
+	root *os.Root
+	base string // the root's absolute path, for the cache
+	only single // set when a single file is served
 }
 
 // single is the one file served: its name for others and its name on the disk,
@@ -82,7 +89,8 @@ func OpenFolder(dir string, cfg FolderConfig) (*Folder, error) {
 	if cfg.Interval <= 0 {
 		cfg.Interval = 2 * time.Second
 	}
-	f := &Folder{cfg: cfg, root: root, base: base, keep: keepLists, only: only, index: newIndex()}
+	f := &Folder{cfg: cfg, place: place{root: root, base: base, only: only}, keep: keepLists, index: newIndex()}
+	f.slots = make(chan struct{}, 2*runtime.GOMAXPROCS(0)+2)
 	f.work.init(&f.mu)
 	return f, nil
 }

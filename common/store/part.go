@@ -41,6 +41,7 @@ type Part struct {
 	list content.ChunkList
 	opt  Options
 	held int64 // bytes held when it was opened
+	made bool  // folders on the way were made: their names must last, too
 
 	// busy is held for reading while a chunk is read or written, and for
 	// writing by what must find no chunk on its way.
@@ -180,6 +181,9 @@ func (p *Part) sync(bits []byte) error {
 	err := syncData(p.files.data)
 	if err == nil {
 		err = p.progress.state.confirm(bits)
+	}
+	if err == nil {
+		err = p.syncNames() // for the names of data and state
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
