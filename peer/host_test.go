@@ -194,6 +194,7 @@ func TestTheTableShowsListenersConnectionsAndWhatUDPCarries(t *testing.T) {
 func TestConnectionsAreCountedAsTheyComeAndGo(t *testing.T) {
 	a, b := startHost(t, nil), startHost(t, nil)
 	meet(t, a, b, overTCP)
+	eventually(t, func() bool { return b.knows(a) })
 	if err := a.Network().ClosePeer(b.ID()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,280 @@
+package peer
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"starmesh/common/content"
+)
+
+// run starts what runs until the test ends, and waits for it then.
+func run(t *testing.T, blocking func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- blocking(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// seek runs a finder of h with a connector behind it.
+func seek(t *testing.T, h testHost, f finder) *connector {
+	t.Helper()
+	c := newConnector(h)
+	run(t, c.Run)
+	run(t, func(ctx context.Context) error { return f.Run(ctx, c.found) })
+	return c
+}
+
+func (h testHost) knows(others ...testHost) bool {
+	for _, o := range others {
+		if h.Network().Connectedness(o.ID()) != network.Connected {
+			return false
+		}
+	}
+	return true
+}
+
+func TestAJoinedNodeIsFoundAndFoundAgain(t *testing.T) {
+	a, b := startHost(t, nil), startHost(t, nil)
+	seek(t, a, newJoined(a, []peer.AddrInfo{b.whereabouts(0)}))
+	eventually(t, func() bool { return a.knows(b) && b.knows(a) })
+	if err := b.Network().ClosePeer(a.ID()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return !a.knows(b) || a.conns().ConnsTotal > 1 })
+	eventually(t, func() bool { return a.knows(b) })
+}
+
+func TestANodeThatComesLaterWithAnotherAddressIsFound(t *testing.T) {
+	a := startHost(t, nil)
+	id, err := newIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := peer.AddrInfo{ID: id.id, Addrs: addrsOf("/ip4/127.0.0.1/tcp/1")}
+	j := newJoined(a, []peer.AddrInfo{gone})
+	c := seek(t, a, j)
+	eventually(t, func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		p := c.known.peers[id.id]
+		return p != nil && p.failures > 0
+	})
+	b := startHost(t, func(cfg *hostConfig) { cfg.Identity = id })
+	j.add([]peer.AddrInfo{b.whereabouts(0)})
+	eventually(t, func() bool { return a.knows(b) })
+}
+
+func TestPausesGrowAndBookkeepingIsBounded(t *testing.T) {
+	now := time.Now()
+	c := candidates{peers: make(map[peer.ID]*candidate)}
+	one := peer.AddrInfo{ID: "one", Addrs: addrsOf("/ip4/203.0.113.7/tcp/1")}
+	pause, tries := time.Duration(0), 0
+	for range 12 {
+		c.add(one, now)
+		last := pause
+		for pause = 0; len(c.next(now)) == 0; pause += 100 * time.Millisecond {
+			now = now.Add(100 * time.Millisecond)
+		}
+		c.tried("one", false, now)
+		tries++
+		if pause < last-last/4-100*time.Millisecond || pause > retryMost*5/4+time.Second {
+			t.Errorf("try %d after a pause of %v, the one before %v", tries, pause, last)
+		}
+	}
+	if c.dialled != 0 {
+		t.Errorf("%d dials are never ended", c.dialled)
+	}
+	for i := range 2 * maxCandidates {
+		c.add(peer.AddrInfo{ID: peer.ID(strconv.Itoa(i)), Addrs: one.Addrs}, now)
+	}
+	if len(c.peers) > maxCandidates {
+		t.Errorf("%d candidates are remembered", len(c.peers))
+	}
+	if n := len(c.next(now)); n > maxDials {
+		t.Errorf("%d are dialled at once", n)
+	}
+}
+
+func TestANodeThatIsNotFoundAgainIsGivenUp(t *testing.T) {
+	now := time.Now()
+	c := candidates{peers: make(map[peer.ID]*candidate)}
+	c.add(peer.AddrInfo{ID: "one"}, now)
+	tries := 0
+	for range 3600 {
+		if len(c.next(now)) > 0 {
+			tries++
+			c.tried("one", false, now)
+		}
+		now = now.Add(time.Second)
+	}
+	if tries != retryTimes {
+		t.Errorf("dialled %d times in an hour", tries)
+	}
+	c.add(peer.AddrInfo{ID: "one"}, now)
+	if len(c.next(now)) != 1 {
+		t.Error("found again, but not dialled")
+	}
+	c.tried("one", true, now)
+	if len(c.peers) != 0 {
+		t.Error("what is connected is still a candidate")
+	}
+}
+
+func TestPeersAreToldOfWithAddressesOfUseThere(t *testing.T) {
+	a, b, c := startHost(t, nil), startHost(t, nil), startHost(t, nil)
+	meet(t, a, b, overTCP)
+	meet(t, a, c, overQUIC)
+	told := tellable(a, b.ID(), []peer.ID{b.ID(), c.ID(), a.ID()})
+	if len(told) != 1 || told[0].ID != c.ID() || transportOf(told[0].Addrs[0]) != overQUIC {
+		t.Fatalf("b is told of %v, want c at its QUIC address first", told)
+	}
+	kept := checkTold(b, a.ID(), told)
+	if len(kept) != 1 {
+		t.Fatalf("b keeps %v", kept)
+	}
+	connect := newConnector(b)
+	run(t, connect.Run)
+	connect.found(kept[0])
+	eventually(t, func() bool { return b.knows(c) })
+}
+
+func TestWhatPeersTellIsChecked(t *testing.T) {
+	a, b := startHost(t, nil), startHost(t, nil)
+	meet(t, a, b, overTCP)
+	stranger := decodeID(t, anID)
+	many := make([]peer.AddrInfo, 100)
+	for i := range many {
+		for n := range 20 {
+			a := "/ip4/203.0.113.7/tcp/" + strconv.Itoa(100*i+n+1)
+			many[i].Addrs = append(many[i].Addrs, ma.StringCast(a))
+		}
+		many[i].ID = stranger
+	}
+	kept := checkTold(a, b.ID(), many)
+	if len(kept) > maxTold || len(kept[0].Addrs) > maxAddrsPeer {
+		t.Errorf("%d peers with %d addresses are kept", len(kept), len(kept[0].Addrs))
+	}
+	bad := []peer.AddrInfo{
+		{ID: a.ID(), Addrs: addrsOf("/ip4/203.0.113.7/tcp/1")}, {ID: b.ID(), Addrs: addrsOf("/ip4/203.0.113.7/tcp/1")},
+		{ID: "", Addrs: addrsOf("/ip4/203.0.113.7/tcp/1")}, {ID: stranger},
+		{ID: stranger, Addrs: addrsOf("/ip4/203.0.113.7/tcp/0", "/ip4/0.0.0.0/tcp/1", "/unix/tmp/x")},
+	}
+	if kept := checkTold(a, b.ID(), bad); len(kept) != 0 {
+		t.Errorf("kept %v", kept)
+	}
+	near := peer.AddrInfo{ID: stranger, Addrs: addrsOf("/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip4/8.8.8.8/tcp/1")}
+	for far, want := range map[int]int{onMachine: 3, onSite: 2, anywhere: 1} {
+		if got := within(far, near); len(got.Addrs) != want {
+			t.Errorf("from %d away, %v can be used", far, got.Addrs)
+		}
+	}
+	if kept := checkTold(a, stranger, []peer.AddrInfo{near}); len(kept) != 0 {
+		t.Errorf("one that is not connected is believed: %v", kept)
+	}
+}
+
+// TestTheTableAloneFindsWhoHasAFile: five nodes, each of which knows only the
+// one before, and nothing but the DHT between those who have and who want.
+func TestTheTableAloneFindsWhoHasAFile(t *testing.T) {
+	var id content.ID
+	id[0] = 7
+	nodes := make([]testHost, 5)
+	tables := make([]*dhtFinder, len(nodes))
+	for i := range nodes {
+		nodes[i] = startHost(t, func(c *hostConfig) { c.Key = testKey("ours") })
+		tables[i] = newDHT(nodes[i], testKey("ours"), false)
+		tables[i].delay = 0
+		if i > 0 {
+			meet(t, nodes[i], nodes[i-1], overTCP)
+		}
+	}
+	last := len(nodes) - 1
+	tables[0].have(id)
+	for _, table := range tables[1:] {
+		table.want(id)
+	}
+	var mu sync.Mutex
+	var found []peer.ID
+	for i, table := range tables {
+		run(t, func(ctx context.Context) error {
+			return table.Run(ctx, func(info peer.AddrInfo) {
+				mu.Lock()
+				defer mu.Unlock()
+				if i == last && len(info.Addrs) > 0 {
+					found = append(found, info.ID)
+				}
+			})
+		})
+	}
+	eventually(t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Contains(found, nodes[0].ID())
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	for _, p := range found {
+		if p != nodes[0].ID() {
+			t.Errorf("%s is said to have what it only wants", p)
+		}
+	}
+}
+
+func TestTheTableIsNotStartedWithoutNeed(t *testing.T) {
+	a, b := startHost(t, nil), startHost(t, nil)
+	d := newDHT(a, NetworkKey{}, false)
+	d.delay = 0
+	run(t, func(ctx context.Context) error { return d.Run(ctx, func(peer.AddrInfo) {}) })
+	meet(t, a, b, overTCP)
+	speaks := func() bool { return slices.Contains(a.Mux().Protocols(), "/starmesh/kad/1.0.0") }
+	if speaks() {
+		t.Error("the DHT runs though nothing is had or wanted")
+	}
+	d.have(content.ID{1})
+	eventually(t, speaks)
+}
+
+func TestWhatIsDueInTheTable(t *testing.T) {
+	now := time.Now()
+	d := newDHT(nil, NetworkKey{}, false)
+	one := content.ID{1}
+	d.have(one)
+	d.want(one)
+	if work := d.due(now); len(work) != 2 {
+		t.Errorf("due: %v", work)
+	}
+	d.done(dhtWork{one, true}, true, now)
+	d.done(dhtWork{one, false}, true, now)
+	if work := d.due(now); len(work) != 0 {
+		t.Errorf("due again at once: %v", work)
+	}
+	if work := d.due(now.Add(dhtRetryMost)); len(work) != 1 || work[0].provide {
+		t.Errorf("due a little later: %v", work)
+	}
+	if work := d.due(now.Add(provideEvery)); len(work) != 2 {
+		t.Errorf("due much later: %v", work)
+	}
+	d.found(one)
+	if work := d.due(now.Add(provideEvery)); len(work) != 1 || !work[0].provide {
+		t.Errorf("due once enough are found: %v", work)
+	}
+	d.drop(one)
+	d.done(dhtWork{one, true}, true, now) // it was under way
+	if work := d.due(now.Add(provideEvery)); len(work) != 0 {
+		t.Errorf("due after it was dropped: %v", work)
+	}
+}
