@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+
+	"starmesh/cmd/internal/cli"
+	"starmesh/peer"
+)
+
+// peerFlags say how a node of the mesh lives and finds others.
+type peerFlags struct {
+	nodeFlags
+	listen, join, allow    []string
+	identity, networkKey   string
+	noMDNS, dht, publicDHT bool
+	public                 bool
+}
+
+func (f *peerFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringSliceVarP(&f.listen, "listen", "l", nil, "listen at `MULTIADDR`, such as /ip4/0.0.0.0/tcp/4001 (default: this machine only, free ports)")
+	flags.StringSliceVar(&f.join, "join", nil, "begin with the node at `MULTIADDR` or those of a ticket; may be repeated")
+	flags.StringVar(&f.identity, "identity", "", "keep this node's key in `FILE`, so that it has the same id in every run (default: a new id)")
+	flags.BoolVar(&f.noMDNS, "no-mdns", false, "neither look for nodes on the local network nor be found there")
+	flags.BoolVar(&f.dht, "dht", false, "find nodes through a table that the nodes of the mesh keep themselves")
+	flags.BoolVar(&f.publicDHT, "public-dht", false, "find nodes through the public table of IPFS: strangers learn which ids you look for")
+	flags.BoolVar(&f.public, "public", false, "this node can be reached from the internet: offer others to relay for them")
+	flags.StringSliceVar(&f.allow, "allow-peer", nil, "speak with the node of this `ID` only; may be repeated")
+	flags.StringVar(&f.networkKey, "network-key", "", "speak only with nodes that know the secret in `FILE`")
+	f.nodeFlags.add(cmd)
+	flags.Lookup("trace").Usage = "print what happens on the network: connections, streams, messages"
+}
+
+// meshNode is a running command that is a node of the mesh.
+type meshNode struct {
+	*node
+	*peer.Node
+}
+
+// live does work as a node of the mesh with that role ("origin", "peer").
+func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Context, *meshNode) error) error {
+	f.system, f.metrics = "mesh", prometheus.NewRegistry()
+	return f.run(cmd, role, func(ctx context.Context, n *node) error {
+		cfg, err := f.config(n)
+		if err != nil {
+			return err
+		}
+		mesh, err := peer.New(cfg)
+		if err != nil {
+			return cli.Usage(cmd, err)
+		}
+		return mesh.Run(ctx, func(ctx context.Context) error {
+			return work(ctx, &meshNode{node: n, Node: mesh})
+		})
+	})
+}
+
+// config makes the node's configuration of the flags.
+func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
+	cfg = peer.Config{
+		Listen: f.listen, Join: f.join, Allow: f.allow,
+		MDNS: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT, Public: f.public,
+		Limits: n.limits, Meter: n.Meter, Sockets: n.Sockets, Metrics: f.metrics,
+		Log: n.out.Logger(), Agent: n.agent,
+	}
+	if cfg.Identity, err = peer.LoadIdentity(f.identity); err != nil {
+		return cfg, err
+	}
+	if f.networkKey != "" {
+		cfg.Key, err = peer.LoadNetworkKey(f.networkKey)
+	}
+	return cfg, err
+}
+
+// sayNode tells where this node can be reached.
+func (n *meshNode) sayNode() {
+	addrs := make([]string, 0, 4)
+	for _, a := range n.Addrs() {
+		addrs = append(addrs, a.String())
+	}
+	n.out.Event("node", map[string]any{"id": n.ID().String(), "addresses": addrs})
+	n.out.Note("node %s", n.ID())
+	for _, a := range addrs {
+		n.out.Note("  %s", a)
+	}
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/units"
+	"starmesh/common/content"
+)
+
+// peerServeFlags say what is shared and how.
+type peerServeFlags struct {
+	peerFlags
+	ticketFile string
+	cacheDir   string
+	noCache    bool
+}
+
+func newPeerServe() *cobra.Command {
+	var f peerServeFlags
+	cmd := &cobra.Command{
+		Use:   "serve PATH...",
+		Short: "Share files and folders with the mesh",
+		Long: `serve shares files and folders where they are, without changing or copying them,
+and prints one ticket for each: give it to those who are to have it. A file that
+changes while it is shared is noticed and no longer shared. Ctrl-C ends.`,
+		Example: `  starmesh peer serve model.bin
+  starmesh peer serve model.bin ./photos --ticket-file tickets --load-log origin.jsonl
+  starmesh peer serve model.bin --listen /ip4/0.0.0.0/tcp/4001 --listen /ip4/0.0.0.0/udp/4001/quic-v1 --identity origin.key`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.live(cmd, "origin", func(ctx context.Context, n *meshNode) error {
+				return f.serve(ctx, n, args)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.ticketFile, "ticket-file", "", "write the tickets to `FILE` too, one a line, when all are ready")
+	flags.StringVar(&f.cacheDir, "cache", "", "remember ids in the folder `DIR` (default: in the user's cache folder)")
+	flags.BoolVar(&f.noCache, "no-cache", false, "hash every file anew")
+	cmd.MarkFlagsMutuallyExclusive("cache", "no-cache")
+	f.add(cmd)
+	return cmd
+}
+
+// serve shares what is at paths until ctx ends.
+func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string) error {
+	n.sayNode()
+	s := &sharer{meshNode: n, published: map[content.ID]bool{}}
+	if !f.noCache {
+		s.cache = openCache(f.cacheDir, n.out)
+	}
+	defer s.close()
+	var tickets []string
+	for _, path := range paths {
+		t, err := s.share(ctx, path)
+		if err != nil {
+			return stoppedIsFine(ctx, err)
+		}
+		tickets = append(tickets, t)
+	}
+	if f.ticketFile != "" {
+		if err := writeWhole(f.ticketFile, strings.Join(tickets, "\n")+"\n"); err != nil {
+			return err
+		}
+	}
+	n.out.Note("fetch with: starmesh peer get TICKET -o FOLDER; Ctrl-C ends the sharing")
+	return stoppedIsFine(ctx, s.watch(ctx))
+}
+
+// stoppedIsFine makes the end that the user asked for none that failed.
+func stoppedIsFine(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// ticketEvent tells programs of a share.
+type ticketEvent struct {
+	Name       string `json:"name"`
+	Ticket     string `json:"ticket"`
+	ID         string `json:"id"`
+	Size       int64  `json:"size"`
+	Collection bool   `json:"collection"`
+	Files      int    `json:"files"`
+}
+
+func (s *sharer) say(e ticketEvent) {
+	s.out.Event("ticket", e)
+	what := units.Bytes(e.Size)
+	if e.Collection {
+		what = fmt.Sprintf("%d files, %s", e.Files, what)
+	}
+	s.out.Note("sharing %s (%s), id %s", printableName(e.Name), what, e.ID)
+	if s.out.Mode() != cli.JSON {
+		s.out.Result(e.Ticket)
+	}
+}
+
+// writeWhole writes a file that others never see half-written.
+func writeWhole(name, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return plainPathError(name, err)
+	}
+	_, err = f.WriteString(text)
+	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return plainPathError(name, err)
+	}
+	return nil
+}
