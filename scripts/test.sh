@@ -41,11 +41,14 @@ install_missing() {
 		return 0
 	fi
 	heading "install ${packages[*]}"
+	local log
+	log=$(mktemp)
 	if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/tmp/starmesh-apt.log 2>&1; then
-		tail -n 5 /tmp/starmesh-apt.log
+		apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
+		tail -n 5 "$log"
 		printf 'could not install all of them; their tests will be skipped\n'
 	fi
+	rm -f "$log"
 }
 
 check_format() {
