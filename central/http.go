@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"path"
 	"strings"
-	"sync"
 	"time"
 
 	"starmesh/common/content"
@@ -36,7 +35,7 @@ func (s *Server) ServeHTTP(ctx context.Context, ln net.Listener) error {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // broken clients are no news
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnContext:       rememberRefusal,
 	}
 	listening := s.cfg.Sockets.Listening(ln)
 	defer listening.Close()
@@ -66,78 +65,6 @@ func (s *Server) maybeTLS(ln net.Listener) net.Listener {
 	return tls.NewListener(ln, cfg)
 }
 
-// connKey finds an HTTP request's connection in its context.
-type connKey struct{}
-
-// httpListener admits connections by the server's rules and counts them.
-type httpListener struct {
-	net.Listener
-	server *Server
-}
-
-func (l *httpListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if err := l.server.enter(conn); err != nil {
-			l.server.cfg.Meter.ConnRefused()
-			refuseHTTP(conn, err)
-			continue
-		}
-		l.server.cfg.Meter.ConnOpened()
-		socket := l.server.cfg.Sockets.Data(conn)
-		var top net.Conn = conn
-		if tcp, ok := conn.(*net.TCPConn); ok {
-			top = &patientConn{TCPConn: tcp, stall: l.server.cfg.Bounds.Stall}
-		}
-		return &httpConn{Conn: l.server.cfg.Limits.Conn(top), tcp: conn, server: l.server, socket: socket}, nil
-	}
-}
-
-// refuseHTTP answers in a single write, which a new connection has room for.
-func refuseHTTP(conn net.Conn, why error) {
-	status, text := httpStatus(why), why.Error()+"\n"
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: %d\r\n\r\n%s",
-		status, http.StatusText(status), len(text), text)
-	conn.Close()
-}
-
-// httpConn counts every byte of a connection; what of it was payload is
-// subtracted by the handler.
-type httpConn struct {
-	net.Conn          // perhaps behind a rate limit
-	tcp      net.Conn // the socket
-	server   *Server
-	socket   *load.Socket
-	close    sync.Once
-}
-
-func (c *httpConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.server.cfg.Meter.OtherIn.Add(int64(n))
-	return n, err
-}
-
-func (c *httpConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.server.cfg.Meter.OtherOut.Add(int64(n))
-	return n, err
-}
-
-func (c *httpConn) Close() error {
-	err := net.ErrClosed
-	c.close.Do(func() {
-		c.socket.Close()
-		err = c.Conn.Close()
-		c.server.leave(c.tcp)
-		c.server.cfg.Meter.ConnClosed()
-	})
-	return err
-}
-
 func (s *Server) httpHandle(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", s.cfg.Agent)
 	if err := s.httpAllowed(r); err != nil {
@@ -158,6 +85,9 @@ func (s *Server) httpHandle(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) httpAllowed(r *http.Request) error {
+	if why, refused := r.Context().Value(refusalKey{}).(error); refused {
+		return why
+	}
 	if s.cfg.Access.Users == nil {
 		return nil
 	}
@@ -198,14 +128,14 @@ func (s *Server) httpFail(w http.ResponseWriter, err error) {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Basic realm="starmesh", charset="UTF-8"`)
 	case http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "2")
+		after := max(fault.RetryAfter(err), 2*time.Second)
+		w.Header().Set("Retry-After", fmt.Sprintf("%.0f", after.Seconds()))
+	}
+	if errors.Is(err, fault.Refused) || fault.RetryAfter(err) > 0 {
+		w.Header().Set("Connection", "close")
 	}
 	http.Error(w, err.Error(), status)
 }
-
-// hashPatience is how long an HTTP request waits for a file's id; a program
-// that retries gets it later.
-const hashPatience = 5 * time.Second
 
 func (s *Server) httpFile(w http.ResponseWriter, r *http.Request, name string) {
 	if s.redirectFolder(w, r, name) {
@@ -227,7 +157,7 @@ func (s *Server) httpFile(w http.ResponseWriter, r *http.Request, name string) {
 }
 
 func (s *Server) httpOpen(ctx context.Context, name string) (*store.Held, store.Entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, hashPatience)
+	ctx, cancel := context.WithTimeout(ctx, s.hashPatience)
 	defer cancel()
 	done, total := int64(0), int64(0)
 	entry, _, err := s.cfg.Folder.Describe(ctx, name, func(d, t int64) { done, total = d, t })
@@ -252,7 +182,7 @@ func (s *Server) redirectFolder(w http.ResponseWriter, r *http.Request, name str
 	if len(found) == 0 || !strings.HasPrefix(found[0].Name, name+"/") {
 		return false
 	}
-	http.Redirect(w, r, path.Base(name)+"/", http.StatusMovedPermanently)
+	http.Redirect(w, r, href(path.Base(name))+"/", http.StatusMovedPermanently)
 	return true
 }
 

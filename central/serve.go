@@ -84,7 +84,27 @@ type Server struct {
 	links   map[net.Conn]struct{}
 	perAddr map[netip.Addr]int
 	closing bool
+
+	refusing     chan struct{} // room for those who are being told why not
+	hashPatience time.Duration // how long an HTTP request waits for a file's id; it may come again
 }
+
+// maxRefusing is how many strangers at once are told why they may not come in;
+// more are closed without a word.
+const maxRefusing = 256
+
+// beginRefusal takes a place among them, if there is one; endRefusal gives it
+// back.
+func (s *Server) beginRefusal() bool {
+	select {
+	case s.refusing <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Server) endRefusal() { <-s.refusing }
 
 // NewServer gives a server that does nothing until Serve.
 func NewServer(cfg ServerConfig) *Server {
@@ -93,7 +113,10 @@ func NewServer(cfg ServerConfig) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, links: map[net.Conn]struct{}{}, perAddr: map[netip.Addr]int{}}
+	return &Server{
+		cfg: cfg, links: map[net.Conn]struct{}{}, perAddr: map[netip.Addr]int{},
+		refusing: make(chan struct{}, maxRefusing), hashPatience: 5 * time.Second,
+	}
 }
 
 // Serve accepts connections from ln, which it closes, until ctx ends; then it
@@ -229,9 +252,10 @@ func (s *Server) serve(ctx context.Context, conn *net.TCPConn) {
 func (s *Server) refuse(conn *net.TCPConn, why error) {
 	defer conn.Close()
 	s.cfg.Trace.step("close(fd %d) refused: %v", descriptor(conn), why)
-	if s.cfg.TLS != nil {
-		return // there is no link to say it on yet
+	if s.cfg.TLS != nil || !s.beginRefusal() {
+		return // with TLS there is no link to say it on yet
 	}
+	defer s.endRefusal()
 	tcp := &patientConn{TCPConn: conn, stall: time.Second}
 	newLink(tcp, tcp, s.cfg.Instruments, time.Second).lastWord(failureOf(0, why))
 }
