@@ -1,7 +1,8 @@
-// Package store owns bytes at rest: a file in the making that verifies every
-// chunk before it is written, remembers what it holds across kill -9, and
-// takes its final name only when it is whole; a folder of finished files with
-// the ids of their contents, remembered between runs.
+// Package store owns bytes at rest: a file in the making (Part) that verifies
+// every chunk before it is written, remembers what it holds across kill -9,
+// and takes its final name only when it is whole; finished files (Held) and
+// the folder that is served (Folder), with the ids of their contents
+// remembered between runs (Cache); and a File in memory for small things.
 //
 // It chooses nothing and knows no remote. Paths are confined to a folder with
 // os.Root; links out of it are never followed.

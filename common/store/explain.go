@@ -15,6 +15,8 @@ func explain(err error, name string) error {
 	switch {
 	case err == nil:
 		return nil
+	case fault.Code(err) != fault.Code(fault.Internal):
+		return err // explained already
 	case isNoSpace(err):
 		return fault.Wrapf(fault.NoSpace, "the disk is full: %s can not be written on; what it has is kept, make room and go on", name)
 	case isReadOnly(err):

@@ -17,6 +17,9 @@ import (
 // taken meanwhile (see Options.Force), fault.Changed when somebody removed or
 // replaced the files in the making, and fault.Closed after Close.
 func (p *Part) Finish() error {
+	if err := p.presync(); err != nil {
+		return err
+	}
 	p.busy.Lock()
 	defer p.busy.Unlock()
 	if p.files.read == nil {
@@ -31,6 +34,24 @@ func (p *Part) Finish() error {
 		}
 	}
 	return nil
+}
+
+// presync makes the disk confirm what a whole file has, while chunks can still
+// be read: a slow disk takes seconds, and Finish lets nobody read meanwhile.
+func (p *Part) presync() error {
+	p.busy.RLock()
+	defer p.busy.RUnlock()
+	if p.files.data == nil || !p.Have().Full() {
+		return nil
+	}
+	err := syncData(p.files.data)
+	if err == nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doubt(err)
+	return p.progress.failed
 }
 
 // finishing are the steps to the finished file. Each may be done again, and
