@@ -181,6 +181,7 @@ func (p *Part) resume(s saved) error {
 	if !suspects.Empty() || !s.sameBoot || trusted.Count() != s.written.Count() {
 		return p.salvage(trusted, suspects, info)
 	}
+	p.progress.unsynced = heldBytes(p.list, s.written.Minus(s.synced))
 	if s.inode != inodeOf(info) { // killed before any chunk came
 		if err := p.progress.state.inode(inodeOf(info)); err != nil {
 			return explain(err, p.n.state)

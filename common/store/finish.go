@@ -36,22 +36,25 @@ func (p *Part) Finish() error {
 	return nil
 }
 
-// presync makes the disk confirm what a whole file has, while chunks can still
-// be read: a slow disk takes seconds, and Finish lets nobody read meanwhile.
+// presyncFrom is from how many bytes on the disk is asked to confirm them
+// before Finish excludes all others.
+const presyncFrom = 8 << 20
+
+// presync makes the disk confirm most of what is held while chunks can still
+// be read: a slow one takes seconds, and Finish lets nobody read meanwhile.
 func (p *Part) presync() error {
 	p.busy.RLock()
 	defer p.busy.RUnlock()
-	if p.files.data == nil || !p.Have().Full() {
-		return nil
-	}
-	err := syncData(p.files.data)
-	if err == nil {
+	if p.files.data == nil {
 		return nil
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.doubt(err)
-	return p.progress.failed
+	bits := p.progress.due(presyncFrom)
+	p.mu.Unlock()
+	if bits == nil {
+		return nil
+	}
+	return p.sync(bits)
 }
 
 // finishing are the steps to the finished file. Each may be done again, and
@@ -65,17 +68,17 @@ func (p *Part) finishing() []func() error {
 	return []func() error{p.flush, p.dress, p.noteFinal, p.closeData, p.rename, p.forget}
 }
 
-// flush makes the disk confirm all that is held.
+// flush makes the disk confirm what is held and was not confirmed yet.
 func (p *Part) flush() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := &p.progress
-	if p.files.data == nil || g.failed != nil {
+	if p.files.data == nil || g.failed != nil || g.unsynced == 0 {
 		return g.failed
 	}
 	err := syncData(p.files.data)
-	if err == nil && g.unsynced > 0 {
-		err = g.state.confirm(g.state.bits)
+	if err == nil {
+		err = g.state.note(g.state.bits)
 	}
 	if err != nil {
 		p.doubt(err)
@@ -214,13 +217,16 @@ func (p *Part) Close() error {
 	}
 	defer p.closeFiles()
 	p.mu.Lock()
-	unsynced := p.progress.unsynced > 0
+	clean := p.progress.unsynced == 0 && p.progress.failed == nil
 	p.mu.Unlock()
-	if !unsynced {
+	if clean || p.files.done {
 		return nil
 	}
 	if err := p.flush(); err != nil {
 		return err
+	}
+	if err := p.files.state.Sync(); err != nil {
+		return explain(err, p.n.state)
 	}
 	return explain(p.syncNames(), p.n.dir)
 }

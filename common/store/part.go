@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"sync"
@@ -65,7 +66,7 @@ type progress struct {
 	have     content.Set
 	state    state
 	grew     growth
-	unsynced int64 // bytes written since the disk was last asked to confirm
+	unsynced int64 // bytes held that the disk was not yet asked to confirm
 	every    int64 // when to ask it: syncEvery
 	syncing  bool  // somebody is asking it
 	failed   error // the disk did not confirm: nothing more can be promised
@@ -168,11 +169,17 @@ func (p *Part) keep(i, n int) (due []byte, err error) {
 	g.have.Add(i)
 	g.grew.tell()
 	g.unsynced += int64(n)
-	if g.unsynced < g.every || g.syncing {
-		return nil, nil
+	return g.due(g.every), nil
+}
+
+// due gives the bitmap to be synced when at least every bytes wait for it and
+// nobody else does it: then it is the caller's turn. mu is held.
+func (g *progress) due(every int64) []byte {
+	if g.unsynced < every || g.syncing || g.failed != nil {
+		return nil
 	}
 	g.unsynced, g.syncing = 0, true
-	return append([]byte(nil), g.state.bits...), nil
+	return bytes.Clone(g.state.bits)
 }
 
 // sync makes the disk confirm the data and notes that the chunks in bits are

@@ -219,13 +219,19 @@ func (s *state) distrust() error {
 	return err
 }
 
-// confirm notes that the chunks in bits (a bitmap) are on the disk. It touches
-// nothing that the others use, so that it needs no lock.
+// confirm notes, to last, that the chunks in bits (a bitmap) are on the disk.
+// It touches nothing that the others use, so that it needs no lock.
 func (s *state) confirm(bits []byte) error {
-	if _, err := s.f.WriteAt(bits, syncedAt(s.list)); err != nil {
+	if err := s.note(bits); err != nil {
 		return err
 	}
 	return s.f.Sync()
+}
+
+// note is confirm for a state that is soon removed, or synced by the caller.
+func (s *state) note(bits []byte) error {
+	_, err := s.f.WriteAt(bits, syncedAt(s.list))
+	return err
 }
 
 // owner notes which process works on the file, for another one's message.
