@@ -34,6 +34,7 @@ func Listen(addr string, backlog int, trace *Trace) (*net.TCPListener, error) {
 	if err != nil {
 		return nil, listenError(addr, err)
 	}
+	trace.step("dup(fd %d) → fd %d, close(fd %d): the socket is the same, and Go's runtime waits on it", fd, descriptor(ln), fd)
 	return ln.(*net.TCPListener), nil
 }
 
