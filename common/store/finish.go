@@ -134,6 +134,9 @@ func (p *Part) rename() error {
 	if err := p.checkTarget(false); err != nil {
 		return err
 	}
+	if p.opt.renaming != nil {
+		p.opt.renaming()
+	}
 	return explain(p.root.Rename(p.n.data, p.n.final), p.n.final)
 }
 

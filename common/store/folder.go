@@ -228,7 +228,16 @@ func (f *Folder) Create(name string, list content.ChunkList, opt Options) (*Part
 	if f.throughLink(name) {
 		return nil, fault.Wrapf(fault.Invalid, "%s lies behind a link", name)
 	}
+	opt.renaming = func() { f.expect(name) }
 	return Create(f.root, name, list, opt)
+}
+
+// expect keeps a scan from having a file hashed that appears before Finished
+// can say what it is.
+func (f *Folder) expect(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.work.expected[name] = time.Now()
 }
 
 // Finished notes that the Part that Create gave for name is finished, so that
@@ -243,6 +252,9 @@ func (f *Folder) Finished(name string, list content.ChunkList) error {
 		return fault.Wrapf(fault.Changed, "%s has %d bytes, not the %d put there", name, info.Size(), list.Size())
 	}
 	f.know(fileOf(name, info), list, false)
+	f.mu.Lock()
+	delete(f.work.expected, name)
+	f.mu.Unlock()
 	f.remember()
 	return nil
 }

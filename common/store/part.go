@@ -27,6 +27,8 @@ type Options struct {
 	// Progress is told of bytes that are verified again because the state was
 	// lost, from several goroutines at once; it may be nil.
 	Progress func(n int64)
+
+	renaming func() // called right before the file gets its final name; may be nil
 }
 
 // syncEvery is after how many bytes written the disk is made to confirm them.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,22 +25,26 @@ const (
 	// time, which keeps all cores busy and a disk reading in order; small ones
 	// do not wait behind it.
 	largeFile = 16 << 20
+	// expectFor is how long a scan leaves a file to Finished.
+	expectFor = 10 * time.Second
 	// retryTrouble is when to try again what could not be hashed.
 	retryTrouble = time.Minute
 )
 
 // work is what a Folder is about to do. The Folder's lock guards it.
 type work struct {
-	jobs    map[string]*job
-	small   []file     // to be hashed, in order
-	large   []file     // the same
-	more    *sync.Cond // small or large has grown, or Run is to end
-	unsaved []string   // known, and not yet in the cache
-	left    LeftOut
+	jobs     map[string]*job
+	small    []file               // to be hashed, in order
+	large    []file               // the same
+	more     *sync.Cond           // small or large has grown, or Run is to end
+	unsaved  []string             // known, and not yet in the cache
+	expected map[string]time.Time // files that Finished is about to tell of
+	left     LeftOut
 }
 
 func (w *work) init(mu *sync.Mutex) {
 	w.jobs = map[string]*job{}
+	w.expected = map[string]time.Time{}
 	w.more = sync.NewCond(mu)
 }
 
@@ -128,6 +133,8 @@ func (f *Folder) merge(found []file, left LeftOut, now time.Time) (todo []file, 
 			case !r.entry.ID.IsZero() || r.queued:
 			case r.fault.err != nil && now.Before(r.fault.until):
 				left.add(one.name, r.fault.err)
+			case now.Sub(f.work.expected[one.name]) < expectFor:
+				unquiet = true
 			case !same && now.Sub(time.Unix(0, one.stamp.ModTime)) < quiet:
 				unquiet = true
 			default:
@@ -141,6 +148,7 @@ func (f *Folder) merge(found []file, left LeftOut, now time.Time) (todo []file, 
 	defer f.mu.Unlock()
 	f.watch.tell(f.index.sweep())
 	f.work.left = left
+	maps.DeleteFunc(f.work.expected, func(_ string, since time.Time) bool { return now.Sub(since) > expectFor })
 	slices.SortFunc(todo, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	return todo, unquiet
 }

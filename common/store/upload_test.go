@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"starmesh/common/fault"
 	"starmesh/common/store"
@@ -79,5 +80,37 @@ func TestFinishedIsNotBelievedBlindly(t *testing.T) {
 	oldFile(t, dir+"/f", []byte("others"))
 	if err := f.Finished("f", list); !errors.Is(err, fault.Changed) {
 		t.Error(err)
+	}
+}
+
+// A scan that meets an upload between its renaming and Finished leaves it be,
+// even if it looks old; but not for ever.
+func TestAScanLeavesAnUploadToItsTeller(t *testing.T) {
+	dir := t.TempDir()
+	f := quietFolder(t, dir, store.FolderConfig{})
+	data := storetest.Content(100)
+	list := storetest.List(t, data)
+	p, err := f.Create("f", list, store.Options{ModTime: past})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	fill(t, p, data)
+	if err := p.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if queued, unquiet := store.ScanAt(t.Context(), f, time.Now()); queued != 0 || !unquiet {
+			t.Errorf("%d files to be hashed", queued)
+		}
+	}
+	if queued, _ := store.ScanAt(t.Context(), f, time.Now().Add(time.Minute)); queued != 1 {
+		t.Errorf("%d files to be hashed a minute later", queued)
+	}
+	if err := f.Finished("f", list); err != nil {
+		t.Error(err)
+	}
+	if e, _, err := f.ByID(list.ID()); err != nil || e.Name != "f" {
+		t.Error(e, err)
 	}
 }
