@@ -294,19 +294,6 @@ func TestLibp2pMetricsCanBeGathered(t *testing.T) {
 	})
 }
 
-// BenchmarkStart is what a node costs before it does anything.
-func BenchmarkStart(b *testing.B) {
-	for b.Loop() {
-		h, _, err := newHost(hostConfig{Sockets: new(load.Sockets), Meter: new(load.Meter)})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.StopTimer()
-		h.Close()
-		b.StartTimer()
-	}
-}
-
 func mustMultiaddr(t testing.TB, a net.Addr) ma.Multiaddr {
 	t.Helper()
 	m, err := manet.FromNetAddr(a)

@@ -10,12 +10,12 @@ import (
 )
 
 // notSentLowAt is how many bytes may wait in the kernel that TCP's window does
-// not let it send yet (tcp(7), TCP_NOTSENT_LOWAT; the default is no bound, so
-// megabytes wait there). Whatever waits there is before an offer that is
-// written next. Half of it must be gone before the kernel asks for more, so it
-// may not be so little that the link falls idle until this process has been
-// woken.
-const notSentLowAt = 128 << 10
+// not let it send yet (tcp(7), TCP_NOTSENT_LOWAT; by default there is no bound,
+// and megabytes wait there). Whatever waits there is before an offer that is
+// written next: 32 KiB are 13 ms at 20 Mbit/s. The kernel asks for more when
+// half of it is gone, so it holds two TLS records, one to send meanwhile. From
+// 16 KiB to 4 MiB no difference in CPU was measured on the loopback.
+const notSentLowAt = 32 << 10
 
 func setNotSentLowAt(c net.Conn) {
 	sc, ok := c.(syscall.Conn)
