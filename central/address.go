@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -84,31 +85,37 @@ func withPort(s string) (string, error) {
 	if s == "" {
 		return "", badAddress(s, "it is empty")
 	}
-	if _, err := strconv.Atoi(s); err == nil {
+	if _, err := strconv.ParseUint(s, 10, 64); err == nil {
 		s = ":" + s
 	}
 	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		host, port, err = net.SplitHostPort(net.JoinHostPort(strings.Trim(s, "[]"), strconv.Itoa(DefaultPort)))
+	if err != nil { // no port, then
+		host, port = s, strconv.Itoa(DefaultPort)
+		if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+			host = s[1 : len(s)-1]
+		}
 	}
-	if err != nil {
-		return "", badAddress(s, err.Error())
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
 		return "", badAddress(s, "the port is not a number from 1 to 65535")
 	}
-	if strings.ContainsAny(host, "/ @?#") || strings.Contains(host, ":") && !isIPv6(host) {
+	if !isHost(host) {
 		return "", badAddress(s, "the host is not a name or IP address")
 	}
 	if host == "" {
 		host = "127.0.0.1"
 	}
-	return net.JoinHostPort(host, port), nil
+	return net.JoinHostPort(host, strconv.FormatUint(n, 10)), nil
 }
 
-func isIPv6(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Is6()
+// isHost tells whether host can be a name, an IP address or nothing.
+func isHost(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
+		host = addr.Zone()
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._", r)
+	})
 }
 
 // String gives the form that ParseAddress reads and people copy.

@@ -1,0 +1,68 @@
+package central
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"starmesh/common/fault"
+)
+
+func TestAddressesThatPeopleType(t *testing.T) {
+	hex := strings.Repeat("ab", 32)
+	for in, want := range map[string]Address{
+		"7070":                           {HostPort: "127.0.0.1:7070"},
+		":8080":                          {HostPort: "127.0.0.1:8080"},
+		"host":                           {HostPort: "host:7070"},
+		"host:1":                         {HostPort: "host:1"},
+		"10.0.0.1":                       {HostPort: "10.0.0.1:7070"},
+		"::1":                            {HostPort: "[::1]:7070"},
+		"[::1]":                          {HostPort: "[::1]:7070"},
+		"[fd00::2]:99":                   {HostPort: "[fd00::2]:99"},
+		"star://host":                    {HostPort: "host:7070"},
+		"star://host:1/":                 {HostPort: "host:1"},
+		"star://host:1/a.bin":            {HostPort: "host:1", Name: "a.bin"},
+		"star://host/models/":            {HostPort: "host:7070", Name: "models/"},
+		"star://host/a%20b%3Fc%23d":      {HostPort: "host:7070", Name: "a b?c#d"},
+		"stars://host:1/x#sha256=" + hex: {HostPort: "host:1", TLS: true, Name: "x", Fingerprint: hex},
+		"stars://[::1]:1#sha256=" + strings.ToUpper(hex): {HostPort: "[::1]:1", TLS: true, Fingerprint: hex},
+	} {
+		got, err := ParseAddress(in)
+		if err != nil || got != want {
+			t.Errorf("%q is %+v, %v; not %+v", in, got, err, want)
+			continue
+		}
+		if again, err := ParseAddress(got.String()); err != nil || again != want {
+			t.Errorf("%q is written as %q, which is %+v, %v", in, got, again, err)
+		}
+	}
+}
+
+func TestAddressesThatAreNone(t *testing.T) {
+	for _, in := range []string{
+		"", "0", "65536", "host:0", "host:65536", "host:port", "http://host/x", "mesh:abc", "star://", "star://:x/",
+		"star://user:pass@host/x", "star://host/../x", "star://host/a//b", "star://host/%00", "star://host/x#sha256=" + strings.Repeat("ab", 32),
+		"stars://host/x#sha256=abc", "stars://host/x#md5=abc", "a b", "a/b", "host:1:2", "star://ho st/x", "[host", "host]", "star://host:1/%zz",
+	} {
+		if a, err := ParseAddress(in); !errors.Is(err, fault.Invalid) {
+			t.Errorf("%q: %+v, %v", in, a, err)
+		} else if !strings.Contains(err.Error(), "star://host:port/name") {
+			t.Errorf("%q: the right form is not named: %v", in, err)
+		}
+	}
+}
+
+func FuzzParseAddress(f *testing.F) {
+	for _, s := range []string{"host:1", "star://host/x", "stars://[::1]:1/a%20b#sha256=" + strings.Repeat("ab", 32), "::1", "7070"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		a, err := ParseAddress(s)
+		if err != nil {
+			return
+		}
+		if again, err := ParseAddress(a.String()); err != nil || again != a {
+			t.Errorf("%q is %+v, written %q, read again as %+v, %v", s, a, a, again, err)
+		}
+	})
+}
