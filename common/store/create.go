@@ -148,7 +148,7 @@ func (p *Part) begin(old *os.File, discard bool) error {
 			return explain(err, p.n.data)
 		}
 	} else if info.Size() > 0 {
-		return p.salvage(content.NewSet(p.list.Len()), content.FullSet(p.list.Len()), info)
+		return p.salvage(content.NewSet(p.list.Len()), content.FullSet(p.list.Len()), info, old == nil)
 	}
 	if err := p.reserve(); err != nil { // nothing is lost: nothing was there
 		p.root.Remove(p.n.data)
@@ -179,7 +179,7 @@ func (p *Part) resume(s saved) error {
 	}
 	trusted, suspects := p.judge(s, info)
 	if !suspects.Empty() || !s.sameBoot || trusted.Count() != s.written.Count() {
-		return p.salvage(trusted, suspects, info)
+		return p.salvage(trusted, suspects, info, s.doubtful())
 	}
 	p.progress.unsynced = heldBytes(p.list, s.written.Minus(s.synced))
 	if s.inode != inodeOf(info) { // killed before any chunk came
@@ -210,9 +210,15 @@ func (p *Part) judge(s saved, info fs.FileInfo) (trusted, suspects content.Set) 
 
 // salvage verifies the suspects and goes on with those that are right and the
 // trusted ones. Killed on the way, it is done again the next time: what makes
-// the data doubtful is taken from the state last.
-func (p *Part) salvage(trusted, suspects content.Set, info fs.FileInfo) error {
+// the data doubtful is taken from the state last. found says that there was
+// data without a state: if nothing of this file is in it, it is somebody
+// else's (browsers call their files .part, too) and not touched.
+func (p *Part) salvage(trusted, suspects content.Set, info fs.FileInfo, found bool) error {
 	have := trusted.Union(verifyChunks(p.list, p.files.read, suspects, p.opt.Progress))
+	if found && have.Empty() && info.Size() > 0 && !p.opt.Force {
+		p.root.Remove(p.n.state)
+		return fault.Wrapf(fault.Exists, "%s is there and has nothing of this file; move it away, or --force replaces it", p.n.data)
+	}
 	if err := p.reserve(); err != nil {
 		return err
 	}

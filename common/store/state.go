@@ -75,6 +75,12 @@ type saved struct {
 	final           bool  // Finish had come as far as the renaming
 }
 
+// doubtful tells whether this is what encodeState makes with doubt: it says
+// nothing about the data, which nobody has looked through to the end.
+func (s saved) doubtful() bool {
+	return !s.sameBoot && !s.final && s.inode == 0 && s.written.Full() && s.synced.Empty()
+}
+
 // encodeState makes the state of a file of which nothing is there yet. With
 // doubt it is that of data of which nothing is known: all of it may be there,
 // and nothing is to be believed, now or after another kill -9.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"strings"
@@ -232,4 +233,49 @@ func noRead(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return dir + "/unreadable"
+}
+
+// NAME.part may be another program's, or a file that is called so.
+func TestAStrangersPartIsNotTouched(t *testing.T) {
+	data, theirs := storetest.Content(3*content.MinChunk), bytes.Repeat([]byte("theirs"), 30000)
+	list := storetest.List(t, data)
+	for name, state := range map[string][]byte{"no state": nil, "killed while looking at it": store.EncodeState(list, true)} {
+		root, dir := folder(t)
+		os.WriteFile(dir+"/f.part", theirs, 0o666)
+		if state != nil {
+			os.WriteFile(dir+"/f.part.state", state, 0o666)
+		}
+		_, err := store.Create(root, "f", list, store.Options{})
+		if !errors.Is(err, fault.Exists) || !strings.Contains(err.Error(), "f.part is there and has nothing of this file") {
+			t.Errorf("%s: %v", name, err)
+		}
+		wantFiles(t, dir, "f.part")
+		wantContent(t, dir+"/f.part", theirs)
+		p := create(t, root, "f", list, store.Options{Force: true})
+		if p.Resumed() != 0 {
+			t.Errorf("%s: %d bytes of theirs", name, p.Resumed())
+		}
+		fill(t, p, data)
+		if err := p.Finish(); err != nil {
+			t.Error(err)
+		}
+		wantFiles(t, dir, "f")
+		wantContent(t, dir+"/f", data)
+	}
+}
+
+// Two files, one of which is called as the other's part.
+func TestFilesCalledPart(t *testing.T) {
+	root, dir := folder(t)
+	one, two := storetest.Content(100), storetest.Content(200)
+	p := create(t, root, "f.part", storetest.List(t, one), store.Options{})
+	fill(t, p, one)
+	if err := p.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Create(root, "f", storetest.List(t, two), store.Options{}); !errors.Is(err, fault.Exists) {
+		t.Error(err)
+	}
+	wantFiles(t, dir, "f.part")
+	wantContent(t, dir+"/f.part", one)
 }
