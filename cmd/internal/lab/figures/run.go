@@ -1,0 +1,112 @@
+package figures
+
+import (
+	"math"
+
+	"starmesh/cmd/internal/lab/bounds"
+	"starmesh/common/load"
+)
+
+// A Part is what a node had to do with the file.
+type Part string
+
+const (
+	Origin   Part = "origin"   // had the file before the run, and gave it
+	Receiver Part = "receiver" // was to get it
+	Idle     Part = "idle"     // neither: it was only there
+)
+
+// A Head says which run this is.
+type Head struct {
+	Name      string `json:"name"`   // unique in a comparison
+	System    string `json:"system"` // star, http or mesh
+	Receivers int    `json:"receivers"`
+	FileBytes int64  `json:"file_bytes"`        // of all files together, when several were fetched
+	FileID    string `json:"file_id,omitempty"` // of the largest file
+	Chunks    int    `json:"chunks,omitempty"`  // of the file; absent where unknown or several files
+	Began     string `json:"began,omitempty"`   // RFC 3339: the start of the first receiver
+	Dir       string `json:"logs,omitempty"`    // where the logs are
+	Files     int    `json:"files,omitempty"`   // how many each receiver fetched, when more than one
+	Version   string `json:"version,omitempty"` // of the program, when all nodes agree
+}
+
+// A Run is what the nodes of one run of one system have counted.
+type Run struct {
+	Head
+	Nodes  []Node
+	Doubts []Doubt
+}
+
+// A Node is one node's part in a run.
+type Node struct {
+	Name string
+	Host string
+	Part Part
+	load.Traffic
+	load.Conns
+	load.Process
+
+	// Up and Down are the limits of its link in bytes per second; +Inf is
+	// none, or none known.
+	Up, Down float64
+	// DoneSeconds is when a receiver held the verified file, counted from the
+	// start of the first receiver; nil: never, or nobody knows.
+	DoneSeconds *float64
+	// DeliveredBytes is what it got and verified in this run.
+	DeliveredBytes int64
+}
+
+// An Aspect is what a figure rests on, as a set of bits.
+type Aspect uint8
+
+const (
+	Clock      Aspect = 1 << iota // times of different nodes
+	Carried                       // who sent and received how much
+	Cost                          // CPU time, memory, connections
+	Everything = Clock | Carried | Cost
+)
+
+// A Doubt is a reason not to trust some figures.
+type Doubt struct {
+	About Aspect `json:"-"`
+	Text  string `json:"text"`
+}
+
+// receivers and origins are the nodes with that part.
+func (r *Run) with(part Part) []Node {
+	var some []Node
+	for _, n := range r.Nodes {
+		if n.Part == part {
+			some = append(some, n)
+		}
+	}
+	return some
+}
+
+// links gives the links of the run; several origins count as one with all
+// their uplinks.
+func (r *Run) links() bounds.Links {
+	var l bounds.Links
+	for _, n := range r.with(Origin) {
+		l.Origin += n.Up
+	}
+	if l.Origin == 0 {
+		l.Origin = math.Inf(1) // no origin is known, so neither is its link
+	}
+	for _, n := range r.with(Receiver) {
+		l.Up = append(l.Up, n.Up)
+		l.Down = append(l.Down, n.Down)
+	}
+	return l
+}
+
+// doubts lists the texts of the doubts about any of the aspects.
+func (r *Run) doubts(about Aspect) []string {
+	var texts []string
+	for _, d := range r.Doubts {
+		if d.About&about != 0 {
+			texts = append(texts, d.Text)
+		}
+	}
+	return texts
+}
