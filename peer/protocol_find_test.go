@@ -1,0 +1,80 @@
+package peer
+
+import (
+	"bytes"
+	"encoding/hex"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// What PROTOCOL.md says of tickets, proofs and finding is what the code does.
+
+func protocolText(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestTheDocumentsTicketIsOurs(t *testing.T) {
+	want := someTickets(t)["one node"]
+	_, example, ok := strings.Cut(protocolText(t), "\n### A ticket\n")
+	word := regexp.MustCompile(`mesh:\w+`).FindString(example)
+	if !ok || word != want.String() {
+		t.Errorf("the document has %q, the code makes %q", word, want)
+	}
+	dump := regexp.MustCompile("(?s)```\n(01 00 [0-9a-f \n]+)```").FindStringSubmatch(example)
+	if dump == nil {
+		t.Fatal("no bytes")
+	}
+	got, err := hex.DecodeString(strings.Join(strings.Fields(dump[1]), ""))
+	body := unsealed(t, want.String())
+	if err != nil || !bytes.Equal(got, append(body, checksum(body)...)) {
+		t.Errorf("the document has other bytes: %x, %v", got, err)
+	}
+}
+
+func TestTheDocumentsProofIsOurs(t *testing.T) {
+	key := NetworkKey{set: true}
+	for i := range key.secret {
+		key.secret[i] = byte(i)
+	}
+	d, a := decodeID(t, anID), decodeID(t, anRSAID)
+	nonceD, nonceA := bytes.Repeat([]byte{0xd0}, nonceLen), bytes.Repeat([]byte{0xa0}, nonceLen)
+	for row, want := range map[string]string{
+		"proof by the dialler":  hex.EncodeToString(key.proof("dialler", d, a, nonceD, nonceA)),
+		"proof by the acceptor": hex.EncodeToString(key.proof("acceptor", d, a, nonceD, nonceA)),
+		"tag":                   key.tag(),
+	} {
+		if !strings.Contains(protocolText(t), "| "+row+" | "+want+" |") {
+			t.Errorf("%s is %s in the code, not in the document", row, want)
+		}
+	}
+}
+
+func TestTheDocumentHasTheHostsLimits(t *testing.T) {
+	for row, want := range map[string]int{
+		"nodes in a ticket": maxTicketPeers, "addresses in a ticket": maxTicketAddrs, "address, bytes": maxAddrLen,
+		"peers told of in one message": maxTold, "addresses kept of one peer": maxAddrsPeer,
+		"connections": maxConns, "connections with one address": maxConnsAddress, "connections with one peer": maxConnsPeer,
+		"connections that have not said who they are":             maxHandshakes,
+		"new connections from one address at once":                newConnsBurst,
+		"new connections from one address each second after that": newConnsRate,
+		"streams with one peer":                                   maxStreamsPeer,
+		"connections from which on the least useful are closed":   connsHigh,
+	} {
+		if !strings.Contains(protocolText(t), "\n| "+row+" | "+strconv.Itoa(want)+" |") {
+			t.Errorf("%q is %d in the code, not in the document", row, want)
+		}
+	}
+	for row, want := range map[string]float64{"proof of the network key": proofTime.Seconds(), "dialling": dialTime.Seconds()} {
+		if !strings.Contains(protocolText(t), "\n| "+row+" | "+strconv.Itoa(int(want))+" s |") {
+			t.Errorf("%q takes %v s in the code, not in the document", row, want)
+		}
+	}
+}
