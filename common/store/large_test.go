@@ -45,7 +45,7 @@ func TestAFileOf400GBResumesWithinASecond(t *testing.T) {
 	if p.Have().Count() != list.Len()/2 || p.Resumed() != int64(list.Len()/2)*content.MaxChunk {
 		t.Errorf("%d chunks, %d bytes", p.Have().Count(), p.Resumed())
 	}
-	if took > time.Second {
+	if took > time.Second && !slow {
 		t.Errorf("it took %s", took)
 	}
 	t.Logf("%d chunks; opened and resumed in %s", list.Len(), took)
