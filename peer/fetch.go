@@ -127,8 +127,13 @@ func (s *swarm) offered(m *member, o offer) error {
 func (s *swarm) offeredLocked(m *member, o offer) {
 	a := s.considerLocked(m, o)
 	a.Topic, a.Chunk = s.topic, o.Chunk
-	s.tellLocked(m)
-	m.link.post(a)
+	if a.Verdict == accepted || o.Sure { // it may be on its way before a no arrives
+		m.expect.Add(o.Chunk)
+	}
+	if a.Verdict != accepted || !o.Sure {
+		s.tellLocked(m)
+		m.link.post(a)
+	}
 	if a.Verdict == accepted {
 		s.announceLocked(o.Chunk)
 		s.actLocked() // it may be offered to others from now on
@@ -150,7 +155,6 @@ func (s *swarm) considerLocked(m *member, o offer) answer {
 		return answer{Verdict: declined}
 	}
 	s.claims[o.Chunk] = &pledge{by: m, release: release}
-	m.expect[o.Chunk] = true
 	s.taker.Claimed(m.link.key, o.Chunk, now)
 	s.giver.Coming(o.Chunk, o.First)
 	return answer{Verdict: accepted}
@@ -160,8 +164,8 @@ func (s *swarm) considerLocked(m *member, o offer) answer {
 func (s *swarm) received(m *member, i int, p []byte) error {
 	s.mu.Lock()
 	w := m.wanted
-	expected := m.expect[i]
-	delete(m.expect, i)
+	expected := m.expect.Has(i)
+	m.expect.Remove(i)
 	s.mu.Unlock()
 	if !expected {
 		return fault.Wrapf(fault.Protocol, "chunk %d came without having been accepted", i)

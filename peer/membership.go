@@ -14,9 +14,8 @@ const (
 	// mostMembers is how many remotes a node serves with one file at a time;
 	// others are told of those.
 	mostMembers = 48
-	// enoughMembers is how many remotes a node looks for itself, per file; as
-	// many again find it. More would cost more words than they spare time.
-	enoughMembers = 10
+	// enoughMembers is how many remotes a node looks for itself, per file.
+	enoughMembers = 32
 )
 
 // membership is what a link has to do with which files.

@@ -187,25 +187,29 @@ func decodeLeave(b []byte) (leave, error) {
 type offer struct {
 	Topic topic
 	Chunk int
-	First bool
+	First bool // nobody else has it: pass it on
+	Sure  bool // it follows unless it is declined; no answer means accepted
 }
 
 func (offer) kind() frame.Type { return typeOffer }
 
 func (m offer) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(m.Topic))
-	first := uint64(0)
+	flags := uint64(0)
 	if m.First {
-		first = 1
+		flags |= 1
 	}
-	return binary.AppendUvarint(b, uint64(m.Chunk)<<1|first)
+	if m.Sure {
+		flags |= 2
+	}
+	return binary.AppendUvarint(b, uint64(m.Chunk)<<2|flags)
 }
 
 func decodeOffer(b []byte) (offer, error) {
 	d := decoder{b: b}
 	m := offer{Topic: d.topic()}
-	v := d.number("chunk", 2*content.MaxChunks)
-	m.Chunk, m.First = int(v>>1), v&1 == 1
+	v := d.number("chunk", 4*content.MaxChunks)
+	m.Chunk, m.First, m.Sure = int(v>>2), v&1 != 0, v&2 != 0
 	return m, d.end(typeOffer)
 }
 

@@ -54,7 +54,7 @@ func (c Config) withDefaults() Config {
 }
 
 // tickEvery is how often swarms look for what has become late.
-const tickEvery = 50 * time.Millisecond
+const tickEvery = 100 * time.Millisecond
 
 // Node is one of equals: it shares files and fetches them, at the same time.
 // Its other methods may be called, from several goroutines, while Run runs.

@@ -206,6 +206,8 @@ func newYamux() *yamux.Transport {
 	// A reader that does not read makes us hold this much for each stream of
 	// his; 4 MiB carry 40 MB/s over 100 ms.
 	t.MaxStreamWindowSize = 4 << 20
+	// With the window it begins with the reader says "go on" every 128 KiB.
+	t.InitialStreamWindowSize = 1 << 20
 	// A frame may take this long: 256 KiB at 9 kB/s, a link shared by many.
 	t.ConnectionWriteTimeout = 30 * time.Second
 	return &t
@@ -223,7 +225,7 @@ func (m muxer) NewConn(c net.Conn, isServer bool, scope network.PeerScope) (netw
 		return nil, err
 	}
 	q := newQueue()
-	muxed, err := m.inner.NewConn(&frameConn{Conn: c, q: q}, isServer, scope)
+	muxed, err := m.inner.NewConn(&frameConn{Conn: c, q: q, records: recordsUnder(c)}, isServer, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -246,10 +248,40 @@ func (c queuedConn) As(target any) bool {
 	return c.MuxedConn.As(target)
 }
 
-// frameConn sees yamux's frames: each is one Write.
+// frameConn sees yamux's frames: each is one Write, and its header one Read of
+// its own.
 type frameConn struct {
 	net.Conn
-	q *queue
+	q       *queue
+	records *records // nil: not to be told
+}
+
+// Read tells those below how much of a frame is still to come.
+func (c *frameConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.records == nil {
+		return n, err
+	}
+	if c.records.more > 0 {
+		c.records.more = max(0, c.records.more-n)
+	} else if n == yamuxHeader && p[0] == 0 && p[1] == 0 {
+		c.records.more = int(binary.BigEndian.Uint32(p[8:12]))
+	}
+	return n, err
+}
+
+// recordsUnder finds the records under a connection secured with TLS.
+func recordsUnder(c net.Conn) *records {
+	secured, ok := c.(interface{ NetConn() net.Conn })
+	if !ok {
+		return nil
+	}
+	under, ok := secured.NetConn().(*tcpConn)
+	if !ok {
+		return nil
+	}
+	r, _ := under.Conn.(*records)
+	return r
 }
 
 // Close ends the waits for room.

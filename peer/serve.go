@@ -15,10 +15,12 @@ import (
 )
 
 const (
-	// Announcements are collected for so long per neighbour, and for
-	// leastBatch at least: each costs every neighbour a packet.
-	batchPerMember = 15 * time.Millisecond
-	leastBatch     = 40 * time.Millisecond
+	// Announcements are collected while the uplink sends so many chunks, within
+	// bounds: each costs every neighbour a packet, and in the simulation twice
+	// as many chunks made little difference.
+	batchChunks = 16
+	leastBatch  = 20 * time.Millisecond
+	mostBatch   = time.Second
 	// mostEarly is how many offers may wait for our side to begin fetching.
 	mostEarly = 64
 )
@@ -40,6 +42,7 @@ type swarm struct {
 	claims  map[int]*pledge
 	missing int                    // chunks that have not arrived
 	sources chan<- transfer.Source // set while a fetch runs
+	waiting bool                   // for when a chunk may be sent
 	flush   *time.Timer            // set while announcements wait
 	touched time.Time              // when a chunk last arrived
 	looked  int                    // remotes that others told of and were dialled
@@ -57,7 +60,7 @@ type member struct {
 	wanted  transfer.Wanted // set while its source runs
 	early   []offer         // came before that
 	pending []int           // announcements it has not been told of
-	expect  map[int]bool    // chunks it was told to send
+	expect  content.Set     // chunks that it may send
 }
 
 // pledge is a chunk that a member is about to send.
@@ -118,7 +121,7 @@ func (s *swarm) enter(l *link, j join) *member {
 }
 
 func (s *swarm) enterLocked(l *link, j join) *member {
-	m := &member{swarm: s, link: l, topic: j.Topic, left: make(chan struct{}), expect: map[int]bool{}}
+	m := &member{swarm: s, link: l, topic: j.Topic, left: make(chan struct{}), expect: content.NewSet(s.list.Len())}
 	told := l.introduceLocked(s)
 	for i := range s.hasLocked().Minus(told).All() {
 		m.pending = append(m.pending, i) // news since our JOIN
@@ -222,7 +225,7 @@ func (s *swarm) actLocked() {
 		}
 		m := s.members[o.To]
 		s.tellLocked(m)
-		m.link.post(offer{Topic: s.topic, Chunk: o.Chunk, First: o.First})
+		m.link.post(offer{Topic: s.topic, Chunk: o.Chunk, First: o.First, Sure: o.Sure})
 	}
 	for {
 		o, ok := s.giver.Next(now)
@@ -236,6 +239,17 @@ func (s *swarm) actLocked() {
 			s.giver.Lost(o.To, o.Chunk) // it is stuck; others are not
 		}
 	}
+	if wait := s.giver.Wait(now); wait > 0 && !s.waiting {
+		s.waiting = true
+		time.AfterFunc(wait, s.waited)
+	}
+}
+
+func (s *swarm) waited() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = false
+	s.actLocked()
 }
 
 // announceLocked lets all members know that chunk i is on its way here, in a
@@ -245,7 +259,7 @@ func (s *swarm) announceLocked(i int) {
 		m.pending = append(m.pending, i)
 	}
 	if s.flush == nil && len(s.members) > 0 {
-		wait := max(leastBatch, time.Duration(len(s.members))*batchPerMember)
+		wait := min(max(leastBatch, batchChunks*s.giver.Each()), mostBatch)
 		s.flush = time.AfterFunc(wait, s.tellAll)
 	}
 }
@@ -276,7 +290,7 @@ func (s *swarm) answered(m *member, a answer) {
 	case accepted:
 		s.giver.Accepted(m.link.key, a.Chunk, now)
 	case declined:
-		s.giver.Declined(m.link.key, a.Chunk)
+		s.giver.Declined(m.link.key, a.Chunk, now)
 	case notNow:
 		s.giver.Postponed(m.link.key, a.Chunk, now.Add(a.Wait))
 	}

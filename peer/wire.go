@@ -102,7 +102,7 @@ type tcpConn struct {
 
 func (w *wire) tcp(c manet.Conn) *tcpConn {
 	setOptions(c)
-	return &tcpConn{Conn: w.limits.Conn(c), under: c, socket: w.sockets.Data(c)}
+	return &tcpConn{Conn: w.limits.Conn(newRecords(c)), under: c, socket: w.sockets.Data(c)}
 }
 
 // NetConn gives the connection underneath.

@@ -11,12 +11,17 @@ import (
 // ID names a node: the same number everywhere, and spread evenly (a hash).
 type ID uint64
 
-// Offer is one chunk for one neighbour. First tells the neighbour that no
-// other has it: the neighbour is to pass it on before anything else.
+// Offer is one chunk for one neighbour.
 type Offer struct {
 	To    ID
 	Chunk int
+	// First tells the neighbour that no other has the chunk: it is to pass it
+	// on before anything else.
 	First bool
+	// Sure offers are hardly ever declined, for nobody else has this chunk: it
+	// follows when its turn comes, unless the neighbour says no. That spares
+	// the answers.
+	Sure bool
 }
 
 // Giver chooses for one file what this node offers to whom, and in which order
@@ -126,7 +131,7 @@ func (g *Giver) Lost(id ID, i int) {
 		return
 	}
 	delete(n.open, i)
-	g.queue.drop(id, i)
+	g.queue.drop(Offer{To: id, Chunk: i})
 	g.unmark(n, i)
 }
 
@@ -169,10 +174,14 @@ func (g *Giver) Accepted(id ID, i int, now time.Time) {
 
 // Declined records that a neighbour holds chunk i already or is getting it
 // from somewhere else.
-func (g *Giver) Declined(id ID, i int) {
-	if n := g.near[id]; n != nil {
+func (g *Giver) Declined(id ID, i int, now time.Time) {
+	n := g.near[id]
+	if n == nil {
+		return
+	}
+	if since, ok := n.open[i]; ok {
 		delete(n.open, i)
-		g.queue.refused += (1 - g.queue.refused) / smooth
+		g.queue.declined(Offer{To: id, Chunk: i}, now.Sub(since))
 	}
 }
 
@@ -185,6 +194,7 @@ func (g *Giver) Postponed(id ID, i int, until time.Time) {
 	}
 	if _, ok := n.open[i]; ok {
 		delete(n.open, i)
+		g.queue.drop(Offer{To: id, Chunk: i})
 		g.unmark(n, i)
 		n.later = until
 	}
@@ -199,7 +209,7 @@ func (g *Giver) Sent(id ID, i int, now time.Time) {
 	if n := g.near[id]; n != nil {
 		delete(n.open, i)
 	}
-	g.queue.sent(id, i, now)
+	g.queue.sent(Offer{To: id, Chunk: i}, now)
 }
 
 // Done tells whether no neighbour lacks anything this node holds.
@@ -217,20 +227,33 @@ func (g *Giver) Offer(now time.Time) (Offer, bool) {
 	if g.open(now) >= g.queue.ahead() {
 		return Offer{}, false
 	}
-	for _, choice := range []func(time.Time) (*neighbour, int, bool){g.fresh, g.duty, g.help} {
-		if n, i, ok := choice(now); ok {
-			first := g.source.Has(i) && (g.held[i] == 0 || g.first.isAgain(i))
-			if first {
-				n.firsts = append(n.firsts, i)
-				g.first.gave(i)
-			}
-			n.open[i] = now
-			g.mark(n, i)
-			return Offer{To: n.id, Chunk: i, First: first}, true
-		}
+	n, i, ok := g.fresh(now)
+	first := ok
+	sure := first && g.queue.trip > 0 // before the first answer nothing is known of trips
+	if !ok {
+		n, i, ok = g.duty(now)
 	}
-	return Offer{}, false
+	if !ok {
+		n, i, ok = g.help(now)
+	}
+	if !ok {
+		return Offer{}, false
+	}
+	if first {
+		n.firsts = append(n.firsts, i)
+		g.first.gave(i)
+	}
+	n.open[i] = now
+	g.mark(n, i)
+	if sure {
+		g.queue.expect(Offer{To: n.id, Chunk: i}, now)
+	}
+	return Offer{To: n.id, Chunk: i, First: first, Sure: sure}, true
 }
+
+// Wait is how long to wait before asking Next again, although nothing happens
+// meanwhile; 0 when that would be of no use.
+func (g *Giver) Wait(now time.Time) time.Duration { return g.queue.wait(now) }
 
 // open counts the offers that are to fill the uplink. A chunk that crawls into
 // a slow downlink does not fill it.

@@ -62,7 +62,7 @@ func TestDistributionTimeStaysNearTheBound(t *testing.T) {
 				return 0.025
 			}
 			return 1
-		}), 1.12, 1.4},
+		}), 1.15, 1.4},
 		{"a chain", mesh{chunks: 256, n: 8, delay: 1, batch: 4,
 			near: func(i, j int) bool { return j == i+1 }}, 1.12, 1.01},
 		{"a receiver with a slow downlink", mesh{chunks: 256, n: 16, delay: 1, batch: 4,

@@ -15,7 +15,7 @@ const (
 	mostAhead = 64
 	// mostRefused bounds by how much offers are multiplied because some are
 	// declined.
-	mostRefused = 0.75
+	mostRefused = 0.5
 	// leastWindow is how many chunks are on their way at the least: one being
 	// sent and one behind it, and one whose receipt is on its way back. TCP
 	// begins slowly after a pause, so one connection alone fills an uplink
@@ -39,7 +39,7 @@ const (
 // queue holds the accepted offers, and measures how far ahead offers must be
 // made so that it does not run dry.
 type queue struct {
-	waiting []Offer
+	waiting []waiting
 	sending map[Offer]time.Time // since when
 	trip    time.Duration       // from an offer to its answer
 	each    time.Duration       // the uplink's time for one chunk
@@ -48,10 +48,39 @@ type queue struct {
 	window  window
 }
 
+// waiting is a chunk to be sent.
+type waiting struct {
+	Offer
+	from time.Time // not before: its taker may still say no
+}
+
 func (q *queue) accepted(o Offer, trip time.Duration) {
-	q.waiting = append(q.waiting, o)
+	q.waiting = append(q.waiting, waiting{Offer: o})
 	q.refused -= q.refused / smooth
 	q.trip = blend(q.trip, trip)
+}
+
+func (q *queue) declined(o Offer, trip time.Duration) {
+	q.drop(o)
+	q.refused += (1 - q.refused) / smooth
+	q.trip = blend(q.trip, trip)
+}
+
+// expect takes an offer for accepted unless an answer comes in time.
+func (q *queue) expect(o Offer, now time.Time) {
+	q.waiting = append(q.waiting, waiting{Offer: o, from: now.Add(q.trip * 3 / 2)})
+	q.refused -= q.refused / smooth
+}
+
+// wait is the time until the first chunk may be sent that only waits for a no.
+func (q *queue) wait(now time.Time) time.Duration {
+	var least time.Duration
+	for _, w := range q.waiting {
+		if d := w.from.Sub(now); d > 0 && (least == 0 || d < least) {
+			least = d
+		}
+	}
+	return least
 }
 
 // next takes the first offer whose chunk has arrived and whose taker is not
@@ -62,15 +91,15 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 		return Offer{}, false
 	}
 	for at, o := range q.waiting {
-		if !have.Has(o.Chunk) || slices.Contains(stuck, o.To) {
+		if !have.Has(o.Chunk) || now.Before(o.from) || slices.Contains(stuck, o.To) {
 			continue
 		}
 		q.waiting = slices.Delete(q.waiting, at, at+1)
 		if q.sending == nil {
 			q.sending = map[Offer]time.Time{}
 		}
-		q.sending[o] = now
-		return o, true
+		q.sending[o.Offer] = now
+		return o.Offer, true
 	}
 	return Offer{}, false
 }
@@ -90,8 +119,7 @@ func (q *queue) stuck(now time.Time) (to []ID, chunks int) {
 	return to, chunks
 }
 
-func (q *queue) sent(id ID, i int, now time.Time) {
-	o := Offer{To: id, Chunk: i}
+func (q *queue) sent(o Offer, now time.Time) {
 	began, ok := q.sending[o]
 	if !ok {
 		return
@@ -109,14 +137,13 @@ func (q *queue) sent(id ID, i int, now time.Time) {
 	q.last = now
 }
 
-func (q *queue) drop(id ID, i int) {
-	o := Offer{To: id, Chunk: i}
+func (q *queue) drop(o Offer) {
 	delete(q.sending, o)
-	q.waiting = slices.DeleteFunc(q.waiting, func(w Offer) bool { return w == o })
+	q.waiting = slices.DeleteFunc(q.waiting, func(w waiting) bool { return w.Offer == o })
 }
 
 func (q *queue) dropAll(id ID) {
-	q.waiting = slices.DeleteFunc(q.waiting, func(w Offer) bool { return w.To == id })
+	q.waiting = slices.DeleteFunc(q.waiting, func(w waiting) bool { return w.To == id })
 	for o := range q.sending {
 		if o.To == id {
 			delete(q.sending, o)

@@ -68,6 +68,7 @@ type node struct {
 	sent     int
 	news     []news
 	flushing bool
+	waiting  bool
 	alive    bool
 	done     float64
 }
@@ -237,6 +238,10 @@ func (n *node) step() {
 		}
 		n.send(n.byKey(o.To), o.Chunk)
 	}
+	if wait := n.giver.Wait(at(n.now)); wait > 0 && !n.waiting {
+		n.waiting = true
+		n.after(float64(wait)/float64(unit)+0.001, func() { n.waiting = false; n.step() })
+	}
 }
 
 func (n *node) offered(from *node, o choose.Offer) {
@@ -246,7 +251,7 @@ func (n *node) offered(from *node, o choose.Offer) {
 	_, promised := n.claimed[o.Chunk]
 	if promised || n.have.Has(o.Chunk) {
 		n.declines++
-		n.after(n.delay, func() { from.giver.Declined(n.key(), o.Chunk); from.step() })
+		n.after(n.delay, func() { from.giver.Declined(n.key(), o.Chunk, at(n.now)); from.step() })
 		return
 	}
 	if ok, wait := n.taker.Ready(from.key(), n.missing(), at(n.now)); !ok {
@@ -258,7 +263,9 @@ func (n *node) offered(from *node, o choose.Offer) {
 	n.claimed[o.Chunk] = from.id
 	n.giver.Coming(o.Chunk, o.First)
 	n.tell(o.Chunk, false)
-	n.after(n.delay, func() { from.giver.Accepted(n.key(), o.Chunk, at(n.now)); from.step() })
+	if !o.Sure {
+		n.after(n.delay, func() { from.giver.Accepted(n.key(), o.Chunk, at(n.now)); from.step() })
+	}
 }
 
 func (n *node) missing() int { return n.chunks - n.have.Count() }

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package peer
+
+import "net"
+
+// lowWater is not used elsewhere: pollers differ in what they make of it.
+func lowWater(net.Conn) func(bytes int) error { return nil }
