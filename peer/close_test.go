@@ -15,7 +15,7 @@ import (
 
 // TestNothingIsLeftOfAHost: every part of it on, used, and closed.
 func TestNothingIsLeftOfAHost(t *testing.T) {
-	goleak.VerifyNone(t, knownLeaks()...) // or it would not be ours
+	goleak.VerifyNone(t) // or it would not be ours
 	for name, change := range map[string]func(*hostConfig){
 		"loopback": func(*hostConfig) {},
 		"private":  func(c *hostConfig) { c.Key = testKey("key") },
@@ -29,7 +29,7 @@ func TestNothingIsLeftOfAHost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			lives(t, change)
-			goleak.VerifyNone(t, knownLeaks()...)
+			goleak.VerifyNone(t)
 		})
 	}
 }
@@ -94,5 +94,5 @@ func TestAHostThatCanNotListenLeavesNothing(t *testing.T) {
 			t.Errorf("a socket is left: %+v", row)
 		}
 	}
-	goleak.VerifyNone(t, knownLeaks()...)
+	goleak.VerifyNone(t)
 }

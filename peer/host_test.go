@@ -117,7 +117,7 @@ func flow(t testing.TB, a, b testHost, n int) time.Duration {
 }
 
 func TestTwoHostsTalkOverTCPAndOverQUIC(t *testing.T) {
-	defer goleak.VerifyNone(t, knownLeaks()...)
+	defer goleak.VerifyNone(t)
 	for name, how := range map[string]int{"tcp": overTCP, "quic": overQUIC} {
 		t.Run(name, func(t *testing.T) {
 			a, b := startHost(t, nil), startHost(t, nil)
@@ -130,13 +130,6 @@ func TestTwoHostsTalkOverTCPAndOverQUIC(t *testing.T) {
 				t.Errorf("secured by %s, not by the fastest", c.ConnState().Security)
 			}
 		})
-	}
-}
-
-// knownLeaks are goroutines that outlive a closed host, none of ours.
-func knownLeaks() []goleak.Option {
-	return []goleak.Option{
-		goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"),
 	}
 }
 
