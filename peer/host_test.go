@@ -65,7 +65,8 @@ func testContext(t testing.TB) context.Context {
 // whereabouts gives h's listen addresses of one kind, or all for 0.
 func (h testHost) whereabouts(how int) peer.AddrInfo {
 	info := peer.AddrInfo{ID: h.ID()}
-	for _, a := range h.Network().ListenAddresses() {
+	addrs, _ := h.Network().InterfaceListenAddresses() // none: the test will tell
+	for _, a := range addrs {
 		if how == 0 || transportOf(a) == how {
 			info.Addrs = append(info.Addrs, a)
 		}
