@@ -29,7 +29,7 @@ func (g *getter) fetch(ctx context.Context, w wish) (int64, error) {
 	if g.to.stdout != nil {
 		return w.entry.Size, g.toStdout(ctx, w)
 	}
-	if there, err := g.alreadyThere(ctx, w, name); there || err != nil {
+	if _, there, err := g.alreadyThere(ctx, w, name); there || err != nil {
 		return w.entry.Size, err
 	}
 	list, err := g.chunkList(ctx, w, name)

@@ -2,167 +2,155 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/common/content"
-	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 	"starmesh/peer"
 )
 
-// meshGetter fetches files from the mesh.
+// meshGetter fetches files from the mesh. Its fetch may be used from several
+// goroutines.
 type meshGetter struct {
 	*peerGetFlags
 	placer
-	mesh *peer.Node
-	held []store.File // shared until the end
+	mesh   *peer.Node
+	shares *shares
+	// cleanUp is done at the end, while the node still runs.
+	cleanUp []func()
 }
 
-func (g *meshGetter) close() {
-	for _, f := range g.held {
-		id := f.List().ID()
-		g.mesh.Withdraw(id)
-		f.Close()
-	}
-}
-
-// fetch brings one file to its place.
-func (g *meshGetter) fetch(ctx context.Context, w wish) error {
+// fetch brings one file to its place. bar is that of a whole folder, nil for
+// one of its own.
+func (g *meshGetter) fetch(ctx context.Context, w wish, bar *cli.Bar) error {
 	name := g.to.name(w.as)
-	if there, err := g.alreadyThere(ctx, w, name); there || err != nil {
+	if list, there, err := g.alreadyThere(ctx, w, name); there || err != nil {
+		if there {
+			g.advance(bar, w.entry.Size)
+			g.shareAsIs(w, name, list)
+		}
 		return err
 	}
 	list, err := g.chunkList(ctx, w, name)
 	if err != nil {
 		return err
 	}
+	w.entry.Size = list.Size() // what was said before is not proven
 	part, err := store.Create(g.to.root, name, list, store.Options{
 		Force: g.force, Mode: w.entry.Mode, ModTime: w.entry.ModTime,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", g.to.path(name), err)
 	}
-	g.held = append(g.held, part)
-	began := time.Now()
-	if err := g.fill(ctx, part, w.entry, part.Resumed(), part.Finish); err != nil {
-		return fmt.Errorf("%s: %w", w.entry.Name, err)
+	began, kept := time.Now(), part.Resumed()
+	file := &moving{file: part}
+	if err := g.fill(ctx, file, w.entry, kept, bar, part.Finish); err != nil {
+		file.Close()
+		return fmt.Errorf("%s: %w", printableName(w.entry.Name), err)
 	}
-	g.done(w, g.to.path(name), part.Resumed(), time.Since(began))
+	g.done(w, g.to.path(name), kept, time.Since(began))
+	if info, err := g.to.stat(name); err == nil { // it was there a moment ago
+		file.move(newShelved(g.to.root, name, list, store.StampOf(info)))
+	}
 	return nil
 }
 
-// fill fetches what file lacks, and calls finish when it is whole.
-func (g *meshGetter) fill(ctx context.Context, file store.File, entry store.Entry, kept int64, finish func() error) (err error) {
+// shareAsIs shares a file that was in its place before.
+func (g *meshGetter) shareAsIs(w wish, name string, list content.ChunkList) {
+	info, err := g.to.stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return // it has gone meanwhile: whoever removed it wants it no more
+	}
+	g.shares.publish(w.entry.Name, newShelved(g.to.root, name, list, store.StampOf(info)))
+}
+
+func (g *meshGetter) advance(bar *cli.Bar, bytes int64) {
+	if bar != nil {
+		bar.Add(bytes)
+	}
+}
+
+// fill brings what file lacks, and calls finish when it is whole.
+func (g *meshGetter) fill(ctx context.Context, file store.File, entry store.Entry, kept int64, bar *cli.Bar, finish func() error) (err error) {
 	account := g.account(file, entry, kept)
 	defer func() { account.End(err) }() // End(nil) is Done: verified, in its place
-	bar := g.out.Bar("get "+printableName(entry.Name), entry.Size-kept)
-	bar.Kept(kept)
-	bar.Start()
-	defer func() { bar.Finish(err) }()
-	if err := g.mesh.Fetch(ctx, entry.Name, file, g.fetchConfig(account, bar, kept)); err != nil {
+	if bar != nil {
+		bar.Add(kept)
+	} else {
+		bar = g.out.Bar("get "+printableName(entry.Name), entry.Size-kept)
+		bar.Kept(kept)
+		bar.Start()
+		defer func() { bar.Finish(err) }()
+	}
+	if err := g.bring(ctx, file, entry, &arrivals{account: account, bar: bar, kept: kept}); err != nil {
 		return err
 	}
 	return finish()
 }
 
-func (g *meshGetter) fetchConfig(account *load.Transfer, bar *cli.Bar, kept int64) transfer.Config {
-	books := &books{account: account, bar: bar, kept: kept}
-	return transfer.Config{RetryFor: g.wait(), OnChunk: books.chunk}
-}
-
-// leastWait is how long a file is waited for at least: others must be dialled
-// before they can be asked.
-const leastWait = 5 * time.Second
-
-// wait is what Config.RetryFor means by --retry-for.
-func (g *meshGetter) wait() time.Duration {
-	if g.retryFor.forever {
-		return 0
+// bring fetches what file lacks from the mesh, or from a file here that has the
+// same content.
+func (g *meshGetter) bring(ctx context.Context, file store.File, entry store.Entry, a *arrivals) error {
+	if file.Have().Full() && file.List().Len() == 0 {
+		return nil // nobody needs others for nothing
 	}
-	return max(g.retryFor.time, leastWait)
-}
-
-// chunkList gives the file's chunk list: the one kept from last time, if it is
-// of the same file, or the mesh's.
-func (g *meshGetter) chunkList(ctx context.Context, w wish, name string) (list content.ChunkList, err error) {
-	if name != "" {
-		if list, ok := store.Saved(g.to.root, name); ok && list.ID() == w.entry.ID {
-			return list, nil
-		}
-	}
-	err = g.patiently(ctx, func(ctx context.Context) error {
-		list, _, err = g.mesh.ChunkList(ctx, w.entry.ID)
-		return err
-	})
+	twin, mine, err := g.shares.begin(ctx, entry.ID)
 	if err != nil {
-		return list, fmt.Errorf("%s: %w", printableName(w.entry.Name), err)
+		return err
 	}
-	return list, nil
+	if !mine {
+		return copyChunks(ctx, file, twin, a.chunk)
+	}
+	watched, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer stop()
+	watching.Go(func() { g.tellOfWaiting(watched, entry, a) })
+	err = g.mesh.Fetch(ctx, entry.Name, file, transfer.Config{RetryFor: g.wait(), OnChunk: a.chunk})
+	g.shares.end(entry, file, err)
+	return err
 }
 
-// patiently repeats a question to the mesh until somebody answers it, for as
-// long as --retry-for says.
-func (g *meshGetter) patiently(ctx context.Context, ask func(context.Context) error) error {
-	const round = 5 * time.Second
-	for began := time.Now(); ; {
-		timed, cancel := context.WithTimeout(ctx, round)
-		err := ask(timed)
-		cancel()
-		waited := time.Since(began)
-		if err == nil || ctx.Err() != nil || errors.Is(err, fault.Invalid) {
+// copyChunks fills to with the chunks of a file that holds them all.
+func copyChunks(ctx context.Context, to, from store.File, told func(transfer.Chunk)) error {
+	list := to.List()
+	p := make([]byte, content.ChunkSize(list.Size()))
+	for i := range list.Len() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if to.Have().Has(i) {
+			continue
+		}
+		chunk := p[:list.ChunkLen(i)]
+		if err := from.ReadChunk(i, chunk); err != nil {
 			return err
 		}
-		if patience := g.wait(); patience > 0 && waited >= patience {
+		if err := to.WriteChunk(i, chunk); err != nil {
 			return err
 		}
-		g.out.Waiting("nodes that know it", err, 0)
+		told(transfer.Chunk{Index: i, Bytes: len(chunk)})
 	}
+	return nil
 }
 
-// find looks among the nodes in reach for what is sought by name or id.
-func (g *meshGetter) find(ctx context.Context, s sought) (found peer.Listed, err error) {
-	err = g.patiently(ctx, func(ctx context.Context) error {
-		for {
-			all := matching(g.mesh.List(ctx), s)
-			if len(all) > 0 {
-				found, err = all[0], oneOf(all, s)
-				return err
-			}
-			select {
-			case <-ctx.Done():
-				return fault.Wrapf(fault.NotFound, "no node in reach shares %s", printableName(s.text))
-			case <-time.After(200 * time.Millisecond):
-			}
-		}
-	})
-	return found, err
+// arrivals keeps the books of one file while it arrives.
+type arrivals struct {
+	account *load.Transfer
+	bar     *cli.Bar
+	kept    int64
+	stored  atomic.Int64
 }
 
-func matching(all []peer.Listed, s sought) []peer.Listed {
-	var found []peer.Listed
-	for _, l := range all {
-		if l.ID == s.id || s.id.IsZero() && l.Name == s.text {
-			found = append(found, l)
-		}
+func (a *arrivals) chunk(c transfer.Chunk) {
+	if c.Outcome == transfer.Stored {
+		a.bar.Add(int64(c.Bytes))
+		a.account.Have(a.kept + a.stored.Add(int64(c.Bytes)))
 	}
-	return found
-}
-
-// oneOf refuses a name that stands for several files.
-func oneOf(all []peer.Listed, s sought) error {
-	if len(all) == 1 {
-		return nil
-	}
-	return fault.Wrapf(fault.Invalid, "%d different files are called %s, such as %s and %s: name one by its id",
-		len(all), printableName(s.text), all[0].ID, all[1].ID)
-}
-
-// collection fetches a folder.
-func (g *meshGetter) collection(ctx context.Context, name string, id content.ID) error {
-	return errors.New("folders are still to come")
 }

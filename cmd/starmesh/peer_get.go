@@ -23,6 +23,7 @@ type peerGetFlags struct {
 	force    bool
 	stay     patience
 	retryFor patience
+	waits    bool // --retry-for was given
 }
 
 func newPeerGet() *cobra.Command {
@@ -51,8 +52,15 @@ When it is whole, get ends; --stay has it share the file for a time.`,
 			if err != nil {
 				return err
 			}
+			f.waits = cmd.Flags().Changed("retry-for")
+			to, err := openDestination(f.output, cmd.OutOrStdout(), len(sought) > 1)
+			if err != nil {
+				return err
+			}
+			defer to.close() // after the node: it shares what is there until its end
 			return f.live(cmd, "peer", func(ctx context.Context, n *meshNode) error {
-				return f.get(ctx, cmd, n, sought)
+				g := &meshGetter{peerGetFlags: &f, placer: placer{n.node, to}, mesh: n.Node, shares: newShares(n.Node)}
+				return g.get(ctx, sought)
 			})
 		},
 	}
@@ -97,14 +105,12 @@ func parseSought(cmd *cobra.Command, args []string) ([]sought, error) {
 }
 
 // get fetches all that is sought, one after the other, and stays for a while.
-func (f *peerGetFlags) get(ctx context.Context, cmd *cobra.Command, n *meshNode, all []sought) error {
-	to, err := openDestination(f.output, cmd.OutOrStdout(), len(all) > 1)
-	if err != nil {
-		return err
-	}
-	g := &meshGetter{peerGetFlags: f, placer: placer{n.node, to}, mesh: n.Node}
-	defer to.close()
-	defer g.close()
+func (g *meshGetter) get(ctx context.Context, all []sought) error {
+	defer func() {
+		for _, do := range g.cleanUp {
+			do()
+		}
+	}()
 	for _, s := range all {
 		if err := g.seek(ctx, s); err != nil {
 			if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -158,8 +164,11 @@ func (g *meshGetter) one(ctx context.Context, name string, id content.ID, size i
 	if err := g.to.expect([]wish{w}); err != nil {
 		return err
 	}
-	if !store.Visible(name) && g.to.name(name) == name && g.to.stdout == nil {
+	if g.to.stdout != nil {
+		return g.toStdout(ctx, w)
+	}
+	if !store.Visible(name) && g.to.name(name) == name {
 		return fault.Wrapf(fault.Refused, "the file would be hidden here, as %s: choose a name with -o", printableName(name))
 	}
-	return g.fetch(ctx, w)
+	return g.fetch(ctx, w, nil)
 }

@@ -21,26 +21,26 @@ type placer struct {
 
 // alreadyThere tells whether the very file is in its place, so that a command
 // that was stopped half-way through a folder can be run again.
-func (p placer) alreadyThere(ctx context.Context, w wish, name string) (bool, error) {
+func (p placer) alreadyThere(ctx context.Context, w wish, name string) (list content.ChunkList, there bool, err error) {
 	info, err := p.to.stat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != w.entry.Size {
-		return false, nil // whether it is in the way, store.Create says
+		return list, false, nil // whether it is in the way, store.Create says
 	}
-	if id, err := p.hashHere(ctx, name, info); err != nil || id != w.entry.ID {
-		return false, ctx.Err()
+	if list, err = p.hashHere(ctx, name, info); err != nil || list.ID() != w.entry.ID {
+		return list, false, ctx.Err()
 	}
 	p.out.Note("%s is here already", printableName(p.to.path(name)))
 	p.out.Event("done", doneEvent{Name: w.entry.Name, Path: p.to.path(name), ID: w.entry.ID, Size: w.entry.Size, Kept: w.entry.Size})
 	p.Meter.Transfer(w.entry.ID.String(), w.entry.Name, w.entry.Size).Done()
-	return true, nil
+	return list, true, nil
 }
 
-func (p placer) hashHere(ctx context.Context, name string, info fs.FileInfo) (content.ID, error) {
+func (p placer) hashHere(ctx context.Context, name string, info fs.FileInfo) (content.ChunkList, error) {
 	bar := p.out.Bar("hash "+printableName(p.to.path(name)), info.Size())
 	bar.Start()
 	list, err := store.HashFile(ctx, p.to.path(name), nil, bar.Add)
 	bar.Finish(err)
-	return list.ID(), err
+	return list, err
 }
 
 // account opens the books of one file for the load log.

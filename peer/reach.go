@@ -1,0 +1,33 @@
+package peer
+
+import "starmesh/common/content"
+
+// Reach is how much of a file the nodes in reach have between them.
+type Reach struct {
+	Nodes   int // others in reach that have to do with the file
+	Chunks  int // of the file
+	Missing int // chunks that this node lacks
+	Nowhere int // chunks of them that none of the others has or is getting
+}
+
+// Reach tells how much of a shared file, or one that is being fetched, is in
+// reach; it is zero for any other.
+func (n *Node) Reach(id content.ID) Reach {
+	s := n.swarm(id)
+	if s == nil {
+		return Reach{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reachLocked()
+}
+
+func (s *swarm) reachLocked() Reach {
+	r := Reach{Nodes: len(s.members), Chunks: s.list.Len(), Missing: s.missing}
+	for i := range r.Chunks {
+		if !s.giver.Holds(i) && !s.giver.Held(i) {
+			r.Nowhere++
+		}
+	}
+	return r
+}
