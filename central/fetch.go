@@ -62,13 +62,7 @@ func (s *source) Run(ctx context.Context, w transfer.Wanted) error {
 		return err
 	}
 	defer c.Close()
-	err = c.explain(ctx, err)
-	if !lent && errors.Is(err, fault.NotFound) {
-		// It was there when its list was fetched. A server that was started
-		// anew does not know its files before it has hashed them.
-		err = fault.Wrapf(fault.Busy, "%v, or not yet", err)
-	}
-	return err
+	return c.explain(ctx, err)
 }
 
 // asker is the side of a link that asks for chunks: a client, and a server

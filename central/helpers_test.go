@@ -18,6 +18,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/frame"
 	"starmesh/common/load"
+	"starmesh/common/rate"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 )
@@ -88,6 +89,9 @@ func startServerAt(t *testing.T, dir, addr string, change ...func(*ServerConfig)
 func withBounds(b Bounds) func(*ServerConfig) { return func(c *ServerConfig) { c.Bounds = b } }
 func withAccess(a Access) func(*ServerConfig) { return func(c *ServerConfig) { c.Access = a } }
 func writable(c *ServerConfig)                { c.Access.Writable = true }
+
+// slowly makes 8 MiB take a second.
+func slowly(c *ServerConfig) { c.Limits.Up = rate.New(8 << 20) }
 
 // kill ends the server as a crash does: every socket is torn down at once.
 func (s *served) kill() {

@@ -205,8 +205,8 @@ func TestAWireThatStopsDelivering(t *testing.T) {
 
 // TestAServerThatCrashesAndComesBack: the download goes on by itself.
 func TestAServerThatCrashesAndComesBack(t *testing.T) {
-	s := startServer(t)
-	data := noise(32 << 20) // more than is ever under way
+	s := startServer(t, slowly)
+	data := noise(8 << 20)
 	s.add(t, "x", data)
 	c := dial(t, s)
 	_, list := describeFile(t, c, "x")

@@ -111,8 +111,8 @@ func TestTheGraceEnds(t *testing.T) {
 
 // TestADownloadOutlivesARestart in good order: BYE is no reason to give up.
 func TestADownloadOutlivesARestart(t *testing.T) {
-	s := startServer(t)
-	data := noise(32 << 20)
+	s := startServer(t, slowly)
+	data := noise(8 << 20)
 	s.add(t, "x", data)
 	c := dial(t, s)
 	_, list := describeFile(t, c, "x")

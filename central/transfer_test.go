@@ -257,8 +257,8 @@ func TestOneConnectionFetchesManyFiles(t *testing.T) {
 }
 
 func TestAFileThatChangesWhileItIsFetched(t *testing.T) {
-	s := startServer(t)
-	data := noise(64 << 20)
+	s := startServer(t, slowly)
+	data := noise(8 << 20)
 	s.add(t, "x", data)
 	c := dial(t, s)
 	_, list := describeFile(t, c, "x")
@@ -276,7 +276,7 @@ func TestAFileThatChangesWhileItIsFetched(t *testing.T) {
 
 func TestAFileThatShrinksWhileItIsFetched(t *testing.T) {
 	s := startServer(t)
-	s.add(t, "x", noise(64<<20))
+	s.add(t, "x", noise(32<<20)) // more than all buffers hold
 	c := dial(t, s)
 	_, list := describeFile(t, c, "x")
 	var once sync.Once

@@ -117,12 +117,17 @@ func (f *Folder) List(prefix, after string, limit int) (entries []Entry, more bo
 }
 
 // ByID gives a file by its content. It fails with fault.NotFound when no file
-// is known to have it (yet).
+// has it, and with fault.Busy when that is not sure yet, because files are
+// still to be looked at or hashed.
 func (f *Folder) ByID(id content.ID) (Entry, content.ChunkList, error) {
 	f.mu.Lock()
 	names := f.index.byID[id]
 	if len(names) == 0 {
+		unsure := f.index.scan > 0 && !f.work.scanned || f.work.pending > 0
 		f.mu.Unlock()
+		if unsure {
+			return Entry{}, content.ChunkList{}, fault.Wrapf(fault.Busy, "no file here is known to have the id %s yet; files are still being hashed", id)
+		}
 		return Entry{}, content.ChunkList{}, fault.Wrapf(fault.NotFound, "no file here has the id %s", id)
 	}
 	one := *f.index.records[names[0]]

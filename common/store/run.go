@@ -39,6 +39,8 @@ type work struct {
 	more     *sync.Cond           // small or large has grown, or Run is to end
 	unsaved  []string             // known, and not yet in the cache
 	expected map[string]time.Time // files that Finished is about to tell of
+	pending  int                  // files queued, or being hashed because they were
+	scanned  bool                 // the first scan is over
 	left     LeftOut
 }
 
@@ -139,6 +141,7 @@ func (f *Folder) merge(found []file, left LeftOut, now time.Time) (todo []file, 
 				unquiet = true
 			default:
 				r.queued = true
+				f.work.pending++
 				todo = append(todo, one)
 			}
 		}
@@ -147,7 +150,7 @@ func (f *Folder) merge(found []file, left LeftOut, now time.Time) (todo []file, 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.watch.tell(f.index.sweep())
-	f.work.left = left
+	f.work.left, f.work.scanned = left, true
 	maps.DeleteFunc(f.work.expected, func(_ string, since time.Time) bool { return now.Sub(since) > expectFor })
 	slices.SortFunc(todo, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	return todo, unquiet
@@ -157,8 +160,8 @@ func (f *Folder) merge(found []file, left LeftOut, now time.Time) (todo []file, 
 func (f *Folder) lookupOrQueue(one file) {
 	list, ok := f.cfg.Cache.Lookup(f.path(one.name), one.stamp)
 	if ok {
-		f.dequeued(one, nil)
 		f.knowIfStill(one, list)
+		f.dequeued(one, nil)
 		return
 	}
 	f.tally.add(0, one.stamp.Size)
@@ -218,6 +221,7 @@ func (f *Folder) hashOne(ctx context.Context, one file) {
 func (f *Folder) dequeued(one file, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.work.pending--
 	r := f.index.records[one.name]
 	if r == nil {
 		return

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/store"
 	"starmesh/common/store/storetest"
@@ -138,6 +139,23 @@ func TestTwoFilesOfTheSameContent(t *testing.T) {
 	}
 	if _, _, err := f.ByID(id); !errors.Is(err, fault.NotFound) {
 		t.Error(err)
+	}
+}
+
+// While files are still to be hashed nobody can say that no file has an id.
+func TestAnIdThatIsNotKnownYet(t *testing.T) {
+	dir := t.TempDir()
+	f, err := store.OpenFolder(dir, store.FolderConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	oldFile(t, dir+"/a", []byte("x"))
+	if queued, _ := store.ScanAt(t.Context(), f, time.Now()); queued != 1 {
+		t.Fatalf("%d files to be hashed", queued)
+	}
+	if _, _, err := f.ByID(content.ID{1}); !errors.Is(err, fault.Busy) {
+		t.Errorf("before: %v", err)
 	}
 }
 
