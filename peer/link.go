@@ -160,7 +160,7 @@ func (l *link) sendChunks(ctx context.Context) error {
 			defer stop()
 		}
 		var err error
-		if buf, err = j.to.load(buf[:0], j.chunk); err != nil {
+		if buf, err = j.to.load(buf, j.chunk); err != nil {
 			j.to.unreadable(j.chunk, err)
 			continue
 		}

@@ -337,11 +337,11 @@ func (s *swarm) tick(now time.Time) {
 	s.actLocked()
 }
 
-// load appends the CHUNK message of chunk i.
+// load gives the CHUNK message of chunk i, in buf if it is large enough.
 func (m *member) load(buf []byte, i int) ([]byte, error) {
 	n := m.swarm.list.ChunkLen(i)
-	buf = chunkHeader(buf, m.swarm.topic, i, n)
-	buf = append(buf, make([]byte, n)...)
+	buf = grow(buf, chunkOverhead+n)
+	chunkHeader(buf[:0], m.swarm.topic, i, n)
 	return buf, m.swarm.file.ReadChunk(i, buf[chunkOverhead:])
 }
 
