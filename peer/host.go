@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -85,14 +86,18 @@ func (cfg *hostConfig) withDefaults() ([]ma.Multiaddr, error) {
 	return parseListen(nil)
 }
 
-// quiet has libp2p and quic-go log to log or nowhere. Both know only settings
-// of the whole process; left alone they write to standard error.
+// quiet has libp2p and quic-go log to log when it takes debug messages, and
+// nowhere else: what they call errors and information is daily life to a mesh.
+// GOLOG_LOG_LEVEL gives libp2p its own log on standard error back. Both
+// libraries know only settings of the whole process.
 func quiet(log *slog.Logger) {
-	handler := slog.DiscardHandler
-	if log != nil {
-		handler = log.Handler()
+	if os.Getenv("GOLOG_LOG_LEVEL") == "" {
+		handler := slog.DiscardHandler
+		if log != nil && log.Enabled(context.Background(), slog.LevelDebug) {
+			handler = log.Handler()
+		}
+		gologshim.SetDefaultHandler(handler)
 	}
-	gologshim.SetDefaultHandler(handler)
 	const warning = "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING"
 	if _, set := os.LookupEnv(warning); !set {
 		_ = os.Setenv(warning, "true") // a warning at worst
