@@ -97,7 +97,17 @@ func TestAStateLeftBehindDoesNotVouchForAnother(t *testing.T) {
 	data := storetest.Content(100)
 	list := storetest.List(t, data)
 	for name, change := range map[string]func(f string) error{
-		"another file":      func(f string) error { return replace(f, func(b []byte) { b[0] ^= 1 }) },
+		"another file": func(f string) error { return replace(f, func(b []byte) { b[0] ^= 1 }) },
+		"a twin": func(f string) error {
+			info, err := os.Stat(f)
+			if err != nil {
+				return err
+			}
+			if err := replace(f, func(b []byte) { b[0] ^= 1 }); err != nil {
+				return err
+			}
+			return os.Chtimes(f, info.ModTime(), info.ModTime())
+		},
 		"another time":      func(f string) error { return os.Chtimes(f, past, past) },
 		"another length":    func(f string) error { return os.Truncate(f, 99) },
 		"a link to another": func(f string) error { os.Remove(f); return os.Symlink("x", f) },
@@ -248,4 +258,31 @@ func FuzzDecodeState(f *testing.F) {
 			t.Error("another list came out than went in")
 		}
 	})
+}
+
+// Data without a state is looked through; killed meanwhile, the next Create
+// looks through it again.
+func TestKilledWhileDataIsSalvaged(t *testing.T) {
+	data := storetest.Content(6 * content.MinChunk)
+	list := storetest.List(t, data)
+	root, dir := folder(t)
+	if err := os.WriteFile(dir+"/f.part", data[:5*content.MinChunk], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	other, there := folder(t)
+	var once sync.Once
+	create(t, root, "f", list, store.Options{Progress: func(int64) {
+		once.Do(func() { // what is on the disk now is what a kill leaves
+			for _, name := range []string{"f.part", "f.part.state"} {
+				b, err := os.ReadFile(dir + "/" + name)
+				if err != nil {
+					t.Error(err)
+				}
+				os.WriteFile(there+"/"+name, b, 0o666)
+			}
+		})
+	}})
+	if p := create(t, other, "f", list, store.Options{}); p.Have().Count() != 5 {
+		t.Errorf("%d chunks of 5", p.Have().Count())
+	}
 }
