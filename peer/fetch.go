@@ -129,6 +129,8 @@ func (s *swarm) offeredLocked(m *member, o offer) {
 	a.Topic, a.Chunk = s.topic, o.Chunk
 	if a.Verdict == accepted || o.Sure { // it may be on its way before a no arrives
 		m.expect.Add(o.Chunk)
+		close(m.offers)
+		m.offers = make(chan struct{})
 	}
 	if a.Verdict != accepted || !o.Sure {
 		s.tellLocked(m)
@@ -160,15 +162,50 @@ func (s *swarm) considerLocked(m *member, o offer) answer {
 	return answer{Verdict: accepted}
 }
 
+// expected waits until chunk i has been offered, and gives what to deliver it
+// to: nil when the fetch has ended or m has left. A chunk that is sure travels right behind
+// its offer, on another stream, and may overtake it.
+func (s *swarm) expected(m *member, i int) (transfer.Wanted, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !m.expect.Has(i) {
+		switch err := s.awaitOfferLocked(m); {
+		case errors.Is(err, fault.Closed):
+			return nil, nil
+		case err != nil:
+			return nil, fault.Wrapf(fault.Protocol, "chunk %d came without having been offered", i)
+		}
+	}
+	m.expect.Remove(i)
+	return m.wanted, nil
+}
+
+// mostOvertaking is by how much a chunk may be ahead of its offer. It is
+// generous: what has gone before is only that two goroutines take turns.
+const mostOvertaking = 20 * time.Second
+
+// awaitOfferLocked waits for m's next offer, without the lock.
+func (s *swarm) awaitOfferLocked(m *member) error {
+	offers := m.offers
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	timeout := time.NewTimer(mostOvertaking)
+	defer timeout.Stop()
+	select {
+	case <-offers:
+		return nil
+	case <-m.left:
+		return fault.Closed
+	case <-timeout.C:
+		return fault.Protocol
+	}
+}
+
 // received takes a chunk that m has sent.
 func (s *swarm) received(m *member, i int, p []byte) error {
-	s.mu.Lock()
-	w := m.wanted
-	expected := m.expect.Has(i)
-	m.expect.Remove(i)
-	s.mu.Unlock()
-	if !expected {
-		return fault.Wrapf(fault.Protocol, "chunk %d came without having been accepted", i)
+	w, err := s.expected(m, i)
+	if err != nil {
+		return err
 	}
 	if w == nil { // the fetch has ended meanwhile
 		s.node.meter.AgainIn.Add(int64(len(p)))

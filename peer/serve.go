@@ -61,6 +61,7 @@ type member struct {
 	early   []offer         // came before that
 	pending []int           // announcements it has not been told of
 	expect  content.Set     // chunks that it may send
+	offers  chan struct{}   // closed, and made anew, when expect has grown
 }
 
 // pledge is a chunk that a member is about to send.
@@ -121,7 +122,7 @@ func (s *swarm) enter(l *link, j join) *member {
 }
 
 func (s *swarm) enterLocked(l *link, j join) *member {
-	m := &member{swarm: s, link: l, topic: j.Topic, left: make(chan struct{}), expect: content.NewSet(s.list.Len())}
+	m := &member{swarm: s, link: l, topic: j.Topic, left: make(chan struct{}), expect: content.NewSet(s.list.Len()), offers: make(chan struct{})}
 	told := l.introduceLocked(s)
 	for i := range s.hasLocked().Minus(told).All() {
 		m.pending = append(m.pending, i) // news since our JOIN
