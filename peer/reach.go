@@ -1,6 +1,10 @@
 package peer
 
-import "starmesh/common/content"
+import (
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"starmesh/common/content"
+)
 
 // Reach is how much of a file the nodes in reach have between them.
 type Reach struct {
@@ -30,4 +34,13 @@ func (s *swarm) reachLocked() Reach {
 		}
 	}
 	return r
+}
+
+// Links are the nodes that this one is linked with now.
+func (n *Node) Links() []peer.ID {
+	var ids []peer.ID
+	for _, l := range n.allLinks() {
+		ids = append(ids, l.peer)
+	}
+	return ids
 }

@@ -16,6 +16,7 @@ is out.`,
   starmesh peer get mesh:4kQ… -o /data/
   starmesh peer ls`,
 	}
-	cmd.AddCommand(newPeerServe(), newPeerGet())
+	cmd.AddCommand(newPeerServe(), newPeerGet(), newPeerList(), newPeerPing(),
+		newPeerSockets(), newPeerID(), newPeerKey())
 	return cmd
 }

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"starmesh/cmd/internal/cli"
+	"starmesh/common/content"
+	"starmesh/common/fault"
+)
+
+// sharedEvent is a file that nodes of the mesh share, for programs.
+type sharedEvent struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Size   int64  `json:"size"`
+	Folder bool   `json:"folder"`
+	Nodes  int    `json:"nodes"`  // that have all of it
+	Partly int    `json:"partly"` // that have some of it
+	Held   int    `json:"held_chunks"`
+	Chunks int    `json:"chunks"`
+}
+
+func newPeerList() *cobra.Command {
+	var f peerFlags
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "ls [TICKET]...",
+		Short: "List what the reachable nodes of the mesh share",
+		Long: `ls asks the nodes in reach what they share, and merges it by id: id, size, how many
+nodes have all of it (and how many have some), and name. Nodes are found with the
+ticket, with --join, on the local network, or with --dht. A folder's size is that
+of its list of files.`,
+		Example: `  starmesh peer ls
+  starmesh peer ls mesh:4kQ… --json
+  starmesh peer ls --join /ip4/192.0.2.1/tcp/4001/p2p/12D3Koo… --wait 5s`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.join = append(f.join, args...)
+			return f.live(cmd, "peer", func(ctx context.Context, n *meshNode) error {
+				return n.list(ctx, wait)
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&wait, "wait", 2*time.Second, "look for nodes for so long")
+	f.add(cmd)
+	return cmd
+}
+
+// list waits for nodes to be found and prints what they share.
+func (n *meshNode) list(ctx context.Context, wait time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-time.After(wait):
+	}
+	all := n.List(ctx)
+	for _, l := range all {
+		e := sharedEvent{l.ID.String(), l.Name, l.Size, l.Folder, l.Nodes, l.Partly, l.Held, content.ChunkCount(l.Size)}
+		n.out.Event("file", e)
+		if n.out.Mode() != cli.JSON {
+			n.out.Result(sharedLine(e))
+		}
+	}
+	nodes := len(n.Links())
+	if nodes == 0 {
+		return fault.Wrapf(fault.NoSource, "no node of the mesh is in reach: give --join or a ticket, or a longer --wait")
+	}
+	n.out.Note("%d shared by %d nodes in reach", len(all), nodes)
+	return nil
+}
+
+func sharedLine(e sharedEvent) string {
+	copies := fmt.Sprintf("%d nodes", e.Nodes)
+	if e.Nodes == 1 {
+		copies = "1 node"
+	}
+	if e.Partly > 0 {
+		copies += fmt.Sprintf(" +%d in part", e.Partly)
+	}
+	name := printableName(e.Name)
+	if e.Folder {
+		name += "/"
+	}
+	return fmt.Sprintf("%s  %12d  %-18s  %s", e.ID, e.Size, copies, name)
+}
+
+func newPeerSockets() *cobra.Command {
+	cmd := newCentralSockets()
+	cmd.Short = "Show the sockets of a running node"
+	cmd.Long = `sockets asks the agent of a running command (started with --agent ADDR) for its
+socket table: descriptor, role, protocol, local IP, port and its class, remote IP
+and port, state, bytes and age. Each TCP connection is a socket of its own. With
+QUIC one UDP socket carries all remotes: it has no remote of its own, and those
+it carries are told apart by IP and port.`
+	cmd.Example = `  starmesh peer serve model.bin --agent 127.0.0.1:7071 &
+  starmesh peer sockets 127.0.0.1:7071`
+	return cmd
+}
