@@ -60,22 +60,33 @@ node_runs() {
 	[ -n "$since" ] && [ "$(started_at "$pid")" = "$since" ]
 }
 
-# stop_node NAME: asks it to end, and makes it after fifteen seconds.
-stop_node() {
+# ask_node NAME: asks it to end in good order.
+ask_node() {
+	local pid _
+	node_runs "$1" || return 0
+	read -r pid _ <"$state/$1.pid"
+	kill -INT "$pid" 2>/dev/null || true
+}
+
+# end_node NAME: waits until one that was asked has ended, fifteen seconds at
+# most; after that it is made to.
+end_node() {
 	local name=$1 pid _
+	for _ in $(seq 150); do
+		node_runs "$name" || break
+		sleep 0.1
+	done
 	if node_runs "$name"; then
 		read -r pid _ <"$state/$name.pid"
-		kill -INT "$pid" 2>/dev/null || true
-		for _ in $(seq 150); do
-			node_runs "$name" || break
-			sleep 0.1
-		done
-		if node_runs "$name"; then
-			printf '%s does not end by itself; killed\n' "$name" >&2
-			kill -KILL "$pid" 2>/dev/null || true
-		fi
+		printf '%s does not end by itself; killed\n' "$name" >&2
+		kill -KILL "$pid" 2>/dev/null || true
 	fi
 	rm -f "$state/$name.pid"
+}
+
+stop_node() {
+	ask_node "$1"
+	end_node "$1"
 }
 
 # field NAME: the first string or number of that name in the JSON on stdin;

@@ -7,14 +7,18 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+# All are asked before the first is waited for: many end as fast as one.
 stopped=0
+names=()
 for file in "$state"/*.pid; do
 	[ -e "$file" ] || continue
-	name=$(basename "$file" .pid)
-	if node_runs "$name"; then
-		printf 'stopping %s\n' "$name"
-		stopped=$((stopped + 1))
-	fi
-	stop_node "$name"
+	names+=("$(basename "$file" .pid)")
 done
+for name in $(printf '%s\n' "${names[@]}" | sort -V); do
+	node_runs "$name" || continue
+	printf 'stopping %s\n' "$name"
+	stopped=$((stopped + 1))
+	ask_node "$name"
+done
+for name in "${names[@]}"; do end_node "$name"; done
 [ "$stopped" -gt 0 ] || echo "nothing runs"

@@ -85,6 +85,9 @@ type sought struct {
 func parseSought(cmd *cobra.Command, args []string) ([]sought, error) {
 	var all []sought
 	for _, arg := range args {
+		if strings.TrimSpace(arg) == "" {
+			return nil, cli.Usagef(cmd, "an empty argument: a ticket, an id or a name was to be there")
+		}
 		if !strings.HasPrefix(strings.TrimSpace(arg), "mesh:") {
 			id, err := content.ParseID(strings.ToLower(arg))
 			if err != nil {

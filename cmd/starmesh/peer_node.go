@@ -64,7 +64,7 @@ func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 		Listen: f.listen, Join: f.join, Allow: f.allow,
 		MDNS: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT, Public: f.public,
 		Limits: n.limits, Meter: n.Meter, Sockets: n.Sockets, Metrics: f.metrics,
-		Log: newQuieter(n.out.Logger()), Agent: n.agent,
+		Log: n.out.Logger(), Agent: n.agent,
 	}
 	if cfg.Identity, err = peer.LoadIdentity(f.identity); err != nil {
 		return cfg, err
