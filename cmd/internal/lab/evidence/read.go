@@ -1,0 +1,156 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"starmesh/common/load"
+)
+
+// Ext is how the names of load logs in a folder end.
+const Ext = ".jsonl"
+
+// Read reads the logs that paths name: files, folders (all files in and below
+// them whose names end in .jsonl) and patterns as in filepath.Match. Nodes come
+// in the order of the names. Logs that give nothing are left out, as findings
+// tell. The error is about a path that names nothing or cannot be read; what
+// was read besides is given too.
+func Read(ctx context.Context, paths []string) ([]*Node, []Finding, error) {
+	files, err := expand(paths)
+	r := &reader{seen: make(map[identity]string)}
+	for _, name := range files {
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		err = errors.Join(err, r.read(name))
+	}
+	return r.nodes, r.findings, err
+}
+
+// expand lists the files that paths stand for, each once.
+func expand(paths []string) (files []string, err error) {
+	seen := make(map[string]bool)
+	add := func(name string) {
+		if clean := filepath.Clean(name); !seen[clean] {
+			seen[clean] = true
+			files = append(files, clean)
+		}
+	}
+	for _, path := range paths {
+		names, problem := matches(path)
+		err = errors.Join(err, problem)
+		for _, name := range names {
+			err = errors.Join(err, below(name, add))
+		}
+	}
+	return files, err
+}
+
+// matches gives the names that a path or pattern stands for.
+func matches(path string) ([]string, error) {
+	if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(path, "*?[") {
+		return []string{path}, nil
+	}
+	names, err := filepath.Glob(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s: there is no such file", path)
+	}
+	return names, nil
+}
+
+// below calls add with the file of that name or, of a folder, with the logs in
+// it.
+func below(name string, add func(string)) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return plain(name, err)
+	}
+	if !info.IsDir() {
+		add(name)
+		return nil
+	}
+	count := 0
+	err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return plain(path, err)
+		}
+		if !d.IsDir() && strings.HasSuffix(path, Ext) {
+			count++
+			add(path)
+		}
+		return nil
+	})
+	if err == nil && count == 0 {
+		err = fmt.Errorf("%s: there is no load log (*%s) in this folder", filepath.ToSlash(name), Ext)
+	}
+	return err
+}
+
+// plain says what is wrong with a path without the system call.
+func plain(name string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("%s: %w", filepath.ToSlash(name), err)
+}
+
+// identity tells processes apart.
+type identity struct {
+	node, host string
+	pid        int
+	start      string
+}
+
+// reader collects what is read.
+type reader struct {
+	nodes    []*Node
+	findings []Finding
+	seen     map[identity]string // the file that has it
+}
+
+func (r *reader) find(f Finding) { r.findings = append(r.findings, f) }
+
+func (r *reader) read(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return plain(name, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return fmt.Errorf("%s: not a file; save the log first", filepath.ToSlash(name))
+	}
+	log, problems, err := load.ReadLog(f)
+	shown := filepath.ToSlash(name)
+	for _, p := range problems {
+		r.find(Finding{File: shown, Line: p.Line, Text: p.Text})
+	}
+	if err != nil {
+		return plain(name, err)
+	}
+	if log.Last() == nil {
+		r.find(Finding{File: shown, Text: "not a load log; left out", LeftOut: true})
+		return nil
+	}
+	r.take(newNode(shown, &log))
+	return nil
+}
+
+// take adds a node unless its log was given already under another name.
+func (r *reader) take(n *Node) {
+	id := identity{n.Node, n.Host, n.PID, n.Last.Time}
+	if other, there := r.seen[id]; there {
+		r.find(Finding{File: n.File, Text: "the same log as " + other + "; left out", LeftOut: true})
+		return
+	}
+	r.seen[id] = n.File
+	r.nodes = append(r.nodes, n)
+}

@@ -1,0 +1,198 @@
+// Package tables writes comparisons as tables: for terminals, Markdown and CSV,
+// and bars of load for terminals. It computes nothing.
+package tables
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"starmesh/cmd/internal/lab/comparison"
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/units"
+)
+
+// A Grid is a table ready to be written anywhere.
+type Grid struct {
+	Title string
+	Head  []string // the first is over the names of the rows
+	Rows  [][]string
+	// Notes stand below the table: what was left unsaid in it.
+	Notes []string
+}
+
+// Doubtful marks a value that is not to be trusted; the notes say why.
+const Doubtful = " ?"
+
+// Missing stands for a value that is absent; the notes say why.
+const Missing = "-"
+
+// Of makes the table of a scene: a row for each figure, a column for each
+// system, and one for each system's share of the first.
+func Of(scene *comparison.Scene) Grid {
+	g := Grid{Title: title(scene), Head: []string{"figure"}}
+	for _, s := range scene.Series {
+		g.Head = append(g.Head, columnName(&s))
+	}
+	for _, s := range scene.Series[1:] {
+		g.Head = append(g.Head, s.System+" ÷ "+scene.Base())
+	}
+	n := &notes{}
+	for _, d := range figures.Catalog() {
+		if row, ok := rowOf(scene, d, n); ok {
+			g.Rows = append(g.Rows, row)
+		}
+	}
+	g.Notes = append(slices.Clone(scene.Warnings), n.lines()...)
+	return g
+}
+
+func title(scene *comparison.Scene) string {
+	noun := "receivers"
+	if scene.Receivers == 1 {
+		noun = "receiver"
+	}
+	size := units.Bytes(scene.FileBytes)
+	if scene.FileBytes == 0 {
+		size = "nothing, or a file of unknown size,"
+	}
+	return fmt.Sprintf("%s to %d %s", size, scene.Receivers, noun)
+}
+
+func columnName(s *comparison.Series) string {
+	if len(s.Runs) > 1 {
+		return fmt.Sprintf("%s (%d runs)", s.System, len(s.Runs))
+	}
+	return s.System
+}
+
+// rowOf makes the row of one figure; not ok if no system has such a figure.
+func rowOf(scene *comparison.Scene, d figures.Definition, n *notes) ([]string, bool) {
+	row, any := []string{d.Label}, false
+	for i := range scene.Series {
+		s := &scene.Series[i]
+		spread := s.Get(d.Key)
+		any = any || spread != nil
+		row = append(row, cell(spread, d.Unit))
+		if spread != nil {
+			n.of(d.Label, s.System, spread)
+		}
+	}
+	for i := range scene.Series[1:] {
+		spread := scene.Series[i+1].Get(d.Key)
+		if spread == nil || spread.Relative == nil {
+			row = append(row, Missing)
+			continue
+		}
+		row = append(row, number(*spread.Relative))
+	}
+	return row, any
+}
+
+// cell writes a spread: the median, and how far the runs were from each other.
+func cell(s *comparison.Spread, unit figures.Unit) string {
+	if s == nil || s.Median == nil {
+		return Missing
+	}
+	text := Value(*s.Median, unit)
+	if low, high := Value(*s.Min, unit), Value(*s.Max, unit); low != high {
+		// The unit is said once where both have the same.
+		number, name, _ := strings.Cut(low, " ")
+		if name != "" && strings.HasSuffix(high, " "+name) {
+			low = number
+		}
+		text += fmt.Sprintf(" (%s–%s)", low, high)
+	}
+	if s.Have < s.Of {
+		text += fmt.Sprintf(" in %d of %d", s.Have, s.Of)
+	}
+	if len(s.Doubts) > 0 {
+		text += Doubtful
+	}
+	return text
+}
+
+// Value writes a value for people, with three digits or so.
+func Value(v float64, unit figures.Unit) string {
+	switch unit {
+	case figures.Seconds:
+		if v < 0.001 {
+			return number(v) + " s"
+		}
+		return units.Duration(time.Duration(v * float64(time.Second)))
+	case figures.Bytes:
+		return units.Bytes(int64(v))
+	case figures.Share:
+		return number(v*100) + " %"
+	case figures.Count:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return number(v)
+}
+
+// number keeps three digits, and all before the point.
+func number(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
+	return strconv.FormatFloat(v, 'f', min(max(0, digits), 6), 64)
+}
+
+// notes collects what the cells of a table leave unsaid. What is true of
+// several figures is said once.
+type notes struct {
+	kinds []string            // "?", "-" and "" for plain notes
+	texts []string            // in the order of their coming
+	about map[string][]string // text → figures and systems
+}
+
+func (n *notes) add(kind, text, about string) {
+	if n.about == nil {
+		n.about = make(map[string][]string)
+	}
+	key := kind + text
+	if n.about[key] == nil {
+		n.kinds, n.texts = append(n.kinds, kind), append(n.texts, text)
+	}
+	n.about[key] = append(n.about[key], about)
+}
+
+func (n *notes) of(label, system string, s *comparison.Spread) {
+	about := label + " (" + system + ")"
+	for _, d := range s.Doubts {
+		n.add("?", d, about)
+	}
+	if s.Absent != "" {
+		n.add("-", s.Absent, about)
+	}
+	if s.Median != nil && len(s.Notes) <= 2 {
+		for _, note := range s.Notes {
+			n.add("", note, about)
+		}
+	}
+}
+
+func (n *notes) lines() []string {
+	var lines []string
+	for _, wanted := range []string{"?", "-", ""} {
+		for i, text := range n.texts {
+			if n.kinds[i] != wanted {
+				continue
+			}
+			about := strings.Join(n.about[wanted+text], ", ")
+			switch wanted {
+			case "?":
+				lines = append(lines, fmt.Sprintf("? not to be trusted: %s. That concerns: %s", text, about))
+			case "-":
+				lines = append(lines, fmt.Sprintf("- not known: %s: %s", about, text))
+			default:
+				lines = append(lines, fmt.Sprintf("%s: %s", about, text))
+			}
+		}
+	}
+	return lines
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/comparison"
+	"starmesh/cmd/internal/lab/evidence"
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/page"
+	"starmesh/cmd/internal/lab/results"
+	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/units"
+)
+
+// compareFlags say how a comparison is shown, and what its logs do not tell.
+type compareFlags struct {
+	originUp, up, down units.Rate
+	csv, markdown      bool
+	html, results      string
+	bars               int
+}
+
+func newCompare() *cobra.Command {
+	f := compareFlags{bars: 40}
+	cmd := &cobra.Command{
+		Use:   "compare LOG...",
+		Short: "Tell from load logs who carried what, and how long it took",
+		Long: `compare reads the load logs of nodes (made with --load-log, on any machines) and
+tells, for each run and system side by side, how long the file took to reach
+everyone, how that compares with the least possible time, who sent how much, and
+what it cost. LOG is a file, a folder (all *.jsonl in and below it), or a pattern.
+
+Logs in one folder are of one run; runs one after the other are told apart by
+time. Several runs of one system are shown as median (least–most). What a log
+does not tell is absent. What is wrong with a log is told with file and line;
+a figure that rests on it is marked with "?". The least possible time (bound)
+needs to know the links: logs name the --up and --down of their nodes; what they
+do not name can be given here.`,
+		Example: `  starmesh compare results/compare
+  starmesh compare star/*.jsonl mesh/*.jsonl --html report.html
+  starmesh compare logs --origin-up 20mbit --up 20mbit --down 100mbit --markdown`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: f.compare,
+	}
+	flags := cmd.Flags()
+	flags.Var(&f.originUp, "origin-up", "the origin's uplink, if its log does not name it, such as 20mbit")
+	flags.Var(&f.up, "up", "the receivers' uplinks, if their logs do not name them")
+	flags.Var(&f.down, "down", "the receivers' downlinks, if their logs do not name them")
+	flags.BoolVar(&f.csv, "csv", false, "print all figures as CSV")
+	flags.BoolVar(&f.markdown, "markdown", false, "print tables in Markdown")
+	flags.StringVar(&f.html, "html", "", "write a page with tables and plots to `FILE`; it needs no network")
+	flags.StringVar(&f.results, "results", "", "write all runs to `FILE`, as results.json for 'starmesh plan --from'")
+	flags.IntVar(&f.bars, "bars", f.bars, "draw bars for `N` nodes of each system at the most; 0 draws none")
+	cli.AddFlags(cmd)
+	cmd.MarkFlagsMutuallyExclusive("json", "csv", "markdown")
+	return cmd
+}
+
+// compared is what a comparison has found.
+type compared struct {
+	runs     []evidence.Run
+	reports  []figures.Report
+	scenes   []comparison.Scene
+	findings []evidence.Finding
+}
+
+func (f *compareFlags) compare(cmd *cobra.Command, paths []string) error {
+	if f.bars < 0 {
+		return cli.Usagef(cmd, "--bars %d: 0 or more", f.bars)
+	}
+	nodes, findings, unread := evidence.Read(cmd.Context(), paths)
+	if cmd.Context().Err() != nil {
+		return cmd.Context().Err()
+	}
+	c := compared{}
+	runs, more := evidence.Runs(nodes, evidence.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)})
+	c.runs, c.findings = runs, append(findings, more...)
+	for i := range runs {
+		c.reports = append(c.reports, figures.Of(&runs[i].Run))
+	}
+	c.scenes = comparison.Of(c.reports)
+	out := cli.ForCommand(cmd)
+	leftOut := c.tell(out)
+	if len(c.scenes) == 0 {
+		return errors.Join(unread, errors.New("nothing to compare: no load log could be read"))
+	}
+	if err := f.show(cmd.OutOrStdout(), out, &c); err != nil {
+		return errors.Join(unread, err)
+	}
+	if err := f.save(out, &c); err != nil {
+		return errors.Join(unread, err)
+	}
+	if unread == nil && leftOut > 0 {
+		return fmt.Errorf("%d of the logs were left out, as told above", leftOut)
+	}
+	return unread
+}
+
+// tell says what is wrong with the logs, and gives how many were left out.
+func (c *compared) tell(out *cli.Output) (leftOut int) {
+	for _, f := range c.findings {
+		if f.LeftOut {
+			leftOut++
+		}
+		out.Event("problem", f)
+		if out.Mode() != cli.JSON {
+			out.Warn("%s", printableName(f.String()))
+		}
+	}
+	return leftOut
+}
+
+// show prints the comparison as the flags want it.
+func (f *compareFlags) show(w io.Writer, out *cli.Output, c *compared) error {
+	switch {
+	case out.Mode() == cli.JSON:
+		for _, r := range c.reports {
+			out.Event("run", r)
+		}
+		for _, s := range c.scenes {
+			out.Event("scene", s)
+		}
+		return nil
+	case f.csv:
+		return tables.CSV(w, c.scenes)
+	case f.markdown:
+		for i := range c.scenes {
+			g := tables.Of(&c.scenes[i])
+			if err := g.Markdown(w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	width := terminalWidth(w)
+	for i := range c.scenes {
+		g := tables.Of(&c.scenes[i])
+		if err := g.Text(w, width); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+		if f.bars == 0 {
+			continue
+		}
+		if err := tables.Bars(w, &c.scenes[i], width, f.bars); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// terminalWidth gives how many columns w has; a file has 100.
+func terminalWidth(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 100
+}
+
+// save writes the files the flags ask for.
+func (f *compareFlags) save(out *cli.Output, c *compared) error {
+	program := thisBuild().Version
+	if f.results != "" {
+		document := results.New(program, time.Now(), c.reports)
+		if err := saveWhole(f.results, document.Write); err != nil {
+			return err
+		}
+		out.Note("results: %s", f.results)
+	}
+	if f.html != "" {
+		report := page.Page{Made: time.Now(), Program: "starmesh " + program, Command: os.Args, Scenes: c.scenes, Runs: c.runs}
+		for _, finding := range c.findings {
+			report.Findings = append(report.Findings, finding.String())
+		}
+		if err := saveWhole(f.html, report.Write); err != nil {
+			return err
+		}
+		out.Note("page: %s", f.html)
+	}
+	return nil
+}
+
+// saveWhole writes a file that is there whole or not at all.
+func saveWhole(name string, write func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	aside, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
+	if err != nil {
+		return plainPathError(name, err)
+	}
+	defer os.Remove(aside.Name()) // gone already when all went well
+	_, err = aside.Write(b.Bytes())
+	err = errors.Join(err, aside.Chmod(0o644), aside.Close())
+	if err == nil {
+		err = os.Rename(aside.Name(), name)
+	}
+	if err != nil {
+		return plainPathError(name, err)
+	}
+	return nil
+}
