@@ -45,6 +45,7 @@ type link struct {
 	peer    peer.ID
 	key     choose.ID
 	conn    network.Conn
+	since   time.Time
 	control network.Stream
 	remote  *load.Remote
 	cancel  context.CancelCauseFunc

@@ -56,6 +56,9 @@ func (c Config) withDefaults() Config {
 // tickEvery is how often swarms look for what has become late.
 const tickEvery = 100 * time.Millisecond
 
+// sameTime is within what two nodes that find each other dial each other.
+const sameTime = 2 * time.Second
+
 // Node is one of equals: it shares files and fetches them, at the same time.
 // Its other methods may be called, from several goroutines, while Run runs.
 type Node struct {
@@ -262,7 +265,8 @@ func (n *Node) serve(c network.Conn, s network.Stream) {
 	ctx, cancel := context.WithCancelCause(n.ctx)
 	defer cancel(nil)
 	l := &link{
-		node: n, peer: c.RemotePeer(), key: keyOf(c.RemotePeer()), conn: c, control: s,
+		since: time.Now(),
+		node:  n, peer: c.RemotePeer(), key: keyOf(c.RemotePeer()), conn: c, control: s,
 		remote: n.meter.Remote(c.RemotePeer().String()),
 		cancel: cancel,
 		jobs:   make(chan job, mostJobs),
@@ -270,15 +274,27 @@ func (n *Node) serve(c network.Conn, s network.Stream) {
 	}
 	l.out.wake = make(chan struct{}, 1)
 	l.post(hello{Version: version, Agent: n.cfg.Agent})
-	if err := n.add(l); err != nil {
+	err := n.add(l)
+	if err == nil {
+		err = l.run(ctx)
+		n.remove(l)
+		l.quitAll(nil)
+	} else {
 		l.farewell(err)
-		_ = s.Reset()
-		return
+		_ = s.Close()
 	}
-	err := l.run(ctx)
-	n.remove(l)
-	l.quitAll(nil)
 	n.judge(l, err)
+	if !n.linkedOver(c) { // a connection without a link would keep a new one from being made
+		_ = c.Close()
+	}
+}
+
+// linkedOver tells whether there is a link over a connection.
+func (n *Node) linkedOver(c network.Conn) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := n.links[c.RemotePeer()]
+	return l != nil && l.conn.ID() == c.ID()
 }
 
 // judge remembers who sent what was wrong: it is not spoken with again.
@@ -293,7 +309,6 @@ func (n *Node) judge(l *link, err error) {
 	n.mu.Lock()
 	n.bad[l.peer] = err
 	n.mu.Unlock()
-	_ = l.conn.Close()
 }
 
 func boolToInt(b bool) int64 {
@@ -303,8 +318,9 @@ func boolToInt(b bool) int64 {
 	return 0
 }
 
-// add enters a link. Of two links between the same nodes, the one dialled by
-// the smaller id stays: both sides see that alike.
+// add enters a link. Of two links between the same nodes that are dialled at
+// the same time, the one dialled by the smaller id stays: both sides see that
+// alike. One that is dialled again later replaces what is left of the first.
 func (n *Node) add(l *link) error {
 	n.mu.Lock()
 	if err := n.bad[l.peer]; err != nil {
@@ -312,7 +328,8 @@ func (n *Node) add(l *link) error {
 		return fault.Wrapf(fault.Refused, "not again, after: %v", err)
 	}
 	if old := n.links[l.peer]; old != nil {
-		if n.dialler(old) <= n.dialler(l) {
+		before, now := n.dialler(old), n.dialler(l)
+		if before < now || before == now && l.since.Sub(old.since) < sameTime {
 			n.mu.Unlock()
 			return fault.Wrapf(fault.Closed, "linked already")
 		}

@@ -224,7 +224,7 @@ func (g *Giver) Done() bool {
 
 // Offer gives the next offer to make, if one is to be made now.
 func (g *Giver) Offer(now time.Time) (Offer, bool) {
-	if g.open(now) >= g.queue.ahead() {
+	if g.open() >= g.queue.ahead() {
 		return Offer{}, false
 	}
 	n, i, ok := g.fresh(now)
@@ -257,12 +257,12 @@ func (g *Giver) Wait(now time.Time) time.Duration { return g.queue.wait(now) }
 
 // open counts the offers that are to fill the uplink. A chunk that crawls into
 // a slow downlink does not fill it.
-func (g *Giver) open(now time.Time) int {
+func (g *Giver) open() int {
 	open := 0
 	for _, n := range g.takers {
 		open += len(n.open)
 	}
-	return open - g.queue.idle(now)
+	return open - g.queue.idle()
 }
 
 // fresh chooses a chunk that only this node can bring into the mesh, and the

@@ -31,8 +31,9 @@ const (
 	// smooth is the weight of a new measurement, as in TCP's round trip
 	// estimate (RFC 6298).
 	smooth = 8
-	// crawl is how many times longer than usual a chunk may take before its
-	// neighbour's downlink, not our uplink, is taken to be the reason.
+	// crawl is how many times the usual may pass without a receipt before
+	// one more chunk is sent all the same: perhaps it is not our uplink but the
+	// downlinks of those we send to.
 	crawl = 3
 )
 
@@ -40,12 +41,19 @@ const (
 // made so that it does not run dry.
 type queue struct {
 	waiting []waiting
-	sending map[Offer]time.Time // since when
-	trip    time.Duration       // from an offer to its answer
-	each    time.Duration       // the uplink's time for one chunk
-	refused float64             // share of offers declined
-	last    time.Time           // when the chunk before was through
+	sending map[Offer]*transit
+	trip    time.Duration // from an offer to its answer
+	each    time.Duration // the uplink's time for one chunk
+	refused float64       // share of offers declined
+	last    time.Time     // when the chunk before was through
+	moved   time.Time     // the same, or when one was sent on suspicion
 	window  window
+}
+
+// transit is a chunk on its way.
+type transit struct {
+	since     time.Time
+	overtaken int // chunks that were sent later and are through
 }
 
 // waiting is a chunk to be sent.
@@ -86,8 +94,9 @@ func (q *queue) wait(now time.Time) time.Duration {
 // next takes the first offer whose chunk has arrived and whose taker is not
 // still busy with an earlier one, if the uplink has room.
 func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
-	stuck, crawling := q.stuck(now)
-	if len(q.sending)-crawling >= q.window.size() {
+	stuck := q.stuck()
+	room := len(q.sending)-len(stuck) < q.window.size()
+	if !room && now.Sub(q.moved) < q.slow() {
 		return Offer{}, false
 	}
 	for at, o := range q.waiting {
@@ -96,40 +105,49 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 		}
 		q.waiting = slices.Delete(q.waiting, at, at+1)
 		if q.sending == nil {
-			q.sending = map[Offer]time.Time{}
+			q.sending = map[Offer]*transit{}
 		}
-		q.sending[o.Offer] = now
+		q.sending[o.Offer] = &transit{since: now}
+		if !room || len(q.sending) == 1 {
+			q.moved = now
+		}
 		return o.Offer, true
 	}
 	return Offer{}, false
 }
 
-// stuck gives the neighbours whose chunk takes far longer than usual, and how
-// many such chunks there are.
-func (q *queue) stuck(now time.Time) (to []ID, chunks int) {
-	if q.each <= 0 {
-		return nil, 0
-	}
-	for o, since := range q.sending {
-		if now.Sub(since) > q.slow() {
+// stuck gives the neighbours whose chunk was overtaken by so many others that
+// it must be their downlink that is slow. What they are sent does not fill our
+// uplink.
+func (q *queue) stuck() []ID {
+	var to []ID
+	for o, t := range q.sending {
+		if q.isStuck(t) {
 			to = append(to, o.To)
-			chunks++
 		}
 	}
-	return to, chunks
+	return to
 }
 
+func (q *queue) isStuck(t *transit) bool { return t.overtaken > 2*q.window.size() }
+
 func (q *queue) sent(o Offer, now time.Time) {
-	began, ok := q.sending[o]
+	done, ok := q.sending[o]
 	if !ok {
 		return
 	}
 	delete(q.sending, o)
-	took := now.Sub(began)
-	if q.each > 0 && took > q.slow() {
+	for _, t := range q.sending {
+		if t.since.Before(done.since) {
+			t.overtaken++
+		}
+	}
+	q.moved = now
+	if q.isStuck(done) {
 		return // what a slow downlink takes says nothing about our uplink
 	}
-	q.window.took(took, len(q.sending)+1, now)
+	q.window.took(now.Sub(done.since), len(q.sending)+1, now)
+	began := done.since
 	if q.last.After(began) {
 		began = q.last
 	}
@@ -163,15 +181,16 @@ func (q *queue) ahead() int {
 	return min(q.window.size()+int(math.Ceil(trips)), mostAhead+q.window.size())
 }
 
-// slow is from when on a chunk is taken to crawl.
+// slow is how long to wait for a receipt before one more chunk is sent.
 func (q *queue) slow() time.Duration {
 	return time.Duration(crawl*q.window.size()) * q.each
 }
 
-// idle counts the accepted offers that do not fill the uplink now, because
-// their takers are stuck.
-func (q *queue) idle(now time.Time) int {
-	to, idle := q.stuck(now)
+// idle counts the offers that do not fill the uplink now, because their takers
+// are stuck.
+func (q *queue) idle() int {
+	to := q.stuck()
+	idle := len(to)
 	for _, o := range q.waiting {
 		if slices.Contains(to, o.To) {
 			idle++

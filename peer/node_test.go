@@ -1,0 +1,326 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"go.uber.org/goleak"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/load"
+	"starmesh/common/rate"
+	"starmesh/common/store"
+	"starmesh/common/transfer"
+)
+
+// testNode is a node that runs until the test ends or stop is called.
+type testNode struct {
+	*Node
+	meter *load.Meter
+	stop  func()
+}
+
+func startNode(t testing.TB, change func(*Config)) testNode {
+	t.Helper()
+	cfg := Config{Meter: new(load.Meter), Listen: []string{"/ip4/127.0.0.1/tcp/0"}}
+	if change != nil {
+		change(&cfg)
+	}
+	n, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	up, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- n.Run(ctx, func(ctx context.Context) error {
+			close(up)
+			<-ctx.Done()
+			return nil
+		})
+	}()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("node ended: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	select {
+	case <-up:
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	return testNode{Node: n, meter: cfg.Meter, stop: stop}
+}
+
+// where is how others reach the node.
+func (n testNode) where() peer.AddrInfo { return ticketAddrs(n.host) }
+
+// makeFile gives a file of random bytes, held whole.
+func makeFile(t testing.TB, size int) *store.Memory {
+	t.Helper()
+	p := make([]byte, size)
+	rng := rand.NewChaCha8([32]byte{byte(size), byte(size >> 8)})
+	_, _ = rng.Read(p)
+	list, err := content.Hash(t.Context(), bytes.NewReader(p), int64(size), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := store.NewMemory(list)
+	for i := range list.Len() {
+		at := list.Offset(i)
+		if err := file.WriteChunk(i, p[at:at+int64(list.ChunkLen(i))]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return file
+}
+
+// fetch brings a file to n from whoever it can reach.
+func (n testNode) fetch(ctx context.Context, list content.ChunkList, to store.File) error {
+	return n.Fetch(ctx, "file", to, transfer.Config{})
+}
+
+func same(t testing.TB, got, want *store.Memory) {
+	t.Helper()
+	g, err := got.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w, _ := want.Bytes(); !bytes.Equal(g, w) {
+		t.Error("other bytes arrived")
+	}
+}
+
+const chunk = content.MinChunk
+
+func TestFilesOfEverySizeArrive(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	origin, taker := startNode(t, nil), startNode(t, nil)
+	taker.Meet(origin.where())
+	for _, size := range []int{0, 1, chunk - 1, chunk, chunk + 1, 3*chunk + 7, 20*chunk + 12345} {
+		file := makeFile(t, size)
+		ticket, err := origin.Publish("file", file, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, name, err := taker.ChunkList(testContext(t), ticket.ID)
+		if err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		if name != "file" {
+			t.Errorf("it is called %q", name)
+		}
+		got := store.NewMemory(list)
+		if err := taker.fetch(testContext(t), list, got); err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		same(t, got, file)
+	}
+	if again := taker.meter.AgainIn.Load(); again > 0 {
+		t.Errorf("%d bytes arrived twice", again)
+	}
+	origin.stop()
+	taker.stop()
+}
+
+func TestTenNodesShareTheWork(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	file := makeFile(t, 64*chunk)
+	slow := func(c *Config) { c.Limits = limitUp(3 << 20) }
+	origin := startNode(t, slow)
+	if _, err := origin.Publish("file", file, false); err != nil {
+		t.Fatal(err)
+	}
+	var nodes []testNode
+	var group sync.WaitGroup
+	for range 9 {
+		n := startNode(t, slow)
+		nodes = append(nodes, n)
+		group.Go(func() {
+			n.Meet(origin.where())
+			got := store.NewMemory(file.List())
+			if err := n.fetch(testContext(t), file.List(), got); err != nil {
+				t.Error(err)
+				return
+			}
+			same(t, got, file)
+		})
+	}
+	group.Wait()
+	if sent := origin.meter.ChunksOut.Load(); sent > 2*64 {
+		t.Errorf("the origin sent %d chunks of 64", sent)
+	}
+	var sent, helped int64
+	for _, n := range nodes {
+		sent += n.meter.ChunksOut.Load()
+		if n.meter.ChunksOut.Load() > 0 {
+			helped++
+		}
+		n.stop()
+	}
+	if helped < 7 || sent < 6*64 {
+		t.Errorf("only %d of 9 receivers helped, with %d chunks", helped, sent)
+	}
+	origin.stop()
+}
+
+func TestAFetchGoesOnFromOtherPeersThanBefore(t *testing.T) {
+	file := makeFile(t, 40*chunk)
+	list := file.List()
+	got := store.NewMemory(list)
+	p := make([]byte, chunk)
+	for i := range 15 { // from a first run
+		if err := errors.Join(file.ReadChunk(i, p), got.WriteChunk(i, p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	origin, taker := startNode(t, nil), startNode(t, nil)
+	if _, err := origin.Publish("file", file, false); err != nil {
+		t.Fatal(err)
+	}
+	taker.Meet(origin.where())
+	if err := taker.fetch(testContext(t), list, got); err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, file)
+	if sent := origin.meter.ChunksOut.Load(); sent != 25 {
+		t.Errorf("%d chunks were sent for the 25 that were missing", sent)
+	}
+}
+
+func TestNodesWithDifferentHalvesCompleteEachOther(t *testing.T) {
+	file := makeFile(t, 30*chunk)
+	list := file.List()
+	a, b := startNode(t, nil), startNode(t, nil)
+	a.Meet(b.where())
+	var group sync.WaitGroup
+	p := make([]byte, chunk)
+	for odd, n := range []testNode{a, b} {
+		part := store.NewMemory(list)
+		for i := odd; i < list.Len(); i += 2 {
+			if err := errors.Join(file.ReadChunk(i, p), part.WriteChunk(i, p)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		group.Go(func() {
+			if err := n.fetch(testContext(t), list, part); err != nil {
+				t.Error(err)
+				return
+			}
+			same(t, part, file)
+		})
+	}
+	group.Wait()
+}
+
+func TestWhenTheOriginLeavesTheRestSaysWhatExistsNowhere(t *testing.T) {
+	file := makeFile(t, 16*chunk)
+	list := file.List()
+	half := store.NewMemory(list)
+	p := make([]byte, chunk)
+	for i := range 12 {
+		if err := errors.Join(file.ReadChunk(i, p), half.WriteChunk(i, p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, b := startNode(t, nil), startNode(t, nil)
+	if _, err := a.Publish("file", half, false); err != nil {
+		t.Fatal(err)
+	}
+	b.Meet(a.where())
+	got := store.NewMemory(list)
+	err := b.Fetch(testContext(t), "file", got, transfer.Config{RetryFor: 500 * time.Millisecond})
+	if !errors.Is(err, fault.NoSource) {
+		t.Fatalf("Fetch: %v", err)
+	}
+	if want := "4 of the 16 chunks"; !bytes.Contains([]byte(err.Error()), []byte(want)) {
+		t.Errorf("it says %q, not %q", err, want)
+	}
+	if have := got.Have().Count(); have != 12 {
+		t.Errorf("%d chunks have arrived, want the 12 that exist", have)
+	}
+	b.Withdraw(list.ID())
+
+	// Somebody brings the rest back.
+	c := startNode(t, nil)
+	if _, err := c.Publish("file", file, false); err != nil {
+		t.Fatal(err)
+	}
+	b.Meet(c.where())
+	if err := b.fetch(testContext(t), list, got); err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, file)
+}
+
+func TestAFetchOutlivesALinkThatBreaks(t *testing.T) {
+	file := makeFile(t, 200*chunk)
+	origin := startNode(t, func(c *Config) { c.Limits = limitUp(8 << 20) })
+	taker := startNode(t, nil)
+	if _, err := origin.Publish("file", file, false); err != nil {
+		t.Fatal(err)
+	}
+	taker.Meet(origin.where())
+	got := store.NewMemory(file.List())
+	broken := make(chan struct{})
+	cfg := transfer.Config{OnChunk: func(transfer.Chunk) {
+		if got.Have().Count() == 20 {
+			go func() {
+				defer close(broken)
+				for _, c := range taker.host.Network().Conns() {
+					_ = c.Close()
+				}
+			}()
+		}
+	}}
+	if err := taker.Fetch(testContext(t), "file", got, cfg); err != nil {
+		t.Fatal(err)
+	}
+	<-broken
+	same(t, got, file)
+}
+
+func TestListMergesWhatTheOthersShare(t *testing.T) {
+	a, b, c := startNode(t, nil), startNode(t, nil), startNode(t, nil)
+	both, one := makeFile(t, 3*chunk), makeFile(t, 100)
+	for _, n := range []testNode{a, b} {
+		if _, err := n.Publish("both", both, false); err != nil {
+			t.Fatal(err)
+		}
+		c.Meet(n.where())
+	}
+	if _, err := b.Publish("one", one, true); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return len(c.allLinks()) == 2 })
+	all := c.List(testContext(t))
+	if len(all) != 2 || all[0].Nodes != 2 || all[1].Nodes != 1 || !all[1].Folder {
+		t.Errorf("listed: %+v", all)
+	}
+}
+
+// waitFor polls, for what no event tells of; the context of the test bounds it.
+func waitFor(t testing.TB, done func() bool) {
+	t.Helper()
+	ctx := testContext(t)
+	for !done() {
+		select {
+		case <-ctx.Done():
+			t.Fatal("it did not come about")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+func limitUp(bytesPerSecond float64) rate.Limits {
+	return rate.Limits{Up: rate.New(bytesPerSecond)}
+}
