@@ -62,7 +62,7 @@ type job struct {
 
 // outbox holds the control messages that wait to be written.
 type outbox struct {
-	mu   sync.Mutex // guards buf
+	mu   sync.Mutex // guards buf, and the end of wake
 	buf  []byte
 	wake chan struct{} // holds one value while buf has something
 }
@@ -75,14 +75,13 @@ func (l *link) post(messages ...message) {
 		l.out.buf = encode(l.out.buf, m)
 	}
 	full := len(l.out.buf) > mostUnsent
+	select { // with the lock: close may be at it, and nobody sends on what is closed
+	case l.out.wake <- struct{}{}:
+	default:
+	}
 	l.out.mu.Unlock()
 	if full {
 		l.fail(fault.Wrapf(fault.Busy, "it does not read what it is sent"))
-		return
-	}
-	select {
-	case l.out.wake <- struct{}{}:
-	default:
 	}
 }
 
@@ -96,7 +95,8 @@ func (l *link) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { l.farewell(context.Cause(ctx)) })
 	defer stop()
 	var group sync.WaitGroup
-	group.Go(func() { cancel(l.write()) })
+	wake := l.out.wake // close takes it away, perhaps before the writer begins
+	group.Go(func() { cancel(l.write(wake)) })
 	group.Go(func() { cancel(l.sendChunks(ctx)) })
 	cancel(l.read())
 	l.close()
@@ -116,8 +116,7 @@ func (l *link) close() {
 }
 
 // write sends what is posted, as much at a time as there is.
-func (l *link) write() error {
-	wake := l.out.wake
+func (l *link) write(wake <-chan struct{}) error {
 	queue := l.node.wire.queue(l.conn)
 	var spare []byte
 	for range wake {
