@@ -248,26 +248,43 @@ func (c queuedConn) As(target any) bool {
 	return c.MuxedConn.As(target)
 }
 
-// frameConn sees yamux's frames: each is one Write, and its header one Read of
-// its own.
+// frameConn sees yamux's frames: each is one Write.
 type frameConn struct {
 	net.Conn
 	q       *queue
+	head    []byte   // of a frame whose header has been read in part
 	records *records // nil: not to be told
 }
 
 // Read tells those below how much of a frame is still to come.
 func (c *frameConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if c.records == nil {
-		return n, err
-	}
-	if c.records.more > 0 {
-		c.records.more = max(0, c.records.more-n)
-	} else if n == yamuxHeader && p[0] == 0 && p[1] == 0 {
-		c.records.more = int(binary.BigEndian.Uint32(p[8:12]))
+	if c.records != nil {
+		c.follow(p[:n])
 	}
 	return n, err
+}
+
+// follow keeps track of where in a frame the reader is, wherever its reads
+// begin and end.
+func (c *frameConn) follow(p []byte) {
+	for len(p) > 0 {
+		if c.records.more > 0 {
+			n := min(c.records.more, len(p))
+			c.records.more -= n
+			p = p[n:]
+			continue
+		}
+		n := min(yamuxHeader-len(c.head), len(p))
+		c.head = append(c.head, p[:n]...)
+		p = p[n:]
+		if len(c.head) == yamuxHeader {
+			if c.head[0] == 0 && c.head[1] == 0 { // others have no body
+				c.records.more = int(binary.BigEndian.Uint32(c.head[8:12]))
+			}
+			c.head = c.head[:0]
+		}
+	}
 }
 
 // recordsUnder finds the records under a connection secured with TLS.
