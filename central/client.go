@@ -142,6 +142,9 @@ func (c *Client) greet(ctx context.Context) error {
 		}
 		var err error
 		w, err = decodeWelcome(b)
+		if err == nil && w.Version != version {
+			err = fault.Wrapf(fault.Version, "the server goes on with protocol version %d; this client speaks %d", w.Version, version)
+		}
 		return true, err
 	})
 	if err != nil || !w.Auth {

@@ -22,6 +22,10 @@ func (c *Client) List(ctx context.Context, prefix string) iter.Seq2[store.Entry,
 				return
 			}
 			for _, e := range page.Entries {
+				if e.Name <= after { // or it could go on for ever
+					yield(store.Entry{}, fault.Wrapf(fault.Protocol, "the server listed %s behind %s", e.Name, after))
+					return
+				}
 				if !yield(e, nil) {
 					return
 				}

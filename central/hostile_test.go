@@ -28,8 +28,10 @@ type besieged struct {
 
 func besiege(t *testing.T, change ...func(*ServerConfig)) *besieged {
 	t.Helper()
+	goroutines, files := goleak.IgnoreCurrent(), descriptors(t)
 	s := &besieged{served: startServer(t, change...), small: noise(100_000)}
 	s.add(t, "small", s.small)
+	s.knows(t, 1)
 	s.servesOthers(t)
 	t.Cleanup(func() {
 		s.stop() // ends the connections; what is left then is a leak
@@ -39,9 +41,10 @@ func besiege(t *testing.T, change ...func(*ServerConfig)) *besieged {
 		if n := len(s.links); n != 0 {
 			t.Errorf("%d connections are still counted", n)
 		}
-		if err := goleak.Find(goleak.IgnoreCurrent()); err != nil {
+		if err := goleak.Find(goroutines); err != nil {
 			t.Error(err)
 		}
+		eventually(t, "every descriptor is closed", func() bool { return descriptors(t) <= files })
 	})
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -22,7 +23,7 @@ import (
 	"time"
 
 	"starmesh/common/content"
-	"starmesh/common/store"
+	"starmesh/common/fault"
 )
 
 // web is a server's HTTP side.
@@ -239,12 +240,13 @@ func unescapeHTML(s string) string {
 	return strings.NewReplacer("&amp;", "&", "&#34;", `"`, "&#39;", "'", "&lt;", "<", "&gt;", ">", "&#43;", "+", "&#96;", "`").Replace(s)
 }
 
-// knows waits until the folder has hashed n files.
+// knows waits until the folder has n files and has hashed them all.
 func (s *served) knows(t *testing.T, n int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d files are hashed", n), func() bool {
 		all, _ := s.folder.List("", "", 0)
-		return len(all) == n && !slices.ContainsFunc(all, func(e store.Entry) bool { return e.ID.IsZero() })
+		_, _, err := s.folder.ByID(content.ID{1}) // sure that it is not there?
+		return errors.Is(err, fault.NotFound) && len(all) == n
 	})
 }
 

@@ -134,6 +134,7 @@ func TestDescribeByNameAndByID(t *testing.T) {
 	s := startServer(t)
 	data := noise(200_000)
 	s.add(t, "folder/x", data)
+	s.knows(t, 1)
 	c := dial(t, s)
 	want := entryOf(t, "folder/x", data)
 	byName, err := c.Describe(t.Context(), "folder/x", content.ID{}, nil)
