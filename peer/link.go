@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -52,6 +53,8 @@ type link struct {
 	out     outbox
 	jobs    chan job
 	files   membership
+
+	receiving atomic.Bool // whether its data stream has been opened
 }
 
 // job is a chunk to be sent to a remote.

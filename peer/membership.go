@@ -11,6 +11,9 @@ import (
 const (
 	// mostTopics bounds the files that one remote may have to do with.
 	mostTopics = 4096
+	// mostStrange bounds in bytes what is remembered of files of theirs that
+	// are not shared here.
+	mostStrange = 4 << 20
 	// mostMembers is how many remotes a node serves with one file at a time;
 	// others are told of those.
 	mostMembers = 48
@@ -26,7 +29,16 @@ type membership struct {
 	mu      sync.Mutex // guards the fields below
 	members map[topic]*member
 	strange map[topic]join             // files of theirs that are not shared here
+	weight  int                        // of strange, in bytes
 	told    map[content.ID]content.Set // what our JOINs said
+}
+
+// forget forgets a file that is not shared here. The caller holds the lock.
+func (f *membership) forget(t topic) {
+	if j, ok := f.strange[t]; ok {
+		delete(f.strange, t)
+		f.weight -= content.SetBytes(j.Has.Len())
+	}
 }
 
 // handle does what a control message asks for. An error ends the link.
@@ -127,17 +139,19 @@ func (l *link) joined(j join) error {
 	f := &l.files
 	f.mu.Lock()
 	_, known := f.strange[j.Topic]
-	full := len(f.members)+len(f.strange) >= mostTopics
+	weight := content.SetBytes(j.Has.Len())
+	full := len(f.members)+len(f.strange) >= mostTopics || f.weight+weight > mostStrange
 	known = known || f.members[j.Topic] != nil
 	if !known && !full {
 		f.strange[j.Topic] = j
+		f.weight += weight
 	}
 	f.mu.Unlock()
 	switch {
 	case known:
 		return fault.Wrapf(fault.Protocol, "topic %d is in use", j.Topic)
 	case full:
-		return fault.Wrapf(fault.TooLarge, "more than %d files", mostTopics)
+		return fault.Wrapf(fault.TooLarge, "more files than are remembered of one node (%d)", mostTopics)
 	}
 	if s := l.node.swarm(j.ID); s != nil {
 		return l.meet(s)
@@ -159,7 +173,7 @@ func (l *link) meet(s *swarm) error {
 			return fault.Wrapf(fault.Protocol, "%s has %d bytes, not %d", id.Short(), s.list.Size(), j.Size)
 		}
 		if m := s.enter(l, j); m != nil {
-			delete(l.files.strange, t)
+			l.files.forget(t)
 			l.files.members[t] = m
 		}
 		return nil
@@ -183,7 +197,7 @@ func (l *link) leaves(m leave) error {
 	f.mu.Lock()
 	was := f.members[m.Topic]
 	delete(f.members, m.Topic)
-	delete(f.strange, m.Topic)
+	f.forget(m.Topic)
 	f.mu.Unlock()
 	if was != nil {
 		was.swarm.quit(was, nil)
@@ -200,7 +214,9 @@ func (l *link) withdraw(s *swarm) {
 	for t, m := range f.members {
 		if m.swarm == s {
 			delete(f.members, t)
-			f.strange[t] = join{Topic: t, ID: s.list.ID(), Size: s.list.Size(), Has: content.NewSet(s.list.Len())}
+			has := content.NewSet(s.list.Len())
+			f.weight += content.SetBytes(has.Len())
+			f.strange[t] = join{Topic: t, ID: s.list.ID(), Size: s.list.Size(), Has: has}
 			defer s.quit(m, nil)
 		}
 	}

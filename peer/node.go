@@ -280,6 +280,7 @@ func (n *Node) serve(c network.Conn, s network.Stream) {
 		n.remove(l)
 		l.quitAll(nil)
 	} else {
+		n.remove(l)
 		l.farewell(err)
 		_ = s.Close()
 	}
@@ -372,6 +373,10 @@ func (n *Node) takeChunks(s network.Stream) {
 		l := n.links[s.Conn().RemotePeer()]
 		n.mu.Unlock()
 		if l == nil {
+			return
+		}
+		if l.receiving.Swap(true) {
+			l.fail(fault.Wrapf(fault.Protocol, "a second stream of chunks"))
 			return
 		}
 		stop := context.AfterFunc(n.ctx, func() { _ = s.Reset() })

@@ -335,6 +335,7 @@ func (s *swarm) tick(now time.Time) {
 		chunks = append(chunks, late.Chunk)
 	}
 	s.dropLocked(chunks)
+	s.giver.Tick(now)
 	s.actLocked()
 }
 

@@ -200,6 +200,34 @@ func (g *Giver) Postponed(id ID, i int, until time.Time) {
 	}
 }
 
+const (
+	// An offer that is not answered within silentTrips of the usual, and
+	// leastSilence at least, is taken back; its neighbour is offered nothing
+	// for as long again.
+	silentTrips  = 10
+	leastSilence = time.Second
+	// mostTransit is how long a chunk may be on its way while others overtake
+	// it.
+	mostTransit = time.Minute
+)
+
+// Tick takes back what neighbours neither accept nor decline nor receive. It
+// is to be called every now and then.
+func (g *Giver) Tick(now time.Time) {
+	silence := max(leastSilence, silentTrips*g.queue.trip)
+	for _, n := range g.takers {
+		for i, since := range n.open {
+			o := Offer{To: n.id, Chunk: i}
+			t := g.queue.sending[o]
+			lost := t != nil && g.queue.isStuck(t) && now.Sub(t.since) > mostTransit
+			if lost || !g.queue.holds(o) && now.Sub(since) > silence {
+				g.Lost(n.id, i)
+				n.later = now.Add(now.Sub(since))
+			}
+		}
+	}
+}
+
 // Next gives the accepted offer to send now, if there is one. Sent or Lost is
 // to follow.
 func (g *Giver) Next(now time.Time) (Offer, bool) { return g.queue.next(g.have, now) }

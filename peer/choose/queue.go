@@ -13,6 +13,8 @@ const (
 	firstAhead = 4
 	// mostAhead bounds the offers open at a time, whatever was measured.
 	mostAhead = 64
+	// firstSlow is how long to wait for a receipt before anything was measured.
+	firstSlow = 500 * time.Millisecond
 	// mostRefused bounds by how much offers are multiplied because some are
 	// declined.
 	mostRefused = 0.5
@@ -100,7 +102,7 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 		return Offer{}, false
 	}
 	for at, o := range q.waiting {
-		if !have.Has(o.Chunk) || now.Before(o.from) || slices.Contains(stuck, o.To) {
+		if !have.Has(o.Chunk) || now.Before(o.from) || slices.Contains(stuck, o.To) || !room && q.isSending(o.To) {
 			continue
 		}
 		q.waiting = slices.Delete(q.waiting, at, at+1)
@@ -114,6 +116,20 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 		return o.Offer, true
 	}
 	return Offer{}, false
+}
+
+func (q *queue) isSending(to ID) bool {
+	for o := range q.sending {
+		if o.To == to {
+			return true
+		}
+	}
+	return false
+}
+
+// holds tells whether an offer was accepted and is not through yet.
+func (q *queue) holds(o Offer) bool {
+	return q.sending[o] != nil || slices.ContainsFunc(q.waiting, func(w waiting) bool { return w.Offer == o })
 }
 
 // stuck gives the neighbours whose chunk was overtaken by so many others that
@@ -181,8 +197,12 @@ func (q *queue) ahead() int {
 	return min(q.window.size()+int(math.Ceil(trips)), mostAhead+q.window.size())
 }
 
-// slow is how long to wait for a receipt before one more chunk is sent.
+// slow is how long to wait for a receipt before one more chunk is sent, to
+// somebody else.
 func (q *queue) slow() time.Duration {
+	if q.each <= 0 {
+		return firstSlow
+	}
 	return time.Duration(crawl*q.window.size()) * q.each
 }
 

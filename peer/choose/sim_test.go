@@ -214,6 +214,7 @@ func (n *node) tick() {
 		return
 	}
 	n.late()
+	n.giver.Tick(at(n.now))
 	n.step()
 	n.after(5, n.tick)
 }

@@ -17,6 +17,9 @@ const (
 	// rate; beyond, no more than arrive in oneRound.
 	fewClaims = 16
 	oneRound  = time.Second
+	// fewUnproven is how many of them one giver may hold that has not brought
+	// anything yet: promises cost it nothing.
+	fewUnproven = 4
 )
 
 // Taker decides for one file which offers this node accepts, and how long it
@@ -25,6 +28,7 @@ const (
 type Taker struct {
 	claims   map[int]claim
 	slow     map[ID]time.Duration // what chunks of each giver take, from promise to arrival
+	held     map[ID]int           // claims of each giver
 	typical  time.Duration        // the same for all givers
 	interval time.Duration        // between two arrivals
 	last     time.Time            // arrival
@@ -43,7 +47,7 @@ type Claim struct {
 
 // NewTaker makes a taker with no claims.
 func NewTaker() *Taker {
-	return &Taker{claims: map[int]claim{}, slow: map[ID]time.Duration{}}
+	return &Taker{claims: map[int]claim{}, slow: map[ID]time.Duration{}, held: map[ID]int{}}
 }
 
 // Ready tells whether an offer of a wanted chunk should be accepted, while
@@ -51,6 +55,9 @@ func NewTaker() *Taker {
 // A giver that is much slower than the others is welcome as long as its chunk
 // arrives well before the rest of the file has.
 func (t *Taker) Ready(from ID, missing int, now time.Time) (ok bool, wait time.Duration) {
+	if t.slow[from] == 0 && t.held[from] >= fewUnproven {
+		return false, leastPatience
+	}
 	if len(t.claims) >= t.most() {
 		return false, t.interval * fewClaims / 2
 	}
@@ -81,6 +88,7 @@ func (t *Taker) patience(missing int) time.Duration {
 // Claimed records an accepted offer.
 func (t *Taker) Claimed(from ID, i int, now time.Time) {
 	t.claims[i] = claim{from: from, since: now}
+	t.held[from]++
 }
 
 // Arrived records that chunk i came from a giver.
@@ -89,7 +97,7 @@ func (t *Taker) Arrived(from ID, i int, now time.Time) {
 		took := now.Sub(c.since)
 		t.slow[from] = blend(t.slow[from], took)
 		t.typical = blend(t.typical, took)
-		delete(t.claims, i)
+		t.Dropped(i)
 	}
 	if !t.last.IsZero() {
 		t.interval = blend(t.interval, now.Sub(t.last))
@@ -98,7 +106,12 @@ func (t *Taker) Arrived(from ID, i int, now time.Time) {
 }
 
 // Dropped records that chunk i is not to be waited for.
-func (t *Taker) Dropped(i int) { delete(t.claims, i) }
+func (t *Taker) Dropped(i int) {
+	if c, ok := t.claims[i]; ok {
+		delete(t.claims, i)
+		t.held[c.from]--
+	}
+}
 
 // Left gives the chunks that a giver who left had promised, and drops them.
 func (t *Taker) Left(from ID) []int {
@@ -110,6 +123,7 @@ func (t *Taker) Left(from ID) []int {
 		}
 	}
 	delete(t.slow, from)
+	delete(t.held, from)
 	slices.Sort(chunks)
 	return chunks
 }
@@ -129,7 +143,7 @@ func (t *Taker) Overdue(missing int, now time.Time) []Claim {
 		}
 		late = append(late, Claim{From: c.from, Chunk: i})
 		t.slow[c.from] = max(blend(t.slow[c.from], age), age)
-		delete(t.claims, i)
+		t.Dropped(i)
 	}
 	slices.SortFunc(late, func(a, b Claim) int { return a.Chunk - b.Chunk })
 	return late

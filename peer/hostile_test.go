@@ -1,0 +1,236 @@
+package peer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"go.uber.org/goleak"
+
+	"starmesh/common/content"
+	"starmesh/common/frame"
+	"starmesh/common/store"
+)
+
+// rogue is a node that speaks the protocol as it likes.
+type rogue struct {
+	t       *testing.T
+	conn    network.Conn
+	control network.Stream
+	data    network.Stream
+}
+
+// loose connects a rogue with n.
+func loose(t *testing.T, n testNode) *rogue {
+	t.Helper()
+	h := startHost(t, nil)
+	if err := h.Connect(testContext(t), n.where()); err != nil {
+		t.Fatal(err)
+	}
+	r := &rogue{t: t, conn: h.Network().ConnsToPeer(n.ID())[0]}
+	var err error
+	if r.control, err = openStream(testContext(t), r.conn, protoLink); err != nil {
+		t.Fatal(err)
+	}
+	if r.data, err = openStream(testContext(t), r.conn, protoData); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// say sends messages on the control stream; that the other side may have hung
+// up is part of the game.
+func (r *rogue) say(messages ...message) {
+	for _, m := range messages {
+		_, _ = r.control.Write(encode(nil, m))
+	}
+}
+
+func (r *rogue) send(t topic, i int, p []byte) {
+	_, _ = r.data.Write(append(chunkHeader(nil, t, i, len(p)), p...))
+}
+
+// cutOff waits until n has cut the rogue off.
+func (r *rogue) cutOff(n testNode) {
+	r.t.Helper()
+	waitFor(r.t, func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.bad[r.conn.LocalPeer()] != nil
+	})
+	waitFor(r.t, func() bool { return r.conn.IsClosed() })
+}
+
+func (r *rogue) joins(list content.ChunkList, t topic) {
+	r.say(hello{Version: version, Agent: "rogue"}, join{Topic: t, ID: list.ID(), Size: list.Size(), Has: content.FullSet(list.Len())})
+}
+
+func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	t.Run("", func(t *testing.T) {
+		file := makeFile(t, 20*chunk)
+		taker := startNode(t, nil)
+		r := loose(t, taker)
+		r.joins(file.List(), 7)
+		got := store.NewMemory(file.List())
+		var group sync.WaitGroup
+		group.Go(func() {
+			if err := taker.fetch(testContext(t), file.List(), got); err != nil {
+				t.Error(err)
+			}
+		})
+		waitFor(t, func() bool { return taker.swarm(file.List().ID()) != nil })
+		r.say(offer{Topic: 7, Chunk: 3, Sure: true})
+		waitFor(t, func() bool {
+			s := taker.swarm(file.List().ID())
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.claims[3] != nil
+		})
+		r.send(7, 3, make([]byte, chunk))
+		r.cutOff(taker)
+		if bad := taker.meter.ChunksBad.Load(); bad != 1 {
+			t.Errorf("%d bad chunks counted", bad)
+		}
+		origin := startNode(t, nil)
+		if _, err := origin.Publish("file", file, false); err != nil {
+			t.Fatal(err)
+		}
+		taker.Meet(origin.where())
+		group.Wait()
+		same(t, got, file)
+	})
+}
+
+func TestAStallerIsWorkedAround(t *testing.T) {
+	file := makeFile(t, 40*chunk)
+	taker, origin := startNode(t, nil), startNode(t, nil)
+	r := loose(t, taker)
+	r.joins(file.List(), 1)
+	got := store.NewMemory(file.List())
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := taker.fetch(testContext(t), file.List(), got); err != nil {
+			t.Error(err)
+		}
+	})
+	waitFor(t, func() bool { return taker.swarm(file.List().ID()) != nil })
+	for i := range 20 { // promised, and never sent
+		r.say(offer{Topic: 1, Chunk: i, Sure: true})
+	}
+	waitFor(t, func() bool {
+		s := taker.swarm(file.List().ID())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.claims) > 0
+	})
+	if _, err := origin.Publish("file", file, false); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	taker.Meet(origin.where())
+	group.Wait()
+	same(t, got, file)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestWhoBreaksTheGrammarIsCutOff(t *testing.T) {
+	file := makeFile(t, 5*chunk)
+	list := file.List()
+	joined := func(r *rogue) { r.joins(list, 1) }
+	tests := map[string]func(r *rogue){
+		"no hello":        func(r *rogue) { r.say(leave{Topic: 1}) },
+		"hello twice":     func(r *rogue) { joined(r); r.say(hello{Version: version}) },
+		"a giant frame":   func(r *rogue) { _, _ = r.control.Write([]byte{0xff, 0xff, 0xff, 0xff, 1}) },
+		"garbage":         func(r *rogue) { _, _ = r.control.Write(bytes.Repeat([]byte{0, 0, 0, 2, 0x12, 0xff, 0xff}, 3)) },
+		"a cut-off body":  func(r *rogue) { joined(r); _, _ = r.control.Write(frame.Append(nil, typeOffer, nil)) },
+		"a chunk outside": func(r *rogue) { joined(r); r.say(offer{Topic: 1, Chunk: 5}) },
+		"news outside":    func(r *rogue) { joined(r); r.say(news{what: typeComing, Topic: 1, Chunks: []int{99}}) },
+		"another size": func(r *rogue) {
+			r.say(hello{Version: version}, join{Topic: 1, ID: list.ID(), Size: 1, Has: content.NewSet(1)})
+		},
+		"a topic twice": func(r *rogue) {
+			joined(r)
+			r.say(join{Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(5)})
+		},
+		"unasked chunks": func(r *rogue) { joined(r); awaitMember(r); r.send(1, 0, make([]byte, chunk)) },
+		"a short chunk":  func(r *rogue) { joined(r); awaitMember(r); r.send(1, 0, []byte{1}) },
+		"no chunk": func(r *rogue) {
+			joined(r)
+			awaitMember(r)
+			_, _ = r.data.Write(append(encode(nil, leave{Topic: 1}), make([]byte, 20)...))
+		},
+		"a giant chunk": func(r *rogue) {
+			joined(r)
+			awaitMember(r)
+			_, _ = r.data.Write(binary.BigEndian.AppendUint32(nil, 1<<31))
+			_, _ = r.data.Write([]byte{byte(typeChunk), 0, 0, 0, 0, 0, 0, 0, 0})
+		},
+		"endless files": func(r *rogue) {
+			r.say(hello{Version: version})
+			for i := range 2 * mostTopics {
+				r.say(join{Topic: topic(i), ID: content.ID{byte(i), byte(i >> 8)}, Size: 1, Has: content.NewSet(1)})
+			}
+		},
+		"giant files": func(r *rogue) {
+			r.say(hello{Version: version})
+			for i := range 100 {
+				r.say(join{Topic: topic(i), ID: content.ID{byte(i)}, Size: content.MaxSize, Has: content.Set{}})
+			}
+		},
+	}
+	for name, misbehave := range tests {
+		t.Run(name, func(t *testing.T) {
+			n := startNode(t, nil)
+			if _, err := n.Publish("file", file, false); err != nil {
+				t.Fatal(err)
+			}
+			r := loose(t, n)
+			misbehave(r)
+			r.cutOff(n)
+			// The others do not notice.
+			taker := startNode(t, nil)
+			taker.Meet(n.where())
+			got := store.NewMemory(list)
+			if err := taker.fetch(testContext(t), list, got); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// awaitMember waits until the other side has answered our JOIN.
+func awaitMember(r *rogue) {
+	r.t.Helper()
+	for {
+		kind, _, err := frame.Read(r.control, maxJoin, nil)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if kind == typePeers {
+			return
+		}
+	}
+}
+
+func TestARogueThatNeverReadsIsGivenUp(t *testing.T) {
+	file := makeFile(t, 64*chunk)
+	origin := startNode(t, nil)
+	if _, err := origin.Publish("file", file, false); err != nil {
+		t.Fatal(err)
+	}
+	r := loose(t, origin)
+	r.say(hello{Version: version}, join{Topic: 1, ID: file.List().ID(), Size: file.List().Size(), Has: content.NewSet(64)})
+	taker := startNode(t, nil)
+	taker.Meet(origin.where())
+	got := store.NewMemory(file.List())
+	if err := taker.fetch(testContext(t), file.List(), got); err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, file)
+}
