@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"starmesh/common/load"
@@ -140,8 +142,36 @@ func (r *reader) read(name string) error {
 		r.find(Finding{File: shown, Text: "not a load log; left out", LeftOut: true})
 		return nil
 	}
+	if wrong := absurd(log.Last()); wrong != "" {
+		r.find(Finding{File: shown, Text: wrong + "; left out", LeftOut: true})
+		return nil
+	}
 	r.take(newNode(shown, &log))
 	return nil
+}
+
+// absurd tells of numbers that no node reaches, but with which sums would
+// overflow.
+func absurd(last *load.Report) string {
+	const mostBytes, mostSeconds = 1 << 50, 1e9 // a pebibyte; 31 years
+	times := []float64{last.ElapsedSeconds}
+	bytes := []int64{last.PayloadOutBytes, last.PayloadInBytes, last.OtherOutBytes, last.OtherInBytes}
+	if last.WireOutBytes != nil {
+		bytes = append(bytes, *last.WireOutBytes)
+	}
+	for _, t := range last.Transfers {
+		times, bytes = append(times, math.Abs(t.BeginSeconds)), append(bytes, t.SizeBytes)
+		if t.EndSeconds != nil {
+			times = append(times, math.Abs(*t.EndSeconds))
+		}
+	}
+	if most := slices.Max(bytes); most > mostBytes {
+		return fmt.Sprintf("it tells of %d bytes, more than one node can have carried", most)
+	}
+	if most := slices.Max(times); most > mostSeconds {
+		return fmt.Sprintf("it tells of %g seconds, longer than any node has run", most)
+	}
+	return ""
 }
 
 // take adds a node unless its log was given already under another name.

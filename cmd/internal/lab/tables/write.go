@@ -125,3 +125,14 @@ func plain(v *float64) string {
 	}
 	return strconv.FormatFloat(*v, 'g', -1, 64)
 }
+
+// Paragraphs writes texts after an empty line, each broken at width columns.
+func Paragraphs(w io.Writer, texts []string, width int) error {
+	var b strings.Builder
+	b.WriteByte('\n')
+	for _, text := range texts {
+		b.WriteString(wrap(text, width))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/planning"
+	"starmesh/cmd/internal/lab/results"
+	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/units"
+)
+
+// planFlags say what is planned.
+type planFlags struct {
+	receivers          []int
+	size               units.Size
+	originUp, up, down units.Rate
+	from               string
+}
+
+func newPlan() *cobra.Command {
+	var f planFlags
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Foretell what a star and a mesh would take, and which to choose",
+		Long: `plan computes how long a file would take to reach N receivers from one server and
+through a mesh: the least possible time over the given links (bound), and what to
+expect in practice. Without --from, expectations rest on assumed multiples of the
+bound; with it, on those of your own runs ('starmesh compare --results', or a
+folder of results). A rate of 0 is no limit.`,
+		Example: `  starmesh plan --receivers 1,4,16,64 --size 10GiB --origin-up 1gbit --up 100mbit --down 1gbit
+  starmesh plan -n 30 --size 4GB --origin-up 200mbit --up 20mbit --from results/lab`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.plan(cmd) },
+	}
+	flags := cmd.Flags()
+	flags.IntSliceVarP(&f.receivers, "receivers", "n", nil, "for so many receivers; several as `N,N,…`")
+	flags.Var(&f.size, "size", "of the file, such as 4GiB")
+	flags.Var(&f.originUp, "origin-up", "the uplink of the server, or of the node that has the file")
+	flags.Var(&f.up, "up", "the uplink of each receiver")
+	flags.Var(&f.down, "down", "the downlink of each receiver (default: no limit)")
+	flags.StringVar(&f.from, "from", "", "expect what was measured in `DIR`, a folder with a results.json (or such a file)")
+	for _, name := range []string{"receivers", "size", "origin-up", "up"} {
+		_ = cmd.MarkFlagRequired(name) // the flag is there
+	}
+	cli.AddFlags(cmd)
+	return cmd
+}
+
+func (f *planFlags) plan(cmd *cobra.Command) error {
+	slices.Sort(f.receivers)
+	q := &planning.Question{
+		Receivers: slices.Compact(f.receivers), FileBytes: int64(f.size),
+		OriginUp: unlimited(f.originUp), Up: unlimited(f.up), Down: unlimited(f.down),
+	}
+	if err := q.Check(); err != nil {
+		return cli.Usage(cmd, err)
+	}
+	var multiples planning.Multiples = planning.Assumed{}
+	out := cli.ForCommand(cmd)
+	if f.from != "" {
+		document, err := results.Open(f.from)
+		if err != nil {
+			return err
+		}
+		measured := planning.NewMeasured(document, printableName(f.from))
+		for _, system := range []string{"star", "mesh"} {
+			if !measured.Has(system) {
+				out.Warn("%s holds no run of a %s with a bound and without doubts; its times are assumed", printableName(f.from), system)
+			}
+		}
+		multiples = measured
+	}
+	p := planning.Make(q, multiples)
+	if out.Mode() == cli.JSON {
+		out.Event("plan", p)
+		return nil
+	}
+	return f.print(cmd.OutOrStdout(), p)
+}
+
+// unlimited gives a rate as bounds have it.
+func unlimited(r units.Rate) float64 {
+	if r <= 0 {
+		return math.Inf(1)
+	}
+	return float64(r)
+}
+
+func (f *planFlags) print(w io.Writer, p *planning.Plan) error {
+	g := tables.Grid{
+		Title: fmt.Sprintf("%s, origin %s up, receivers %s up and %s down", f.size, f.originUp, f.up, f.down),
+		Head:  []string{"receivers", "star bound", "star expected", "mesh bound", "mesh expected", "star ÷ mesh"},
+	}
+	told := make(map[string]bool)
+	for _, r := range p.Rows {
+		g.Rows = append(g.Rows, []string{
+			strconv.Itoa(r.Receivers), planTime(r.Star.BoundSeconds), planTime(r.Star.ExpectedSeconds),
+			planTime(r.Mesh.BoundSeconds), planTime(r.Mesh.ExpectedSeconds),
+			fmt.Sprintf("%.2f", r.Star.ExpectedSeconds/r.Mesh.ExpectedSeconds),
+		})
+		for _, note := range []string{"star: " + r.Star.Multiple.From, "mesh: " + r.Mesh.Multiple.From} {
+			if !told[note] {
+				told[note] = true
+				g.Notes = append(g.Notes, note)
+			}
+		}
+	}
+	width := terminalWidth(w)
+	if err := g.Text(w, width); err != nil {
+		return err
+	}
+	if err := tables.Paragraphs(w, p.Advice, width); err != nil {
+		return err
+	}
+	return tables.Paragraphs(w, p.Caveats, width)
+}
+
+// planTime writes seconds as people say them.
+func planTime(s float64) string {
+	if s > math.MaxInt64/1e9 {
+		return "centuries"
+	}
+	return units.Duration(time.Duration(s * float64(time.Second)))
+}
