@@ -17,9 +17,9 @@ const (
 	// rate; beyond, no more than arrive in oneRound.
 	fewClaims = 16
 	oneRound  = time.Second
-	// fewUnproven is how many of them one giver may hold that has not brought
+	// FewUnproven is how many of them one giver may hold that has not brought
 	// anything yet: promises cost it nothing.
-	fewUnproven = 4
+	FewUnproven = 4
 )
 
 // Taker decides for one file which offers this node accepts, and how long it
@@ -55,7 +55,7 @@ func NewTaker() *Taker {
 // A giver that is much slower than the others is welcome as long as its chunk
 // arrives well before the rest of the file has.
 func (t *Taker) Ready(from ID, missing int, now time.Time) (ok bool, wait time.Duration) {
-	if t.slow[from] == 0 && t.held[from] >= fewUnproven {
+	if t.slow[from] == 0 && t.held[from] >= FewUnproven {
 		return false, leastPatience
 	}
 	if len(t.claims) >= t.most() {

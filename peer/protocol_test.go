@@ -1,0 +1,169 @@
+package peer
+
+import (
+	"encoding/hex"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/frame"
+	"starmesh/peer/choose"
+)
+
+// examples are the messages of PROTOCOL.md §10.
+func examples(t testing.TB) map[string]message {
+	id, err := content.ParseID("af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262")
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := content.NewSet(4)
+	has.Add(0)
+	has.Add(3)
+	at := peer.AddrInfo{ID: decodeID(t, anID), Addrs: []ma.Multiaddr{ma.StringCast("/ip4/203.0.113.7/tcp/4001")}}
+	return map[string]message{
+		"HELLO version 1, agent starmesh/1":   hello{Version: 1, Agent: "starmesh/1"},
+		"BYE closed, \"the node leaves\"":     failed(typeBye, fault.Wrapf(fault.Closed, "the node leaves")),
+		"JOIN":                                join{Topic: 5, ID: id, Size: 200_000, Has: has},
+		"JOIN with nothing":                   join{Topic: 5, ID: id, Size: 200_000, Has: content.NewSet(4)},
+		"LEAVE":                               leave{Topic: 5},
+		"OFFER chunk 2":                       offer{Topic: 5, Chunk: 2},
+		"OFFER chunk 300, first and sure":     offer{Topic: 5, Chunk: 300, First: true, Sure: true},
+		"ANSWER chunk 2 accepted":             answer{Topic: 5, Chunk: 2},
+		"ANSWER chunk 2 declined":             answer{Topic: 5, Chunk: 2, Verdict: declined},
+		"ANSWER chunk 2 not now, wait 250 ms": answer{Topic: 5, Chunk: 2, Verdict: notNow, Wait: 250 * time.Millisecond},
+		"COMING chunks 1 and 2, pace 27 ms":   news{what: typeComing, Topic: 5, Each: 27 * time.Millisecond, Chunks: []int{1, 2}},
+		"LOST chunk 1":                        news{what: typeLost, Topic: 5, Chunks: []int{1}},
+		"PEERS: the ticket's node":            peers{Topic: 5, Places: []peer.AddrInfo{at}},
+		"GOT chunk 2":                         got{Topic: 5, Chunk: 2},
+		"LIST":                                list{},
+		"FILES: one, called a, with 2 chunks held, a folder": files{[]Shared{{ID: id, Size: 200_000, Name: "a", Held: 2, Folder: true}}},
+		"VALUES from chunk 0":                                values{ID: id},
+		"SLICE of no values, the file is called a":           slice{Size: 200_000, Name: "a"},
+		"ERROR not found, \"none\"":                          failed(typeError, fault.Wrapf(fault.NotFound, "none")),
+	}
+}
+
+// decode reads any message back.
+func decode(t frame.Type, b []byte) (message, error) {
+	switch t {
+	case typeHello:
+		return decodeHello(b)
+	case typeBye, typeError:
+		return decodeFailure(t, b)
+	case typeJoin:
+		return decodeJoin(b)
+	case typeLeave:
+		return decodeLeave(b)
+	case typeOffer:
+		return decodeOffer(b)
+	case typeAnswer:
+		return decodeAnswer(b)
+	case typeComing, typeLost:
+		return decodeNews(t, b)
+	case typePeers:
+		return decodePeers(b)
+	case typeGot:
+		return decodeGot(b)
+	case typeList:
+		return list{}, nil
+	case typeFiles:
+		return decodeFiles(b)
+	case typeValues:
+		return decodeValues(b)
+	case typeSlice:
+		return decodeSlice(b)
+	}
+	return nil, fault.Unknown
+}
+
+func TestTheDocumentsMessagesAreOurs(t *testing.T) {
+	text := protocolText(t)
+	for name, m := range examples(t) {
+		b := encode(nil, m)
+		row := "| " + name + " | `" + hex.EncodeToString(b) + "` |"
+		if !strings.Contains(text, row) {
+			t.Errorf("the document lacks\n%s", row)
+		}
+		back, err := decode(m.kind(), b[frame.HeaderSize:])
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if again := encode(nil, back); hex.EncodeToString(again) != hex.EncodeToString(b) {
+			t.Errorf("%s is encoded anew as %x", name, again)
+		}
+		if m.kind() != typeSlice && !reflect.DeepEqual(back, m) {
+			t.Errorf("%s is decoded as %+v", name, back)
+		}
+	}
+}
+
+func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
+	text := protocolText(t)
+	for _, m := range examples(t) {
+		name := strings.ToUpper(strings.TrimPrefix(fmt.Sprintf("%T", m), "peer."))
+		switch m.kind() {
+		case typeBye, typeError, typeComing, typeLost:
+			continue // several types share a struct
+		}
+		if !strings.Contains(text, fmt.Sprintf("| %#02x | %s |", byte(m.kind()), name)) &&
+			!strings.Contains(text, fmt.Sprintf("| 0x%02x | %s |", byte(m.kind()), name)) {
+			t.Errorf("the document lacks type %#x, %s", byte(m.kind()), name)
+		}
+	}
+	for what, code := range fault.Codes() {
+		if !strings.Contains(text, fmt.Sprintf("\n| %d | %s", code, what)) {
+			t.Errorf("the document lacks code %d, %s", code, what)
+		}
+	}
+	for row, want := range map[string]int{
+		"text, bytes": maxText, "addresses of one peer in PEERS": maxAddrs, "peers in PEERS": maxPeers,
+		"chunks in COMING or LOST": maxEach, "files in FILES": maxFiles, "chaining values in SLICE": maxSlice,
+		"body of OFFER, ANSWER and the like, bytes":                       maxControl,
+		"body of CHUNK, bytes":                                            chunkHead + content.MaxChunk,
+		"files that one remote may join":                                  mostTopics,
+		"remotes served with one file at a time":                          mostMembers,
+		"promises of a giver that has brought nothing yet":                choose.FewUnproven,
+		"control messages waiting for a remote that does not read, bytes": mostUnsent,
+	} {
+		if !strings.Contains(text, "\n| "+row+" | "+strconv.Itoa(want)+" |") {
+			t.Errorf("%q is %d in the code, not in the document", row, want)
+		}
+	}
+	for row, want := range map[string]time.Duration{"a question": askTimeout, "longest wait after *not now*": maxWait} {
+		if !strings.Contains(text, "\n| "+row+" | "+strconv.Itoa(int(want.Seconds()))+" s |") {
+			t.Errorf("%q takes %v in the code, not in the document", row, want)
+		}
+	}
+}
+
+// FuzzDecode: whatever comes, decoders do not panic, and what they accept is
+// encoded to what decodes to the same.
+func FuzzDecode(f *testing.F) {
+	for _, m := range examples(f) {
+		b := encode(nil, m)
+		f.Add(byte(m.kind()), b[frame.HeaderSize:])
+	}
+	f.Fuzz(func(t *testing.T, kind byte, body []byte) {
+		m, err := decode(frame.Type(kind), body)
+		if err != nil || m == nil {
+			return
+		}
+		once := encode(nil, m)
+		again, err := decode(frame.Type(kind), once[frame.HeaderSize:])
+		if err != nil {
+			t.Fatalf("%x is taken, but not what is made of it: %v", body, err)
+		}
+		if twice := encode(nil, again); string(twice) != string(once) {
+			t.Fatalf("%x became %x", once, twice)
+		}
+	})
+}
