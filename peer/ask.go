@@ -194,9 +194,9 @@ func (n *Node) ChunkList(ctx context.Context, id content.ID) (content.ChunkList,
 		select {
 		case <-ctx.Done():
 			if last != nil {
-				return content.ChunkList{}, "", fmt.Errorf("no node in reach knows %s: %w", id.Short(), last)
+				return content.ChunkList{}, "", fmt.Errorf("no node in reach knows %s: %w%s", id.Short(), last, n.unreached())
 			}
-			return content.ChunkList{}, "", fault.Wrapf(fault.NoSource, "no node in reach that knows %s: %v", id.Short(), ctx.Err())
+			return content.ChunkList{}, "", fault.Wrapf(fault.NoSource, "no node in reach that knows %s: %v%s", id.Short(), ctx.Err(), n.unreached())
 		case <-more:
 		}
 	}

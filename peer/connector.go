@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	libp2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
 )
 
 // A connector dials what finders find: not itself, not whom it is connected
@@ -90,18 +92,17 @@ func (c *connector) next() []peer.AddrInfo {
 }
 
 func (c *connector) dial(ctx context.Context, info peer.AddrInfo) {
-	ok := c.connected(info.ID)
-	if !ok {
+	var err error
+	if !c.connected(info.ID) {
 		// Only these addresses: a restarted node has others, and what is left
 		// of the old ones would be tried first.
 		c.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
 		timed, cancel := context.WithTimeout(ctx, dialTime)
 		defer cancel()
-		_, err := c.host.Network().DialPeer(timed, info.ID)
-		ok = err == nil
+		_, err = c.host.Network().DialPeer(timed, info.ID)
 	}
 	c.mu.Lock()
-	c.known.tried(info.ID, ok, time.Now())
+	c.known.tried(info.ID, err, time.Now())
 	c.mu.Unlock()
 	c.poke()
 }
@@ -115,9 +116,11 @@ type candidates struct {
 type candidate struct {
 	info     peer.AddrInfo
 	failures int
+	err      error // of the last one
 	dialling bool
 	waiting  bool      // is to be dialled, at next or later
 	next     time.Time // not before this
+	met      time.Time // when it was connected; zero: not since the last failure
 }
 
 const (
@@ -129,6 +132,9 @@ const (
 	retryTimes = 4
 	// maxCandidates bounds what is remembered, whoever tells of how many.
 	maxCandidates = 2048
+	// A connection that has lasted for lasting was a good one. One that ends
+	// sooner counts as a failure: nodes of a private mesh hang up at once.
+	lasting = 10 * time.Second
 )
 
 // add notes that info was found. What is newest about its addresses counts.
@@ -141,6 +147,9 @@ func (c *candidates) add(info peer.AddrInfo, now time.Time) {
 		p = &candidate{next: now}
 		c.peers[info.ID] = p
 	}
+	if !p.met.IsZero() {
+		p.lost(now)
+	}
 	p.info = usable(peer.AddrInfo{ID: info.ID, Addrs: append(info.Addrs, p.info.Addrs...)})
 	p.waiting = true
 }
@@ -148,7 +157,7 @@ func (c *candidates) add(info peer.AddrInfo, now time.Time) {
 // forget makes room: for one that is neither waiting nor being dialled.
 func (c *candidates) forget(now time.Time) bool {
 	for id, p := range c.peers {
-		if !p.waiting && !p.dialling && now.After(p.next) {
+		if !p.waiting && !p.dialling && (now.After(p.next) || !p.met.IsZero()) {
 			delete(c.peers, id)
 			return true
 		}
@@ -172,17 +181,35 @@ func (c *candidates) next(now time.Time) []peer.AddrInfo {
 	return out
 }
 
-// tried notes how a dial ended.
-func (c *candidates) tried(id peer.ID, ok bool, now time.Time) {
-	c.dialled--
-	p := c.peers[id]
-	p.dialling = false
-	if ok {
-		delete(c.peers, id)
-		return
+// lost notes that p, which was connected, is so no longer.
+func (p *candidate) lost(now time.Time) {
+	if now.Sub(p.met) >= lasting {
+		p.failures, p.err, p.next = 0, nil, now
+	} else {
+		p.fail(errHungUp, now)
 	}
+	p.met = time.Time{}
+}
+
+// fail notes a failure and when to try again.
+func (p *candidate) fail(err error, now time.Time) {
 	pause := min(retryFirst<<min(p.failures, 10), retryMost)
 	p.next = now.Add(pause + rand.N(pause/4))
 	p.failures++
+	if p.err == nil || !errors.Is(err, libp2pswarm.ErrGaterDisallowedConnection) {
+		p.err = err // or it would only be said that we do not try
+	}
+}
+
+// tried notes how a dial ended.
+func (c *candidates) tried(id peer.ID, err error, now time.Time) {
+	c.dialled--
+	p := c.peers[id]
+	p.dialling = false
+	if err == nil {
+		p.met, p.waiting = now, false
+		return
+	}
+	p.fail(err, now)
 	p.waiting = p.waiting || p.failures < retryTimes
 }

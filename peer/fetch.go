@@ -260,7 +260,7 @@ func (s *swarm) nowhere(waited time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.members) == 0 {
-		return fault.Wrapf(fault.NoSource, "nobody in reach has %s; waited %v; what has arrived is kept", s.name, waited)
+		return fault.Wrapf(fault.NoSource, "nobody in reach has %s; waited %v; what has arrived is kept%s", s.name, waited, s.node.unreached())
 	}
 	nowhere := 0
 	for i := range s.list.Len() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -89,7 +90,7 @@ func TestPausesGrowAndBookkeepingIsBounded(t *testing.T) {
 		for pause = 0; len(c.next(now)) == 0; pause += 100 * time.Millisecond {
 			now = now.Add(100 * time.Millisecond)
 		}
-		c.tried("one", false, now)
+		c.tried("one", errHungUp, now)
 		tries++
 		if pause < last-last/4-100*time.Millisecond || pause > retryMost*5/4+time.Second {
 			t.Errorf("try %d after a pause of %v, the one before %v", tries, pause, last)
@@ -117,7 +118,7 @@ func TestANodeThatIsNotFoundAgainIsGivenUp(t *testing.T) {
 	for range 3600 {
 		if len(c.next(now)) > 0 {
 			tries++
-			c.tried("one", false, now)
+			c.tried("one", errHungUp, now)
 		}
 		now = now.Add(time.Second)
 	}
@@ -128,9 +129,64 @@ func TestANodeThatIsNotFoundAgainIsGivenUp(t *testing.T) {
 	if len(c.next(now)) != 1 {
 		t.Error("found again, but not dialled")
 	}
-	c.tried("one", true, now)
-	if len(c.peers) != 0 {
-		t.Error("what is connected is still a candidate")
+	c.tried("one", nil, now)
+	if len(c.next(now.Add(time.Hour))) != 0 {
+		t.Error("what is connected is dialled")
+	}
+}
+
+func TestWhoHangsUpAtOnceIsNotDialledAgainAtOnce(t *testing.T) {
+	now := time.Now()
+	c := candidates{peers: make(map[peer.ID]*candidate)}
+	connect := func() {
+		for c.add(peer.AddrInfo{ID: "one"}, now); len(c.next(now)) == 0; c.add(peer.AddrInfo{ID: "one"}, now) {
+			now = now.Add(100 * time.Millisecond)
+		}
+		c.tried("one", nil, now)
+		now = now.Add(time.Second) // then the other side hangs up
+	}
+	start := now
+	for range 8 {
+		connect()
+	}
+	if took := now.Sub(start); took < time.Minute {
+		t.Errorf("eight connections in %v with one who hangs up each time", took)
+	}
+	now = now.Add(lasting) // the last one lasts
+	start = now
+	connect()
+	if took := now.Sub(start); took > 2*time.Second {
+		t.Errorf("a lost connection is tried again after %v", took)
+	}
+}
+
+func TestItIsSaidWhyNobodyIsReached(t *testing.T) {
+	h := startHost(t, func(c *hostConfig) { c.Key = testKey("ours") })
+	stranger := startHost(t, nil)
+	id, err := newIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, info := range map[string]peer.AddrInfo{
+		"does it have the same one?": stranger.whereabouts(overTCP),
+		"nobody listens at":          {ID: id.id, Addrs: addrsOf("/ip4/127.0.0.1/tcp/1")},
+		"another node answers at":    {ID: id.id, Addrs: stranger.whereabouts(overTCP).Addrs},
+	} {
+		c := newConnector(h)
+		ctx, cancel := context.WithCancel(testContext(t))
+		done := make(chan error, 1)
+		go func() { done <- c.Run(ctx) }()
+		if c.why() != "" {
+			t.Error("something went wrong before anything was tried")
+		}
+		c.found(info)
+		eventually(t, func() bool { return strings.Contains(c.why(), want) })
+		if t.Failed() {
+			t.Logf("want %q, got %q", want, c.why())
+		}
+		cancel()
+		<-done
+		h.Peerstore().ClearAddrs(info.ID)
 	}
 }
 
