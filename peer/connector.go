@@ -97,6 +97,9 @@ func (c *connector) dial(ctx context.Context, info peer.AddrInfo) {
 		// Only these addresses: a restarted node has others, and what is left
 		// of the old ones would be tried first.
 		c.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
+		if s, ok := c.host.Network().(*libp2pswarm.Swarm); ok {
+			s.Backoff().Clear(info.ID) // the pauses are ours
+		}
 		timed, cancel := context.WithTimeout(ctx, dialTime)
 		defer cancel()
 		_, err = c.host.Network().DialPeer(timed, info.ID)

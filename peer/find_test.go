@@ -14,6 +14,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"starmesh/common/content"
+	"starmesh/common/load"
 )
 
 // run starts what runs until the test ends, and waits for it then.
@@ -187,6 +188,32 @@ func TestItIsSaidWhyNobodyIsReached(t *testing.T) {
 		cancel()
 		<-done
 		h.Peerstore().ClearAddrs(info.ID)
+	}
+}
+
+// TestANodeThatStartsAgainIsMetSoon: at its old address, where it was dialled
+// in vain meanwhile.
+func TestANodeThatStartsAgainIsMetSoon(t *testing.T) {
+	a := startHost(t, nil)
+	id, err := newIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, err := newHost(hostConfig{Identity: id, Sockets: new(load.Sockets), Meter: new(load.Meter), Listen: addrsOf("/ip4/127.0.0.1/tcp/0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := before.Network().ListenAddresses()
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := seek(t, a, newJoined(a, []peer.AddrInfo{{ID: id.id, Addrs: at}}))
+	eventually(t, func() bool { return strings.Contains(c.why(), "nobody listens") })
+	again := startHost(t, func(cfg *hostConfig) { cfg.Identity, cfg.Listen = id, at })
+	start := time.Now()
+	eventually(t, func() bool { return a.knows(again) })
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 
