@@ -1,0 +1,147 @@
+package choose
+
+import (
+	"slices"
+	"time"
+
+	"starmesh/common/content"
+)
+
+// Offer gives the next offer to make, if one is to be made now.
+func (g *Giver) Offer(now time.Time) (Offer, bool) {
+	if g.open() >= g.queue.ahead() {
+		return Offer{}, false
+	}
+	n, i, ok := g.fresh(now)
+	first := ok
+	sure := first && g.queue.trip > 0 // before the first answer nothing is known of trips
+	if !ok {
+		n, i, ok = g.duty(now)
+	}
+	if !ok {
+		n, i, ok = g.help(now)
+	}
+	if !ok {
+		return Offer{}, false
+	}
+	if first {
+		n.firsts = append(n.firsts, i)
+		g.first.gave(i)
+	}
+	n.open[i] = now
+	g.mark(n, i)
+	if sure {
+		g.queue.expect(Offer{To: n.id, Chunk: i}, now)
+	}
+	return Offer{To: n.id, Chunk: i, First: first, Sure: sure}, true
+}
+
+// Wait is how long to wait before asking Next again, although nothing happens
+// meanwhile; 0 when that would be of no use.
+func (g *Giver) Wait(now time.Time) time.Duration { return g.queue.wait(now) }
+
+// open counts the offers that are to fill the uplink. A chunk that crawls into
+// a slow downlink does not fill it.
+func (g *Giver) open() int {
+	open := 0
+	for _, n := range g.takers {
+		open += len(n.open)
+	}
+	return open - g.queue.idle()
+}
+
+// fresh chooses a chunk that only this node can bring into the mesh, and the
+// neighbour with the least left to pass on: that follows the upload rates by
+// itself, and a free rider soon gets no more.
+func (g *Giver) fresh(now time.Time) (*neighbour, int, bool) {
+	i, ok := g.first.stuck(g.held, len(g.takers))
+	if !ok {
+		i, ok = g.first.unseen(g.source, g.held)
+	}
+	if !ok {
+		return nil, 0, false
+	}
+	n := g.least(i, now, g.burden)
+	return n, i, n != nil
+}
+
+// burden is the time by which a neighbour would have passed on one more first
+// copy, and all that it was given before and has, as far as this node knows,
+// not passed on yet.
+func (g *Giver) burden(n *neighbour) time.Duration {
+	left := len(g.takers)
+	n.firsts = slices.DeleteFunc(n.firsts, func(i int) bool { return g.lacking(i) == 0 })
+	for _, i := range n.firsts {
+		left += g.lacking(i)
+	}
+	each := n.each
+	if each <= 0 {
+		each = g.queue.each
+	}
+	return time.Duration(left) * max(each, 1)
+}
+
+// duty chooses a chunk that this node got first-hand, the oldest first.
+func (g *Giver) duty(now time.Time) (*neighbour, int, bool) {
+	g.own = slices.DeleteFunc(g.own, func(i int) bool { return g.lacking(i) == 0 })
+	for _, i := range g.own {
+		if n := g.least(i, now, (*neighbour).load); n != nil {
+			return n, i, true
+		}
+	}
+	return nil, 0, false
+}
+
+// help chooses the chunk that the fewest have.
+func (g *Giver) help(now time.Time) (*neighbour, int, bool) {
+	if n, i, ok := g.rarest(g.have, now); ok {
+		return n, i, ok
+	}
+	return g.rarest(g.coming, now)
+}
+
+// rarest chooses the chunk of set that the fewest have, any where several are.
+func (g *Giver) rarest(set content.Set, now time.Time) (*neighbour, int, bool) {
+	best, lack, ties := -1, 0, 0
+	for i := range set.All() {
+		switch l := g.lacking(i); {
+		case l == 0 || l < lack:
+		case l > lack:
+			best, lack, ties = i, l, 1
+		default:
+			if ties++; g.rand.IntN(ties) == 0 {
+				best = i
+			}
+		}
+	}
+	if best < 0 {
+		return nil, 0, false
+	}
+	n := g.least(best, now, (*neighbour).load)
+	return n, best, n != nil
+}
+
+// least gives the neighbour lacking chunk i for which cost is least, any of
+// them where several are; nil when none can take it now.
+func (g *Giver) least(i int, now time.Time, cost func(*neighbour) time.Duration) *neighbour {
+	var best *neighbour
+	var least time.Duration
+	ties := 0
+	for _, n := range g.takers {
+		if n.sure.Has(i) || now.Before(n.later) {
+			continue
+		}
+		switch c := cost(n); {
+		case best == nil || c < least:
+			best, least, ties = n, c, 1
+		case c == least:
+			if ties++; g.rand.IntN(ties) == 0 {
+				best = n
+			}
+		}
+	}
+	return best
+}
+
+// load is how much this node is already bringing to n.
+func (n *neighbour) load() time.Duration { return time.Duration(len(n.open)) }
