@@ -220,6 +220,7 @@ func TestCloseWhileWriting(t *testing.T) {
 	for range 20 {
 		root, _ := folder(t)
 		p := create(t, root, "f", list, store.Options{})
+		grew := p.Grew() // before the writers begin: they may be done before the next line
 		var group sync.WaitGroup
 		var kept atomic.Int64
 		for from := range 4 {
@@ -234,7 +235,7 @@ func TestCloseWhileWriting(t *testing.T) {
 				}
 			})
 		}
-		<-p.Grew()
+		<-grew
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
