@@ -17,7 +17,7 @@ import (
 const (
 	maxConns        = 2048 // in all
 	maxConnsAddress = 512  // from or to one IPv4 address, or one IPv6 /56
-	maxConnsPeer    = 4    // with one peer: TCP, QUIC, one of each dialled at once
+	maxConnsPeer    = 16   // with one peer: all its addresses may be dialled at once
 	maxHandshakes   = 1024 // that have not said yet who they are; one address can not take all
 	newConnsBurst   = 512  // new connections from one address at once …
 	newConnsRate    = 50   // … and after that each second
