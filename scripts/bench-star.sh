@@ -146,9 +146,9 @@ resume() {
 	for _ in $(seq "$runs"); do
 		rm -f "$work"/in/four*
 		"$work/starmesh" central get 127.0.0.1:$star_port four -o "$work/in/four" --quiet &
-		local victim=$!
-		until [ -e "$work/in/four.part" ] && [ "$(held)" -gt 0 ]; do sleep 0.02; done
-		sleep 0.4
+		local victim=$! start
+		start=$(held)
+		until [ "$(held)" -gt $((start + 2048 * 1048576)) ]; do sleep 0.02; done
 		kill -9 "$victim"
 		wait "$victim" 2>/dev/null || true
 		one_resume
@@ -157,7 +157,7 @@ resume() {
 }
 
 # held is how many bytes the server has sent so far.
-held() { curl -s http://127.0.0.1:17071/load | awk -F'[:,]' '{for (i = 1; i < NF; i++) if ($i ~ /"payload_out_bytes"/) {print $(i + 1) + 0; exit}}'; }
+held() { curl -s http://127.0.0.1:17071/load | grep -o '"payload_out_bytes":[0-9]*' | head -n 1 | cut -d: -f2; }
 
 one_resume() {
 	local before t0 t1
