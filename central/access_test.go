@@ -36,7 +36,7 @@ func TestTooManyConnections(t *testing.T) {
 	dial(t, s)
 }
 
-// withoutTLSTo gives an address of this machine that is not loopback.
+// outwardAddress gives an address of this machine that is not loopback.
 func outwardAddress(t *testing.T) string {
 	t.Helper()
 	all, err := net.InterfaceAddrs()
@@ -240,8 +240,6 @@ func TestCredentialsDoNotLeaveTheMachineInTheClear(t *testing.T) {
 	}
 }
 
-// TestTheServerTakesNoPasswordInTheClearFromAfar either: another client may
-// be less careful, and the next one should not be taught to be.
 func TestWhoMayWrite(t *testing.T) {
 	u := users(t, []string{"writer"}, "writer", "reader")
 	for what, c := range map[string]struct {
