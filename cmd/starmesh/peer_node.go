@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/cores"
 	"starmesh/peer"
 )
 
@@ -53,6 +55,11 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 			return cli.Usage(cmd, err)
 		}
 		return mesh.Run(ctx, func(ctx context.Context) error {
+			var sparing sync.WaitGroup
+			defer sparing.Wait()
+			ctx, stop := context.WithCancel(ctx)
+			defer stop()
+			sparing.Go(func() { cores.Spare(ctx) })
 			return work(ctx, &meshNode{node: n, Node: mesh})
 		})
 	})
