@@ -83,6 +83,7 @@ func ParsePrefixes(list []string) ([]netip.Prefix, error) {
 // Users are the names and bcrypt hashes of an htpasswd file.
 type Users struct {
 	hashes  map[string][]byte
+	nobody  []byte // checked for names that are not there, so that time does not tell which are
 	writers map[string]bool
 	checks  chan struct{} // bcrypt is slow on purpose: few at a time
 }
@@ -103,6 +104,7 @@ func ReadUsers(r io.Reader, writers []string) (*Users, error) {
 			return nil, fault.Wrapf(fault.Invalid, "line %d is not NAME:BCRYPT-HASH (make it with: htpasswd -nB NAME)", n)
 		}
 		u.hashes[name] = []byte(hash)
+		u.nobody = u.hashes[name]
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("users file: %w", err)
@@ -116,10 +118,6 @@ func ReadUsers(r io.Reader, writers []string) (*Users, error) {
 	return u, nil
 }
 
-// nobody is a bcrypt hash that no password matches: checking it takes as long
-// as checking a real one, so that time does not tell which names exist.
-var nobody = []byte("$2a$10$7EqJtq98hPqEX7fNZaFWoOhi5Zz6P4qQO4lJpY6y1Q3ZKz8nYbJ8e")
-
 // check fails with fault.Unauthorized unless password is name's, and with
 // fault.Busy when ctx ends before it could be checked.
 func (u *Users) check(ctx context.Context, name, password string) error {
@@ -131,7 +129,7 @@ func (u *Users) check(ctx context.Context, name, password string) error {
 	}
 	hash, known := u.hashes[name]
 	if !known {
-		hash = nobody
+		hash = u.nobody
 	}
 	if bcrypt.CompareHashAndPassword(hash, []byte(password)) != nil || !known {
 		return fault.Wrapf(fault.Unauthorized, "wrong user name or password")
