@@ -36,11 +36,34 @@ type dhtFinder struct {
 
 // dhtTopic is what is to be done about one file.
 type dhtTopic struct {
-	have, want  bool
-	provideNext time.Time
-	provides    int // failures since the last success
-	findNext    time.Time
-	finds       int
+	have, want    bool
+	provide, find dhtTurn
+}
+
+// A dhtTurn says when something is to be done next, and what was when it was
+// done last.
+type dhtTurn struct {
+	last, next time.Time
+	tries      int // in vain
+	nodes      int // in the table then
+}
+
+// due tells whether it is the turn: also when the table has twice as many
+// nodes as last time, for then it was done among too few.
+func (t dhtTurn) due(now time.Time, nodes int) bool {
+	return !now.Before(t.next) || nodes >= 2*max(t.nodes, 1) && now.Sub(t.last) >= dhtRetry
+}
+
+// took notes that it was done, and how long not to do it again; in vain, for
+// twice as long each time.
+func (t *dhtTurn) took(now time.Time, nodes int, pause time.Duration, vain bool) {
+	if vain {
+		pause = min(dhtRetry<<min(t.tries, 10), dhtRetryMost)
+		t.tries++
+	} else {
+		t.tries = 0
+	}
+	t.last, t.next, t.nodes = now, now.Add(pause), nodes
 }
 
 const (
@@ -116,8 +139,12 @@ func (d *dhtFinder) Run(ctx context.Context, found func(peer.AddrInfo)) error {
 	tick := time.NewTicker(dhtRetry / 2)
 	defer tick.Stop()
 	for {
-		for _, work := range d.due(time.Now()) {
-			d.do(ctx, tables, work, found)
+		nodes := 0
+		for _, table := range tables {
+			nodes += table.RoutingTable().Size()
+		}
+		for _, work := range d.due(time.Now(), nodes) {
+			d.done(work, nodes, d.do(ctx, tables, work, found), time.Now())
 		}
 		select {
 		case <-d.changed:
@@ -180,35 +207,34 @@ type dhtWork struct {
 	provide bool // else find
 }
 
-// due gives what is to be done now.
-func (d *dhtFinder) due(now time.Time) []dhtWork {
+// due gives what is to be done now, with so many nodes in the table.
+func (d *dhtFinder) due(now time.Time, nodes int) []dhtWork {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var work []dhtWork
 	for id, t := range d.topics {
-		if t.have && !now.Before(t.provideNext) {
+		if t.have && t.provide.due(now, nodes) {
 			work = append(work, dhtWork{id, true})
 		}
-		if t.want && !now.Before(t.findNext) {
+		if t.want && t.find.due(now, nodes) {
 			work = append(work, dhtWork{id, false})
 		}
 	}
 	return work
 }
 
-// do announces or looks for one file. Failures are normal (nobody is in the
-// table yet) and tried again.
-func (d *dhtFinder) do(ctx context.Context, tables []*dht.IpfsDHT, work dhtWork, found func(peer.AddrInfo)) {
+// do announces or looks for one file, and tells whether it was announced.
+// Failures are normal (nobody is in the table yet) and tried again.
+func (d *dhtFinder) do(ctx context.Context, tables []*dht.IpfsDHT, work dhtWork, found func(peer.AddrInfo)) (announced bool) {
 	ctx, cancel := context.WithTimeout(ctx, dhtQueryTime)
 	defer cancel()
 	key, err := cidOf(work.id)
 	if err != nil {
-		return // no id has another length
+		return false // no id has another length
 	}
-	ok := false
 	for _, table := range tables {
 		if work.provide {
-			ok = table.Provide(ctx, key, true) == nil || ok
+			announced = table.Provide(ctx, key, true) == nil || announced
 			continue
 		}
 		for info := range table.FindProvidersAsync(ctx, key, maxProviders) {
@@ -217,24 +243,21 @@ func (d *dhtFinder) do(ctx context.Context, tables []*dht.IpfsDHT, work dhtWork,
 			}
 		}
 	}
-	d.done(work, ok, time.Now())
+	return announced
 }
 
-// done notes when work is due again.
-func (d *dhtFinder) done(work dhtWork, ok bool, now time.Time) {
+// done notes when work is due again. What is looked for is looked for until
+// it is dropped. Announced with nobody in the table, nobody has heard of it.
+func (d *dhtFinder) done(work dhtWork, nodes int, announced bool, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t := d.topics[work.id]
 	switch {
 	case t == nil: // dropped meanwhile
-	case !work.provide:
-		t.findNext = now.Add(min(dhtRetry<<min(t.finds, 10), dhtRetryMost))
-		t.finds++
-	case ok:
-		t.provideNext, t.provides = now.Add(provideEvery), 0
+	case work.provide:
+		t.provide.took(now, nodes, provideEvery, !announced || nodes == 0)
 	default:
-		t.provideNext = now.Add(min(dhtRetry<<min(t.provides, 10), dhtRetryMost))
-		t.provides++
+		t.find.took(now, nodes, 0, true)
 	}
 }
 

@@ -303,11 +303,13 @@ func TestTheTableAloneFindsWhoHasAFile(t *testing.T) {
 			})
 		})
 	}
+	began := time.Now()
 	eventually(t, func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return slices.Contains(found, nodes[0].ID())
 	})
+	t.Logf("found after %v", time.Since(began))
 	mu.Lock()
 	defer mu.Unlock()
 	for _, p := range found {
@@ -337,27 +339,34 @@ func TestWhatIsDueInTheTable(t *testing.T) {
 	one := content.ID{1}
 	d.have(one)
 	d.want(one)
-	if work := d.due(now); len(work) != 2 {
-		t.Errorf("due: %v", work)
+	check := func(when string, after time.Duration, nodes, provides, finds int) {
+		t.Helper()
+		for _, work := range d.due(now.Add(after), nodes) {
+			if work.provide {
+				provides--
+			} else {
+				finds--
+			}
+		}
+		if provides != 0 || finds != 0 {
+			t.Errorf("%s: %d announcements and %d searches too few", when, provides, finds)
+		}
 	}
-	d.done(dhtWork{one, true}, true, now)
-	d.done(dhtWork{one, false}, true, now)
-	if work := d.due(now); len(work) != 0 {
-		t.Errorf("due again at once: %v", work)
-	}
-	if work := d.due(now.Add(dhtRetryMost)); len(work) != 1 || work[0].provide {
-		t.Errorf("due a little later: %v", work)
-	}
-	if work := d.due(now.Add(provideEvery)); len(work) != 2 {
-		t.Errorf("due much later: %v", work)
-	}
+	check("at first", 0, 0, 1, 1)
+	d.done(dhtWork{one, true}, 0, true, now)
+	d.done(dhtWork{one, false}, 0, false, now)
+	check("at once again", 0, 0, 0, 0)
+	check("nobody has heard", dhtRetry, 0, 1, 1)
+	d.done(dhtWork{one, true}, 3, true, now)
+	d.done(dhtWork{one, false}, 3, false, now)
+	check("a little later", dhtRetryMost, 3, 0, 1)
+	check("much later", provideEvery, 3, 1, 1)
+	check("with more nodes, at once", 0, 6, 0, 0)
+	check("with more nodes", dhtRetry, 5, 0, 0)
+	check("with twice as many nodes", dhtRetry, 6, 1, 1)
 	d.found(one)
-	if work := d.due(now.Add(provideEvery)); len(work) != 1 || !work[0].provide {
-		t.Errorf("due once enough are found: %v", work)
-	}
+	check("once enough are found", provideEvery, 3, 1, 0)
 	d.drop(one)
-	d.done(dhtWork{one, true}, true, now) // it was under way
-	if work := d.due(now.Add(provideEvery)); len(work) != 0 {
-		t.Errorf("due after it was dropped: %v", work)
-	}
+	d.done(dhtWork{one, true}, 3, true, now) // it was under way
+	check("after it was dropped", provideEvery, 3, 0, 0)
 }
