@@ -26,6 +26,9 @@ const (
 	// garbage is how much a small heap may grow between two collections, in
 	// per cent: memory is cheap at these sizes, woken threads are not.
 	garbage = 400
+	// Timers may be late by so much: 50 µs is the kernel's default.
+	usualSlack = 50 * time.Microsecond
+	spareSlack = time.Millisecond
 )
 
 // Spare keeps the process on one core while that is enough, until ctx ends;
@@ -38,8 +41,8 @@ func Spare(ctx context.Context) {
 		return
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
-	defer runtime.GOMAXPROCS(all)
-	runtime.GOMAXPROCS(1)
+	defer limit(all, usualSlack)
+	limit(1, spareSlack)
 	one, since := true, time.Now()
 	for {
 		pause := lookSeldom
@@ -56,9 +59,18 @@ func Spare(ctx context.Context) {
 		used, since = now, time.Now()
 		if want := enough(one, share); want != one {
 			one = want
-			runtime.GOMAXPROCS(map[bool]int{true: 1, false: all}[one])
+			if one {
+				limit(1, spareSlack)
+			} else {
+				limit(all, usualSlack)
+			}
 		}
 	}
+}
+
+func limit(cores int, slack time.Duration) {
+	runtime.GOMAXPROCS(cores)
+	setSlack(slack)
 }
 
 // enough tells whether one core will do, for a process that used that share of
