@@ -167,7 +167,9 @@ func Bars(title, y string, bars []Bar, highest float64) (*Chart, error) {
 			names[i] = b.Name
 		}
 	}
-	p.NominalX(names...)
+	if len(names) > 0 { // it takes one for granted
+		p.NominalX(names...)
+	}
 	if len(bars) > 5 {
 		p.X.Tick.Label.Rotation = math.Pi / 3
 		p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YCenter

@@ -107,9 +107,9 @@ func plain(name string, err error) error {
 
 // identity tells processes apart.
 type identity struct {
-	node, host string
-	pid        int
-	start      string
+	node, system, host string
+	pid                int
+	last               string // the time of the last line
 }
 
 // reader collects what is read.
@@ -176,7 +176,7 @@ func absurd(last *load.Report) string {
 
 // take adds a node unless its log was given already under another name.
 func (r *reader) take(n *Node) {
-	id := identity{n.Node, n.Host, n.PID, n.Last.Time}
+	id := identity{n.Node, n.System, n.Host, n.PID, n.Last.Time}
 	if other, there := r.seen[id]; there {
 		r.find(Finding{File: n.File, Text: "the same log as " + other + "; left out", LeftOut: true})
 		return

@@ -58,7 +58,7 @@ func timeAndLoad() []Definition {
 		{P50, "half of receivers done (p50)", Seconds, "from the start of the first receiver until half of them hold the verified file (nearest rank)", Clock},
 		{P99, "99 % of receivers done (p99)", Seconds, "the same for 99 % of the receivers; with fewer than 100 it is the last one", Clock},
 		{BoundSeconds, "bound", Seconds, "the least possible distribution time over these links: star max(N·F/u_s, F/d_min), mesh max(F/u_s, F/d_min, N·F/(u_s + Σu_i))", 0},
-		{BoundMultiple, "distribution time ÷ bound", Ratio, "the measured distribution time as a multiple of the bound; 1 cannot be beaten", Clock},
+		{BoundMultiple, "distribution time ÷ bound", Ratio, "the measured distribution time as a multiple of the bound: 1 is the least possible, and a hair less means that limits let a first burst through", Clock},
 		{ChunkedBound, "bound, chunk by chunk", Seconds, "with M equal chunks and equal uplinks, one chunk at a time: (F/u)·(1 + ⌊log2 N⌋/M)", 0},
 		{OriginCopies, "origin copies", Ratio, "payload sent by the origin ÷ file size", Carried},
 		{HottestShare, "hottest share", Share, "largest payload sent by one node ÷ payload sent by all", Carried},

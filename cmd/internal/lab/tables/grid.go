@@ -186,9 +186,9 @@ func (n *notes) lines() []string {
 			about := strings.Join(n.about[wanted+text], ", ")
 			switch wanted {
 			case "?":
-				lines = append(lines, fmt.Sprintf("? not to be trusted: %s. That concerns: %s", text, about))
+				lines = append(lines, fmt.Sprintf("not to be trusted (?): %s. That concerns: %s", text, about))
 			case "-":
-				lines = append(lines, fmt.Sprintf("- not known: %s: %s", about, text))
+				lines = append(lines, fmt.Sprintf("not known (-): %s: %s", about, text))
 			default:
 				lines = append(lines, fmt.Sprintf("%s: %s", about, text))
 			}

@@ -88,7 +88,7 @@ func (g *Grid) Markdown(w io.Writer) error {
 	}
 	b.WriteByte('\n')
 	for _, note := range g.Notes {
-		fmt.Fprintf(&b, "- %s\n", escape(strings.TrimPrefix(note, "- ")))
+		fmt.Fprintf(&b, "- %s\n", escape(note))
 	}
 	if len(g.Notes) > 0 {
 		b.WriteByte('\n')

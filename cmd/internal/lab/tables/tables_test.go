@@ -1,0 +1,110 @@
+package tables_test
+
+import (
+	"encoding/csv"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"starmesh/cmd/internal/lab/comparison"
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/tables"
+)
+
+func scene(nodes int) *comparison.Scene {
+	report := func(name, system string, seconds float64, doubts ...string) figures.Report {
+		r := figures.Report{Head: figures.Head{Name: name, System: system, Receivers: nodes - 1, FileBytes: 1 << 20}}
+		r.Figures = []figures.Figure{
+			{Key: figures.Distribution, Value: &seconds, Doubts: doubts},
+			{Key: figures.Overhead, Absent: "no node | sent <anything>"},
+		}
+		for i := range nodes {
+			sent := int64(0)
+			if i == 0 {
+				sent = 1 << 20
+			}
+			r.Nodes = append(r.Nodes, figures.Row{Node: fmt.Sprintf("node-%d", i), PayloadOutBytes: sent, SentShare: float64(sent) / (1 << 20)})
+		}
+		return r
+	}
+	return &comparison.Of([]figures.Report{
+		report("a", "star", 10), report("b", "star", 12), report("c", "mesh", 3, "a wrong clock"),
+	})[0]
+}
+
+func TestTheTableTellsSpreadDoubtAndAbsence(t *testing.T) {
+	g := tables.Of(scene(3))
+	var b strings.Builder
+	if err := g.Text(&b, 60); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"1.0 MiB to 2 receivers", "star (2 runs)", "mesh ÷ star", "11 s (10–12 s)", "3 s ?", "0.273",
+		"not to be trusted (?): a wrong clock. That concerns:", "not known (-): overhead (star), overhead (mesh):",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is not in it:\n%s", want, &b)
+		}
+	}
+	for line := range strings.Lines(b.String()) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 70 {
+			t.Errorf("a line has %d columns: %s", n, line)
+		}
+	}
+	b.Reset()
+	if err := g.Markdown(&b); err != nil || !strings.Contains(b.String(), `no node \| sent &lt;anything>`) {
+		t.Errorf("%v\n%s", err, &b)
+	}
+}
+
+func TestCSVCanBeReadAgain(t *testing.T) {
+	var b strings.Builder
+	if err := tables.CSV(&b, []comparison.Scene{*scene(3)}); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
+	if err != nil || len(rows) != 5 { // a head, two figures of two systems
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	if got := strings.Join(rows[1], "|"); got != "2|1048576|star|distribution_s|s|11|10|12|2|1|star||" {
+		t.Errorf("the first row is %s", got)
+	}
+}
+
+func TestBarsFitTheWidthAndSumUpWhatIsLeft(t *testing.T) {
+	for _, width := range []int{0, 40, 80, 200} {
+		var b strings.Builder
+		if err := tables.Bars(&b, scene(6), width, 3); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), "… and 4 more: 0 B (0 %), at most 0 B each") || strings.Contains(b.String(), "node-2") {
+			t.Errorf("six nodes in three lines:\n%s", &b)
+		}
+		for line := range strings.Lines(b.String()) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); strings.HasPrefix(line, "node") && n > max(width, 60) {
+				t.Errorf("width %d: a line has %d columns: %s", width, n, line)
+			}
+		}
+		full := strings.Count(b.String(), "█")
+		if want := 2 * max(10, width-8-18-2); width >= 80 && (full < want-4 || full > want+4) {
+			t.Errorf("width %d: %d columns of bars, want about %d", width, full, want)
+		}
+	}
+}
+
+func TestValuesAsPeopleWriteThem(t *testing.T) {
+	for _, c := range []struct {
+		v    float64
+		unit figures.Unit
+		want string
+	}{
+		{6.7108, figures.Seconds, "6.71 s"}, {0, figures.Seconds, "0 s"}, {1 << 24, figures.Bytes, "16 MiB"},
+		{0.0119, figures.Share, "1.19 %"}, {0, figures.Share, "0 %"}, {1, figures.Ratio, "1.00"}, {1234.5, figures.Ratio, "1234"},
+		{0.00012345, figures.Ratio, "0.000123"}, {12000, figures.Count, "12000"},
+	} {
+		if got := tables.Value(c.v, c.unit); got != c.want {
+			t.Errorf("%v %s is written %q, want %q", c.v, c.unit, got, c.want)
+		}
+	}
+}
