@@ -59,6 +59,7 @@ When it is whole, get ends; --stay has it share the file for a time.`,
 			}
 			defer to.close() // after the node: it shares what is there until its end
 			return f.live(cmd, "peer", func(ctx context.Context, n *meshNode) error {
+				n.tellAddresses()
 				g := &meshGetter{peerGetFlags: &f, placer: placer{n.node, to}, mesh: n.Node, shares: newShares(n.Node)}
 				return g.get(ctx, sought)
 			})

@@ -82,13 +82,19 @@ func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 	return cfg, err
 }
 
-// sayNode tells where this node can be reached.
-func (n *meshNode) sayNode() {
+// tellAddresses tells programs where this node can be reached, and gives it.
+func (n *meshNode) tellAddresses() []string {
 	addrs := make([]string, 0, 4)
 	for _, a := range n.Addrs() {
 		addrs = append(addrs, a.String())
 	}
 	n.out.Event("node", map[string]any{"id": n.ID().String(), "addresses": addrs})
+	return addrs
+}
+
+// sayAddresses tells people as well.
+func (n *meshNode) sayAddresses() {
+	addrs := n.tellAddresses()
 	n.out.Note("node %s", n.ID())
 	for _, a := range addrs {
 		n.out.Note("  %s", a)

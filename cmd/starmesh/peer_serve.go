@@ -52,7 +52,7 @@ changes while it is shared is noticed and no longer shared. Ctrl-C ends.`,
 
 // serve shares what is at paths until ctx ends.
 func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string) error {
-	n.sayNode()
+	n.sayAddresses()
 	s := &sharer{meshNode: n, published: map[content.ID]bool{}}
 	if !f.noCache {
 		s.cache = openCache(f.cacheDir, n.out)

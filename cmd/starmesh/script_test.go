@@ -154,6 +154,18 @@ func field(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s has no %s with %s:\n%s", args[1], args[2], args[3], tail(text))
 }
 
+// match VAR FILE REGEXP: sets VAR to what first matches in a file; it waits for
+// that.
+func match(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: match VAR FILE REGEXP")
+	}
+	waitFor(ts, false, args[1:])
+	text, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	ts.Setenv(args[0], string(regexp.MustCompile(args[2]).Find(text)))
+}
+
 func lastField(file, event, name string) (value string, ok bool) {
 	text, _ := os.ReadFile(file)
 	for line := range bytes.Lines(text) {
