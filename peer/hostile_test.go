@@ -105,6 +105,35 @@ func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
 	})
 }
 
+func TestAChunkMayOvertakeItsOffer(t *testing.T) {
+	file := makeFile(t, 5*chunk)
+	taker, origin := startNode(t, nil), startNode(t, nil)
+	r := loose(t, taker)
+	r.joins(file.List(), 7)
+	got := store.NewMemory(file.List())
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := taker.fetch(testContext(t), file.List(), got); err != nil {
+			t.Error(err)
+		}
+	})
+	awaitMember(r)
+	p := make([]byte, chunk)
+	if err := file.ReadChunk(3, p); err != nil {
+		t.Fatal(err)
+	}
+	r.send(7, 3, p)
+	waitFor(t, func() bool { return taker.meter.PayloadIn.Load() == chunk })
+	r.say(offer{Topic: 7, Chunk: 3, Sure: true})
+	waitFor(t, func() bool { return got.Have().Has(3) })
+	if _, err := origin.Publish("file", file, false); err != nil { // the rest
+		t.Fatal(err)
+	}
+	taker.Meet(origin.where())
+	group.Wait()
+	same(t, got, file)
+}
+
 func TestAStallerIsWorkedAround(t *testing.T) {
 	file := makeFile(t, 40*chunk)
 	taker, origin := startNode(t, nil), startNode(t, nil)
