@@ -293,10 +293,10 @@ func TestListsAreTakenFromTheCacheWhenMemoryIsShort(t *testing.T) {
 		}
 	}
 	os.RemoveAll(cached)
-	if _, _, err := f.ByID(lists[19].ID()); !errors.Is(err, fault.NotFound) {
+	if _, _, err := f.ByID(lists[19].ID()); !errors.Is(err, fault.Busy) {
 		t.Error("without the cache:", err)
 	}
-	if _, err := f.Open(name(18)); !errors.Is(err, fault.NotFound) {
+	if _, err := f.Open(name(18)); !errors.Is(err, fault.Busy) {
 		t.Error("without the cache:", err)
 	}
 	for i, want := range lists {

@@ -137,7 +137,7 @@ func (f *Folder) ByID(id content.ID) (Entry, content.ChunkList, error) {
 }
 
 // listOf gives the chunk list of r, a copy, from memory or from the cache. It
-// fails with fault.NotFound when the cache has lost it; then the file is to be
+// fails with fault.Busy when the cache has lost it; then the file is to be
 // hashed again.
 func (f *Folder) listOf(r record) (content.ChunkList, error) {
 	if r.list.ID() == r.entry.ID {
@@ -152,7 +152,7 @@ func (f *Folder) listOf(r record) (content.ChunkList, error) {
 	if now := f.index.records[r.entry.Name]; now != nil && now.stamp == r.stamp && now.list.ID() != r.entry.ID {
 		f.index.unhash(now)
 	}
-	return content.ChunkList{}, fault.Wrapf(fault.NotFound, "%s must be hashed again; try later", r.entry.Name)
+	return content.ChunkList{}, fault.Wrapf(fault.Busy, "%s must be hashed again; try later", r.entry.Name)
 }
 
 // thrift lets go of the list of r, which the cache has, when there are many in

@@ -23,7 +23,8 @@ type share struct {
 
 // Open opens a file whose chunk list is known (Describe makes it so). All who
 // have the same file open share one descriptor: see Held.OS. It fails with
-// fault.NotFound, and fault.Changed when it was written to since it was hashed.
+// fault.NotFound, fault.Busy when it must be hashed again, and fault.Changed
+// when it was written to since it was hashed.
 func (f *Folder) Open(name string) (*Held, error) {
 	f.mu.Lock()
 	r := f.index.records[name]
