@@ -231,7 +231,7 @@ func TestARateLimitIsKeptByWhatCrossesTheWire(t *testing.T) {
 				})
 				meet(t, a, b, how)
 				took := flow(t, a, b, n).Seconds()
-				if took < 0.75 || took > 2 {
+				if took < 0.75 || took > 6 { // the machine may be busy
 					t.Errorf("%.1f MB at %.0f MB/s took %.2f s, not about 1", n/1e6, perSecond/1e6, took)
 				}
 			})
