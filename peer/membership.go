@@ -2,6 +2,7 @@ package peer
 
 import (
 	"sync"
+	"time"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -28,6 +29,8 @@ const (
 type membership struct {
 	mu      sync.Mutex // guards the fields below
 	members map[topic]*member
+	entered chan struct{}              // closed when members has changed, or the link has ended
+	gone    map[topic]bool             // topics they have left; nil when the link has ended
 	strange map[topic]join             // files of theirs that are not shared here
 	weight  int                        // of strange, in bytes
 	told    map[content.ID]content.Set // what our JOINs said
@@ -143,6 +146,7 @@ func (l *link) joined(j join) error {
 	full := len(f.members)+len(f.strange) >= mostTopics || f.weight+weight > mostStrange
 	known = known || f.members[j.Topic] != nil
 	if !known && !full {
+		delete(f.gone, j.Topic)
 		f.strange[j.Topic] = j
 		f.weight += weight
 	}
@@ -175,6 +179,9 @@ func (l *link) meet(s *swarm) error {
 		if m := s.enter(l, j); m != nil {
 			l.files.forget(t)
 			l.files.members[t] = m
+			l.files.changedLocked()
+		} else {
+			l.files.leftLocked(t) // there are enough: what it sends all the same is not waited for
 		}
 		return nil
 	}
@@ -197,6 +204,7 @@ func (l *link) leaves(m leave) error {
 	f.mu.Lock()
 	was := f.members[m.Topic]
 	delete(f.members, m.Topic)
+	f.leftLocked(m.Topic)
 	f.forget(m.Topic)
 	f.mu.Unlock()
 	if was != nil {
@@ -220,6 +228,7 @@ func (l *link) withdraw(s *swarm) {
 			defer s.quit(m, nil)
 		}
 	}
+	f.changedLocked() // who waits for one of this file waits in vain
 	f.mu.Unlock()
 	if told {
 		l.post(leave{Topic: s.topic})
@@ -231,15 +240,67 @@ func (l *link) quitAll(why error) {
 	l.files.mu.Lock()
 	all := l.files.members
 	l.files.members = map[topic]*member{}
+	l.files.gone = nil
+	l.files.changedLocked()
 	l.files.mu.Unlock()
 	for _, m := range all {
 		m.swarm.quit(m, why)
 	}
 }
 
+// changedLocked wakes those who wait for a member.
+func (f *membership) changedLocked() {
+	close(f.entered)
+	f.entered = make(chan struct{})
+}
+
+// leftLocked remembers a topic that the remote has left: chunks of it may still
+// come. To forget some is no harm.
+func (f *membership) leftLocked(t topic) {
+	if f.gone == nil {
+		return
+	}
+	if len(f.gone) >= mostTopics {
+		clear(f.gone)
+	}
+	f.gone[t] = true
+}
+
+// awaited gives the member behind a topic, nil when there is none any longer.
+// A chunk travels on another stream than the JOIN of its file and may overtake
+// that, as it may its offer.
+func (l *link) awaited(t topic) *member {
+	timeout := time.NewTimer(mostOvertaking)
+	defer timeout.Stop()
+	for {
+		m, more := l.files.look(t, l.node)
+		if more == nil {
+			return m
+		}
+		select {
+		case <-more:
+		case <-timeout.C:
+			return nil
+		}
+	}
+}
+
+// look gives the member behind a topic, or what to wait for until there is one.
+func (f *membership) look(t topic, n *Node) (*member, <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.members[t]
+	j, strange := f.strange[t]
+	over := f.gone == nil || f.gone[t] || strange && n.swarm(j.ID) == nil
+	if m != nil || over {
+		return m, nil
+	}
+	return nil, f.entered
+}
+
 // arrived hands a chunk to its swarm.
 func (l *link) arrived(t topic, i int, p []byte) error {
-	m := l.member(t)
+	m := l.awaited(t)
 	if m == nil {
 		return nil // of a file that was withdrawn
 	}

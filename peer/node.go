@@ -270,7 +270,10 @@ func (n *Node) serve(c network.Conn, s network.Stream) {
 		remote: n.meter.Remote(c.RemotePeer().String()),
 		cancel: cancel,
 		jobs:   make(chan job, mostJobs),
-		files:  membership{members: map[topic]*member{}, strange: map[topic]join{}, told: map[content.ID]content.Set{}},
+		files: membership{
+			entered: make(chan struct{}), gone: map[topic]bool{},
+			members: map[topic]*member{}, strange: map[topic]join{}, told: map[content.ID]content.Set{},
+		},
 	}
 	l.out.wake = make(chan struct{}, 1)
 	l.post(hello{Version: version, Agent: n.cfg.Agent})
