@@ -47,6 +47,7 @@ type neighbour struct {
 	sure   content.Set       // held, coming, or on offer from this node
 	open   map[int]time.Time // on offer from this node, and since when
 	firsts []int             // first copies it was given, perhaps not passed on yet
+	late   map[int]bool      // offers taken back that it may still accept
 	later  time.Time         // it asked for no offers until then
 	each   time.Duration     // what its uplink takes for one chunk, as it says
 }
@@ -74,7 +75,7 @@ func NewGiver(self ID, have content.Set) *Giver {
 // Join adds a neighbour that holds has.
 func (g *Giver) Join(id ID, has content.Set) {
 	g.Leave(id)
-	n := &neighbour{id: id, taker: !has.Full(), sure: has.Clone(), open: map[int]time.Time{}}
+	n := &neighbour{id: id, taker: !has.Full(), sure: has.Clone(), open: map[int]time.Time{}, late: map[int]bool{}}
 	g.near[id] = n
 	if !n.taker {
 		return
@@ -131,6 +132,7 @@ func (g *Giver) Lost(id ID, i int) {
 		return
 	}
 	delete(n.open, i)
+	delete(n.late, i)
 	g.queue.drop(Offer{To: id, Chunk: i})
 	g.unmark(n, i)
 }
@@ -167,8 +169,16 @@ func (g *Giver) Accepted(id ID, i int, now time.Time) {
 	if n == nil {
 		return
 	}
-	if since, ok := n.open[i]; ok {
+	since, ok := n.open[i]
+	if ok {
 		g.queue.accepted(Offer{To: id, Chunk: i}, now.Sub(since))
+	} else if n.late[i] { // it waits for the chunk: we promised it
+		delete(n.late, i)
+		n.open[i] = now
+		if !n.sure.Has(i) {
+			g.mark(n, i)
+		}
+		g.queue.again(Offer{To: id, Chunk: i})
 	}
 }
 
@@ -222,6 +232,7 @@ func (g *Giver) Tick(now time.Time) {
 			lost := t != nil && g.queue.isStuck(t) && now.Sub(t.since) > mostTransit
 			if lost || !g.queue.holds(o) && now.Sub(since) > silence {
 				g.Lost(n.id, i)
+				n.late[i] = true
 				n.later = now.Add(now.Sub(since))
 			}
 		}

@@ -13,6 +13,9 @@ const (
 	firstAhead = 4
 	// mostAhead bounds the offers open at a time, whatever was measured.
 	mostAhead = 64
+	// long and veryLong are times of a chunk on slow uplinks.
+	long     = 80 * time.Millisecond
+	veryLong = 900 * time.Millisecond
 	// firstSlow is how long to wait for a receipt before anything was measured.
 	firstSlow = 500 * time.Millisecond
 	// mostRefused bounds by how much offers are multiplied because some are
@@ -70,6 +73,9 @@ func (q *queue) accepted(o Offer, trip time.Duration) {
 	q.trip = blend(q.trip, trip)
 }
 
+// again takes a chunk whose acceptance came too late to tell about trips.
+func (q *queue) again(o Offer) { q.waiting = append(q.waiting, waiting{Offer: o}) }
+
 func (q *queue) declined(o Offer, trip time.Duration) {
 	q.drop(o)
 	q.refused += (1 - q.refused) / smooth
@@ -97,7 +103,7 @@ func (q *queue) wait(now time.Time) time.Duration {
 // still busy with an earlier one, if the uplink has room.
 func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 	stuck := q.stuck()
-	room := len(q.sending)-len(stuck) < q.window.size()
+	room := len(q.sending)-len(stuck) < q.size()
 	if !room && now.Sub(q.moved) < q.slow() {
 		return Offer{}, false
 	}
@@ -116,6 +122,20 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 		return o.Offer, true
 	}
 	return Offer{}, false
+}
+
+// size is how many chunks may be on their way. Where one takes long there is
+// time enough for its receipt, and what this node says to those it sends to
+// waits behind each.
+func (q *queue) size() int {
+	switch {
+	case q.each > veryLong:
+		return 1
+	case q.each > long:
+		return 2
+	default:
+		return q.window.size()
+	}
 }
 
 func (q *queue) isSending(to ID) bool {
@@ -145,7 +165,7 @@ func (q *queue) stuck() []ID {
 	return to
 }
 
-func (q *queue) isStuck(t *transit) bool { return t.overtaken > 2*q.window.size() }
+func (q *queue) isStuck(t *transit) bool { return t.overtaken > 2*q.size() }
 
 func (q *queue) sent(o Offer, now time.Time) {
 	done, ok := q.sending[o]
@@ -194,7 +214,7 @@ func (q *queue) ahead() int {
 	}
 	accepted := 1 - min(q.refused, mostRefused)
 	trips := (1 + float64(q.trip)/float64(q.each)) / accepted
-	return min(q.window.size()+int(math.Ceil(trips)), mostAhead+q.window.size())
+	return min(q.size()+int(math.Ceil(trips)), mostAhead+q.size())
 }
 
 // slow is how long to wait for a receipt before one more chunk is sent, to
@@ -203,7 +223,7 @@ func (q *queue) slow() time.Duration {
 	if q.each <= 0 {
 		return firstSlow
 	}
-	return time.Duration(crawl*q.window.size()) * q.each
+	return crawl * q.each
 }
 
 // idle counts the offers that do not fill the uplink now, because their takers

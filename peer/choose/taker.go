@@ -134,6 +134,8 @@ func (t *Taker) Overdue(missing int, now time.Time) []Claim {
 	patience := t.patience(missing)
 	if t.typical == 0 {
 		patience = mostPatience
+	} else if silent := now.Sub(t.last); silent > max(patient*t.typical, time.Second) {
+		patience = silent // nothing comes at all: what was promised is not coming
 	}
 	var late []Claim
 	for i, c := range t.claims {
