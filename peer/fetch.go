@@ -22,12 +22,9 @@ const mostSources = 1024
 // less is for ever. Past it Fetch fails with fault.NoSource and says which
 // share of the chunks exists nowhere in reach.
 func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config) error {
-	s, err := n.share(name, file)
-	if err != nil {
-		return err
-	}
 	from := make(chan transfer.Source, mostSources)
-	if err := s.begin(from); err != nil {
+	s, err := n.share(name, file, from)
+	if err != nil {
 		return err
 	}
 	defer s.end()
@@ -45,20 +42,7 @@ func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg tran
 	return err
 }
 
-// begin makes every member a source.
-func (s *swarm) begin(from chan<- transfer.Source) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sources != nil {
-		return fault.Wrapf(fault.InUse, "%s is being fetched already", s.name)
-	}
-	s.sources, s.touched = from, time.Now()
-	for _, m := range s.members {
-		s.sourceLocked(m)
-	}
-	return nil
-}
-
+// end makes members no sources any more.
 func (s *swarm) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

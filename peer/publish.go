@@ -1,11 +1,14 @@
 package peer
 
 import (
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/store"
-
-	"github.com/libp2p/go-libp2p/core/peer"
+	"starmesh/common/transfer"
 )
 
 // Publish shares a file, whole or in part, under a name, and gives the ticket
@@ -14,7 +17,7 @@ import (
 // manifest of a folder. It fails with fault.Exists when a file with the same
 // content is shared already.
 func (n *Node) Publish(name string, file store.File, collection bool) (Ticket, error) {
-	if _, err := n.share(name, file); err != nil {
+	if _, err := n.share(name, file, nil); err != nil {
 		return Ticket{}, err
 	}
 	list := file.List()
@@ -34,8 +37,10 @@ func (n *Node) Ticket(name string, list content.ChunkList, collection bool) Tick
 	}
 }
 
-// share makes the swarm of a file.
-func (n *Node) share(name string, file store.File) (*swarm, error) {
+// share makes the swarm of a file. When it is to be fetched, members become
+// sources on from; that is settled before anybody hears of the swarm, for their
+// first offers, and chunks, come at once.
+func (n *Node) share(name string, file store.File, from chan<- transfer.Source) (*swarm, error) {
 	id := file.List().ID()
 	n.mu.Lock()
 	if n.swarms[id] != nil {
@@ -44,6 +49,7 @@ func (n *Node) share(name string, file store.File) (*swarm, error) {
 	}
 	n.topics++
 	s := newSwarm(n, name, file, n.topics)
+	s.sources, s.touched = from, time.Now()
 	n.swarms[id] = s
 	n.mu.Unlock()
 	if n.dht != nil {
