@@ -102,6 +102,8 @@ func (n *Node) ask(ctx context.Context, l *link, q message, each func(kind frame
 	if err != nil {
 		return err
 	}
+	n.trace.stream("opened", s, string(protoAsk))
+	n.trace.posted(l.peer, []message{q})
 	defer s.Reset()
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
 	defer stop()

@@ -73,6 +73,7 @@ type outbox struct {
 // post queues messages and never blocks: a remote that does not read is given
 // up.
 func (l *link) post(messages ...message) {
+	l.node.trace.posted(l.peer, messages)
 	l.out.mu.Lock()
 	for _, m := range messages {
 		l.out.buf = encode(l.out.buf, m)
@@ -158,6 +159,7 @@ func (l *link) sendChunks(ctx context.Context) error {
 			if stream, err = openStream(ctx, l.conn, protoData); err != nil {
 				return gone(err)
 			}
+			l.node.trace.stream("opened", stream, string(protoData))
 			reset := stream
 			stop := context.AfterFunc(ctx, func() { _ = reset.Reset() })
 			defer stop()
@@ -171,6 +173,7 @@ func (l *link) sendChunks(ctx context.Context) error {
 			return gone(err)
 		}
 		l.countOut(len(buf))
+		l.node.trace.message("send", l.peer, typeChunk, len(buf))
 	}
 }
 
@@ -206,6 +209,7 @@ func (l *link) read() error {
 			return fault.Wrapf(fault.Protocol, "the first message, and only that, is HELLO; got type %#x", byte(kind))
 		}
 		greeted = true
+		l.node.trace.message("recv", l.peer, kind, frame.HeaderSize+n)
 		if err := l.handle(kind, buf); err != nil {
 			return err
 		}
@@ -241,6 +245,7 @@ func (l *link) readChunks(s io.Reader) error {
 			return gone(err)
 		}
 		l.countIn(len(buf))
+		l.node.trace.message("recv", l.peer, typeChunk, chunkOverhead+len(buf))
 		if err := l.arrived(t, i, buf); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	ma "github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
 	"lukechampine.com/blake3"
 
@@ -43,6 +43,7 @@ type Config struct {
 	Sockets *load.Sockets
 	Metrics prometheus.Registerer // nil: libp2p keeps none
 	Log     *slog.Logger          // nil: silent
+	Trace   io.Writer             // a line for every connection, stream and message; nil: none
 	Agent   string                // program and version, told to others
 }
 
@@ -66,6 +67,7 @@ type Node struct {
 	starting  hostConfig
 	join      []peer.AddrInfo
 	meter     *load.Meter
+	trace     *trace
 	host      host.Host
 	wire      *wire
 	key       choose.ID
@@ -96,7 +98,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	return &Node{
-		cfg: cfg, join: join, meter: cfg.Meter,
+		cfg: cfg, join: join, meter: cfg.Meter, trace: newTrace(cfg.Trace),
 		starting: hostConfig{
 			Identity: cfg.Identity, Listen: listen, Allow: allow, Key: cfg.Key, Limits: cfg.Limits,
 			Public: cfg.Public, Sockets: cfg.Sockets, Meter: cfg.Meter, Metrics: cfg.Metrics, Log: cfg.Log,
@@ -164,24 +166,6 @@ func keyOf(id peer.ID) choose.ID {
 // ID is the node's peer id.
 func (n *Node) ID() peer.ID { return n.host.ID() }
 
-// Addrs are the addresses at which others can reach the node, with its id.
-func (n *Node) Addrs() []ma.Multiaddr {
-	info := ticketAddrs(n.host)
-	addrs, err := peer.AddrInfoToP2pAddrs(&info)
-	if err != nil {
-		return nil // only for an id that is none
-	}
-	return addrs
-}
-
-// Meet has the node keep looking for the given nodes.
-func (n *Node) Meet(peers ...peer.AddrInfo) {
-	for _, p := range peers {
-		n.connector.found(p)
-	}
-	n.joining.add(peers)
-}
-
 // ticks lets all swarms look at the clock.
 func (n *Node) ticks(ctx context.Context) {
 	ticker := time.NewTicker(tickEvery)
@@ -229,11 +213,15 @@ func (n *Node) listen() {
 	n.host.SetStreamHandler(protoLink, n.accept)
 	n.host.SetStreamHandler(protoData, n.takeChunks)
 	n.host.SetStreamHandler(protoAsk, n.answerQuestion)
-	n.host.Network().Notify(&network.NotifyBundle{ConnectedF: func(_ network.Network, c network.Conn) {
-		if c.Stat().Direction == network.DirOutbound {
-			n.start(func() { n.open(c) })
-		}
-	}})
+	n.host.Network().Notify(&network.NotifyBundle{
+		ConnectedF: func(_ network.Network, c network.Conn) {
+			n.trace.conn("opened", c)
+			if c.Stat().Direction == network.DirOutbound {
+				n.start(func() { n.open(c) })
+			}
+		},
+		DisconnectedF: func(_ network.Network, c network.Conn) { n.trace.conn("closed", c) },
+	})
 }
 
 // start runs do, unless the node is leaving.
@@ -252,11 +240,13 @@ func (n *Node) open(c network.Conn) {
 		n.cfg.Log.Debug("no link", "peer", c.RemotePeer(), "error", err)
 		return
 	}
+	n.trace.stream("opened", s, string(protoLink))
 	n.serve(c, s)
 }
 
 // accept makes a link over a stream that another node has opened.
 func (n *Node) accept(s network.Stream) {
+	n.trace.stream("taken up", s, string(protoLink))
 	n.start(func() { n.serve(s.Conn(), s) })
 }
 
@@ -370,6 +360,7 @@ func (n *Node) remove(l *link) {
 
 // takeChunks reads the chunks that a linked node sends.
 func (n *Node) takeChunks(s network.Stream) {
+	n.trace.stream("taken up", s, string(protoData))
 	n.start(func() {
 		defer s.Reset()
 		n.mu.Lock()

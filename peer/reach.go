@@ -2,6 +2,7 @@ package peer
 
 import (
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"starmesh/common/content"
 )
@@ -43,4 +44,22 @@ func (n *Node) Links() []peer.ID {
 		ids = append(ids, l.peer)
 	}
 	return ids
+}
+
+// Addrs are the addresses at which others can reach the node, with its id.
+func (n *Node) Addrs() []ma.Multiaddr {
+	info := ticketAddrs(n.host)
+	addrs, err := peer.AddrInfoToP2pAddrs(&info)
+	if err != nil {
+		return nil // only for an id that is none
+	}
+	return addrs
+}
+
+// Meet has the node keep looking for the given nodes.
+func (n *Node) Meet(peers ...peer.AddrInfo) {
+	for _, p := range peers {
+		n.connector.found(p)
+	}
+	n.joining.add(peers)
 }

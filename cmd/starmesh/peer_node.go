@@ -73,6 +73,9 @@ func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 		Limits: n.limits, Meter: n.Meter, Sockets: n.Sockets, Metrics: f.metrics,
 		Log: n.out.Logger(), Agent: n.agent,
 	}
+	if f.trace {
+		cfg.Trace = n.out.Lines()
+	}
 	if cfg.Identity, err = peer.LoadIdentity(f.identity); err != nil {
 		return cfg, err
 	}
