@@ -134,8 +134,8 @@ func (t *Taker) Overdue(missing int, now time.Time) []Claim {
 	patience := t.patience(missing)
 	if t.typical == 0 {
 		patience = mostPatience
-	} else if silent := now.Sub(t.last); silent > max(patient*t.typical, time.Second) {
-		patience = silent // nothing comes at all: what was promised is not coming
+	} else if usual := max(patient*t.typical, time.Second); now.Sub(t.last) > usual {
+		patience = min(patience, usual) // nothing comes at all: there is no rest to fill the time
 	}
 	var late []Claim
 	for i, c := range t.claims {
