@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -95,5 +96,31 @@ func TestCompareRunsTheStarAndTheMesh(t *testing.T) {
 	out := shell(t, t.TempDir(), "compare.sh", "-n", "3", "-s", "400KB", "-u", "50mbit", "-o", t.TempDir())
 	if !regexp.MustCompile(`origin copies +3\.00 +[12]\.`).MatchString(out) {
 		t.Errorf("three receivers; the server sends three copies, the mesh's origin fewer:\n%s", out)
+	}
+}
+
+// TestStartPeersMakesAMesh: all have the file in the end, it is said who sent
+// how much, and stop ends them all.
+func TestStartPeersMakesAMesh(t *testing.T) {
+	needBash(t)
+	state, out := t.TempDir(), t.TempDir()
+	file := filepath.Join(t.TempDir(), "some file")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("mesh"), 300_000), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	said := shell(t, state, "start-peers.sh", "-o", out, "3", file, "--no-mdns")
+	defer shell(t, state, "stop.sh")
+	for _, want := range []string{"peer-1 ", "peer-3 ", "all 2 have the verified file", "scripts/stop.sh"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not told:\n%s", want, said)
+		}
+	}
+	for _, peer := range []string{"peer-2", "peer-3"} {
+		if err := exec.Command("cmp", file, filepath.Join(out, peer, "some file")).Run(); err != nil {
+			t.Errorf("%s does not have the file: %v", peer, err)
+		}
+	}
+	if got := shell(t, state, "stop.sh"); got != "stopping peer-1\nstopping peer-2\nstopping peer-3\n" {
+		t.Errorf("stop.sh said %q", got)
 	}
 }
