@@ -44,6 +44,9 @@ type meshNode struct {
 
 // live does work as a node of the mesh with that role ("origin", "peer").
 func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Context, *meshNode) error) error {
+	if f.publicDHT && f.networkKey != "" {
+		return cli.Usagef(cmd, "--public-dht with --network-key: a private mesh is not looked for in public; take --dht")
+	}
 	f.system, f.metrics = "mesh", prometheus.NewRegistry()
 	return f.run(cmd, role, func(ctx context.Context, n *node) error {
 		cfg, err := f.config(n)

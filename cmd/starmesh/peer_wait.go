@@ -80,7 +80,10 @@ func (g *meshGetter) patiently(ctx context.Context, what string, ask func(contex
 		timed, cancel := context.WithTimeout(ctx, round)
 		err := ask(timed)
 		cancel()
-		if err == nil || ctx.Err() != nil || errors.Is(err, fault.Invalid) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil || errors.Is(err, fault.Invalid) {
 			return err
 		}
 		if patience > 0 && time.Since(began) >= patience {
