@@ -198,7 +198,7 @@ func (n *Node) ChunkList(ctx context.Context, id content.ID) (content.ChunkList,
 			if last != nil {
 				return content.ChunkList{}, "", fmt.Errorf("no node in reach knows %s: %w%s", id.Short(), last, n.unreached())
 			}
-			return content.ChunkList{}, "", fault.Wrapf(fault.NoSource, "no node in reach that knows %s: %v%s", id.Short(), ctx.Err(), n.unreached())
+			return content.ChunkList{}, "", fault.Wrapf(fault.NoSource, "no node in reach knows %s%s", id.Short(), n.unreached())
 		case <-more:
 		}
 	}
