@@ -153,8 +153,12 @@ func TestWireCountsWhatCrossesTheSockets(t *testing.T) {
 			if !okOut || !okIn {
 				t.Skip("this kernel does not count")
 			}
+			most := int64(n + n/10)
+			if name == "quic" {
+				most = n + n/2 // on a busy machine it sends packets again that were only late
+			}
 			for what, got := range map[string]int64{"sent": out, "received": in} {
-				if got < n || got > n+n/10 {
+				if got < n || got > most {
 					t.Errorf("%s %d bytes for a payload of %d", what, got, n)
 				}
 			}
