@@ -1,0 +1,25 @@
+package record
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// Names in the folder of a lab run, and in that of a trial.
+const (
+	LabFile      = "lab.json"
+	RunsDir      = "runs"
+	RunFile      = "run.json"
+	TimelineFile = "timeline.ndjson" // not .jsonl, which load logs end in
+	ReportFile   = "report.html"
+	PlotsDir     = "plots"
+)
+
+// TrialName names a trial: mesh-8-1 is the first time the mesh serves eight
+// receivers.
+func TrialName(system string, receivers, repetition int) string {
+	return fmt.Sprintf("%s-%d-%d", system, receivers, repetition)
+}
+
+// TrialDir is the folder of a trial in the lab folder dir.
+func TrialDir(dir, trial string) string { return filepath.Join(dir, RunsDir, trial) }
