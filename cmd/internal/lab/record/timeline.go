@@ -53,6 +53,7 @@ type Reading struct {
 	CPU       float64 `json:"cpu_s"`
 	RSSBytes  int64   `json:"rss_bytes"`
 	Conns     int64   `json:"conns"`
+	Polls     int64   `json:"polls,omitempty"` // of this node's agent so far, this one included
 }
 
 // A Flow is payload received from a node, since the receiver's start.
