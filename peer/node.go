@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -37,6 +38,7 @@ type Config struct {
 	DHT       bool // find nodes through a table kept by the nodes themselves
 	PublicDHT bool // … and by those of the public one
 	Public    bool // the operator says that others can reach this node
+	TakeOnly  bool // offer others no chunk, ever: a free rider
 
 	Limits  rate.Limits
 	Meter   *load.Meter
@@ -75,7 +77,8 @@ type Node struct {
 	joining   *joined
 	dht       *dhtFinder // nil: none
 
-	running sync.WaitGroup // links and questions
+	running  sync.WaitGroup // links and questions
+	settling atomic.Bool    // nothing is offered any more
 
 	mu      sync.Mutex // guards the fields below
 	ctx     context.Context
@@ -110,14 +113,16 @@ func New(cfg Config) (*Node, error) {
 
 // Run lives as a node while work runs: work is called once the node listens,
 // and when it returns the node leaves and Run gives its error. By then all
-// goroutines have ended. Run is called once.
+// goroutines have ended. The end of ctx is for work to heed: until it returns
+// others are still served, so that it can Settle. Run is called once.
 func (n *Node) Run(ctx context.Context, work func(context.Context) error) error {
 	var err error
 	if n.host, n.wire, err = newHost(n.starting); err != nil {
 		return err
 	}
 	n.key = keyOf(n.host.ID())
-	ctx, cancel := context.WithCancel(ctx)
+	asked := ctx
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	n.ctx = ctx
 	n.connector = newConnector(n.host)
@@ -127,7 +132,7 @@ func (n *Node) Run(ctx context.Context, work func(context.Context) error) error 
 	group.Go(func() { n.ticks(ctx) })
 	n.listen()
 	n.find(ctx, &group)
-	err = work(ctx)
+	err = work(asked)
 	cancel()
 	n.leave()
 	err = errors.Join(err, n.host.Close())

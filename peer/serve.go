@@ -218,8 +218,11 @@ func parts(chunks []int) func(func([]int) bool) {
 
 // actLocked does all that is to be done now: offers, and accepted chunks.
 func (s *swarm) actLocked() {
+	if s.node.cfg.TakeOnly {
+		return // what nobody was offered, nobody accepts
+	}
 	now := time.Now()
-	for {
+	for !s.node.settling.Load() {
 		o, ok := s.giver.Offer(now)
 		if !ok {
 			break

@@ -31,6 +31,7 @@ type nodeFlags struct {
 	name     string
 	trace    bool
 	system   string               // "": star
+	trait    string               // what is wrong with it on purpose; "": nothing
 	metrics  *prometheus.Registry // nil: there are no others than ours
 
 	agentAddr, agentToken string
@@ -95,6 +96,7 @@ func (f *nodeFlags) info(role string) load.Info {
 		Command:   os.Args,
 		LimitUp:   float64(f.up),
 		LimitDown: float64(f.down),
+		Trait:     f.trait,
 	}
 }
 

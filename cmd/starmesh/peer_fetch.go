@@ -12,7 +12,6 @@ import (
 	"starmesh/common/load"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
-	"starmesh/peer"
 )
 
 // meshGetter fetches files from the mesh. Its fetch may be used from several
@@ -20,7 +19,7 @@ import (
 type meshGetter struct {
 	*peerGetFlags
 	placer
-	mesh   *peer.Node
+	mesh   *sharingNode
 	shares *shares
 	// cleanUp is done at the end, while the node still runs.
 	cleanUp []func()

@@ -60,7 +60,7 @@ When it is whole, get ends; --stay has it share the file for a time.`,
 			defer to.close() // after the node: it shares what is there until its end
 			return f.live(cmd, "peer", func(ctx context.Context, n *meshNode) error {
 				n.tellAddresses()
-				g := &meshGetter{peerGetFlags: &f, placer: placer{n.node, to}, mesh: n.Node, shares: newShares(n.Node)}
+				g := &meshGetter{peerGetFlags: &f, placer: placer{n.node, to}, mesh: n.sharingNode, shares: newShares(n.sharingNode)}
 				return g.get(ctx, sought)
 			})
 		},
@@ -70,6 +70,7 @@ When it is whole, get ends; --stay has it share the file for a time.`,
 	flags.BoolVarP(&f.force, "force", "f", false, "replace files that are there and differ")
 	flags.Var(&f.stay, "stay", "share for so long after all is there, or forever")
 	flags.Var(&f.retryFor, "retry-for", "while nothing arrives from anywhere, wait for so long, or forever")
+	f.addMisbehave(cmd)
 	f.add(cmd)
 	return cmd
 }

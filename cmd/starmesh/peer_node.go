@@ -19,6 +19,7 @@ type peerFlags struct {
 	identity, networkKey   string
 	noMDNS, dht, publicDHT bool
 	public                 bool
+	misbehave              misbehaviour
 }
 
 func (f *peerFlags) add(cmd *cobra.Command) {
@@ -39,7 +40,7 @@ func (f *peerFlags) add(cmd *cobra.Command) {
 // meshNode is a running command that is a node of the mesh.
 type meshNode struct {
 	*node
-	*peer.Node
+	*sharingNode
 }
 
 // live does work as a node of the mesh with that role ("origin", "peer").
@@ -47,8 +48,9 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 	if f.publicDHT && f.networkKey != "" {
 		return cli.Usagef(cmd, "--public-dht with --network-key: a private mesh is not looked for in public; take --dht")
 	}
-	f.system, f.metrics = "mesh", prometheus.NewRegistry()
+	f.system, f.metrics, f.trait = "mesh", prometheus.NewRegistry(), f.misbehave.trait()
 	return f.run(cmd, role, func(ctx context.Context, n *node) error {
+		f.misbehave.warn(n)
 		cfg, err := f.config(n)
 		if err != nil {
 			return err
@@ -63,7 +65,7 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 			ctx, stop := context.WithCancel(ctx)
 			defer stop()
 			sparing.Go(func() { cores.Spare(ctx) })
-			return work(ctx, &meshNode{node: n, Node: mesh})
+			return work(ctx, &meshNode{n, &sharingNode{mesh, f.misbehave == lie}})
 		})
 	})
 }
@@ -73,7 +75,8 @@ func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 	cfg = peer.Config{
 		Listen: f.listen, Join: f.join, Allow: f.allow,
 		MDNS: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT, Public: f.public,
-		Limits: n.limits, Meter: n.Meter, Sockets: n.Sockets, Metrics: f.metrics,
+		TakeOnly: f.misbehave == freeRide,
+		Limits:   n.limits, Meter: n.Meter, Sockets: n.Sockets, Metrics: f.metrics,
 		Log: n.out.Logger(), Agent: n.agent,
 	}
 	if f.trace {

@@ -46,6 +46,7 @@ changes while it is shared is noticed and no longer shared. Ctrl-C ends.`,
 	flags.StringVar(&f.cacheDir, "cache", "", "remember ids in the folder `DIR` (default: in the user's cache folder)")
 	flags.BoolVar(&f.noCache, "no-cache", false, "hash every file anew")
 	cmd.MarkFlagsMutuallyExclusive("cache", "no-cache")
+	f.addMisbehave(cmd)
 	f.add(cmd)
 	return cmd
 }

@@ -8,7 +8,6 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/store"
-	"starmesh/peer"
 )
 
 // mostFetched bounds the files with which a node has to do because it fetched
@@ -18,7 +17,7 @@ const mostFetched = 1000
 
 // shares are the files that a getting node shares, by content.
 type shares struct {
-	mesh *peer.Node
+	mesh *sharingNode
 
 	mu      sync.Mutex // guards the fields below
 	files   map[content.ID]*shareOf
@@ -32,7 +31,7 @@ type shareOf struct {
 	ready chan struct{} // closed when the file is whole, or given up
 }
 
-func newShares(mesh *peer.Node) *shares {
+func newShares(mesh *sharingNode) *shares {
 	return &shares{mesh: mesh, files: map[content.ID]*shareOf{}}
 }
 

@@ -46,6 +46,12 @@ type Node struct {
 	LinkIn  *int64 `json:"link_in_bytes,omitempty"`
 	// Trait is what is wrong with it on purpose: free-rider, liar or slow.
 	Trait string `json:"trait,omitempty"`
+	// Starts is how often it was started, when more than once. Its first load
+	// log is NAME.jsonl, the next NAME.2.jsonl.
+	Starts int `json:"starts,omitempty"`
+	// Excused says why it need not have got the file, such as that it was
+	// killed on purpose; "" if it was to get it.
+	Excused string `json:"excused,omitempty"`
 }
 
 // A Fault is one that was made on purpose: what was to be expected, and what
