@@ -39,6 +39,9 @@ type Head struct {
 	Time string `json:"time"`
 	// ElapsedSeconds since the node started, from a clock that is never set.
 	ElapsedSeconds float64 `json:"elapsed_s"`
+	// HeldSeconds is how long after its start the node was told to begin, if
+	// it was to wait for that; absent if not, and while it waits.
+	HeldSeconds *float64 `json:"held_s,omitempty"`
 	Info
 	PID  int    `json:"pid"`
 	Host string `json:"host,omitempty"` // the machine's name
@@ -59,6 +62,9 @@ type Info struct {
 	// absent when it has none.
 	LimitUp   float64 `json:"limit_up_bytes_per_s,omitempty"`
 	LimitDown float64 `json:"limit_down_bytes_per_s,omitempty"`
+	// Trait is what is wrong with the node on purpose: free-rider or liar;
+	// absent for one that does as it should.
+	Trait string `json:"trait,omitempty"`
 }
 
 // Traffic is what was moved.
