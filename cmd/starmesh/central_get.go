@@ -45,6 +45,9 @@ interruption, it goes on where it stopped.` + addressHelp(),
 				return err
 			}
 			return f.run(cmd, "client", func(ctx context.Context, n *node) error {
+				if err := n.gate.wait(ctx); err != nil {
+					return err
+				}
 				return f.get(ctx, cmd, n, targets)
 			})
 		},
@@ -54,6 +57,7 @@ interruption, it goes on where it stopped.` + addressHelp(),
 	flags.IntVarP(&f.conns, "conns", "n", 1, "connections to the server, 1 to 16")
 	flags.BoolVarP(&f.force, "force", "f", false, "replace files that are there and differ")
 	f.addRetry(cmd)
+	f.addHold(cmd)
 	f.add(cmd)
 	return cmd
 }

@@ -35,6 +35,7 @@ type nodeFlags struct {
 	metrics  *prometheus.Registry // nil: there are no others than ours
 
 	agentAddr, agentToken string
+	managedFlags
 }
 
 func (f *nodeFlags) add(cmd *cobra.Command) {
@@ -47,6 +48,7 @@ func (f *nodeFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.agentToken, "agent-token-file", "", "take commands from other machines that know the token in `FILE` (or in $"+agent.TokenVariable+")")
 	flags.StringVar(&f.name, "node", "", "name of this node in load reports (default: made of role, host and process)")
 	flags.BoolVar(&f.trace, "trace", false, "print each socket step as it happens: socket, bind, listen, accept, connect, send, recv, close")
+	f.managedFlags.add(cmd)
 	cli.AddFlags(cmd)
 }
 
@@ -60,6 +62,7 @@ type node struct {
 	out    *cli.Output
 	limits rate.Limits
 	agent  string // the program and version, as told to others
+	gate   *gate  // nil: there is nothing to wait for
 }
 
 // run does work as a node of that role ("server", "client"), with the load log
@@ -72,6 +75,9 @@ func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Conte
 	if err := checkAddress(cmd, "agent", f.agentAddr); err != nil {
 		return err
 	}
+	if err := f.managedFlags.check(cmd, f.agentAddr); err != nil {
+		return err
+	}
 	n := &node{out: cli.ForCommand(cmd), limits: f.limits(), agent: "starmesh/" + thisBuild().Version}
 	n.Meter, n.Sockets = new(load.Meter), new(load.Sockets)
 	if f.trace {
@@ -79,7 +85,10 @@ func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Conte
 	}
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
-	watchers, err := f.watchers(ctx, n, load.NewReporter(f.info(role), n.Meter, n.Sockets), stop)
+	f.watchStdin(cmd.InOrStdin(), stop)
+	reporter := load.NewReporter(f.info(role), n.Meter, n.Sockets)
+	n.gate = f.newGate(reporter, n.out)
+	watchers, err := f.watchers(ctx, n, reporter, stop)
 	if err != nil {
 		return err
 	}
@@ -121,7 +130,7 @@ func (f *nodeFlags) watchers(ctx context.Context, n *node, reporter *load.Report
 		if w.listener, err = agent.Listen(ctx, "tcp", f.agentAddr); err != nil {
 			return nil, err
 		}
-		w.agent = agent.Config{Reporter: reporter, Sockets: n.Sockets, Stop: stop, Token: token}
+		w.agent = agent.Config{Reporter: reporter, Sockets: n.Sockets, Stop: stop, Token: token, Commands: n.gate.commands()}
 		if f.metrics != nil {
 			w.agent.Gatherers = []prometheus.Gatherer{f.metrics}
 		}

@@ -60,6 +60,9 @@ When it is whole, get ends; --stay has it share the file for a time.`,
 			defer to.close() // after the node: it shares what is there until its end
 			return f.live(cmd, "peer", func(ctx context.Context, n *meshNode) error {
 				n.tellAddresses()
+				if err := n.gate.wait(ctx); err != nil {
+					return err
+				}
 				g := &meshGetter{peerGetFlags: &f, placer: placer{n.node, to}, mesh: n.sharingNode, shares: newShares(n.sharingNode)}
 				return g.get(ctx, sought)
 			})
@@ -69,6 +72,7 @@ When it is whole, get ends; --stay has it share the file for a time.`,
 	flags.StringVarP(&f.output, "output", "o", "", "write to `PATH`: a file, or a folder if it is one or ends in /; - is standard output")
 	flags.BoolVarP(&f.force, "force", "f", false, "replace files that are there and differ")
 	flags.Var(&f.stay, "stay", "share for so long after all is there, or forever")
+	f.addHold(cmd)
 	flags.Var(&f.retryFor, "retry-for", "while nothing arrives from anywhere, wait for so long, or forever")
 	f.addMisbehave(cmd)
 	f.add(cmd)
@@ -112,6 +116,7 @@ func parseSought(cmd *cobra.Command, args []string) ([]sought, error) {
 // get fetches all that is sought, one after the other, and stays for a while.
 func (g *meshGetter) get(ctx context.Context, all []sought) error {
 	defer func() {
+		settle(ctx, g.mesh, g.out)
 		for _, do := range g.cleanUp {
 			do()
 		}

@@ -29,6 +29,7 @@ type Reporter struct {
 	mu      sync.Mutex
 	outcome string // of the final report; set by End
 	err     error
+	held    *float64 // seconds; set by Begin
 }
 
 // NewReporter begins the account of a node. The time of the call is the node's
@@ -54,6 +55,23 @@ func (r *Reporter) End(err error) {
 	r.outcome, r.err = outcomeOf(err), err
 }
 
+// Begin says that the node, which was held since its start, begins its work
+// now. The first call counts.
+func (r *Reporter) Begin() {
+	held := time.Since(r.began).Seconds()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held == nil {
+		r.held = &held
+	}
+}
+
+func (r *Reporter) heldFor() *float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.held
+}
+
 // Sample makes a report of the node as it is now.
 func (r *Reporter) Sample(kind Kind) Report {
 	return r.sample(kind, finalEntries)
@@ -65,6 +83,7 @@ func (r *Reporter) sample(kind Kind, entries int) Report {
 	report.Kind = kind
 	report.Time = stamp(now)
 	report.ElapsedSeconds = now.Sub(r.began).Seconds()
+	report.HeldSeconds = r.heldFor()
 	if out, in, ok := r.sockets.Wire(); ok {
 		report.WireOutBytes, report.WireInBytes = &out, &in
 	}

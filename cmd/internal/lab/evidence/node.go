@@ -60,6 +60,15 @@ type Point struct {
 // it went at the start.
 func (n *Node) End() time.Time { return n.at(n.EndSeconds) }
 
+// Begin is when the node began its work: at its start, or when it was told to
+// if it was held until then.
+func (n *Node) Begin() time.Time {
+	if held := n.Last.HeldSeconds; held != nil {
+		return n.at(*held)
+	}
+	return n.Start
+}
+
 func (n *Node) at(seconds float64) time.Time {
 	return n.Start.Add(time.Duration(seconds * float64(time.Second)))
 }

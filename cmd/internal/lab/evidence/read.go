@@ -155,6 +155,9 @@ func (r *reader) read(name string) error {
 func absurd(last *load.Report) string {
 	const mostBytes, mostSeconds = 1 << 50, 1e9 // a pebibyte; 31 years
 	times := []float64{last.ElapsedSeconds}
+	if last.HeldSeconds != nil {
+		times = append(times, math.Abs(*last.HeldSeconds))
+	}
 	bytes := []int64{last.PayloadOutBytes, last.PayloadInBytes, last.OtherOutBytes, last.OtherInBytes}
 	if last.WireOutBytes != nil {
 		bytes = append(bytes, *last.WireOutBytes)

@@ -82,7 +82,7 @@ func newRun(b bucket, given Links) (Run, []Finding) {
 	r.Doubts = slices.Concat(clockDoubts(origins, kept), carriedDoubts(b.nodes, len(findings)), logDoubts(r.Logs))
 	r.Start, _ = span(b.nodes)
 	if len(kept) > 0 {
-		r.Start, _ = span(kept)
+		r.Start = firstBegin(kept)
 	}
 	r.Began = r.Start.UTC().Format(time.RFC3339Nano)
 	for i, n := range r.Logs {
@@ -91,6 +91,17 @@ func newRun(b bucket, given Links) (Run, []Finding) {
 	}
 	r.Doubts = append(r.Doubts, waits(&r, kept)...)
 	return r, findings
+}
+
+// firstBegin is when the first of the receivers began.
+func firstBegin(receivers []*Node) time.Time {
+	first := receivers[0].Begin()
+	for _, n := range receivers[1:] {
+		if at := n.Begin(); at.Before(first) {
+			first = at
+		}
+	}
+	return first
 }
 
 func partOf(i, origins, receivers int) int {

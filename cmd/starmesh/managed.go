@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/url"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/launch"
+	"starmesh/common/load"
+)
+
+// managedFlags are for nodes that another program starts: it wants several
+// receivers to begin at once, and none to outlive it.
+type managedFlags struct {
+	hold       bool
+	untilStdin bool
+}
+
+func (f *managedFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.untilStdin, launch.DieFlag, false, "end when standard input is closed, as it is when the program that started this one ends")
+}
+
+// addHold is for the commands that have something to begin with.
+func (f *managedFlags) addHold(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.hold, launch.HoldFlag, false, "get ready, but fetch only when POST /"+launch.StartCommand+" comes to the agent")
+}
+
+func (f *managedFlags) check(cmd *cobra.Command, agentAddr string) error {
+	if f.hold && agentAddr == "" {
+		return cli.Usagef(cmd, "--%s needs --agent: that is where the command to begin comes to", launch.HoldFlag)
+	}
+	return nil
+}
+
+// watchStdin calls stop when standard input is closed, if the flags ask for
+// that. Nothing ends the reading before: it lasts as long as the process.
+func (f *managedFlags) watchStdin(in io.Reader, stop func()) {
+	if !f.untilStdin {
+		return
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, in) // however it ends, nobody is there any more
+		stop()
+	}()
+}
+
+// gate holds a node until its manager lets it begin.
+type gate struct {
+	reporter *load.Reporter
+	out      *cli.Output
+	once     sync.Once
+	open     chan struct{}
+}
+
+// newGate gives the gate that the flags ask for; nil: the node begins at once.
+func (f *managedFlags) newGate(reporter *load.Reporter, out *cli.Output) *gate {
+	if !f.hold {
+		return nil
+	}
+	return &gate{reporter: reporter, out: out, open: make(chan struct{})}
+}
+
+// commands are those by which a manager opens the gate.
+func (g *gate) commands() map[string]agent.Command {
+	if g == nil {
+		return nil
+	}
+	return map[string]agent.Command{launch.StartCommand: func(context.Context, url.Values) (any, error) {
+		g.once.Do(func() {
+			g.reporter.Begin()
+			close(g.open)
+		})
+		return map[string]string{"state": "running"}, nil
+	}}
+}
+
+// wait returns when the gate is open.
+func (g *gate) wait(ctx context.Context) error {
+	if g == nil {
+		return nil
+	}
+	g.out.Event(launch.HeldEvent, nil)
+	g.out.Note("ready; waiting for POST /%s", launch.StartCommand)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-g.open:
+		return nil
+	}
+}
