@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,23 +20,40 @@ import (
 // sockets many times over.
 const maxAnswer = 64 << 20
 
+// A Client asks agents and commands them.
+type Client struct {
+	// Dial opens the connection to an agent; nil: the usual way. A manager
+	// whose nodes live in networks of their own reaches them by it.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Fetch is Client.Fetch without anything particular.
+func Fetch(ctx context.Context, addr, path string, into any) error {
+	return Client{}.Fetch(ctx, addr, path, into)
+}
+
+// Do is Client.Do without anything particular.
+func Do(ctx context.Context, addr, command string, args url.Values, token string, into any) error {
+	return Client{}.Do(ctx, addr, command, args, token, into)
+}
+
 // Fetch asks the agent at addr (HOST:PORT) for a reading, such as /load or
 // /sockets, and decodes its JSON into into.
-func Fetch(ctx context.Context, addr, path string, into any) error {
-	return ask(ctx, addr, http.MethodGet, path, "", into)
+func (c Client) Fetch(ctx context.Context, addr, path string, into any) error {
+	return c.ask(ctx, addr, http.MethodGet, path, "", into)
 }
 
 // Do gives the agent at addr a command, such as stop, with arguments. token
 // may be "" for an agent on this machine; into may be nil.
-func Do(ctx context.Context, addr, command string, args url.Values, token string, into any) error {
+func (c Client) Do(ctx context.Context, addr, command string, args url.Values, token string, into any) error {
 	path := "/" + command
 	if len(args) > 0 {
 		path += "?" + args.Encode()
 	}
-	return ask(ctx, addr, http.MethodPost, path, token, into)
+	return c.ask(ctx, addr, http.MethodPost, path, token, into)
 }
 
-func ask(ctx context.Context, addr, method, path, token string, into any) error {
+func (c Client) ask(ctx context.Context, addr, method, path, token string, into any) error {
 	if err := CheckAddress(addr); err != nil {
 		return err
 	}
@@ -52,7 +70,7 @@ func ask(ctx context.Context, addr, method, path, token string, into any) error 
 	client := &http.Client{
 		// One question, one connection: nothing is left open behind it. No
 		// proxy: an agent is asked directly.
-		Transport: &http.Transport{DisableKeepAlives: true},
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: c.Dial},
 		Timeout:   15 * time.Second,
 	}
 	response, err := client.Do(request)

@@ -1,0 +1,135 @@
+package links
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"strconv"
+
+	"starmesh/cmd/internal/units"
+	"starmesh/common/fault"
+)
+
+// The kinds of links.
+const (
+	Rate  = "rate"
+	Netns = "netns"
+)
+
+// Rates are those of one node's access link; 0 is no limit.
+type Rates struct{ Up, Down units.Rate }
+
+// A Network is what the nodes of one trial are connected by.
+type Network struct {
+	kind   string
+	places []*Place
+	about  string
+	close  func() error
+}
+
+// Check tells why links of that kind cannot be had here, and what to do:
+// fault.Invalid for a kind that does not exist, fault.Refused without the
+// rights, and other errors.
+func Check(kind string) error {
+	switch kind {
+	case Rate:
+		return nil
+	case Netns:
+		return checkNetns()
+	}
+	return fault.Wrapf(fault.Invalid, "there are no %q links: rate (the program limits itself) or netns (shaped by the kernel; Linux, as root)", kind)
+}
+
+// Open makes a place for each of rates. The caller closes the network after
+// the last process in it has ended.
+func Open(kind string, rates []Rates) (*Network, error) {
+	if err := Check(kind); err != nil {
+		return nil, err
+	}
+	if kind == Netns {
+		return openNetns(rates)
+	}
+	n := &Network{kind: Rate, about: "every node on 127.0.0.1, limited by itself (--up, --down)", close: func() error { return nil }}
+	for _, r := range rates {
+		n.places = append(n.places, &Place{host: "127.0.0.1", flags: r.flags()})
+	}
+	return n, nil
+}
+
+// flags are those of the program that limit a node to r.
+func (r Rates) flags() []string {
+	var flags []string
+	for _, f := range []struct {
+		name string
+		rate units.Rate
+	}{{"--up", r.Up}, {"--down", r.Down}} {
+		if f.rate > 0 {
+			flags = append(flags, f.name, strconv.FormatFloat(float64(f.rate), 'f', -1, 64)+"B/s")
+		}
+	}
+	return flags
+}
+
+// Place gives the place of node i; the network's rates had its number.
+func (n *Network) Place(i int) *Place { return n.places[i] }
+
+// About says in a sentence how the nodes are connected, for reports.
+func (n *Network) About() string { return n.about }
+
+// Close takes the network down. It may be called more than once.
+func (n *Network) Close() error { return n.close() }
+
+// A Place is where one node lives.
+type Place struct {
+	host  string
+	flags []string
+	space *space // nil: the network of this process
+}
+
+// Host is the IP address other nodes reach this one at, and it listens on.
+func (p *Place) Host() string { return p.host }
+
+// Agent is the address for the node's --agent: the node's own loopback, any
+// port. It takes commands there without a token. Dial it by Dial.
+func (p *Place) Agent() string { return "127.0.0.1:0" }
+
+// Flags are those the node is to be started with, beside its own: its limits
+// where it is the program that keeps them, otherwise none.
+func (p *Place) Flags() []string { return p.flags }
+
+// Start is cmd.Start, in the place.
+func (p *Place) Start(cmd *exec.Cmd) error {
+	if p.space == nil {
+		return cmd.Start()
+	}
+	return p.space.do(cmd.Start)
+}
+
+// Dial connects to addr as if from within the place, so that the node's agent
+// is reached over its own loopback. The address is an IP address with a port.
+func (p *Place) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	dialer := new(net.Dialer)
+	if p.space == nil {
+		return dialer.DialContext(ctx, network, addr)
+	}
+	if _, err := net.ResolveTCPAddr(network, addr); err != nil {
+		return nil, fmt.Errorf("cannot dial %s in the namespace of %s: %w", addr, p.host, err)
+	}
+	var conn net.Conn
+	err := p.space.do(func() (err error) {
+		conn, err = dialer.DialContext(ctx, network, addr)
+		return err
+	})
+	return conn, err
+}
+
+// Counted gives the bytes that crossed the node's link since it was made: of
+// IP packets and their Ethernet headers, sent and received by the node. Not ok
+// where links are not counted.
+func (p *Place) Counted() (out, in int64, ok bool) {
+	if p.space == nil {
+		return 0, 0, false
+	}
+	return p.space.counted()
+}
