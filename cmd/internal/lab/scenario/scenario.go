@@ -1,0 +1,148 @@
+package scenario
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"starmesh/cmd/internal/lab/bounds"
+	"starmesh/cmd/internal/lab/record"
+	"starmesh/common/fault"
+)
+
+// The systems, as load logs name them.
+const (
+	Star      = "star"       // raw TCP
+	HTTP      = "http"       // HTTP/1.1, one connection for all requests
+	HTTPClose = "http-close" // HTTP/1.1, one connection for each request
+	Mesh      = "mesh"
+)
+
+// Bounds of what is asked for: past these it is a mistake.
+const (
+	maxReceivers = 1000
+	maxRuns      = 1000
+)
+
+// A Scenario is what a lab is to do.
+type Scenario struct {
+	Systems   []string // in the order in which they take their turns
+	Receivers []int
+	Runs      int // repetitions of each trial
+	FileBytes int64
+	Links     string // rate or netns
+	Rates     Rates
+	Seed      uint64
+}
+
+// ParseSystems reads a list of systems: star,http,mesh. http stands for both
+// ways of HTTP: with the connection reused, and one for each request.
+func ParseSystems(list []string) ([]string, error) {
+	var all []string
+	for _, name := range list {
+		switch name = strings.ToLower(strings.TrimSpace(name)); name {
+		case HTTP:
+			all = append(all, HTTP, HTTPClose)
+		case Star, HTTPClose, Mesh:
+			all = append(all, name)
+		default:
+			return nil, fault.Wrapf(fault.Invalid, "there is no system %q: star, http or mesh, as in star,http,mesh", name)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fault.Wrapf(fault.Invalid, "no system is named: star, http or mesh, as in star,mesh")
+	}
+	if name, twice := repeated(all); twice {
+		return nil, fault.Wrapf(fault.Invalid, "the system %s is named twice", name)
+	}
+	return all, nil
+}
+
+// repeated gives the first value that is there twice.
+func repeated[T comparable](all []T) (T, bool) {
+	for i, v := range all {
+		if slices.Contains(all[:i], v) {
+			return v, true
+		}
+	}
+	var none T
+	return none, false
+}
+
+// Check tells what is wrong with the scenario, as fault.Invalid.
+func (s *Scenario) Check() error {
+	if len(s.Receivers) == 0 {
+		return fault.Wrapf(fault.Invalid, "no number of receivers is given, such as 1,2,4,8")
+	}
+	for _, n := range s.Receivers {
+		if n < 1 || n > maxReceivers {
+			return fault.Wrapf(fault.Invalid, "%d receivers: from 1 to %d", n, maxReceivers)
+		}
+	}
+	if n, twice := repeated(s.Receivers); twice {
+		return fault.Wrapf(fault.Invalid, "%d receivers are asked for twice; for several runs of each there is --runs", n)
+	}
+	if s.Runs < 1 || s.Runs > maxRuns {
+		return fault.Wrapf(fault.Invalid, "%d runs: from 1 to %d", s.Runs, maxRuns)
+	}
+	if s.FileBytes < 1 {
+		return fault.Wrapf(fault.Invalid, "the file is empty: there is nothing to compare")
+	}
+	return s.Rates.check(slices.Max(s.Receivers))
+}
+
+// Trials gives all trials in their order: each repetition goes once through
+// all numbers of receivers, and at each through all systems one after the
+// other, so that what disturbs the machine for a while disturbs all alike, and
+// a lab that is stopped has something of everything.
+func (s *Scenario) Trials() []Trial {
+	var all []Trial
+	for repetition := 1; repetition <= s.Runs; repetition++ {
+		for _, n := range s.Receivers {
+			for _, system := range s.Systems {
+				all = append(all, Trial{System: system, Receivers: n, Repetition: repetition, scenario: s})
+			}
+		}
+	}
+	return all
+}
+
+// Expect is how long all trials take at the least.
+func (s *Scenario) Expect() time.Duration {
+	sum := time.Duration(0)
+	for _, t := range s.Trials() {
+		sum += t.Expect()
+	}
+	return sum
+}
+
+// upkeep is what a trial takes besides the transfer: nodes start and stop, and
+// files are compared.
+const upkeep = 1500 * time.Millisecond
+
+// Expect is how long the trial takes at the least.
+func (t Trial) Expect() time.Duration {
+	return upkeep + seconds(t.Bound())
+}
+
+func seconds(s float64) time.Duration {
+	return time.Duration(min(s*float64(time.Second), math.MaxInt64/4))
+}
+
+// Bound is the least possible distribution time of the trial in seconds; 0 if
+// no link has a limit.
+func (t Trial) Bound() float64 {
+	return t.BoundOver(t.Links())
+}
+
+// BoundOver is Bound over other links.
+func (t Trial) BoundOver(l bounds.Links) float64 {
+	if t.System == Mesh {
+		return bounds.Mesh(float64(t.scenario.FileBytes), l).Seconds
+	}
+	return bounds.Star(float64(t.scenario.FileBytes), l).Seconds
+}
+
+// Name is the name of the trial's folder.
+func (t Trial) Name() string { return record.TrialName(t.System, t.Receivers, t.Repetition) }
