@@ -25,6 +25,7 @@ type Scene struct {
 // A Series is the runs of one system in a scene.
 type Series struct {
 	System  string           `json:"system"`
+	Set     string           `json:"set,omitempty"` // as figures.Head.Set
 	Runs    []figures.Report `json:"-"`
 	Names   []string         `json:"runs"`
 	Spreads []Spread         `json:"figures"`
@@ -62,6 +63,15 @@ func Of(reports []figures.Report) []Scene {
 	return scenes
 }
 
+// Label names the series among others: its system, and its set where there are
+// several.
+func (s *Series) Label() string {
+	if s.Set == "" {
+		return s.System
+	}
+	return s.System + " (" + s.Set + ")"
+}
+
 // Get gives a figure of the series; nil if it has none of that name.
 func (s *Series) Get(key figures.Key) *Spread {
 	for i := range s.Spreads {
@@ -91,11 +101,12 @@ func (s *Series) Typical() *figures.Report {
 }
 
 // Base is the system that the others are relative to.
-func (s *Scene) Base() string { return s.Series[0].System }
+func (s *Scene) Base() string { return s.Series[0].Label() }
 
 // sameTask sorts reports into sets of one size, number of receivers and links.
 // Two sets that differ in links alone, and have no system in common, are one:
-// each system was tried once, over links that were told differently.
+// each was tried once, over links that were told differently. A system of two
+// sets of runs counts as two.
 func sameTask(reports []figures.Report) [][]figures.Report {
 	var sets [][]figures.Report
 	for _, r := range reports {
@@ -112,7 +123,7 @@ func sameTask(reports []figures.Report) [][]figures.Report {
 	for _, set := range sets {
 		i := slices.IndexFunc(merged, func(other []figures.Report) bool {
 			return sameSize(&set[0], &other[0]) && !slices.ContainsFunc(set, func(r figures.Report) bool {
-				return slices.ContainsFunc(other, func(o figures.Report) bool { return o.System == r.System })
+				return slices.ContainsFunc(other, func(o figures.Report) bool { return seriesOf(&o) == seriesOf(&r) })
 			})
 		})
 		if i < 0 {
@@ -149,19 +160,27 @@ func linksText(r *figures.Report) string {
 	return b.String()
 }
 
+// key is what the runs of a series have in common.
+type key struct{ system, set string }
+
+func seriesOf(r *figures.Report) key { return key{r.System, r.Set} }
+
 func newScene(reports []figures.Report) Scene {
 	scene := Scene{Receivers: reports[0].Receivers, FileBytes: reports[0].FileBytes}
-	bySystem := make(map[string][]figures.Report)
-	var systems []string
+	runs := make(map[key][]figures.Report)
+	var keys []key
 	for _, r := range reports {
-		if bySystem[r.System] == nil {
-			systems = append(systems, r.System)
+		k := seriesOf(&r)
+		if runs[k] == nil {
+			keys = append(keys, k)
 		}
-		bySystem[r.System] = append(bySystem[r.System], r)
+		runs[k] = append(runs[k], r)
 	}
-	slices.SortFunc(systems, evidence.CompareSystems)
-	for _, system := range systems {
-		scene.Series = append(scene.Series, newSeries(system, bySystem[system]))
+	slices.SortFunc(keys, func(a, b key) int {
+		return cmp.Or(evidence.CompareSystems(a.system, b.system), strings.Compare(a.set, b.set))
+	})
+	for _, k := range keys {
+		scene.Series = append(scene.Series, newSeries(k, runs[k]))
 	}
 	for i := range scene.Series {
 		relate(&scene.Series[0], &scene.Series[i])
@@ -190,8 +209,8 @@ func warnings(reports []figures.Report) []string {
 	return all
 }
 
-func newSeries(system string, runs []figures.Report) Series {
-	s := Series{System: system, Runs: runs}
+func newSeries(k key, runs []figures.Report) Series {
+	s := Series{System: k.system, Set: k.set, Runs: runs}
 	for _, r := range runs {
 		s.Names = append(s.Names, r.Name)
 	}

@@ -29,7 +29,7 @@ func Bars(w io.Writer, scene *comparison.Scene, width, most int) error {
 	for i := range scene.Series {
 		s := &scene.Series[i]
 		run := s.Typical()
-		fmt.Fprintf(&b, "%s, sent by each node", s.System)
+		fmt.Fprintf(&b, "%s, sent by each node", s.Label())
 		if len(s.Runs) > 1 {
 			fmt.Fprintf(&b, " (%s, the run with the time in the middle)", run.Name)
 		}

@@ -38,7 +38,7 @@ func Of(scene *comparison.Scene) Grid {
 		g.Head = append(g.Head, columnName(&s))
 	}
 	for _, s := range scene.Series[1:] {
-		g.Head = append(g.Head, s.System+" ÷ "+scene.Base())
+		g.Head = append(g.Head, s.Label()+" ÷ "+scene.Base())
 	}
 	n := &notes{}
 	for _, d := range figures.Catalog() {
@@ -64,9 +64,9 @@ func title(scene *comparison.Scene) string {
 
 func columnName(s *comparison.Series) string {
 	if len(s.Runs) > 1 {
-		return fmt.Sprintf("%s (%d runs)", s.System, len(s.Runs))
+		return fmt.Sprintf("%s (%d runs)", s.Label(), len(s.Runs))
 	}
-	return s.System
+	return s.Label()
 }
 
 // rowOf makes the row of one figure; not ok if no system has such a figure.
@@ -78,7 +78,7 @@ func rowOf(scene *comparison.Scene, d figures.Definition, n *notes) ([]string, b
 		any = any || spread != nil
 		row = append(row, cell(spread, d.Unit))
 		if spread != nil {
-			n.of(d.Label, s.System, spread)
+			n.of(d.Label, s.Label(), spread)
 		}
 	}
 	for i := range scene.Series[1:] {

@@ -108,7 +108,7 @@ func CSV(w io.Writer, scenes []comparison.Scene) error {
 			for _, f := range s.Spreads {
 				d, _ := figures.Define(f.Key)
 				_ = c.Write([]string{
-					strconv.Itoa(scene.Receivers), strconv.FormatInt(scene.FileBytes, 10), s.System, string(f.Key), string(d.Unit),
+					strconv.Itoa(scene.Receivers), strconv.FormatInt(scene.FileBytes, 10), s.Label(), string(f.Key), string(d.Unit),
 					plain(f.Median), plain(f.Min), plain(f.Max), strconv.Itoa(f.Have), plain(f.Relative), scene.Base(),
 					f.Absent, strings.Join(f.Doubts, "; "),
 				})
