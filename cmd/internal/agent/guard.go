@@ -16,6 +16,14 @@ import (
 // request forgery).
 const CommandHeader = "X-Starmesh-Command"
 
+// Guard lets those requests through to next that an agent with this token
+// would take: it is the agent's own rule, for others who are asked over HTTP.
+// It also sets the headers of an answer that is not kept, guessed at or framed;
+// next may set its own Content-Security-Policy.
+func Guard(token string, next http.Handler) http.Handler {
+	return guarded(guard{token}, next)
+}
+
 // guard decides who may ask what.
 type guard struct{ token string }
 
