@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,8 +16,8 @@ import (
 // Config says what is started.
 type Config struct {
 	Program string   // the file of the program
-	Name    string   // of the node, for files and errors
-	Dir     string   // where NAME.err goes, what it writes to standard error
+	Name    string   // of the node, for errors
+	Errors  string   // the file for what it writes to standard error; removed if that is nothing
 	Args    []string // without DieFlag and --json, which are added
 	Env     []string // further variables, NAME=VALUE
 	// Start starts the command where the node is to live; nil: here.
@@ -53,7 +52,7 @@ func Start(cfg Config) (*Process, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot start %s: %w", cfg.Name, err), stdin.Close())
 	}
-	if p.errors, err = os.Create(filepath.Join(cfg.Dir, cfg.Name+".err")); err != nil {
+	if p.errors, err = os.Create(cfg.Errors); err != nil {
 		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
 	cmd.Stderr = p.errors

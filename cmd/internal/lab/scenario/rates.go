@@ -52,6 +52,9 @@ func (r *Rates) links(receivers int) bounds.Links {
 	return l
 }
 
+// Limits is the link with +Inf for what has no limit.
+func (r Rate) Limits() Rate { return Rate{limit(r.Up), limit(r.Down)} }
+
 func limit(rate float64) float64 {
 	if rate == 0 {
 		return math.Inf(1)

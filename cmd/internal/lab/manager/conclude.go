@@ -1,0 +1,196 @@
+package manager
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"starmesh/cmd/internal/lab/record"
+)
+
+const (
+	endTime  = 8 * time.Second         // for a node to end in good order
+	haste    = 1200 * time.Millisecond // the same when the user wants to go
+	partName = "receiver"
+)
+
+// conclude ends the nodes and writes down what came of the trial. err is why
+// it did not get to its end.
+func (t *trial) conclude(ctx context.Context, err error) (record.Trial, error) {
+	if ctx.Err() != nil {
+		err = errors.Join(ctx.Err())
+		t.endNodes(t.nodes, haste)
+	} else {
+		t.endNodes(t.nodes[1:], endTime)
+		t.endNodes(t.nodes[:1], endTime)
+	}
+	t.balance(err)
+	t.timeline.add(record.Event{End: &record.End{
+		DistributionSeconds: t.book.DistributionSeconds, Verified: t.book.Verified, Error: t.book.Error,
+	}})
+	problem := errors.Join(t.timeline.close(), t.network.Close(), t.tidy(), t.save())
+	if ctx.Err() != nil {
+		return t.book, ctx.Err()
+	}
+	return t.book, problem
+}
+
+// endNodes ends nodes, all at the same time, and waits for that.
+func (t *trial) endNodes(nodes []*node, grace time.Duration) {
+	var ending sync.WaitGroup
+	for _, n := range nodes {
+		p, _ := n.running()
+		if p == nil {
+			continue
+		}
+		ending.Go(func() {
+			if p.End(grace) && grace == endTime {
+				t.doubt("%s did not end within %s of being asked and was killed: its log lacks its last moments", n.name, grace)
+			}
+		})
+	}
+	ending.Wait()
+}
+
+func (t *trial) doubt(format string, args ...any) {
+	t.doubts.Lock()
+	defer t.doubts.Unlock()
+	t.book.Doubts = append(t.book.Doubts, fmt.Sprintf(format, args...))
+}
+
+// newBook begins the account of the trial.
+func (t *trial) newBook() record.Trial {
+	b := record.Trial{
+		Format: record.TrialFormat, Name: t.Name(), System: t.System, Receivers: t.Receivers,
+		Repetition: t.Repetition, Began: time.Now(), Links: t.cfg.Links,
+	}
+	for _, n := range t.nodes {
+		part := partName
+		if !n.receiver() {
+			part = "origin"
+		}
+		b.Nodes = append(b.Nodes, record.Node{
+			Name: n.name, Part: part, Trait: n.shape.Trait,
+			Up: rate(n.shape.Link.Up), Down: rate(n.shape.Link.Down),
+		})
+	}
+	return b
+}
+
+func rate(v float64) *float64 {
+	if v == 0 {
+		return nil
+	}
+	return &v
+}
+
+// countLinks takes the counters of the links into account: minus at the start,
+// plus at the end.
+func (t *trial) countLinks(sign int64) {
+	for i, n := range t.nodes {
+		out, in, ok := n.place.Counted()
+		if !ok {
+			continue
+		}
+		line := &t.book.Nodes[i]
+		line.LinkOut, line.LinkIn = added(line.LinkOut, sign*out), added(line.LinkIn, sign*in)
+	}
+}
+
+func added(sum *int64, v int64) *int64 {
+	if sum != nil {
+		v += *sum
+	}
+	return &v
+}
+
+// balance completes the account. err is why the trial did not get to its end.
+func (t *trial) balance(err error) {
+	last, needed, missing := time.Time{}, 0, 0
+	for i, n := range t.nodes {
+		line := &t.book.Nodes[i]
+		t.book.Polls += int(n.polls)
+		if n.starts > 1 {
+			line.Starts = n.starts
+		}
+		if !n.receiver() {
+			continue
+		}
+		if line.Excused = t.excused(n); line.Excused != "" {
+			continue
+		}
+		needed++
+		if n.done.IsZero() || n.wrong {
+			missing++
+			continue
+		}
+		if n.done.After(last) {
+			last = n.done
+		}
+	}
+	if needed > 0 && missing == 0 && err == nil {
+		took := last.Sub(t.book.Began).Seconds()
+		t.book.DistributionSeconds = &took
+	}
+	t.book.Error = t.verdict(err, needed, missing)
+	if t.trouble != nil && err == nil {
+		t.book.Faults = t.trouble.Judge(&t.book)
+	}
+}
+
+// verdict says in a sentence why the trial failed; "" if it did not.
+func (t *trial) verdict(err error, needed, missing int) string {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "stopped by the user"
+	case err != nil:
+		return err.Error()
+	case t.book.Error != "":
+		return t.book.Error
+	case missing == 0:
+		return ""
+	}
+	for _, n := range t.nodes[1:] {
+		if n.wrong {
+			return fmt.Sprintf("%s holds a file that differs from the original", n.name)
+		}
+	}
+	for _, n := range t.nodes[1:] {
+		if n.failed != "" && t.excused(n) == "" {
+			return fmt.Sprintf("%d of %d receivers did not get the file: %s", missing, needed, n.failed)
+		}
+	}
+	return fmt.Sprintf("%d of %d receivers did not get the file: %s", missing, needed, t.without())
+}
+
+// tidy removes what need not stay.
+func (t *trial) tidy() error {
+	err := os.Remove(filepath.Join(t.dir, "origin.key"))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	if t.cfg.Keep {
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(t.received()))
+}
+
+// save writes run.json.
+func (t *trial) save() error {
+	text, err := json.MarshalIndent(t.book, "", "  ")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(t.dir, record.RunFile), append(text, '\n'), 0o666)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", record.RunFile, err)
+	}
+	return nil
+}
+
+func fileName(path string) string { return filepath.Base(path) }
+

@@ -1,0 +1,71 @@
+package manager
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/lab/launch"
+	"starmesh/cmd/internal/lab/links"
+	"starmesh/cmd/internal/lab/record"
+)
+
+// node is one node of a trial, through all its starts.
+type node struct {
+	name  string
+	index int // 0 is the origin
+	place *links.Place
+	shape Shape
+
+	mu         sync.Mutex
+	process    *launch.Process // the last one
+	agent      string          // its agent's address
+	starts     int
+	purpose    string // why it was ended on purpose; "" if it was not
+	restarting bool
+
+	watched // by the goroutine that polls, alone
+}
+
+// watched is what the manager has seen of a node.
+type watched struct {
+	last     record.Reading
+	progress time.Time // when it last got something new
+	done     time.Time // when it held the verified file; zero: not yet
+	failed   string    // why it ended without; "" if it has not
+	wrong    bool      // what it says is the file is not
+	polls    int64
+	mute     int // polls in a row without an answer
+	closed   bool // its last report was read
+}
+
+// receiver tells whether the node is to get the file.
+func (n *node) receiver() bool { return n.index > 0 }
+
+// running gives the node's process and its agent's address as they are now.
+func (n *node) running() (p *launch.Process, agent string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.process, n.agent
+}
+
+// down tells whether the node has no process that runs, nor will have one
+// soon, and why it was ended on purpose, if it was.
+func (n *node) down() (down bool, purpose string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.restarting && (n.process == nil || !n.process.Alive()), n.purpose
+}
+
+// ask asks the node's agent.
+func (n *node) ask(ctx context.Context, path string, into any) error {
+	_, addr := n.running()
+	return agent.Client{Dial: n.place.Dial}.Fetch(ctx, addr, path, into)
+}
+
+// command gives the node's agent a command.
+func (n *node) command(ctx context.Context, command string) error {
+	_, addr := n.running()
+	return agent.Client{Dial: n.place.Dial}.Do(ctx, addr, command, nil, "", nil)
+}

@@ -1,0 +1,80 @@
+package manager
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"starmesh/cmd/internal/lab/record"
+)
+
+// timeline writes what the manager sees, and tells those who watch.
+type timeline struct {
+	trial string
+	watch func(record.Event) // nil: nobody
+
+	mu    sync.Mutex
+	file  *os.File
+	w     *bufio.Writer
+	began time.Time // zero: the receivers are not told to start yet
+	err   error     // the first of writing
+	heard chan record.Event
+}
+
+func newTimeline(dir, trial string, watch func(record.Event)) (*timeline, error) {
+	f, err := os.Create(filepath.Join(dir, record.TimelineFile))
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the timeline: %w", err)
+	}
+	return &timeline{trial: trial, watch: watch, file: f, w: bufio.NewWriter(f), heard: make(chan record.Event, 1024)}, nil
+}
+
+// begin starts the timeline's clock.
+func (l *timeline) begin(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.began = at
+}
+
+// add adds an event, as of now.
+func (l *timeline) add(e record.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.Trial = l.trial
+	if !l.began.IsZero() {
+		e.Seconds = time.Since(l.began).Seconds()
+	}
+	if err := record.WriteEvent(l.w, &e); l.err == nil {
+		l.err = err
+	}
+	if l.watch != nil {
+		l.watch(e)
+	}
+	select {
+	case l.heard <- e:
+	default: // whoever makes faults is slow, or nobody does
+	}
+}
+
+func (l *timeline) note(node, format string, args ...any) {
+	l.add(record.Event{Note: &record.Note{Node: node, Text: fmt.Sprintf(format, args...)}})
+}
+
+// fault tells of what was done on purpose.
+func (l *timeline) fault(node, format string, args ...any) {
+	l.add(record.Event{Note: &record.Note{Node: node, Fault: true, Text: fmt.Sprintf(format, args...)}})
+}
+
+// seconds is the time since the begin of the timeline's clock.
+func (l *timeline) seconds(at time.Time) float64 { return at.Sub(l.began).Seconds() }
+
+// close ends the timeline and tells whether it was written.
+func (l *timeline) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.err, l.w.Flush(), l.file.Close())
+}
