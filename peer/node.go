@@ -79,6 +79,7 @@ type Node struct {
 
 	running  sync.WaitGroup // links and questions
 	settling atomic.Bool    // nothing is offered any more
+	settled  atomic.Bool    // … and nothing waited for
 
 	mu      sync.Mutex // guards the fields below
 	ctx     context.Context

@@ -112,6 +112,9 @@ func (g *meshGetter) bring(ctx context.Context, file store.File, entry store.Ent
 	defer stop()
 	watching.Go(func() { g.tellOfWaiting(watched, entry, a) })
 	err = g.mesh.Fetch(ctx, entry.Name, file, transfer.Config{RetryFor: g.wait(), OnChunk: a.chunk})
+	if err != nil {
+		settle(ctx, g.mesh, g.out) // the node leaves; it has what others wait for
+	}
 	g.shares.end(entry, file, err)
 	return err
 }

@@ -59,6 +59,7 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 		s.cache = openCache(f.cacheDir, n.out)
 	}
 	defer s.close()
+	defer settle(ctx, n, n.out)
 	var tickets []string
 	for _, path := range paths {
 		t, err := s.share(ctx, path)

@@ -1,0 +1,136 @@
+package peer
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"starmesh/common/content"
+	"starmesh/common/frame"
+	"starmesh/common/store"
+	"starmesh/common/transfer"
+)
+
+// partly has a node with a slow uplink share a file and another fetch it, and
+// returns while it does.
+func partly(t *testing.T) (origin, taker testNode, got *store.Memory, end func()) {
+	t.Helper()
+	file := makeFile(t, 64*chunk)
+	origin = startNode(t, func(c *Config) { c.Limits = limitUp(1 << 20) })
+	taker = startNode(t, nil)
+	if _, err := origin.Publish("file", file, false); err != nil {
+		t.Fatal(err)
+	}
+	taker.Meet(origin.where())
+	got = store.NewMemory(file.List())
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() { _ = taker.Fetch(ctx, "file", got, transfer.Config{}) }) // it is stopped
+	waitFor(t, func() bool { return got.Have().Count() >= 5 })
+	return origin, taker, got, func() {
+		cancel()
+		group.Wait()
+	}
+}
+
+func TestANodeThatSettlesFinishesWhatItSends(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	t.Run("", func(t *testing.T) {
+		origin, taker, got, end := partly(t)
+		if cutOff := origin.Settle(testContext(t)); cutOff != 0 {
+			t.Errorf("%d chunks were cut off", cutOff)
+		}
+		sent := origin.meter.ChunksOut.Load()
+		waitFor(t, func() bool { return taker.meter.PayloadIn.Load() >= sent*chunk })
+		origin.stop()
+		waitFor(t, func() bool { return int64(got.Have().Count()) == sent })
+		if now := origin.meter.ChunksOut.Load(); now != sent || sent == 64 {
+			t.Errorf("%d of 64 chunks had been sent, then %d", sent, now)
+		}
+		s := taker.swarm(got.List().ID())
+		s.mu.Lock()
+		if len(s.claims) > 0 {
+			t.Errorf("%d chunks are still promised", len(s.claims))
+		}
+		s.mu.Unlock()
+		if again := taker.meter.AgainIn.Load(); again > 0 {
+			t.Errorf("%d bytes arrived in vain", again)
+		}
+		end()
+	})
+}
+
+func TestANodeThatIsToldToStopStillFinishesWhatItSends(t *testing.T) {
+	file := makeFile(t, 64*chunk)
+	n, err := New(Config{Limits: limitUp(1 << 20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taker := startNode(t, nil)
+	got := store.NewMemory(file.List())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err = n.Run(ctx, func(ctx context.Context) error {
+		if _, err := n.Publish("file", file, false); err != nil {
+			return err
+		}
+		taker.Meet(ticketAddrs(n.host))
+		go func() { _ = taker.Fetch(t.Context(), "file", got, transfer.Config{}) }() // ends with its node
+		waitFor(t, func() bool { return got.Have().Count() >= 5 })
+		cancel()
+		<-ctx.Done()
+		if cutOff := n.Settle(testContext(t)); cutOff != 0 {
+			t.Errorf("%d chunks were cut off", cutOff)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := n.meter.ChunksOut.Load()
+	waitFor(t, func() bool { return int64(got.Have().Count()) == sent })
+}
+
+// TestASettlingNodeDoesNotWaitForThoseWhoDoNotRead for longer than it is told.
+func TestASettlingNodeDoesNotWaitForThoseWhoDoNotRead(t *testing.T) {
+	file := makeFile(t, 64*chunk)
+	origin := startNode(t, nil)
+	if _, err := origin.Publish("file", file, false); err != nil {
+		t.Fatal(err)
+	}
+	r := loose(t, origin)
+	list := file.List()
+	r.say(hello{Version: version}, join{Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(list.Len())})
+	r.acceptOne()
+	waitFor(t, func() bool { return origin.promised() > 0 })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if origin.Settle(ctx) == 0 {
+		t.Error("what nobody has received counts as received")
+	}
+	if origin.Settle(t.Context()) == 0 {
+		t.Error("it was asked again, and found it received")
+	}
+}
+
+// acceptOne accepts the first offer.
+func (r *rogue) acceptOne() {
+	r.t.Helper()
+	for {
+		kind, body, err := frame.Read(r.control, maxJoin, nil)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if kind == typeOffer {
+			o, err := decodeOffer(body)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			r.say(answer{Topic: 1, Chunk: o.Chunk, Verdict: accepted})
+			return
+		}
+	}
+}
