@@ -24,35 +24,57 @@ const DefaultPort = 7070
 //
 //	star://host:port/name               plain TCP
 //	stars://host:port/name#sha256=HEX   TLS, with the certificate's fingerprint
+//	http://host:port/name               the same file over HTTP (port 80)
+//	https://host:port/name#sha256=HEX   and over HTTPS (port 443)
 type Address struct {
 	HostPort    string
 	TLS         bool
+	HTTP        bool
 	Fingerprint string // SHA-256 of the certificate, hex; "" when not given
 	Name        string // a file or folder; "" when not given
 }
 
-// ParseAddress reads star:// and stars:// URLs and the short forms host:port,
-// host, :port and port. It fails with fault.Invalid and names the right form.
+// scheme is what the front of a URL says.
+type scheme struct {
+	tls, http bool
+	port      int // when none is given
+}
+
+func schemeOf(name string) (scheme, bool) {
+	s, ok := map[string]scheme{
+		"star": {port: DefaultPort}, "stars": {tls: true, port: DefaultPort},
+		"http": {http: true, port: 80}, "https": {tls: true, http: true, port: 443},
+	}[name]
+	return s, ok
+}
+
+// ParseAddress reads star://, stars://, http:// and https:// URLs and the short
+// forms host:port, host, :port and port. It fails with fault.Invalid and names
+// the right form.
 func ParseAddress(s string) (Address, error) {
 	if !strings.Contains(s, "://") {
-		hostPort, err := withPort(s)
+		hostPort, err := withPort(s, DefaultPort)
 		return Address{HostPort: hostPort}, err
 	}
 	u, err := url.Parse(s)
 	if err != nil {
 		return Address{}, badAddress(s, err.Error())
 	}
-	if u.Scheme != "star" && u.Scheme != "stars" {
+	scheme, known := schemeOf(u.Scheme)
+	if !known {
 		return Address{}, badAddress(s, "the scheme is "+u.Scheme)
 	}
 	if u.User != nil {
 		return Address{}, badAddress(s, "user and password do not belong in an address: use --user and --password-file")
 	}
-	hostPort, err := withPort(u.Host)
+	if scheme.http && u.RawQuery != "" {
+		return Address{}, badAddress(s, "a file's address has no ?query (write %3F for a question mark in its name)")
+	}
+	hostPort, err := withPort(u.Host, scheme.port)
 	if err != nil {
 		return Address{}, err
 	}
-	a := Address{HostPort: hostPort, TLS: u.Scheme == "stars", Name: strings.TrimPrefix(u.Path, "/")}
+	a := Address{HostPort: hostPort, TLS: scheme.tls, HTTP: scheme.http, Name: strings.TrimPrefix(u.Path, "/")}
 	if a.Name != "" {
 		if err := content.CheckPath(strings.TrimSuffix(a.Name, "/")); err != nil {
 			return Address{}, badAddress(s, err.Error())
@@ -67,7 +89,7 @@ func (a *Address) setFingerprint(s, fragment string) error {
 	}
 	hex, ok := strings.CutPrefix(fragment, "sha256=")
 	if !ok || !a.TLS {
-		return badAddress(s, "after # only sha256=FINGERPRINT of a stars:// server may stand")
+		return badAddress(s, "after # only sha256=FINGERPRINT of a stars:// or https:// server may stand")
 	}
 	if _, err := content.ParseID(hex); err != nil {
 		return badAddress(s, "the fingerprint is not 64 hex digits")
@@ -77,11 +99,11 @@ func (a *Address) setFingerprint(s, fragment string) error {
 }
 
 func badAddress(s, why string) error {
-	return fault.Wrapf(fault.Invalid, "%.200q is no server address: %s (right: host:port, star://host:port/name, stars://host:port/name)", s, why)
+	return fault.Wrapf(fault.Invalid, "%.200q is no server address: %s (right: host:port, star://host:port/name, stars://host:port/name; for get also http://host:port/name)", s, why)
 }
 
 // withPort completes host:port and refuses what can not be one.
-func withPort(s string) (string, error) {
+func withPort(s string, usual int) (string, error) {
 	if s == "" {
 		return "", badAddress(s, "it is empty")
 	}
@@ -90,7 +112,7 @@ func withPort(s string) (string, error) {
 	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil { // no port, then
-		host, port = s, strconv.Itoa(DefaultPort)
+		host, port = s, strconv.Itoa(usual)
 		if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
 			host = s[1 : len(s)-1]
 		}
@@ -121,8 +143,11 @@ func isHost(host string) bool {
 // String gives the form that ParseAddress reads and people copy.
 func (a Address) String() string {
 	u := url.URL{Scheme: "star", Host: a.HostPort, Path: a.Name}
+	if a.HTTP {
+		u.Scheme = "http"
+	}
 	if a.TLS {
-		u.Scheme = "stars"
+		u.Scheme += "s"
 	}
 	if a.Fingerprint != "" {
 		u.Fragment = "sha256=" + a.Fingerprint

@@ -27,6 +27,10 @@ type ClientConfig struct {
 	Timeout time.Duration // to connect and be greeted; 0: 10 s
 	Stall   time.Duration // a server silent for longer is given up; 0: 60 s
 	Agent   string        // program and version, told to the server
+
+	// ConnPerRequest, over HTTP alone, has every request make a connection of
+	// its own, which is closed after the answer.
+	ConnPerRequest bool
 }
 
 func (c ClientConfig) withDefaults() ClientConfig {
@@ -51,6 +55,9 @@ type Client struct {
 // with what the server said (fault.Refused, fault.Busy, fault.Unauthorized,
 // fault.Version) or with why it can not be reached.
 func Dial(ctx context.Context, a Address, cfg ClientConfig) (*Client, error) {
+	if a.HTTP {
+		return nil, fault.Wrapf(fault.Invalid, "over HTTP there is only get; for everything else give the server's own port as star://host:port")
+	}
 	cfg = cfg.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()

@@ -31,8 +31,12 @@ func (c *Client) Source(list content.ChunkList) transfer.Source {
 	return &source{addr: c.addr, cfg: c.cfg, list: list, first: c}
 }
 
-// NewSource gives one more connection to the server as a source.
+// NewSource gives one more connection to the server as a source. Over HTTP the
+// address names the file.
 func NewSource(a Address, cfg ClientConfig, list content.ChunkList) transfer.Source {
+	if a.HTTP {
+		return &httpSource{client: NewHTTPClient(a, cfg), name: a.Name, list: list, owned: true}
+	}
 	return &source{addr: a, cfg: cfg.withDefaults(), list: list}
 }
 

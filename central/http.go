@@ -1,6 +1,7 @@
 package central
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -18,7 +19,6 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
-	"starmesh/common/load"
 	"starmesh/common/store"
 )
 
@@ -35,7 +35,7 @@ func (s *Server) ServeHTTP(ctx context.Context, ln net.Listener) error {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // broken clients are no news
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnContext:       rememberRefusal,
+		ConnContext:       rememberConn,
 	}
 	listening := s.cfg.Sockets.Listening(ln)
 	defer listening.Close()
@@ -85,7 +85,7 @@ func (s *Server) httpHandle(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) httpAllowed(r *http.Request) error {
-	if why, refused := r.Context().Value(refusalKey{}).(error); refused {
+	if why := connOf(r).refused; why != nil {
 		return why
 	}
 	if s.cfg.Access.Users == nil {
@@ -141,39 +141,43 @@ func (s *Server) httpFile(w http.ResponseWriter, r *http.Request, name string) {
 	if s.redirectFolder(w, r, name) {
 		return
 	}
-	f, entry, err := s.httpOpen(r.Context(), name)
+	f, entry, err := s.httpOpen(w, r, name)
 	if err != nil {
 		s.httpFail(w, err)
 		return
 	}
 	defer f.Close()
-	w.Header().Set("ETag", `"`+entry.ID.String()+`"`)
+	list := f.List()
+	w.Header().Set("ETag", `"`+list.ID().String()+`"`)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	// A page among the files must not act for its reader on this server.
 	w.Header().Set("Content-Security-Policy", "sandbox")
-	counted := &payloadWriter{ResponseWriter: w, server: s, remote: s.cfg.Meter.Remote(hostOf(r.RemoteAddr))}
-	body := io.NewSectionReader(f.OS(), 0, entry.Size)
-	http.ServeContent(counted, r, path.Base(name), entry.ModTime, body)
+	if r.URL.RawQuery == chunksQuery {
+		w.Header().Set("Content-Type", chunksType)
+		http.ServeContent(w, r, "", entry.ModTime, bytes.NewReader(list.Bytes()))
+		return
+	}
+	if r.Method == http.MethodGet {
+		w = &payloadWriter{ResponseWriter: w, conn: connOf(r)}
+	}
+	http.ServeContent(w, r, path.Base(name), entry.ModTime, newSharedFile(f.OS(), list.Size()))
 }
 
-func (s *Server) httpOpen(ctx context.Context, name string) (*store.Held, store.Entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.hashPatience)
+// httpOpen waits a while for a file's id; then it says how far it is.
+func (s *Server) httpOpen(w http.ResponseWriter, r *http.Request, name string) (*store.Held, store.Entry, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.hashPatience)
 	defer cancel()
 	done, total := int64(0), int64(0)
 	entry, _, err := s.cfg.Folder.Describe(ctx, name, func(d, t int64) { done, total = d, t })
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, entry, fault.Wrapf(fault.Busy, "%s is being hashed (%d of %d bytes); try again soon", name, done, total)
+		w.Header().Set(workingHeader, fmt.Sprintf("%d/%d", done, total))
+		err = fault.Wrapf(fault.Busy, "%s is being hashed (%d of %d bytes); try again soon", name, done, total)
 	}
 	if err != nil {
 		return nil, entry, err
 	}
 	f, err := s.cfg.Folder.Open(name)
 	return f, entry, err
-}
-
-func hostOf(addr string) string {
-	host, _, _ := net.SplitHostPort(addr)
-	return host
 }
 
 // redirectFolder sends the reader of /folder to /folder/.
@@ -184,35 +188,6 @@ func (s *Server) redirectFolder(w http.ResponseWriter, r *http.Request, name str
 	}
 	http.Redirect(w, r, href(path.Base(name))+"/", http.StatusMovedPermanently)
 	return true
-}
-
-// payloadWriter counts the body of an answer as payload. It hides the ways to
-// sendfile that net/http knows: they need a descriptor of their own for each
-// answer, and here all share one.
-type payloadWriter struct {
-	http.ResponseWriter
-	server *Server
-	remote *load.Remote
-	status int
-}
-
-func (p *payloadWriter) WriteHeader(status int) {
-	p.status = status
-	p.ResponseWriter.WriteHeader(status)
-}
-
-func (p *payloadWriter) Write(b []byte) (int, error) {
-	n, err := p.ResponseWriter.Write(b)
-	p.count(int64(n))
-	return n, err
-}
-
-func (p *payloadWriter) count(n int64) {
-	if p.status == http.StatusOK || p.status == http.StatusPartialContent {
-		p.server.cfg.Meter.PayloadOut.Add(n)
-		p.server.cfg.Meter.OtherOut.Add(-n)
-		p.remote.PayloadOut.Add(n)
-	}
 }
 
 var listing = template.Must(template.New("listing").Parse(`<!doctype html>

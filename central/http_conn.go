@@ -3,8 +3,13 @@ package central
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
+	"net/http"
+	"os"
+	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"starmesh/common/load"
 )
@@ -42,6 +47,7 @@ func (s *Server) httpConn(conn net.Conn) *httpConn {
 	} else {
 		s.cfg.Meter.ConnOpened()
 		c.socket = s.cfg.Sockets.Data(conn)
+		c.remote = s.cfg.Meter.Remote(addrOf(conn.RemoteAddr()).String())
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		conn = &patientConn{TCPConn: tcp, stall: s.cfg.Bounds.Stall}
@@ -50,14 +56,15 @@ func (s *Server) httpConn(conn net.Conn) *httpConn {
 	return c
 }
 
-// httpConn counts every byte of a connection; what of it was payload is
-// subtracted by the handler.
+// httpConn counts every byte of a connection.
 type httpConn struct {
 	net.Conn          // perhaps behind a rate limit
 	tcp      net.Conn // the socket
 	server   *Server
 	socket   *load.Socket
-	refused  error // why it is let in for one answer only
+	remote   *load.Remote
+	due      atomic.Int64 // bytes of payload that are still to be written
+	refused  error        // why it is let in for one answer only
 	close    sync.Once
 }
 
@@ -69,9 +76,50 @@ func (c *httpConn) Read(p []byte) (int, error) {
 
 func (c *httpConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.server.cfg.Meter.OtherOut.Add(int64(n))
+	c.sent(int64(n))
 	return n, err
 }
+
+// sent counts what has left: as payload while any is due, so that an answer's
+// head is counted behind its body. At the end of the answer both are right, and
+// at no time does a total shrink.
+func (c *httpConn) sent(n int64) {
+	payload := min(n, c.due.Load())
+	c.server.cfg.Meter.OtherOut.Add(n - payload)
+	if payload > 0 {
+		c.due.Add(-payload)
+		c.server.cfg.Meter.PayloadOut.Add(payload)
+		c.remote.PayloadOut.Add(payload)
+	}
+}
+
+// ReadFrom sends a part of a file by sendfile, where nothing is between the
+// file and the socket.
+func (c *httpConn) ReadFrom(r io.Reader) (int64, error) {
+	part, bounded := r.(*io.LimitedReader)
+	tcp, direct := c.Conn.(*patientConn)
+	if !bounded || !direct || !haveSendfile {
+		return io.Copy(onlyWriter{c}, r)
+	}
+	f, shared := part.R.(*sharedFile)
+	if !shared {
+		return io.Copy(onlyWriter{c}, r)
+	}
+	sent := int64(0)
+	for part.N > 0 {
+		n := min(part.N, slice)
+		if err := f.sendTo(tcp, int(n)); err != nil {
+			return sent, err
+		}
+		c.sent(n)
+		part.N -= n
+		sent += n
+	}
+	return sent, nil
+}
+
+// onlyWriter hides ReadFrom from io.Copy.
+type onlyWriter struct{ io.Writer }
 
 // CloseWrite lets net/http close without losing the last answer to a reset.
 func (c *httpConn) CloseWrite() error {
@@ -97,15 +145,56 @@ func (c *httpConn) Close() error {
 	return err
 }
 
-// refusalKey finds in a request's context why its connection is refused.
-type refusalKey struct{}
+// connKey finds in a request's context the connection that it came over.
+type connKey struct{}
 
-func rememberRefusal(ctx context.Context, conn net.Conn) context.Context {
+func rememberConn(ctx context.Context, conn net.Conn) context.Context {
 	if secured, ok := conn.(*tls.Conn); ok {
 		conn = secured.NetConn()
 	}
-	if c, ok := conn.(*httpConn); ok && c.refused != nil {
-		return context.WithValue(ctx, refusalKey{}, c.refused)
+	return context.WithValue(ctx, connKey{}, conn)
+}
+
+func connOf(r *http.Request) *httpConn { return r.Context().Value(connKey{}).(*httpConn) }
+
+// payloadWriter announces the body of an answer to its connection as payload.
+type payloadWriter struct {
+	http.ResponseWriter
+	conn *httpConn
+}
+
+func (p *payloadWriter) WriteHeader(status int) {
+	if status == http.StatusOK || status == http.StatusPartialContent {
+		if n, err := strconv.ParseInt(p.Header().Get("Content-Length"), 10, 64); err == nil {
+			p.conn.due.Store(n)
+		}
 	}
-	return ctx
+	p.ResponseWriter.WriteHeader(status)
+}
+
+// ReadFrom lets net/http hand a body to httpConn.ReadFrom.
+func (p *payloadWriter) ReadFrom(r io.Reader) (int64, error) { return io.Copy(p.ResponseWriter, r) }
+
+// sharedFile reads a file whose descriptor many answers share, each at a place
+// of its own.
+type sharedFile struct {
+	*io.SectionReader
+	f *os.File
+}
+
+func newSharedFile(f *os.File, size int64) *sharedFile {
+	return &sharedFile{io.NewSectionReader(f, 0, size), f}
+}
+
+// sendTo sends the next n bytes without copying them through this process.
+func (s *sharedFile) sendTo(conn *patientConn, n int) error {
+	at, err := s.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	if err := sendFile(conn, nil, s.f, at, n); err != nil {
+		return err
+	}
+	_, err = s.Seek(int64(n), io.SeekCurrent)
+	return err
 }

@@ -25,7 +25,9 @@ func sendFile(conn *patientConn, head []byte, f *os.File, offset int64, n int) e
 	}
 	// Control keeps f open until all is sent.
 	controlErr := src.Control(func(in uintptr) {
-		err = conn.insist(func() error { return sendHead(dst, &head) })
+		if len(head) > 0 {
+			err = conn.insist(func() error { return sendHead(dst, &head) })
+		}
 		for n > 0 && err == nil {
 			part := min(n, slice)
 			n -= part

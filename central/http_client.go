@@ -1,0 +1,130 @@
+package central
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"starmesh/common/fault"
+)
+
+// HTTPClient asks a server for files over HTTP/1.1: one request, one answer. It
+// has one connection at a time, made when it is needed and used again, or a new
+// one for each request (ClientConfig.ConnPerRequest). Its methods are for one
+// goroutine at a time; after a failure it can be used again.
+type HTTPClient struct {
+	addr      Address
+	cfg       ClientConfig
+	transport *http.Transport
+	conn      atomic.Pointer[webConn] // the latest
+	answered  bool                    // the server has spoken HTTP
+	closed    bool
+}
+
+// maxHead bounds what a server may say before the body of an answer, in bytes.
+const maxHead = 16 << 10
+
+// NewHTTPClient gives a client of the server at a. It does nothing before it is
+// asked for something; the caller closes it.
+func NewHTTPClient(a Address, cfg ClientConfig) *HTTPClient {
+	cfg = cfg.withDefaults()
+	c := &HTTPClient{addr: a, cfg: cfg}
+	c.transport = &http.Transport{
+		DialContext:    c.dial,
+		DialTLSContext: c.dialTLS,
+		// No proxy: what is measured is the way to the server.
+		DisableCompression:     true,
+		DisableKeepAlives:      cfg.ConnPerRequest,
+		MaxConnsPerHost:        1,
+		MaxResponseHeaderBytes: maxHead,
+		ResponseHeaderTimeout:  cfg.Stall,
+	}
+	return c
+}
+
+// Alive tells whether c has not been closed.
+func (c *HTTPClient) Alive() bool { return !c.closed }
+
+// Close closes the connection, if there is one.
+func (c *HTTPClient) Close() error {
+	c.closed = true
+	c.transport.CloseIdleConnections()
+	return nil
+}
+
+// ask sends a request for a file and gives the answer, whatever its status.
+// The caller hands it to finish. query is "" or what follows the question mark;
+// header comes in pairs.
+func (c *HTTPClient) ask(ctx context.Context, method, name, query string, header ...string) (*http.Response, error) {
+	u := url.URL{Scheme: "http", Host: c.addr.HostPort, Path: "/" + name, RawQuery: query}
+	if c.addr.TLS {
+		u.Scheme = "https"
+	}
+	r, err := http.NewRequestWithContext(c.traced(ctx, method, name, query, header), method, u.String(), nil)
+	if err != nil {
+		return nil, fault.Wrapf(fault.Invalid, "%v", err)
+	}
+	r.Header.Set("User-Agent", c.cfg.Agent)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	if c.cfg.User != "" {
+		r.SetBasicAuth(c.cfg.User, c.cfg.Password)
+	}
+	answer, err := c.transport.RoundTrip(r)
+	if err != nil {
+		return nil, c.explain(ctx, err)
+	}
+	c.answered = true
+	return answer, nil
+}
+
+// traced has the trace tell of the request when it is sent.
+func (c *HTTPClient) traced(ctx context.Context, method, name, query string, header []string) context.Context {
+	if c.cfg.Trace == nil {
+		return ctx
+	}
+	if query != "" {
+		query = "?" + query
+	}
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(httptrace.WroteRequestInfo) {
+			c.cfg.Trace.step("send(fd %d) %s /%s%s HTTP/1.1 %s", c.conn.Load().fd, method, name, query, strings.Join(header, " "))
+		},
+	})
+}
+
+// finish ends an answer. If its body was read to the end, the connection is
+// left for the next request.
+func (c *HTTPClient) finish(r *http.Response) {
+	r.Body.Close()
+	conn := c.conn.Load()
+	conn.settle()
+	if c.cfg.Trace != nil {
+		c.cfg.Trace.step("recv(fd %d) %s %s, %d bytes", conn.fd, r.Proto, r.Status, max(r.ContentLength, 0))
+	}
+}
+
+// explain turns what the network said into what happened.
+func (c *HTTPClient) explain(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, new(*dialFailure)):
+		return err
+	case isTimeout(err):
+		return fmt.Errorf("the server was silent for %v", c.cfg.Stall)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), wentAway(err):
+		return fault.Wrapf(fault.Closed, "the server went away")
+	case strings.Contains(err.Error(), "malformed HTTP") && !c.answered:
+		return fault.Wrapf(fault.Version, "%s does not speak HTTP; if it is starmesh's own port, use star:// instead", c.addr.HostPort)
+	default:
+		return fault.Wrapf(fault.Protocol, "over HTTP: %v", err)
+	}
+}

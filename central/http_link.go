@@ -1,0 +1,133 @@
+package central
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"starmesh/common/fault"
+	"starmesh/common/load"
+)
+
+// dialFailure is an error that says already what happened.
+type dialFailure struct{ error }
+
+func (e *dialFailure) Unwrap() error { return e.error }
+
+// dial connects to the server, whatever address net/http made of its name.
+func (c *HTTPClient) dial(ctx context.Context, _, _ string) (conn net.Conn, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	w, err := c.connect(ctx)
+	if err != nil {
+		return nil, &dialFailure{err}
+	}
+	return w, nil
+}
+
+func (c *HTTPClient) connect(ctx context.Context) (*webConn, error) {
+	tcp, err := dialTCP(ctx, c.addr, c.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if c.cfg.User != "" && !c.addr.TLS && !loopback(tcp.RemoteAddr()) {
+		tcp.Close()
+		return nil, fault.Wrapf(fault.Refused, "the password is not sent: the connection is not encrypted and leaves this machine (use https://)")
+	}
+	w := newWebConn(tcp, c.cfg)
+	c.conn.Store(w)
+	return w, nil
+}
+
+func (c *HTTPClient) dialTLS(ctx context.Context, _, _ string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	w, err := c.connect(ctx)
+	if err != nil {
+		return nil, &dialFailure{err}
+	}
+	cfg := clientTLS(c.addr, c.cfg.Pins)
+	cfg.NextProtos = []string{"http/1.1"}
+	secured := tls.Client(w, cfg)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		w.Close()
+		if errors.As(err, new(tls.RecordHeaderError)) {
+			return nil, &dialFailure{fault.Wrapf(fault.Invalid, "%s does not speak TLS: use http:// instead of https://", c.addr.HostPort)}
+		}
+		return nil, &dialFailure{tlsError(err)}
+	}
+	c.cfg.Trace.step("TLS handshake done on fd %d", w.fd)
+	return secured, nil
+}
+
+// webConn is a client's connection that HTTP is spoken over, perhaps inside
+// TLS. It counts every byte that passes: as other bytes, but for those of the
+// bodies that its user says are payload.
+type webConn struct {
+	net.Conn // the socket, perhaps behind a rate limit
+	in       Instruments
+	fd       int
+	socket   *load.Socket
+	remote   *load.Remote
+	stall    time.Duration
+	received atomic.Int64 // bytes that the meter does not know yet: totals in a report never shrink
+	close    sync.Once
+}
+
+func newWebConn(tcp *net.TCPConn, cfg ClientConfig) *webConn {
+	w := &webConn{
+		Conn: cfg.Limits.Conn(&patientConn{TCPConn: tcp, stall: cfg.Stall}),
+		in:   cfg.Instruments, fd: descriptor(tcp), stall: cfg.Stall,
+		socket: cfg.Sockets.Data(tcp), remote: cfg.Meter.Remote(addrOf(tcp.RemoteAddr()).String()),
+	}
+	w.in.Meter.ConnOpened()
+	return w
+}
+
+// Read fails when the server is silent for too long.
+func (w *webConn) Read(p []byte) (int, error) {
+	if err := w.SetReadDeadline(time.Now().Add(w.stall)); err != nil {
+		return 0, err
+	}
+	n, err := w.Conn.Read(p)
+	w.received.Add(int64(n))
+	return n, err
+}
+
+func (w *webConn) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
+	w.in.Meter.OtherOut.Add(int64(n))
+	return n, err
+}
+
+// payload counts bytes of a chunk as they come.
+func (w *webConn) payload(n int) {
+	w.received.Add(-int64(n))
+	w.in.Meter.PayloadIn.Add(int64(n))
+	w.remote.PayloadIn.Add(int64(n))
+}
+
+// settle counts what else was received, at the end of an answer.
+func (w *webConn) settle() { w.in.Meter.OtherIn.Add(w.received.Swap(0)) }
+
+func (w *webConn) Close() error {
+	err := net.ErrClosed
+	w.close.Do(func() {
+		w.in.Trace.step("close(fd %d)", w.fd)
+		w.socket.Close() // reads the kernel's last word on the bytes
+		err = w.Conn.Close()
+		w.settle()
+		w.in.Meter.ConnClosed()
+	})
+	return err
+}
+
+// wentAway tells whether the other side tore the connection down.
+func wentAway(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
+}
