@@ -119,6 +119,15 @@ func (c *Course) share() float64 {
 	return float64(sum) / float64(all)
 }
 
+// Excused says why a node need not get the file, as of now; "" if it is to get
+// it.
+func (c *Course) Excused(node string) string {
+	if c.is(KillReceivers, node) && c.killed == nil {
+		return ""
+	}
+	return c.Plan.Excused(node)
+}
+
 // unfinished gives the receivers that are still to get the file.
 func (c *Course) unfinished() []string {
 	return slices.DeleteFunc(c.toFinish(), func(name string) bool { return c.nodes[name].done != nil })
@@ -130,7 +139,7 @@ func (c *Course) Over() bool { return len(c.unfinished()) == 0 }
 
 // kill strikes the chosen receivers once.
 func (c *Course) kill(f Fault) []Do {
-	if c.killed != nil || c.share() < f.At {
+	if c.killed != nil || c.share() < f.At || c.Over() {
 		return nil
 	}
 	c.killed = new(c.now)

@@ -145,7 +145,7 @@ func (p *Plan) others() []string {
 // apart tells whether slow nodes must finish so much later than the others that
 // it can be seen whether these waited for them.
 func (p *Plan) apart() bool {
-	return p.Bound().Seconds > 2*p.bound(Slow, Liar, KillReceivers).Seconds
+	return p.Bound().Seconds >= 2*p.bound(Slow, Liar, KillReceivers).Seconds
 }
 
 func notBefore(b bounds.Bound, whose string) string {

@@ -98,7 +98,10 @@ func (j *judgement) finished(verified int) {
 		return
 	}
 	who := "All receivers"
-	if expected < len(j.Receivers) {
+	switch {
+	case expected == 1 && len(j.Receivers) > 1:
+		who = "The other"
+	case expected < len(j.Receivers):
 		who = fmt.Sprintf("All %d others", expected)
 	}
 	j.say("%s got the file, verified.", who)

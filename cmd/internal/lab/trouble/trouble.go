@@ -1,0 +1,135 @@
+// Package trouble makes the faults of a trial happen: it tells package faults
+// what the manager sees, and does to the nodes what that says.
+package trouble
+
+import (
+	"context"
+	"sync"
+
+	"starmesh/cmd/internal/lab/faults"
+	"starmesh/cmd/internal/lab/manager"
+	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/scenario"
+)
+
+// Lab is what the faults of all trials of a lab depend on.
+type Lab struct {
+	Faults    []faults.Fault
+	Seed      uint64
+	FileBytes int64
+	Chunks    int
+}
+
+// Of gives what is to go wrong in a trial.
+func (l Lab) Of(t scenario.Trial) (manager.Trouble, error) {
+	if err := faults.Check(l.Faults, t.Receivers); err != nil {
+		return nil, err
+	}
+	of := faults.Trial{
+		System: t.System, Repetition: t.Repetition, Seed: l.Seed, Origin: t.Origin(),
+		FileBytes: l.FileBytes, Chunks: l.Chunks, Links: t.Links(),
+	}
+	for i := range t.Receivers {
+		of.Receivers = append(of.Receivers, t.Receiver(i+1))
+	}
+	plan := faults.NewPlan(l.Faults, of)
+	return &trouble{Plan: plan, course: plan.Begin()}, nil
+}
+
+// trouble is a manager.Trouble.
+type trouble struct {
+	*faults.Plan
+
+	mu     sync.Mutex // guards the fields below
+	course *faults.Course
+	failed error // what could not be done to a node
+}
+
+// Shape implements manager.Trouble.
+func (t *trouble) Shape(_ int, node string, link scenario.Rate) manager.Shape {
+	trait, slowness := t.Trait(node), t.Slowness(node)
+	return manager.Shape{
+		Trait:    trait,
+		Link:     scenario.Rate{Up: link.Up * slowness, Down: link.Down * slowness},
+		NoUplink: trait == string(faults.FreeRider) || trait == string(faults.Liar),
+		Flags:    t.Flags(node),
+	}
+}
+
+// Excused implements manager.Trouble.
+func (t *trouble) Excused(node string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.course.Excused(node)
+}
+
+// Expected implements manager.Trouble.
+func (t *trouble) Expected() []string {
+	var all []string
+	for _, f := range t.Plan.Expected() {
+		all = append(all, f.Fault+": "+f.Expected)
+	}
+	return all
+}
+
+// Run implements manager.Trouble.
+func (t *trouble) Run(ctx context.Context, events <-chan record.Event, nodes manager.Control) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e, ok := <-events:
+			if !ok {
+				return
+			}
+			for _, do := range t.told(e) {
+				t.do(ctx, do, e.Seconds, nodes)
+			}
+		}
+	}
+}
+
+func (t *trouble) told(e record.Event) []faults.Do {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.course.Event(e)
+}
+
+// do does something to a node. What cannot be done ends the trial: its outcome
+// would say nothing.
+func (t *trouble) do(ctx context.Context, do faults.Do, now float64, nodes manager.Control) {
+	act := map[faults.Act]func(context.Context, string) error{
+		faults.Stop: nodes.Stop, faults.Kill: nodes.Kill, faults.Restart: nodes.Restart,
+	}[do.Act]
+	if err := act(ctx, do.Node); err != nil {
+		if ctx.Err() != nil {
+			return // the trial is over
+		}
+		t.mu.Lock()
+		t.failed = err
+		t.mu.Unlock()
+		nodes.Conclude(string(do.Act) + " " + do.Node + ": " + err.Error())
+		return
+	}
+	if do.Act == faults.Stop { // it has ended, whether or not a reading says so
+		t.told(record.Event{Seconds: now, Reading: &record.Reading{Node: do.Node, State: record.Gone}})
+	}
+}
+
+// Judge implements manager.Trouble.
+func (t *trouble) Judge(trial *record.Trial) []record.Fault {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var took float64
+	if trial.DistributionSeconds != nil {
+		took = *trial.DistributionSeconds
+	}
+	all := t.course.Judge(trial.Verified, took)
+	if t.failed != nil {
+		for i := range all {
+			all[i].Met = false
+			all[i].Found = "It could not be done: " + t.failed.Error() + ". " + all[i].Found
+		}
+	}
+	return all
+}
