@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/manager"
+	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/units"
+)
+
+// lab is one that is run.
+type lab struct {
+	*labFlags
+	scenario *scenario.Scenario
+	out      *cli.Output
+	stdout   io.Writer
+
+	dir   string // of the lab
+	file  manager.File
+	book  record.Lab
+	page  *dashboard // nil: none
+	watch labWatch
+}
+
+// labWatch turns what the manager sees into a bar.
+type labWatch struct {
+	mu   sync.Mutex
+	bar  *cli.Bar // nil: no trial runs
+	have map[string]int64
+}
+
+// work is the folder of what is needed only while the lab runs.
+func (l *lab) work() string { return filepath.Join(l.dir, "work") }
+
+// experiment runs all trials.
+func (l *lab) experiment(ctx context.Context) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("cannot find this program to start nodes with: %w", err)
+	}
+	m := manager.New(manager.Config{
+		Program: program, Dir: l.dir, File: l.file, Links: l.links.kind, Cache: filepath.Join(l.work(), "cache"),
+		Poll: l.watching.poll, Stall: l.watching.stall, Keep: l.watching.keep,
+		Watch: manager.Watch{Event: l.event, Poll: l.polled},
+	})
+	if l.page == nil {
+		return l.trials(ctx, m)
+	}
+	shown, hide := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- l.page.Serve(shown, m) }()
+	err = l.trials(ctx, m)
+	hide()
+	return errors.Join(err, <-ended)
+}
+
+func (l *lab) trials(ctx context.Context, m *manager.Manager) error {
+	trials := l.scenario.Trials()
+	left := l.scenario.Expect()
+	failed := 0
+	for i, t := range trials {
+		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(trials), t.System, t.Receivers)
+		l.watch.start(l.out, title, int64(t.Receivers)*l.scenario.FileBytes)
+		result, err := m.Run(ctx, t)
+		l.watch.stop(err)
+		left -= t.Expect()
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		l.out.Event("trial", result)
+		if ctx.Err() != nil {
+			return l.stopped(i, len(trials))
+		}
+		l.say(title, t, &result, left)
+		if result.Error != "" {
+			failed++
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d trials failed, as told above", failed, len(trials))
+	}
+	return nil
+}
+
+// say tells how a trial went.
+func (l *lab) say(title string, t scenario.Trial, result *record.Trial, left time.Duration) {
+	text := "failed: " + result.Error
+	if took := result.DistributionSeconds; took != nil {
+		text = units.Duration(time.Duration(*took * float64(time.Second)))
+		if bound := t.Bound(); bound > 0 {
+			text += fmt.Sprintf(", %.2f × the bound", *took/bound)
+		}
+		text += fmt.Sprintf("; %d of %d files are right, %d polls", result.Verified, t.Receivers, result.Polls)
+	}
+	if left > 0 {
+		text += fmt.Sprintf("; about %s to go", units.Duration(left.Round(time.Second)))
+	}
+	if result.Error != "" {
+		l.out.Warn("%s: %s", title, printableName(text))
+	} else {
+		l.out.Note("%s: %s", title, text)
+	}
+	for _, doubt := range result.Doubts {
+		l.out.Warn("%s: %s", t.Name(), printableName(doubt))
+	}
+	for _, fault := range result.Faults {
+		l.out.Note("%s: %s: expected: %s; found: %s", t.Name(), fault.Fault, fault.Expected, printableName(fault.Found))
+	}
+}
+
+// event passes on what the manager sees.
+func (l *lab) event(e record.Event) {
+	if l.page != nil {
+		l.page.Event(e)
+	}
+	switch {
+	case e.Note != nil:
+		who := e.Trial
+		if e.Note.Node != "" {
+			who += ", " + e.Note.Node
+		}
+		l.out.Event("note", e)
+		l.out.Note("%s: %s", who, printableName(e.Note.Text))
+	case e.Reading != nil:
+		l.watch.saw(e.Reading)
+	}
+}
+
+// polled shows the manager at work, if the flags want that.
+func (l *lab) polled(p manager.Poll) {
+	if !l.watching.showPolls {
+		return
+	}
+	answer := "no answer"
+	if p.Err != nil {
+		answer += ": " + cli.OneLine(p.Err)
+	}
+	if r := p.Reading; r != nil {
+		answer = fmt.Sprintf("%s, has %s, sent %s, %d connections", r.State, units.Bytes(r.HaveBytes), units.Bytes(r.OutBytes), r.Conns)
+	}
+	l.out.Event("poll", map[string]any{"trial": p.Trial, "node": p.Node, "number": p.Number, "url": p.URL,
+		"seconds": p.Took.Seconds(), "reading": p.Reading})
+	l.out.Note("poll %d of %s: GET %s → %s (%s)", p.Number, p.Node, p.URL, answer, units.Duration(p.Took))
+}
+
+func (w *labWatch) start(out *cli.Output, title string, bytes int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.have = make(map[string]int64)
+	w.bar = out.Bar(title, bytes)
+	w.bar.Start()
+}
+
+func (w *labWatch) stop(err error) {
+	w.mu.Lock()
+	bar := w.bar
+	w.bar = nil
+	w.mu.Unlock()
+	bar.Finish(err)
+}
+
+// saw moves the bar. The origin has the file and counts for nothing.
+func (w *labWatch) saw(r *record.Reading) {
+	if r.Node == "server" || r.Node == "origin" {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.have[r.Node] = max(w.have[r.Node], r.HaveBytes)
+	sum := int64(0)
+	for _, bytes := range w.have {
+		sum += bytes
+	}
+	if w.bar != nil {
+		w.bar.Set(sum)
+	}
+}
+
+// save writes lab.json.
+func (l *lab) save() error {
+	return saveWhole(filepath.Join(l.dir, record.LabFile), func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(&l.book)
+	})
+}

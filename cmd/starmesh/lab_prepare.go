@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"starmesh/cmd/internal/lab/manager"
+	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/units"
+	"starmesh/common/fault"
+	"starmesh/common/load"
+	"starmesh/common/store"
+)
+
+// prepare makes the lab's folder and its file, and says what is going to be
+// done.
+func (l *lab) prepare(ctx context.Context) error {
+	if err := l.makeFolder(); err != nil {
+		return err
+	}
+	if addr := l.watching.dashboard; addr != "" {
+		var err error
+		if l.page, err = openDashboard(ctx, addr, ""); err != nil {
+			return err
+		}
+		l.out.Event("dashboard", map[string]string{"url": l.page.URL()})
+		l.out.Note("watch it at %s", l.page.URL())
+	}
+	path, err := l.theFile(ctx)
+	if err != nil {
+		return err
+	}
+	id, err := l.identify(ctx, path)
+	if err != nil {
+		return err
+	}
+	l.book = record.Lab{
+		Format: record.LabFormat, Began: time.Now(), Program: thisBuild().Version, Command: load.WithoutSecrets(os.Args),
+		FileName: filepath.Base(path), FileBytes: l.file.Bytes, FileID: id,
+		Systems: l.scenario.Systems, Receivers: l.scenario.Receivers, Runs: l.scenario.Runs, Seed: l.seed,
+		Links: l.links.kind, Faults: l.faults,
+		Machine: record.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), GoVersion: runtime.Version()},
+	}
+	l.out.Event("lab", map[string]any{"dir": l.dir, "trials": len(l.scenario.Trials()), "expect_s": l.scenario.Expect().Seconds(), "file_id": id})
+	l.out.Note("%s (%s) in %d trials, about %s at the least; everything goes to %s", filepath.Base(path),
+		units.Bytes(l.file.Bytes), len(l.scenario.Trials()), units.Duration(l.scenario.Expect().Round(time.Second)), l.dir)
+	return l.save()
+}
+
+// makeFolder makes the lab's folder. A lab that is there is replaced only when
+// the flags say so.
+func (l *lab) makeFolder() error {
+	l.dir = l.labFlags.out
+	if l.dir == "" {
+		l.dir = filepath.Join("results", "lab-"+time.Now().Format("20060102-150405"))
+	}
+	entries, err := os.ReadDir(l.dir)
+	_, old := os.Stat(filepath.Join(l.dir, record.LabFile))
+	switch {
+	case errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0:
+	case err != nil:
+		return plainPathError(l.dir, err)
+	case old != nil:
+		return fault.Wrapf(fault.Exists, "%s is not empty and holds no lab: choose another folder with --out", l.dir)
+	case !l.watching.force:
+		return fault.Wrapf(fault.Exists, "%s holds another lab: choose another folder with --out, or replace it with --force", l.dir)
+	default:
+		// Only what a lab leaves: whatever else a user keeps there stays.
+		for _, name := range []string{record.RunsDir, record.PlotsDir, record.ReportFile, record.LabFile,
+			"work", "results.json", "results.csv", "results.md"} {
+			if err := os.RemoveAll(filepath.Join(l.dir, name)); err != nil {
+				return plainPathError(l.dir, err)
+			}
+		}
+	}
+	if err := os.MkdirAll(l.work(), 0o777); err != nil {
+		return plainPathError(l.dir, err)
+	}
+	return nil
+}
+
+// theFile gives the file to send, and makes it up if none is given.
+func (l *lab) theFile(ctx context.Context) (string, error) {
+	if l.labFlags.file != "" {
+		return filepath.Abs(l.labFlags.file)
+	}
+	path, err := filepath.Abs(filepath.Join(l.work(), "random.bin"))
+	if err != nil {
+		return "", err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return "", plainPathError(path, err)
+	}
+	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], l.seed)
+	source := &untilDone{ctx, rand.NewChaCha8(seed)}
+	_, err = io.CopyN(f, source, l.scenario.FileBytes)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", fmt.Errorf("cannot make up a file of %s: %w", units.Bytes(l.scenario.FileBytes), err)
+	}
+	return path, nil
+}
+
+// untilDone reads until ctx ends.
+type untilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u *untilDone) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, u.ctx.Err()
+	}
+	return u.r.Read(p)
+}
+
+// identify hashes the file, into a cache from which the origins of all trials
+// know it: no trial is to wait for that.
+func (l *lab) identify(ctx context.Context, path string) (string, error) {
+	cache, err := store.OpenCache(filepath.Join(l.work(), "cache"))
+	if err != nil {
+		return "", err
+	}
+	bar := l.out.Bar("hash "+printableName(filepath.Base(path)), l.scenario.FileBytes)
+	bar.Start()
+	list, err := store.HashFile(ctx, path, cache, bar.Add)
+	bar.Finish(err)
+	if err != nil {
+		return "", err
+	}
+	l.file = manager.File{Path: path, Bytes: list.Size(), Chunks: list.Len()}
+	return list.ID().String(), nil
+}
+
+// finish makes the report of what was measured. failed is how the trials ended.
+func (l *lab) finish(ctx context.Context, failed error) error {
+	if failed != nil {
+		l.book.Stopped = failed.Error()
+		if errors.Is(failed, context.Canceled) {
+			l.book.Stopped = "stopped by the user"
+		}
+	}
+	if err := l.save(); err != nil {
+		return errors.Join(failed, err)
+	}
+	if ctx.Err() != nil {
+		return failed
+	}
+	return errors.Join(failed, l.report(ctx))
+}
+
+// report writes results and page, and prints the tables.
+func (l *lab) report(ctx context.Context) error {
+	cmp := compareFlags{bars: 40}
+	_ = cmp
+	l.out.Note("report: %s", filepath.Join(l.dir, record.ReportFile))
+	return ctx.Err()
+}
+
+// cleanUp removes what was needed only while the lab ran.
+func (l *lab) cleanUp() error {
+	if l.watching.keep || l.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(l.work())
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/links"
+	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/units"
+	"starmesh/common/fault"
+)
+
+// labFlags say what a lab is to do.
+type labFlags struct {
+	receivers []int
+	systems   []string
+	file      string
+	size      units.Size
+	links     labLinks
+	faults    []string
+	out       string
+	seed      uint64
+	runs      int
+	watching  labWatching
+}
+
+// labLinks are the flags about links.
+type labLinks struct {
+	kind               string
+	originUp, up, down units.Rate
+	profile            string
+}
+
+// labWatching are the flags about how a lab is watched.
+type labWatching struct {
+	poll      time.Duration
+	stall     time.Duration
+	showPolls bool
+	dashboard string
+	keep      bool
+	force     bool
+}
+
+func newLabRun() *cobra.Command {
+	f := labFlags{
+		receivers: []int{1, 2, 4, 8}, systems: []string{"star", "mesh"}, size: 16 << 20, runs: 1, seed: 1,
+		links:    labLinks{kind: links.Rate, up: 20e6 / 8, down: 100e6 / 8},
+		watching: labWatching{poll: 250 * time.Millisecond},
+	}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Send one file to many receivers through each system, and measure",
+		Long: `run is the manager of a lab. It starts every node as a process of its own on this
+machine, waits until all are ready, starts the receivers together, asks the
+agents of all nodes for their readings again and again, compares every received
+file with the original byte for byte, and ends all nodes. It does that for each
+system, number of receivers and run, in turns, over the same links, and leaves a
+folder: the load logs of all nodes, results.json, results.csv, results.md, plots
+and report.html, which needs no network and can be mailed.
+
+Systems are star (raw TCP), http (the same files over HTTP: once with one
+connection for all requests and once with one for each) and mesh. Ctrl-C stops
+all nodes and keeps what was measured.
+
+--profile FILE gives single nodes other links, a line each: NODES UP DOWN, where
+NODES is origin, 3, 1-4 or 5- (receivers), as in "1-4 5mbit 40mbit".`,
+		Example: `  starmesh lab run
+  starmesh lab run --receivers 1,2,4,8,16 --size 64MiB --systems star,http,mesh --runs 3 --out results/lab
+  starmesh lab run --file model.bin --receivers 16 --up 5mbit --down 40mbit --origin-up 50mbit
+  starmesh lab run --receivers 4 --dashboard 127.0.0.1:8080 --show-polls
+  sudo starmesh lab run --links netns --receivers 8`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func (f *labFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.IntSliceVarP(&f.receivers, "receivers", "n", f.receivers, "numbers of receivers, `N,…`")
+	flags.StringSliceVar(&f.systems, "systems", f.systems, "star, http and mesh, in the order in which they take turns")
+	flags.VarP(&f.size, "size", "s", "size of a made-up file of random bytes")
+	flags.StringVar(&f.file, "file", "", "send this `FILE` instead")
+	flags.IntVar(&f.runs, "runs", f.runs, "how often each is done, to see by how much times differ")
+	flags.StringVar(&f.links.kind, "links", f.links.kind, "rate: the program limits itself; netns: shaped by the kernel, in network namespaces (Linux, root)")
+	flags.Var(&f.links.up, "up", "uplink of every node; 0 is no limit")
+	flags.Var(&f.links.down, "down", "downlink of every node; 0 is no limit")
+	flags.Var(&f.links.originUp, "origin-up", "uplink of the origin, if it differs from --up")
+	flags.StringVar(&f.links.profile, "profile", "", "read the links of single nodes from `FILE`")
+	flags.StringSliceVar(&f.faults, "faults", nil, "what is to go wrong, such as stop-origin@50%")
+	flags.StringVarP(&f.out, "out", "o", "", "leave everything in the folder `DIR` (default: a new one below results)")
+	flags.Uint64Var(&f.seed, "seed", f.seed, "of the made-up file, and of whatever is chosen at random")
+	w := &f.watching
+	flags.StringVar(&w.dashboard, "dashboard", "", "show it live to browsers at `ADDR`, such as 127.0.0.1:8080")
+	flags.DurationVar(&w.poll, "poll-interval", w.poll, "time between two questions to each agent")
+	flags.BoolVar(&w.showPolls, "show-polls", false, "print every question to an agent and its answer")
+	flags.DurationVar(&w.stall, "stall-limit", 0, "give a trial up when nothing arrives for so long (default: 1m, or five times its bound)")
+	flags.BoolVar(&w.keep, "keep-files", false, "keep the made-up file and all received copies")
+	flags.BoolVar(&w.force, "force", false, "replace the lab that is in DIR")
+	cli.AddFlags(cmd)
+	cmd.MarkFlagsMutuallyExclusive("size", "file")
+}
+
+// scenario checks the flags and makes the scenario of them.
+func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
+	s := &scenario.Scenario{Receivers: f.receivers, Runs: f.runs, FileBytes: int64(f.size), Links: f.links.kind, Seed: f.seed}
+	if f.watching.poll < 20*time.Millisecond || f.watching.stall < 0 {
+		return nil, cli.Usagef(cmd, "--poll-interval is 20ms at the least, and --stall-limit above zero")
+	}
+	if err := checkAddress(cmd, "dashboard", f.watching.dashboard); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.Systems, err = scenario.ParseSystems(f.systems); err != nil {
+		return nil, cli.Usage(cmd, fmt.Errorf("--systems: %w", err))
+	}
+	if f.file != "" {
+		info, err := os.Stat(f.file)
+		if err != nil {
+			return nil, plainPathError(f.file, err)
+		}
+		if !info.Mode().IsRegular() {
+			return nil, fault.Wrapf(fault.Invalid, "%s is not a file", f.file)
+		}
+		s.FileBytes = info.Size()
+	}
+	if s.Rates, err = f.links.rates(cmd); err != nil {
+		return nil, err
+	}
+	if err := s.Check(); err != nil {
+		return nil, cli.Usage(cmd, err)
+	}
+	if err := links.Check(f.links.kind); err != nil {
+		if errors.Is(err, fault.Invalid) {
+			return nil, cli.Usage(cmd, fmt.Errorf("--links: %w", err))
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+func (l *labLinks) rates(cmd *cobra.Command) (r scenario.Rates, err error) {
+	r.Receiver = scenario.Rate{Up: float64(l.up), Down: float64(l.down)}
+	r.Origin = r.Receiver
+	if cmd.Flags().Changed("origin-up") {
+		r.Origin.Up = float64(l.originUp)
+	}
+	if l.profile == "" {
+		return r, nil
+	}
+	file, err := os.Open(l.profile)
+	if err != nil {
+		return r, plainPathError(l.profile, err)
+	}
+	defer file.Close()
+	if r.Profile, err = scenario.ParseProfile(file); err != nil {
+		return r, fmt.Errorf("%s: %w", l.profile, err)
+	}
+	return r, nil
+}
+
+// run runs the lab from its flags to its report.
+func (f *labFlags) run(cmd *cobra.Command) error {
+	s, err := f.scenario(cmd)
+	if err != nil {
+		return err
+	}
+	l := &lab{labFlags: f, scenario: s, out: cli.ForCommand(cmd), stdout: cmd.OutOrStdout()}
+	if err := l.prepare(cmd.Context()); err != nil {
+		return errors.Join(err, l.cleanUp())
+	}
+	err = l.experiment(cmd.Context())
+	return errors.Join(l.finish(cmd.Context(), err), l.cleanUp())
+}
+
+// stopped says how to go on after Ctrl-C.
+func (l *lab) stopped(done, all int) error {
+	l.out.Note("stopped after %d of %d trials; what was measured is in %s", done, all, l.dir)
+	l.out.Note("make its report with: starmesh lab report %s", l.dir)
+	return context.Canceled
+}
