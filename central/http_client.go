@@ -93,10 +93,12 @@ func (c *HTTPClient) traced(ctx context.Context, method, name, query string, hea
 	if query != "" {
 		query = "?" + query
 	}
+	line := fmt.Sprintf("%s /%s%s HTTP/1.1", method, name, query)
+	for i := 0; i+1 < len(header); i += 2 {
+		line += fmt.Sprintf("; %s: %s", header[i], header[i+1])
+	}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteRequest: func(httptrace.WroteRequestInfo) {
-			c.cfg.Trace.step("send(fd %d) %s /%s%s HTTP/1.1 %s", c.conn.Load().fd, method, name, query, strings.Join(header, " "))
-		},
+		WroteRequest: func(httptrace.WroteRequestInfo) { c.cfg.Trace.step("send(fd %d) %s", c.conn.Load().fd, line) },
 	})
 }
 

@@ -39,9 +39,11 @@ func (f *connectFlags) addRetry(cmd *cobra.Command) {
 		"when the server goes away, try for so long to go on; given, also wait so long for it to come up")
 }
 
-// newSession gives dealings with the server at a, as patient as the flags say.
-func (f *connectFlags) newSession(cmd *cobra.Command, n *node, a central.Address, cfg central.ClientConfig) *session {
-	s := &session{addr: a, cfg: cfg, out: n.out, goOn: f.retryFor}
+// newSession gives dealings with the server at a, over connections that dial
+// makes, as patient as the flags say.
+func newSession[C connection](cmd *cobra.Command, f *connectFlags, n *node, a central.Address, cfg central.ClientConfig,
+	dial func(context.Context, central.Address, central.ClientConfig) (C, error)) *session[C] {
+	s := &session[C]{addr: a, cfg: cfg, dial: dial, out: n.out, goOn: f.retryFor}
 	if cmd.Flags().Changed("retry-for") {
 		s.begin = f.retryFor
 	}

@@ -23,6 +23,8 @@ type getFlags struct {
 	output string
 	conns  int
 	force  bool
+
+	connPerRequest bool
 }
 
 func newCentralGet() *cobra.Command {
@@ -32,12 +34,15 @@ func newCentralGet() *cobra.Command {
 		Short: "Download files from a server, verified and resumable",
 		Long: `get downloads files. NAME is a file, a folder (all files in it), "/" for
 everything, or an id (64 hex digits). A URL star://host:port/NAME is address and
-name in one. Every chunk is verified as it arrives. Run again after an
+name in one. From the server's --http port, http://host:port/FILE or https://…
+fetches the same file over HTTP, one request for each chunk. Every chunk is verified as it arrives. Run again after an
 interruption, it goes on where it stopped.` + addressHelp(),
 		Example: `  starmesh central get 192.0.2.1:7070 model.bin
   starmesh central get star://192.0.2.1:7070/model.bin -o /data/
   starmesh central get 192.0.2.1:7070 photos/2024 readme.txt -o here
-  starmesh central get 192.0.2.1:7070 notes.tar -o - | tar t`,
+  starmesh central get 192.0.2.1:7070 notes.tar -o - | tar t
+  starmesh central get http://192.0.2.1:8080/model.bin
+  starmesh central get http://192.0.2.1:8080/model.bin --http-close`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			targets, err := f.targets(cmd, args)
@@ -56,6 +61,7 @@ interruption, it goes on where it stopped.` + addressHelp(),
 	flags.StringVarP(&f.output, "output", "o", "", "write to `PATH`: a file, or a folder if it is one or ends in /; - is standard output")
 	flags.IntVarP(&f.conns, "conns", "n", 1, "connections to the server, 1 to 16")
 	flags.BoolVarP(&f.force, "force", "f", false, "replace files that are there and differ")
+	flags.BoolVar(&f.connPerRequest, "http-close", false, "over http://, make a new connection for each request instead of using one again")
 	f.addRetry(cmd)
 	f.addHold(cmd)
 	f.add(cmd)
@@ -96,10 +102,36 @@ func (f *getFlags) targets(cmd *cobra.Command, args []string) ([]target, error) 
 			all = append(all, newTarget(addr, addr.Name))
 		}
 	}
-	if !named {
+	switch {
+	case !named && addr.HTTP:
+		return nil, cli.Usagef(cmd, "which file of %s? Name it; over HTTP files are fetched one by one", addr)
+	case !named:
 		return nil, cli.Usagef(cmd, "which file of %s? Name it, or / for all; 'starmesh central ls %s' lists them", addr.HostPort, addr.HostPort)
 	}
-	return all, nil
+	return all, f.oneSystem(cmd, all)
+}
+
+// oneSystem sees to it that the load report is of one way to fetch.
+func (f *getFlags) oneSystem(cmd *cobra.Command, targets []target) error {
+	web := 0
+	for _, t := range targets {
+		if t.addr.HTTP {
+			web++
+		}
+	}
+	switch {
+	case web == 0 && f.connPerRequest:
+		return cli.Usagef(cmd, "--http-close is about http:// addresses, of which there is none")
+	case web == 0:
+		return nil
+	case web < len(targets):
+		return cli.Usagef(cmd, "star:// and http:// in one command: fetch with two, so that each has its own load report")
+	case f.connPerRequest:
+		f.system = "http-close"
+	default:
+		f.system = "http"
+	}
+	return nil
 }
 
 func newTarget(addr central.Address, name string) target {
@@ -123,6 +155,7 @@ func (f *getFlags) get(ctx context.Context, cmd *cobra.Command, n *node, targets
 	if err != nil {
 		return err
 	}
+	cfg.ConnPerRequest = f.connPerRequest
 	to, err := openDestination(f.output, cmd.OutOrStdout(), len(targets) > 1)
 	if err != nil {
 		return err
@@ -134,7 +167,7 @@ func (f *getFlags) get(ctx context.Context, cmd *cobra.Command, n *node, targets
 		for until < len(targets) && targets[until].addr == targets[from].addr {
 			until++
 		}
-		g.session = f.newSession(cmd, n, targets[from].addr, cfg)
+		g.session = newSession(cmd, &f.connectFlags, n, targets[from].addr, cfg, dialReader)
 		err := g.server(ctx, targets[from:until])
 		g.session.close()
 		if err != nil {
@@ -183,7 +216,7 @@ func (g *getter) server(ctx context.Context, targets []target) error {
 // look finds out which files a target stands for.
 func (g *getter) look(ctx context.Context, t target) ([]wish, error) {
 	var wishes []wish
-	err := g.session.do(ctx, func(c *central.Client) error {
+	err := g.session.do(ctx, func(c reader) error {
 		wishes = nil
 		if !t.id.IsZero() {
 			entry, err := c.Describe(ctx, "", t.id, nil)

@@ -78,7 +78,7 @@ func (f *putFlags) put(cmd *cobra.Command, server string, names []string) error 
 		if err != nil {
 			return err
 		}
-		s := f.newSession(cmd, n, addr, cfg)
+		s := newSession(cmd, &f.connectFlags, n, addr, cfg, central.Dial)
 		defer s.close()
 		p := &putter{putFlags: f, node: n, session: s, cache: openCache("", n.out)}
 		for _, u := range uploads {
@@ -135,7 +135,7 @@ func folderName(name string) string {
 type putter struct {
 	*putFlags
 	*node
-	session *session
+	session *session[*central.Client]
 	cache   *store.Cache
 }
 

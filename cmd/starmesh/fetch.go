@@ -17,7 +17,7 @@ import (
 type getter struct {
 	*getFlags
 	placer
-	session *session
+	session *session[reader]
 }
 
 // fetch brings one file to its place and gives its size.
@@ -59,7 +59,7 @@ func (g *getter) describe(ctx context.Context, w *wish) error {
 	}
 	bar := g.out.Bar("the server hashes "+printableName(w.entry.Name), w.entry.Size)
 	bar.Start()
-	err := g.session.do(ctx, func(c *central.Client) error {
+	err := g.session.do(ctx, func(c reader) error {
 		entry, err := c.Describe(ctx, w.entry.Name, content.ID{}, func(done, total int64) {
 			bar.Total(total)
 			bar.Set(done)
@@ -82,7 +82,7 @@ func (g *getter) chunkList(ctx context.Context, w wish, name string) (content.Ch
 		}
 	}
 	var list content.ChunkList
-	err := g.session.do(ctx, func(c *central.Client) error {
+	err := g.session.do(ctx, func(c reader) error {
 		var err error
 		list, err = c.ChunkList(ctx, w.entry)
 		return err
@@ -99,7 +99,7 @@ func (g *getter) fill(ctx context.Context, to transfer.Sink, entry store.Entry, 
 	bar.Start()
 	defer func() { bar.Finish(err) }()
 	if !to.Have().Full() {
-		err := transfer.Fetch(ctx, to, g.sources(to.List()), g.fetchConfig(account, bar, kept))
+		err := transfer.Fetch(ctx, to, g.sources(entry.Name, to.List()), g.fetchConfig(account, bar, kept))
 		g.session.settle()
 		if err != nil {
 			return err
@@ -121,15 +121,15 @@ func (g *getter) fetchConfig(account *load.Transfer, bar *cli.Bar, kept int64) t
 
 // sources are the connections over which a file comes: the one that is open,
 // and as many more as the flags ask for.
-func (g *getter) sources(list content.ChunkList) <-chan transfer.Source {
+func (g *getter) sources(name string, list content.ChunkList) <-chan transfer.Source {
 	n := min(g.conns, list.Len())
 	from := make(chan transfer.Source, n)
 	for i := range n {
-		if client := g.session.client; i == 0 && client != nil {
-			from <- client.Source(list)
+		if i == 0 && g.session.connected {
+			from <- g.session.client.Source(name, list)
 			continue
 		}
-		from <- central.NewSource(g.session.addr, g.session.cfg, list)
+		from <- central.NewSource(g.session.addr.At(name), g.session.cfg, list)
 	}
 	close(from)
 	return from

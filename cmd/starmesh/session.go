@@ -10,19 +10,27 @@ import (
 	"starmesh/common/fault"
 )
 
+// connection is one connection to a server.
+type connection interface {
+	Alive() bool
+	Close() error
+}
+
 // session is a client's dealings with one server, over one connection after
 // the other when the server goes away in between.
-type session struct {
+type session[C connection] struct {
 	addr central.Address
 	cfg  central.ClientConfig
+	dial func(context.Context, central.Address, central.ClientConfig) (C, error)
 	out  *cli.Output
 
 	// For how long to try again: before the server has been reached once, and
 	// after.
 	begin, goOn time.Duration
 
-	client  *central.Client // nil: not connected now
-	reached bool
+	client    C // if connected
+	connected bool
+	reached   bool
 }
 
 const (
@@ -32,7 +40,7 @@ const (
 
 // do runs work with a connection. When that breaks it tries again, as long as
 // the flags say; work must be fit to be done again.
-func (s *session) do(ctx context.Context, work func(*central.Client) error) error {
+func (s *session[C]) do(ctx context.Context, work func(C) error) error {
 	began, pause := time.Now(), firstPause
 	for {
 		err := s.try(ctx, work)
@@ -58,27 +66,31 @@ func (s *session) do(ctx context.Context, work func(*central.Client) error) erro
 	}
 }
 
-func (s *session) try(ctx context.Context, work func(*central.Client) error) error {
-	if s.client == nil {
-		client, err := central.Dial(ctx, s.addr, s.cfg)
+func (s *session[C]) try(ctx context.Context, work func(C) error) error {
+	if !s.connected {
+		client, err := s.dial(ctx, s.addr, s.cfg)
 		if err != nil {
 			return err
 		}
-		s.client, s.reached = client, true
+		s.client, s.connected = client, true
+		// Over HTTP nothing is sent before the first request.
+		s.reached = s.reached || !s.addr.HTTP
 	}
-	return work(s.client)
+	err := work(s.client)
+	s.reached = s.reached || err == nil
+	return err
 }
 
 // settle drops a connection that is of no more use.
-func (s *session) settle() {
-	if s.client != nil && !s.client.Alive() {
-		s.client = nil
+func (s *session[C]) settle() {
+	if s.connected && !s.client.Alive() {
+		s.connected = false
 	}
 }
 
-func (s *session) close() {
-	if s.client != nil {
+func (s *session[C]) close() {
+	if s.connected {
 		s.client.Close()
-		s.client = nil
+		s.connected = false
 	}
 }
