@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/faults"
 	"starmesh/cmd/internal/lab/manager"
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/scenario"
@@ -22,6 +23,7 @@ import (
 type lab struct {
 	*labFlags
 	scenario *scenario.Scenario
+	wrong    []faults.Fault // what is to go wrong
 	out      *cli.Output
 	stdout   io.Writer
 
@@ -51,7 +53,7 @@ func (l *lab) experiment(ctx context.Context) error {
 	m := manager.New(manager.Config{
 		Program: program, Dir: l.dir, File: l.file, Links: l.links.kind, Cache: filepath.Join(l.work(), "cache"),
 		Poll: l.watching.poll, Stall: l.watching.stall, Keep: l.watching.keep,
-		Watch: manager.Watch{Event: l.event, Poll: l.polled},
+		Watch: manager.Watch{Event: l.event, Poll: l.polled}, Trouble: l.trouble(),
 	})
 	if l.page == nil {
 		return l.trials(ctx, m)
@@ -67,7 +69,7 @@ func (l *lab) experiment(ctx context.Context) error {
 func (l *lab) trials(ctx context.Context, m *manager.Manager) error {
 	trials := l.scenario.Trials()
 	left := l.scenario.Expect()
-	failed := 0
+	failed, unexpected := 0, 0
 	for i, t := range trials {
 		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(trials), t.System, t.Receivers)
 		l.watch.start(l.out, title, int64(t.Receivers)*l.scenario.FileBytes)
@@ -85,9 +87,15 @@ func (l *lab) trials(ctx context.Context, m *manager.Manager) error {
 		if result.Error != "" {
 			failed++
 		}
+		if !l.found(&result) {
+			unexpected++
+		}
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d trials failed, as told above", failed, len(trials))
+	}
+	if unexpected > 0 {
+		return fmt.Errorf("in %d of %d trials a fault did not have the outcome that was expected, as told above", unexpected, len(trials))
 	}
 	return nil
 }
@@ -113,9 +121,6 @@ func (l *lab) say(title string, t scenario.Trial, result *record.Trial, left tim
 	for _, doubt := range result.Doubts {
 		l.out.Warn("%s: %s", t.Name(), printableName(doubt))
 	}
-	for _, fault := range result.Faults {
-		l.out.Note("%s: %s: expected: %s; found: %s", t.Name(), fault.Fault, fault.Expected, printableName(fault.Found))
-	}
 }
 
 // event passes on what the manager sees.
@@ -124,6 +129,8 @@ func (l *lab) event(e record.Event) {
 		l.page.Event(e)
 	}
 	switch {
+	case e.Begin != nil:
+		l.expect(e.Trial, e.Begin.Faults)
 	case e.Note != nil:
 		who := e.Trial
 		if e.Note.Node != "" {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/faults"
 	"starmesh/cmd/internal/lab/links"
 	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/units"
@@ -94,7 +96,7 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.Var(&f.links.down, "down", "downlink of every node; 0 is no limit")
 	flags.Var(&f.links.originUp, "origin-up", "uplink of the origin, if it differs from --up")
 	flags.StringVar(&f.links.profile, "profile", "", "read the links of single nodes from `FILE`")
-	flags.StringSliceVar(&f.faults, "faults", nil, "what is to go wrong, such as stop-origin@50%")
+	flags.StringSliceVar(&f.faults, "faults", nil, "what is to go wrong, of "+strings.Join(faults.Examples(), ", "))
 	flags.StringVarP(&f.out, "out", "o", "", "leave everything in the folder `DIR` (default: a new one below results)")
 	flags.Uint64Var(&f.seed, "seed", f.seed, "of the made-up file, and of whatever is chosen at random")
 	w := &f.watching
@@ -172,7 +174,11 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	l := &lab{labFlags: f, scenario: s, out: cli.ForCommand(cmd), stdout: cmd.OutOrStdout()}
+	wrong, err := f.wrongs(cmd)
+	if err != nil {
+		return err
+	}
+	l := &lab{labFlags: f, scenario: s, wrong: wrong, out: cli.ForCommand(cmd), stdout: cmd.OutOrStdout()}
 	if err := l.prepare(cmd.Context()); err != nil {
 		return errors.Join(err, l.cleanUp())
 	}

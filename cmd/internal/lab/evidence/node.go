@@ -40,8 +40,12 @@ type Node struct {
 	EndSeconds float64
 	// Last is the latest report: the node's totals.
 	Last load.Report
-	// Whole tells that the log has its final report.
+	// Whole tells that the log has its final report; of a node that was started
+	// again, that all of its logs have.
 	Whole bool
+	// Starts is how often it was started, when more than once: it then has as
+	// many logs, and counts as one node.
+	Starts int
 	// Drift is by how much the wall clock was set while the node ran.
 	Drift  time.Duration
 	Points []Point

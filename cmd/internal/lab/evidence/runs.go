@@ -24,10 +24,10 @@ type Run struct {
 }
 
 // Runs puts nodes together into runs and judges them. Links are for nodes
-// whose log has no limit. Runs come in the order of their systems (star, http,
-// mesh, others) and of time.
+// whose log has no limit. Runs come in the order of their systems (see
+// CompareSystems) and of time.
 func Runs(nodes []*Node, given Links) ([]Run, []Finding) {
-	buckets, findings := runsOf(nodes)
+	buckets, findings := runsOf(merged(nodes))
 	runs := make([]Run, 0, len(buckets))
 	for _, b := range buckets {
 		r, more := newRun(b, given)
@@ -40,9 +40,10 @@ func Runs(nodes []*Node, given Links) ([]Run, []Finding) {
 	return runs, findings
 }
 
-// CompareSystems orders the names of systems: star, http, mesh, others.
+// CompareSystems orders the names of systems: star, http, http-close, mesh,
+// others.
 func CompareSystems(a, b string) int {
-	order := []string{"star", "http", "mesh"}
+	order := []string{"star", "http", "http-close", "mesh"}
 	place := func(s string) int {
 		if i := slices.Index(order, s); i >= 0 {
 			return i
@@ -206,7 +207,12 @@ func logDoubts(nodes []*Node) []figures.Doubt {
 	var doubts []figures.Doubt
 	names := make(map[string]string)
 	for _, n := range nodes {
-		if !n.Whole {
+		switch {
+		case n.Whole:
+		case n.Starts > 1:
+			doubts = append(doubts, figures.Doubt{About: figures.Carried | figures.Cost, Text: fmt.Sprintf(
+				"%s was killed and started again: what it carried after the last line of a log that broke off counts nowhere", n.Node)})
+		default:
 			doubts = append(doubts, figures.Doubt{About: figures.Carried | figures.Cost, Text: fmt.Sprintf(
 				"the log of %s has no final report: its totals are those of %.1f s after its start", n.Node, n.EndSeconds)})
 		}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/faults"
+	"starmesh/cmd/internal/lab/manager"
+	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/trouble"
+)
+
+// wrongs reads --faults, and checks that every trial has receivers enough.
+func (f *labFlags) wrongs(cmd *cobra.Command) ([]faults.Fault, error) {
+	if !cmd.Flags().Changed("faults") {
+		return nil, nil
+	}
+	all, err := faults.Parse(strings.Join(f.faults, ","))
+	if err == nil {
+		err = faults.Check(all, slices.Min(f.receivers))
+	}
+	if err != nil {
+		return nil, cli.Usage(cmd, fmt.Errorf("--faults: %w", err))
+	}
+	return all, nil
+}
+
+// trouble is what makes the faults in each trial; nil if there are none.
+func (l *lab) trouble() func(scenario.Trial) (manager.Trouble, error) {
+	if len(l.wrong) == 0 {
+		return nil
+	}
+	return trouble.Lab{Faults: l.wrong, Seed: l.seed, FileBytes: l.file.Bytes, Chunks: l.file.Chunks}.Of
+}
+
+// expect states the outcomes that are expected, before the trial.
+func (l *lab) expect(trial string, all []string) {
+	for _, text := range all {
+		l.out.Note("%s: expected: %s", trial, text)
+	}
+}
+
+// found tells what came of the faults, and whether all came as expected.
+func (l *lab) found(t *record.Trial) (asExpected bool) {
+	asExpected = true
+	for _, f := range t.Faults {
+		if f.Met {
+			l.out.Note("%s: %s: as expected: %s", t.Name, f.Fault, printableName(f.Found))
+			continue
+		}
+		asExpected = false
+		l.out.Warn("%s: %s: not as expected: %s", t.Name, f.Fault, printableName(f.Found))
+	}
+	return asExpected
+}
