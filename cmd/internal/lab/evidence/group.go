@@ -25,7 +25,7 @@ type bucket struct {
 func runsOf(nodes []*Node) ([]bucket, []Finding) {
 	var buckets []bucket
 	var findings []Finding
-	for _, b := range joined(byFolder(nodes)) {
+	for _, b := range joined(withServers(byFolder(nodes))) {
 		parts, more := splitByTime(b)
 		buckets, findings = append(buckets, parts...), append(findings, more...)
 	}
