@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -19,7 +18,6 @@ type timeline struct {
 
 	mu    sync.Mutex
 	file  *os.File
-	w     *bufio.Writer
 	began time.Time // zero: the receivers are not told to start yet
 	err   error     // the first of writing
 	heard chan record.Event
@@ -30,7 +28,7 @@ func newTimeline(dir, trial string, watch func(record.Event)) (*timeline, error)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write the timeline: %w", err)
 	}
-	return &timeline{trial: trial, watch: watch, file: f, w: bufio.NewWriter(f), heard: make(chan record.Event, 1024)}, nil
+	return &timeline{trial: trial, watch: watch, file: f, heard: make(chan record.Event, 1024)}, nil
 }
 
 // begin starts the timeline's clock.
@@ -48,7 +46,7 @@ func (l *timeline) add(e record.Event) {
 	if !l.began.IsZero() {
 		e.Seconds = time.Since(l.began).Seconds()
 	}
-	if err := record.WriteEvent(l.w, &e); l.err == nil {
+	if err := record.WriteEvent(l.file, &e); l.err == nil {
 		l.err = err
 	}
 	if l.watch != nil {
@@ -76,5 +74,5 @@ func (l *timeline) seconds(at time.Time) float64 { return at.Sub(l.began).Second
 func (l *timeline) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return errors.Join(l.err, l.w.Flush(), l.file.Close())
+	return errors.Join(l.err, l.file.Close())
 }
