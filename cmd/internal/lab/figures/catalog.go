@@ -18,12 +18,14 @@ const (
 	GiniIndex          Key = "gini"
 	Duplicates         Key = "duplicates"
 	Overhead           Key = "overhead"
+	OverheadPerChunk   Key = "overhead_bytes_per_chunk"
 	CPUPerGiB          Key = "cpu_s_per_gib"
 	OriginCPUPerGiB    Key = "origin_cpu_s_per_gib"
 	PeakMemory         Key = "rss_peak_bytes"
 	OriginPeakMemory   Key = "origin_rss_peak_bytes"
 	Connections        Key = "conns_peak"
 	OriginConnections  Key = "origin_conns_peak"
+	OriginConnsTotal   Key = "origin_conns_total"
 	ConnectionsRefused Key = "conns_refused"
 )
 
@@ -73,12 +75,14 @@ func costs() []Definition {
 	return []Definition{
 		{Duplicates, "duplicates", Share, "payload received although already held ÷ payload received", Carried},
 		{Overhead, "overhead", Share, "(wire − payload) ÷ payload sent by all nodes, wire as the kernel counts it; other protocol bytes ÷ payload where a node's kernel does not tell", Carried},
+		{OverheadPerChunk, "overhead per chunk", Bytes, "the same bytes, both directions together, ÷ chunks received and found right: what it costs to ask for a chunk, get it and be told about it", Carried},
 		{CPUPerGiB, "CPU per GiB, all nodes", Seconds, "CPU seconds of all nodes ÷ GiB delivered to the receivers", Cost | Carried},
 		{OriginCPUPerGiB, "CPU per GiB, origin alone", Seconds, "CPU seconds of the origin ÷ GiB delivered to the receivers", Cost | Carried},
 		{PeakMemory, "peak memory of one node", Bytes, "the largest resident memory any node had", Cost},
 		{OriginPeakMemory, "peak memory, origin", Bytes, "the largest resident memory the origin had", Cost},
 		{Connections, "most connections at one node", Count, "open at once", Cost},
 		{OriginConnections, "most connections, origin", Count, "open at once", Cost},
+		{OriginConnsTotal, "connections made, origin", Count, "opened at the origin from its start to its end", Cost},
 		{ConnectionsRefused, "connections refused", Count, "turned away, by all nodes together", Cost},
 	}
 }

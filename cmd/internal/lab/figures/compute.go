@@ -21,6 +21,7 @@ func (c *computation) all() {
 	c.bound()
 	c.shares()
 	c.extra()
+	c.perChunk()
 	c.cpu()
 	c.memory()
 	c.connections()

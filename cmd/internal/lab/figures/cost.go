@@ -37,6 +37,24 @@ func (c *computation) extra() {
 	}
 }
 
+// perChunk spreads the overhead over the chunks that arrived.
+func (c *computation) perChunk() {
+	over := c.figures[Overhead]
+	chunks, out := int64(0), int64(0)
+	for _, n := range c.run.Nodes {
+		chunks += n.ChunksIn
+		out += n.PayloadOutBytes
+	}
+	switch {
+	case over.Value == nil:
+		c.absent(OverheadPerChunk, "%s", over.Absent)
+	case chunks == 0:
+		c.absent(OverheadPerChunk, "no chunk was received")
+	default:
+		c.set(OverheadPerChunk, *over.Value*float64(out)/float64(chunks), over.Note)
+	}
+}
+
 // cpu gives CPU seconds for each GiB that reached a receiver.
 func (c *computation) cpu() {
 	delivered := int64(0)
@@ -100,6 +118,15 @@ func (c *computation) connections() {
 			}
 		}
 		c.set(key, float64(most), fmt.Sprintf("of %s; %d in all", who, total))
+	}
+	if origins := c.run.with(Origin); len(origins) > 0 {
+		total := int64(0)
+		for _, n := range origins {
+			total += n.ConnsTotal
+		}
+		c.set(OriginConnsTotal, float64(total), "")
+	} else {
+		c.absent(OriginConnsTotal, "no log is of such a node")
 	}
 	refused := int64(0)
 	for _, n := range c.run.Nodes {

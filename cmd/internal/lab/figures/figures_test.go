@@ -22,6 +22,7 @@ func node(name string, part figures.Part, out, in int64, change ...func(*figures
 	}
 	if part == figures.Receiver {
 		n.DeliveredBytes = in
+		n.ChunksIn = in / 100
 	}
 	for _, c := range change {
 		c(&n)
@@ -100,6 +101,8 @@ func TestFiguresOfRunsWorkedByHand(t *testing.T) {
 			figures.OriginPeakMemory:   500,              //
 			figures.Connections:        3,                // the server's
 			figures.OriginConnections:  3,                //
+			figures.OriginConnsTotal:   4,                //
+			figures.OverheadPerChunk:   3,                // (3060+30−3000)/(3·10)
 			figures.ConnectionsRefused: 0,
 		}},
 		"mesh": {mesh(), map[figures.Key]float64{
@@ -124,6 +127,8 @@ func TestFiguresOfRunsWorkedByHand(t *testing.T) {
 			figures.OriginPeakMemory:   500,             //
 			figures.Connections:        3,               //
 			figures.OriginConnections:  3,               //
+			figures.OriginConnsTotal:   3,               //
+			figures.OverheadPerChunk:   1,               // 31 of 3100 bytes, over 31 chunks
 			figures.ConnectionsRefused: 0,
 		}},
 	} {
