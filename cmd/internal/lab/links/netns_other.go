@@ -17,5 +17,5 @@ func openNetns([]Rates) (*Network, error) { return nil, checkNetns() }
 // space cannot be had here.
 type space struct{}
 
-func (*space) do(f func() error) error             { return f() }
+func (*space) do(f func() error) error           { return f() }
 func (*space) counted() (out, in int64, ok bool) { return 0, 0, false }

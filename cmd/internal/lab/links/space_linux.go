@@ -45,20 +45,25 @@ func (s *space) close() error { return s.handle.Close() }
 // The thread must live on when all is well: a child with a parent-death signal
 // would be killed by its end.
 func onThread(f func() error) error {
-	failed := make(chan error, 1)
+	failed := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		home, err := netns.Get()
-		if err != nil {
-			failed <- fmt.Errorf("cannot tell the namespace of this thread: %w", err)
-			return
-		}
-		defer home.Close()
-		err = f()
-		if netns.Set(home) == nil {
+		back, err := there(f)
+		if back {
 			runtime.UnlockOSThread()
 		}
 		failed <- err
 	}()
 	return <-failed
+}
+
+// there calls f; back tells that this thread is where it was before.
+func there(f func() error) (back bool, err error) {
+	home, err := netns.Get()
+	if err != nil {
+		return true, fmt.Errorf("cannot tell the namespace of this thread: %w", err)
+	}
+	defer home.Close()
+	defer func() { back = netns.Set(home) == nil }()
+	return false, f()
 }
