@@ -24,6 +24,8 @@ var (
 	panelJS string
 	//go:embed view/details.js
 	detailsJS string
+	//go:embed view/transport.js
+	transportJS string
 	//go:embed view/source.js
 	sourceJS string
 	//go:embed view/main.js
@@ -32,6 +34,6 @@ var (
 
 // script is the view's parts as one, which leaves no name behind in its page.
 func script() string {
-	parts := []string{modelJS, domJS, flowsJS, pictureJS, panelJS, detailsJS, sourceJS, mainJS}
+	parts := []string{modelJS, domJS, flowsJS, pictureJS, panelJS, detailsJS, transportJS, sourceJS, mainJS}
 	return "(() => {\n\"use strict\";\n" + strings.Join(parts, "\n") + "})();\n"
 }

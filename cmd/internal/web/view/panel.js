@@ -1,1 +1,192 @@
-// panel
+// panel.js: all that is shown of one trial: the picture, the time, the totals, and what each node holds and has sent.
+
+class Panel {
+  constructor(ink, choose) {
+    this.ink = ink;
+    this.choose = choose;
+    this.picture = new Picture(ink, (node) => choose(this.trial, node));
+    this.title = el("h2");
+    this.badge = el("span", {class: "badge"});
+    this.says = el("p", {class: "says"});
+    this.expected = el("ul", {class: "expected"});
+    this.time = new TimeBar();
+    this.tiles = new Tiles();
+    this.legend = el("p", {class: "legend"});
+    this.rows = el("div", {class: "rows", role: "list"});
+    this.scale = el("p", {class: "scale"});
+    this.quick = el("p", {class: "quick"});
+    this.root = el("section", {class: "panel"},
+      el("header", {}, this.title, this.badge), this.says, this.expected,
+      el("div", {class: "halves"},
+        el("div", {}, this.picture.root, this.legend, this.quick),
+        el("div", {}, this.time.root, this.tiles.root, el("h3", {text: "What each node holds, and what it has sent"}), this.scale, this.rows)));
+    rove(this.rows, () => this.lines.map((l) => l.button));
+    this.lines = [];
+  }
+
+  show(trial) {
+    this.trial = trial;
+    const b = trial.begin, s = trial.system;
+    put(this.title, `${s.name} · ${count(b.receivers, s.receivers.slice(0, -1), s.receivers)}`);
+    set(this.root, "aria-label", this.title.textContent);
+    set(this.root, "data-system", b.system);
+    set(this.root, "data-trial", trial.name);
+    put(this.says, s.says);
+    this.expected.replaceChildren(...(b.faults || []).map((f) => el("li", {text: f})));
+    this.picture.show(trial);
+    this.lines = trial.nodes.map((node) => new Line(node, b.chunks, this.ink, () => this.choose(this.trial, node.name)));
+    this.rows.replaceChildren(...this.lines.map((l) => l.root));
+    if (this.lines[0]) set(this.lines[0].button, "tabindex", 0);
+    set(this.rows, "data-many", trial.nodes.length > 12);
+    this.legendFor(trial);
+  }
+
+  legendFor(trial) {
+    const {group, bytes} = dotBytes(trial);
+    const of = group === 1 ? "one chunk" : `${group} chunks`;
+    this.legend.replaceChildren(
+      el("span", {class: "diamond", "aria-hidden": "true", text: "◆"}), ` ${of} (${bytesText(bytes)}) from the ${trial.system.origin}`,
+      ...(trial.system.hub ? [] : ["  ", el("span", {class: "dot", "aria-hidden": "true", text: "●"}), " from a receiver"]));
+  }
+
+  // update shows a state; scales are common to all panels: the most bytes a node sent, and the longest time.
+  update(state, scales, selected, live) {
+    const gone = state.gone ? ` · ${state.gone} gone` : "";
+    const done = state.done >= this.trial.begin.receivers;
+    put(this.badge, (state.over || done ? "finished" : live ? "running now" : state.t <= 0 ? "at the start" : "under way") + gone);
+    set(this.badge, "data-kind", state.gone ? "trouble" : state.over || done ? "finished" : "running");
+    this.time.update(state, scales.seconds);
+    this.tiles.update(state);
+    const file = this.trial.begin.file_bytes;
+    put(this.scale, `Left: the chunks it holds. Right: payload sent; a full bar is ${fixed(scales.bytes / (file || 1))} copies of the file (${bytesText(scales.bytes)}), the same for both systems.`);
+    state.nodes.forEach((s, i) => this.lines[i] && this.lines[i].update(s, scales.bytes, file, selected));
+    this.picture.update(state, selected);
+  }
+
+  paint(t, speed, selected) { this.picture.flows.paint(t, speed, selected); }
+}
+
+// TimeBar sets the time so far against the least time that is possible.
+class TimeBar {
+  constructor() {
+    this.number = el("strong");
+    this.words = el("span", {class: "words"});
+    this.fill = el("div", {class: "fill"});
+    this.tick = el("div", {class: "tick"});
+    this.tickText = el("span", {class: "ticktext"});
+    this.root = el("div", {class: "time"},
+      el("p", {}, this.number, " ", this.words),
+      el("div", {class: "track", "aria-hidden": "true"}, this.fill, this.tick),
+      el("p", {class: "under", "aria-hidden": "true"}, this.tickText));
+  }
+
+  update(state, most) {
+    const bound = state.trial.begin.bound_s || 0, done = state.over || state.done >= state.trial.begin.receivers;
+    put(this.number, secondsText(state.elapsed));
+    const ratio = bound ? state.elapsed / bound : 0;
+    let words = "so far";
+    if (bound) words = done ? `= ${fixed(ratio)} × the bound` : ratio > 1 ? `so far, ${fixed(ratio)} × the bound` : `so far; the bound is ${secondsText(bound)}`;
+    else if (done) words = "in all";
+    put(this.words, words);
+    style(this.fill, "inline-size", Math.min(100, 100 * state.elapsed / most).toFixed(2) + "%");
+    set(this.fill, "data-done", done);
+    this.tick.hidden = !bound;
+    const at = Math.min(100, 100 * bound / most);
+    style(this.tick, "inset-inline-start", at.toFixed(2) + "%");
+    put(this.tickText, bound ? `▲ least possible over these links: ${secondsText(bound)}` : "The links have no limit, so there is no bound.");
+    style(this.tickText, "margin-inline-start", at > 50 ? "0" : `max(0px, ${at.toFixed(2)}% - .4em)`);
+    style(this.tickText, "margin-inline-end", at > 50 ? `calc(${(100 - at).toFixed(2)}% - .4em)` : "0");
+    set(this.tickText, "data-side", at > 50 ? "end" : "start");
+    if (bound && at > 50) put(this.tickText, `least possible over these links: ${secondsText(bound)} ▲`);
+  }
+}
+
+// Tiles are the totals.
+class Tiles {
+  constructor() {
+    this.root = el("dl", {class: "tiles"});
+    this.tile = {};
+    for (const [key, name] of [["done", "done"], ["copies", "origin copies"], ["uploaders", "effective uploaders"], ["polls", "manager and agents"]]) {
+      const value = el("dd", {"data-figure": key}), hint = el("dd", {class: "hint"});
+      this.tile[key] = {value, hint};
+      this.root.append(el("div", {}, el("dt", {text: name}), value, hint));
+    }
+  }
+
+  update(s) {
+    const {origin, receivers} = s.trial.system, n = s.trial.begin.receivers;
+    this.put("done", `${s.done} of ${n}`, `${receivers} with the verified file`);
+    this.put("copies", fixed(s.copies) + " ×", `what the ${origin} sent, in files`);
+    this.put("uploaders", s.sent ? `${fixed(s.uploaders)} of ${s.trial.nodes.length}` : "–", "1: one node does it all");
+    this.put("polls", count(s.polls, "poll", "polls"), `${count(s.polled, "agent", "agents")} polled ${count(s.polls, "time", "times")}`);
+  }
+
+  put(key, value, hint) {
+    put(this.tile[key].value, value);
+    put(this.tile[key].hint, hint);
+  }
+}
+
+// A Line is one node in the list: its name, its chunks, what it has sent.
+class Line {
+  constructor(node, chunks, ink, choose) {
+    this.node = node;
+    this.chunks = chunks;
+    this.ink = ink;
+    this.button = el("button", {type: "button", class: "who", tabindex: -1, onclick: choose, "data-node": node.name},
+      el("span", {class: "sign", "aria-hidden": "true"}), el("span", {class: "label", text: node.name}));
+    this.sign = this.button.firstChild;
+    this.map = el("canvas", {class: "map", "aria-hidden": "true"});
+    this.held = el("span", {class: "held"});
+    this.bar = el("span", {class: "bar " + (node.part === "origin" ? "origin" : "receiver")});
+    this.sent = el("span", {class: "sent"});
+    this.root = el("div", {class: "row", role: "listitem", onclick: (e) => { if (e.target !== this.button) choose(); }},
+      this.button, this.map, this.held, el("span", {class: "load", "aria-hidden": "true"}, this.bar), this.sent);
+    this.painted = "";
+  }
+
+  update(s, most, file, selected) {
+    const {reading, share, node} = s;
+    set(this.root, "data-state", reading.state);
+    set(this.root, "data-selected", node.name === selected ? "" : null);
+    put(this.sign, {gone: "✕", done: "✓", waiting: "◌"}[reading.state] || (node.part === "origin" ? "◆" : "●"));
+    put(this.held, reading.state === "gone" ? "gone" : percent(share));
+    style(this.bar, "inline-size", (100 * Math.min(1, reading.out / most)).toFixed(2) + "%");
+    put(this.sent, bytesText(reading.out));
+    set(this.button, "aria-label", `${node.name} ${stateText(s)}; sent ${bytesText(reading.out)}, ${fixed(file ? reading.out / file : 0)} copies`);
+    this.paint(reading, share);
+  }
+
+  // paint draws the chunk map: every chunk in its place in the file.
+  paint(reading, share) {
+    const key = [reading.map || share.toFixed(3), this.map.clientWidth, this.map.clientHeight, this.ink.changes].join();
+    if (key === this.painted) return;
+    const size = fitCanvas(this.map);
+    if (!size) return;
+    this.painted = key;
+    const g = this.map.getContext("2d"), {width, height} = this.map;
+    const origin = this.node.part === "origin";
+    g.fillStyle = this.ink.empty;
+    g.fillRect(0, 0, width, height);
+    g.fillStyle = origin ? this.ink.origin : this.ink.receiver;
+    if (origin || !reading.map || !this.chunks || share === 1) {
+      g.fillRect(0, 0, Math.round(width * share), height);
+      return;
+    }
+    this.cells(g, width, height, chunkBits(reading.map), this.chunks);
+  }
+
+  cells(g, width, height, bits, chunks) {
+    const columns = Math.min(width, chunks);
+    for (let x = 0; x < columns; x++) {
+      const from = Math.floor(x * chunks / columns), to = Math.max(from + 1, Math.floor((x + 1) * chunks / columns));
+      let held = 0;
+      for (let i = from; i < to; i++) held += bits[i >> 3] >> (i & 7) & 1;
+      if (!held) continue;
+      g.globalAlpha = 0.25 + 0.75 * held / (to - from);
+      const left = Math.floor(x * width / columns), right = Math.floor((x + 1) * width / columns);
+      g.fillRect(left, 0, right - left, height);
+    }
+    g.globalAlpha = 1;
+  }
+}
