@@ -135,7 +135,7 @@ func (t *trial) starServer(n *node) []string {
 	if listen == "" {
 		listen, web = free, free
 	}
-	args := []string{"central", "serve", t.cfg.File.Path, "--listen", listen, "--cache", t.cfg.Cache, "--grace", "1s"}
+	args := []string{"central", "serve", t.cfg.File.Path, "--listen", listen, "--cache", t.cfg.Cache, "--grace", "100ms"}
 	if t.System != scenario.Star {
 		args = append(args, "--http", web)
 	}

@@ -77,6 +77,7 @@ func (t *trouble) Run(ctx context.Context, events <-chan record.Event, nodes man
 	for {
 		select {
 		case <-ctx.Done():
+			t.catchUp(events)
 			return
 		case e, ok := <-events:
 			if !ok {
@@ -85,6 +86,21 @@ func (t *trouble) Run(ctx context.Context, events <-chan record.Event, nodes man
 			for _, do := range t.told(e) {
 				t.do(ctx, do, e.Seconds, nodes)
 			}
+		}
+	}
+}
+
+// catchUp hears what is left to be heard, when nothing is to be done any more.
+func (t *trouble) catchUp(events <-chan record.Event) {
+	for {
+		select {
+		case e, ok := <-events:
+			if !ok {
+				return
+			}
+			t.told(e)
+		default:
+			return
 		}
 	}
 }
