@@ -7,6 +7,16 @@ import (
 	"starmesh/common/content"
 )
 
+const (
+	// leastBehind is by how many chunks a neighbour is behind the others at the
+	// least to be helped before them; with many neighbours it is half as many
+	// as they are.
+	leastBehind = 4
+	// fullFor is how long a neighbour that asked for no more is taken to have
+	// no room on its downlink.
+	fullFor = 5 * time.Second
+)
+
 // Offer gives the next offer to make, if one is to be made now.
 func (g *Giver) Offer(now time.Time) (Offer, bool) {
 	if g.open() >= g.queue.ahead() {
@@ -16,6 +26,7 @@ func (g *Giver) Offer(now time.Time) (Offer, bool) {
 	first := ok
 	sure := first && g.queue.trip > 0 // before the first answer nothing is known of trips
 	if !ok {
+		g.measure(now)
 		n, i, ok = g.duty(now)
 	}
 	if !ok {
@@ -92,18 +103,79 @@ func (g *Giver) duty(now time.Time) (*neighbour, int, bool) {
 	return nil, 0, false
 }
 
-// help chooses the chunk that the fewest have.
+// help chooses a chunk to help others with: for a neighbour that is behind, or
+// the one that the fewest have.
 func (g *Giver) help(now time.Time) (*neighbour, int, bool) {
-	if n, i, ok := g.rarest(g.have, now); ok {
-		return n, i, ok
+	for _, set := range []content.Set{g.have, g.coming} {
+		if n, i, ok := g.catchUp(set, now); ok {
+			return n, i, ok
+		}
+		if n, i, ok := g.rarest(set, now); ok {
+			return n, i, ok
+		}
 	}
-	return g.rarest(g.coming, now)
+	return nil, 0, false
 }
 
-// rarest chooses the chunk of set that the fewest have, any where several are.
+// measure finds out which neighbours are behind the others. A node with few
+// neighbours of its own gets what all have later than they do; without help it
+// is the last one at the end, when nobody else needs the uplinks. Small
+// differences are left alone: if all went to the same neighbour first, most of
+// their offers would be declined.
+func (g *Giver) measure(now time.Time) {
+	count := 0
+	for _, n := range g.takers {
+		count += n.count
+	}
+	for _, n := range g.takers {
+		n.behind = 0
+		if !n.full(now) {
+			n.behind = max(0, count/len(g.takers)-n.count) / max(leastBehind, len(g.takers)/2)
+		}
+	}
+}
+
+// catchUp chooses the neighbour that is most behind, and of what it lacks the
+// chunk that the fewest have.
+func (g *Giver) catchUp(set content.Set, now time.Time) (*neighbour, int, bool) {
+	var last *neighbour
+	chunk := 0
+	for _, n := range g.takers {
+		if n.behind == 0 || last != nil && n.behind <= last.behind || now.Before(n.later) {
+			continue
+		}
+		if i, ok := g.rarestFor(n, set); ok {
+			last, chunk = n, i
+		}
+	}
+	return last, chunk, last != nil
+}
+
+// rarestFor chooses, of the chunks of set that n lacks, the one that the
+// fewest have, any where several are.
+func (g *Giver) rarestFor(n *neighbour, set content.Set) (int, bool) {
+	return g.fewest(func(i int) bool { return set.Has(i) && !n.sure.Has(i) })
+}
+
+// rarest chooses the chunk of set that the fewest have, and for it the
+// neighbour that this node brings least.
 func (g *Giver) rarest(set content.Set, now time.Time) (*neighbour, int, bool) {
+	i, ok := g.fewest(set.Has)
+	if !ok {
+		return nil, 0, false
+	}
+	n := g.least(i, now, (*neighbour).load)
+	return n, i, n != nil
+}
+
+// fewest chooses, of the chunks that fit, the one that most neighbours lack;
+// any where several are.
+func (g *Giver) fewest(fits func(i int) bool) (int, bool) {
 	best, lack, ties := -1, 0, 0
-	for i := range set.All() {
+	for i := range g.held {
+		if !fits(i) {
+			continue
+		}
 		switch l := g.lacking(i); {
 		case l == 0 || l < lack:
 		case l > lack:
@@ -114,11 +186,7 @@ func (g *Giver) rarest(set content.Set, now time.Time) (*neighbour, int, bool) {
 			}
 		}
 	}
-	if best < 0 {
-		return nil, 0, false
-	}
-	n := g.least(best, now, (*neighbour).load)
-	return n, best, n != nil
+	return best, best >= 0
 }
 
 // least gives the neighbour lacking chunk i for which cost is least, any of
@@ -143,5 +211,14 @@ func (g *Giver) least(i int, now time.Time, cost func(*neighbour) time.Duration)
 	return best
 }
 
-// load is how much this node is already bringing to n.
-func (n *neighbour) load() time.Duration { return time.Duration(len(n.open)) }
+// load is how much this node is already bringing to n, less for one that is
+// behind.
+func (n *neighbour) load() time.Duration {
+	return time.Duration(len(n.open) - mostAhead*n.behind)
+}
+
+// full tells that n has lately asked for no more: its downlink holds it back,
+// and no neighbour can help.
+func (n *neighbour) full(now time.Time) bool {
+	return !n.later.IsZero() && now.Sub(n.later) < fullFor
+}

@@ -45,6 +45,8 @@ type neighbour struct {
 	id     ID
 	taker  bool
 	sure   content.Set       // held, coming, or on offer from this node
+	count  int               // of sure
+	behind int               // by how many steps it has less than the others, when last measured
 	open   map[int]time.Time // on offer from this node, and since when
 	firsts []int             // first copies it was given, perhaps not passed on yet
 	late   map[int]bool      // offers taken back that it may still accept
@@ -81,6 +83,7 @@ func (g *Giver) Join(id ID, has content.Set) {
 		return
 	}
 	g.takers = append(g.takers, n)
+	n.count = n.sure.Count()
 	for i := range n.sure.All() {
 		g.held[i]++
 	}
@@ -266,6 +269,7 @@ func (g *Giver) lacking(i int) int { return len(g.takers) - int(g.held[i]) }
 
 func (g *Giver) mark(n *neighbour, i int) {
 	n.sure.Add(i)
+	n.count++
 	if n.taker {
 		g.held[i]++
 	}
@@ -273,6 +277,7 @@ func (g *Giver) mark(n *neighbour, i int) {
 
 func (g *Giver) unmark(n *neighbour, i int) {
 	n.sure.Remove(i)
+	n.count--
 	if n.taker {
 		g.held[i]--
 	}

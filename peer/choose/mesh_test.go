@@ -3,6 +3,7 @@ package choose_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -18,6 +19,21 @@ func (m mesh) withUp(up func(i int) float64) mesh {
 		}
 		return up(i)
 	}
+	return m
+}
+
+// dialling has every receiver connect with the origin and with so many of
+// those that came before it: those who come last have the fewest neighbours.
+func (m mesh) dialling(others int) mesh {
+	rng := rand.New(rand.NewPCG(uint64(m.n), 99))
+	linked := map[[2]int]bool{}
+	for i := 1; i <= m.n; i++ {
+		linked[[2]int{0, i}] = true
+		for _, earlier := range rng.Perm(i - 1)[:min(i-1, others)] {
+			linked[[2]int{earlier + 1, i}] = true
+		}
+	}
+	m.near = func(i, j int) bool { return linked[[2]int{i, j}] }
 	return m
 }
 
@@ -46,6 +62,8 @@ func TestDistributionTimeStaysNearTheBound(t *testing.T) {
 		{"33 receivers, quick messages", mesh{chunks: 256, n: 33, delay: 0.2}, 1.06, 1.06},
 		{"32 receivers, slow messages", mesh{chunks: 256, n: 32, delay: 2}, 1.13, 1.1},
 		{"32 receivers with 16 neighbours", mesh{chunks: 256, n: 32, delay: 1, batch: 4, degree: 16}, 1.1, 1.08},
+		{"32 receivers that dialled 6 others each", at20(32).dialling(6), 1.095, 1.08},
+		{"16 receivers that dialled 4 others each", at20(16).dialling(4), 1.075, 1.06},
 		{"128 receivers with 16 neighbours", mesh{chunks: 256, n: 128, delay: 1, batch: 4, degree: 16}, 1.13, 1.1},
 		{"128 receivers with 32 neighbours", mesh{chunks: 256, n: 128, delay: 1, batch: 4, degree: 32}, 1.13, 1.1},
 		{"a long file", mesh{chunks: 2048, n: 16, delay: 1, batch: 4}, 1.01, 1.01},
