@@ -1,0 +1,158 @@
+package tables
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"starmesh/cmd/internal/lab/comparison"
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/units"
+)
+
+// ways are the systems that ask one server, cheapest first, and how each asks.
+func wayOf(system string) (string, bool) {
+	way, ok := map[string]string{
+		"star":       "raw socket",
+		"http":       "HTTP, one connection used again",
+		"http-close": "HTTP, a connection for each request",
+	}[system]
+	return way, ok
+}
+
+// columnsOfHTTP are the figures in which the ways to ask a server differ.
+func columnsOfHTTP() []figures.Key {
+	return []figures.Key{figures.Distribution, figures.OverheadPerChunk, figures.Overhead, figures.OriginConnsTotal, figures.OriginCPUPerGiB}
+}
+
+// HTTPAgainstSocket makes the table of what HTTP costs beside the raw socket: a
+// row for each way and scene. It is not ok when no scene was run over HTTP.
+func HTTPAgainstSocket(scenes []comparison.Scene) (g Grid, ok bool) {
+	g = Grid{Title: "HTTP against a socket", Head: []string{"to", "way"}}
+	for _, key := range columnsOfHTTP() {
+		d, _ := figures.Define(key)
+		g.Head = append(g.Head, d.Label)
+	}
+	g.Head = slices.Insert(g.Head, 3, "÷ socket")
+	n := &notes{}
+	for i := range scenes {
+		if overHTTP(&scenes[i]) {
+			g.Rows = append(g.Rows, waysOf(&scenes[i], n)...)
+		}
+	}
+	g.Notes = n.lines()
+	return g, len(g.Rows) > 0
+}
+
+func overHTTP(s *comparison.Scene) bool {
+	return slices.ContainsFunc(s.Series, func(s comparison.Series) bool { return s.System == "http" || s.System == "http-close" })
+}
+
+func waysOf(scene *comparison.Scene, n *notes) [][]string {
+	var rows [][]string
+	socket := find(scene, "star")
+	for i := range scene.Series {
+		s := &scene.Series[i]
+		way, ok := wayOf(s.System)
+		if !ok {
+			continue
+		}
+		if s.Set != "" {
+			way += " (" + s.Set + ")"
+		}
+		row := []string{fmt.Sprintf("%d × %s", scene.Receivers, units.Bytes(scene.FileBytes)), way}
+		for _, key := range columnsOfHTTP() {
+			d, _ := figures.Define(key)
+			spread := s.Get(key)
+			row = append(row, cell(spread, d.Unit))
+			if spread != nil {
+				n.of(d.Label, s.Label(), spread)
+			}
+		}
+		rows = append(rows, slices.Insert(row, 3, share(s, socket, figures.Distribution)))
+	}
+	return rows
+}
+
+// find gives the first series of a system; nil if there is none.
+func find(scene *comparison.Scene, system string) *comparison.Series {
+	for i := range scene.Series {
+		if scene.Series[i].System == system {
+			return &scene.Series[i]
+		}
+	}
+	return nil
+}
+
+// share writes a figure of s as a multiple of the same of base.
+func share(s, base *comparison.Series, key figures.Key) string {
+	a, okA := median(s, key)
+	b, okB := median(base, key)
+	if !okA || !okB || b == 0 {
+		return Missing
+	}
+	return number(a / b)
+}
+
+func median(s *comparison.Series, key figures.Key) (float64, bool) {
+	if s == nil {
+		return 0, false
+	}
+	spread := s.Get(key)
+	if spread == nil || spread.Median == nil {
+		return 0, false
+	}
+	return *spread.Median, true
+}
+
+// HTTPInWords tells in two paragraphs what the table of HTTPAgainstSocket
+// shows, and what it cannot show; none when no scene was run over HTTP. Its
+// numbers are those of the last scene over HTTP, which has most receivers.
+func HTTPInWords(scenes []comparison.Scene) []string {
+	var scene *comparison.Scene
+	for i := range scenes {
+		if overHTTP(&scenes[i]) {
+			scene = &scenes[i]
+		}
+	}
+	if scene == nil {
+		return nil
+	}
+	return []string{costInWords(scene), delayInWords(scene)}
+}
+
+func costInWords(scene *comparison.Scene) string {
+	var b strings.Builder
+	b.WriteString("HTTP is one request, one answer. Whoever wants a chunk asks for it by the file's name, in text, and gets a head of text before the bytes")
+	say := func(system, format string) {
+		if v, ok := median(find(scene, system), figures.OverheadPerChunk); ok {
+			fmt.Fprintf(&b, format, units.Bytes(int64(v)))
+		}
+	}
+	say("http", "; here that costs %s for each chunk over a connection that is used again")
+	say("http-close", "; %s when every request has a connection of its own, which one side opens, the other accepts, and both close")
+	if conns, ok := median(find(scene, "http-close"), figures.OriginConnsTotal); ok && scene.Receivers > 0 {
+		fmt.Fprintf(&b, " (%.0f connections to each receiver)", conns/float64(scene.Receivers))
+	}
+	say("star", ". The raw socket costs %s: its requests are numbers, one asks for many chunks, and the next is sent before the last is answered")
+	b.WriteString(". An HTTP server speaks when it is asked; on a raw socket either side may speak first, as the server does when a client watches it (central watch).")
+	return b.String()
+}
+
+// delayInWords says what the links of a lab cannot show.
+func delayInWords(scene *comparison.Scene) string {
+	const text = "Not in these bytes: the packets that open and close a connection, and the headers of TCP and IP; a link that counts packets (--links netns) has them. " +
+		"Not in these times: distance. Over HTTP each request waits for the answer before it, so a round trip is paid once a chunk, and once more where a connection is made for it; the raw socket pays it a few times in all"
+	chunks := 0
+	for i := range scene.Series {
+		for _, r := range scene.Series[i].Runs {
+			chunks = max(chunks, r.Chunks)
+		}
+	}
+	if chunks < 2 {
+		return text + "."
+	}
+	const trip = 0.05
+	return fmt.Sprintf("%s. With the %d chunks of this file and a round trip of 50 ms that would be %s more over HTTP, and %s with a connection for each request.",
+		text, chunks, Value(float64(chunks)*trip, figures.Seconds), Value(2*float64(chunks)*trip, figures.Seconds))
+}

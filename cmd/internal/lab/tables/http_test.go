@@ -1,0 +1,62 @@
+package tables_test
+
+import (
+	"strings"
+	"testing"
+
+	"starmesh/cmd/internal/lab/comparison"
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/tables"
+)
+
+// asked is a run of one way to ask a server.
+func asked(system string, seconds, perChunk, conns float64) figures.Report {
+	r := figures.Report{Head: figures.Head{Name: system, System: system, Receivers: 2, FileBytes: 4 << 20, Chunks: 64}}
+	for key, v := range map[figures.Key]float64{
+		figures.Distribution: seconds, figures.OverheadPerChunk: perChunk, figures.OriginConnsTotal: conns,
+		figures.Overhead: perChunk / (64 << 10), figures.OriginCPUPerGiB: 1,
+	} {
+		r.Figures = append(r.Figures, figures.Figure{Key: key, Value: &v})
+	}
+	return r
+}
+
+func TestHTTPAgainstASocket(t *testing.T) {
+	scenes := comparison.Of([]figures.Report{
+		asked("mesh", 2, 500, 2), asked("http-close", 6, 700, 132), asked("star", 4, 50, 2), asked("http", 5, 600, 2),
+	})
+	g, ok := tables.HTTPAgainstSocket(scenes)
+	if !ok || len(g.Rows) != 3 {
+		t.Fatalf("%v %q", ok, g.Rows)
+	}
+	for i, want := range []string{
+		"2 × 4.0 MiB|raw socket|4 s|1.00|50 B|",
+		"2 × 4.0 MiB|HTTP, one connection used again|5 s|1.25|600 B|",
+		"2 × 4.0 MiB|HTTP, a connection for each request|6 s|1.50|700 B|",
+	} {
+		if got := strings.Join(g.Rows[i], "|"); !strings.HasPrefix(got, want) || len(g.Rows[i]) != len(g.Head) {
+			t.Errorf("%q under %q, not %q", got, g.Head, want)
+		}
+	}
+	words := strings.Join(tables.HTTPInWords(scenes), "\n")
+	for _, want := range []string{"600 B for each chunk", "700 B when every request", "(66 connections to each receiver)", "raw socket costs 50 B", "64 chunks", "3.2 s more", "6.4 s with"} {
+		if !strings.Contains(words, want) {
+			t.Errorf("%q is not said: %s", want, words)
+		}
+	}
+}
+
+func TestWithoutHTTPNothingIsSaidOfIt(t *testing.T) {
+	scenes := comparison.Of([]figures.Report{asked("mesh", 2, 500, 2), asked("star", 4, 50, 2)})
+	if _, ok := tables.HTTPAgainstSocket(scenes); ok || tables.HTTPInWords(scenes) != nil {
+		t.Error("there is a table of what was not run")
+	}
+	alone := comparison.Of([]figures.Report{asked("http", 5, 600, 2)})
+	g, ok := tables.HTTPAgainstSocket(alone)
+	if !ok || g.Rows[0][3] != tables.Missing {
+		t.Errorf("HTTP without a socket beside it: %q", g.Rows)
+	}
+	if words := strings.Join(tables.HTTPInWords(alone), " "); strings.Contains(words, "socket costs") {
+		t.Errorf("a cost that nobody measured: %s", words)
+	}
+}
