@@ -16,6 +16,6 @@ node and a report.`,
   starmesh lab run --receivers 1,4,16 --size 64MiB --systems star,http,mesh --runs 3
   starmesh lab replay results/lab`,
 	}
-	cmd.AddCommand(newLabRun(), newLabReplay())
+	cmd.AddCommand(newLabRun(), newLabReport(), newLabReplay())
 	return cmd
 }

@@ -1,6 +1,9 @@
 // Package page makes one self-contained HTML page of a comparison: tables, and
-// plots as inline SVG. It needs no network, no script and no second file, and
-// can be read on a telephone, in the dark, and on paper.
+// plots as inline SVG. It needs no network and no second file, and can be read
+// on a telephone, in the dark, and on paper. The only script in it is that of
+// the replay, if there is one, allowed by its hash.
+//
+// It shows what others have measured and judged; it measures nothing.
 package page
 
 import (
@@ -14,54 +17,80 @@ import (
 	"starmesh/cmd/internal/lab/comparison"
 	"starmesh/cmd/internal/lab/evidence"
 	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/tables"
 )
 
 //go:embed page.html
 var source string
 
+//go:embed page.css
+var style string
+
 // A Page is what the page tells.
 type Page struct {
 	Made     time.Time
 	Program  string
-	Command  []string
+	Command  []string // that made the page
 	Scenes   []comparison.Scene
 	Runs     []evidence.Run // for plots over time
 	Findings []string       // what was wrong with the logs
+	Folders  []Folder       // of lab runs; none when logs alone are compared
+	Replay   *Replay        // nil: nothing to replay
+}
+
+// A Folder is what lies in the folder of a lab run beside the load logs.
+type Folder struct {
+	Set    string // as in figures.Head; "" when there is only one folder
+	Dir    string
+	Lab    *record.Lab // nil: there is no lab.json
+	Trials []record.Trial
+	// Notes tell what is missing or cannot be read.
+	Notes []string
 }
 
 // view is the page as its template wants it.
 type view struct {
-	Made, Program, Command, Headline string
-	Scenes                           []sceneView
-	Across                           []template.HTML // plots over the number of receivers
-	Findings                         []string
-	Definitions                      []figures.Definition
-	Nodes                            []nodesView
+	Policy, Style, Script, Body template.HTML
+	Made, Program, Command      string
+	Title                       string
+	Lead                        []string // sentences, the headline first
+	Cards                       []card
+	Over                        []figure // plots over the number of receivers
+	Times                       *tables.Grid
+	Change                      *tables.Grid // between two folders
+	Main                        *sceneView
+	Others                      []sceneView
+	HTTP                        *httpView
+	Faults                      []faultView
+	Runs                        []runRow
+	Setting                     []fact
+	Definitions                 []figures.Definition
+	Trust                       trust
 }
 
+// A sceneView is one scene with its plots in groups.
 type sceneView struct {
-	Grid  tables.Grid
-	Plots []template.HTML
+	Grid   tables.Grid
+	Groups []group
+	Nodes  []nodesView
 }
 
-type nodesView struct {
-	Name string
-	Rows []figures.Row
+// A group of plots stands under one heading.
+type group struct {
+	ID, Title, Text string
+	Plots           []figure
+}
+
+// A figure is a plot as it stands in the page.
+type figure struct {
+	Caption string
+	SVG     template.HTML
 }
 
 // Write writes the page to w.
 func (p *Page) Write(w io.Writer) error {
-	t, err := template.New("page").Funcs(template.FuncMap{
-		"value": optional, "bytes": func(n int64) string { return tables.Value(float64(n), figures.Bytes) },
-		"share": func(x float64) string { return tables.Value(x, figures.Share) },
-		"memory": func(n *int64) string {
-			if n == nil {
-				return tables.Missing
-			}
-			return tables.Value(float64(*n), figures.Bytes)
-		},
-	}).Parse(source)
+	t, err := template.New("page").Funcs(functions()).Parse(source)
 	if err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
@@ -75,6 +104,21 @@ func (p *Page) Write(w io.Writer) error {
 	return nil
 }
 
+func functions() template.FuncMap {
+	return template.FuncMap{
+		"value": optional,
+		"bytes": func(n int64) string { return tables.Value(float64(n), figures.Bytes) },
+		"share": func(x float64) string { return tables.Value(x, figures.Share) },
+		"memory": func(n *int64) string {
+			if n == nil {
+				return tables.Missing
+			}
+			return tables.Value(float64(*n), figures.Bytes)
+		},
+		"first": func(i int) bool { return i == 0 },
+	}
+}
+
 func optional(seconds *float64) string {
 	if seconds == nil {
 		return tables.Missing
@@ -84,58 +128,113 @@ func optional(seconds *float64) string {
 
 func (p *Page) view() (*view, error) {
 	v := &view{
-		Made: p.Made.Format(time.DateTime + " MST"), Program: p.Program, Command: strings.Join(p.Command, " "),
-		Headline: Headline(p.Scenes), Findings: p.Findings, Definitions: figures.Catalog(),
+		Made: p.Made.Format(time.DateTime + " MST"), Program: p.Program, Command: commandLine(p.Command),
+		Title: p.title(), Lead: p.lead(), Cards: p.cards(), Times: times(p.Scenes), Change: change(p.Scenes),
+		HTTP: p.http(), Faults: p.faults(), Runs: p.runRows(), Setting: p.setting(),
+		Definitions: figures.Catalog(), Trust: p.trust(),
+	}
+	if err := p.head(v); err != nil {
+		return nil, err
+	}
+	return v, p.illustrate(v)
+}
+
+// head sets what only HTML that is known to be harmless may be.
+func (p *Page) head(v *view) error {
+	v.Style = template.HTML("<style>\n" + variables() + style + "</style>")
+	script := ""
+	if p.Replay != nil {
+		if err := p.Replay.check(); err != nil {
+			return err
+		}
+		v.Style += template.HTML("<style>\n" + p.Replay.Style + "</style>")
+		v.Script = template.HTML("<script>" + p.Replay.Script + "</script>")
+		v.Body = template.HTML(p.Replay.Body)
+		script = p.Replay.Script
+	}
+	v.Policy = template.HTML(`<meta http-equiv="Content-Security-Policy" content="` + policy(script) + `">`)
+	return nil
+}
+
+// illustrate adds the plots, and the tables that go with them.
+func (p *Page) illustrate(v *view) error {
+	plots, err := p.Plots()
+	if err != nil {
+		return err
+	}
+	main := p.main()
+	for i := range plots {
+		if plots[i].scene == nil {
+			f, err := plots[i].figure()
+			if err != nil {
+				return err
+			}
+			v.Over = append(v.Over, f)
+		}
 	}
 	for i := range p.Scenes {
 		scene := &p.Scenes[i]
-		plots, err := p.plots(scene)
+		s, err := p.sceneView(scene, plots)
+		if err != nil {
+			return err
+		}
+		if scene == main {
+			v.Main = s
+		} else {
+			v.Others = append(v.Others, *s)
+		}
+	}
+	return nil
+}
+
+func (p *Page) sceneView(scene *comparison.Scene, plots []Plot) (*sceneView, error) {
+	s := &sceneView{Grid: tables.Of(scene), Nodes: p.nodes(scene)}
+	for i := range plots {
+		if plots[i].scene != scene {
+			continue
+		}
+		f, err := plots[i].figure()
 		if err != nil {
 			return nil, err
 		}
-		v.Scenes = append(v.Scenes, sceneView{tables.Of(scene), plots})
-		for j := range scene.Series {
-			run := scene.Series[j].Typical()
-			v.Nodes = append(v.Nodes, nodesView{
-				fmt.Sprintf("%s to %d receivers (%s)", run.System, run.Receivers, run.Name), run.Nodes})
+		if n := len(s.Groups); n == 0 || s.Groups[n-1].ID != plots[i].Group {
+			s.Groups = append(s.Groups, group{ID: plots[i].Group, Title: groups[plots[i].Group].title, Text: groups[plots[i].Group].text})
 		}
+		g := &s.Groups[len(s.Groups)-1]
+		g.Plots = append(g.Plots, f)
 	}
-	var err error
-	v.Across, err = across(p.Scenes)
-	return v, err
+	return s, nil
 }
 
-// Headline says in a sentence what the scene with most receivers shows.
-func Headline(scenes []comparison.Scene) string {
+// main is the scene that is shown in full: the largest file to most receivers;
+// nil if there is none.
+func (p *Page) main() *comparison.Scene {
 	var most *comparison.Scene
-	for i := range scenes {
-		if most == nil || scenes[i].Receivers >= most.Receivers {
-			most = &scenes[i]
+	for i := range p.Scenes {
+		s := &p.Scenes[i]
+		if most == nil || s.FileBytes > most.FileBytes || s.FileBytes == most.FileBytes && better(s, most) {
+			most = s
 		}
 	}
-	if most == nil {
-		return "No run could be read."
+	return most
+}
+
+// better prefers more receivers and, of as many, more systems.
+func better(s, than *comparison.Scene) bool {
+	if s.Receivers != than.Receivers {
+		return s.Receivers > than.Receivers
 	}
-	var parts []string
-	for i := range most.Series {
-		s := &most.Series[i]
-		text := "the " + s.System
-		if t := s.Get(figures.Distribution); t != nil && t.Median != nil {
-			text += " took " + tables.Value(*t.Median, figures.Seconds)
-			if b := s.Get(figures.BoundMultiple); b != nil && b.Median != nil {
-				text += fmt.Sprintf(" (%.2f × the least possible)", *b.Median)
-			}
-			if len(t.Doubts) > 0 {
-				text += ", a time not to be trusted,"
-			}
-		} else {
-			text += " did not bring the file to everyone"
+	return len(s.Series) > len(than.Series)
+}
+
+// commandLine writes arguments as a shell takes them.
+func commandLine(args []string) string {
+	quoted := make([]string, 0, len(args))
+	for _, a := range args {
+		if a == "" || strings.ContainsAny(a, " \t\n'\"\\$&|;<>()*?[]#~`!{}") {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}
-		if copies := s.Get(figures.OriginCopies); copies != nil && copies.Median != nil {
-			text += fmt.Sprintf(" and its origin sent the file %.2f times", *copies.Median)
-		}
-		parts = append(parts, text)
+		quoted = append(quoted, a)
 	}
-	g := tables.Of(most)
-	return fmt.Sprintf("%s: %s.", g.Title, strings.Join(parts, "; "))
+	return strings.Join(quoted, " ")
 }

@@ -3,166 +3,180 @@ package page
 import (
 	"fmt"
 	"html/template"
-	"slices"
+	"strings"
 
 	"starmesh/cmd/internal/lab/charts"
 	"starmesh/cmd/internal/lab/comparison"
 	"starmesh/cmd/internal/lab/evidence"
 	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/units"
 )
 
-const mebi = 1 << 20
+// A Plot is a chart with its place in the page.
+type Plot struct {
+	Name    string // of its files, without an ending; unique in the page
+	Group   string
+	Caption string
+	Chart   *charts.Chart
 
-// plots draws what one scene has to show.
-func (p *Page) plots(scene *comparison.Scene) ([]template.HTML, error) {
-	d := &drawing{}
-	highest := 0.0
-	for i := range scene.Series {
-		for _, row := range scene.Series[i].Typical().Nodes {
-			highest = max(highest, float64(row.PayloadOutBytes)/mebi)
-		}
-	}
-	var lorenz, completion []charts.Series
-	for i := range scene.Series {
-		s := &scene.Series[i]
-		run := s.Typical()
-		d.add(charts.Bars(s.System+": sent by each node", "MiB", loadBars(run), highest*1.05))
-		lorenz = append(lorenz, charts.Series{Name: s.System, Color: charts.SystemColor(s.System), Points: lorenzPoints(run)})
-		completion = append(completion, charts.Series{Name: s.System, Color: charts.SystemColor(s.System), Points: completionPoints(run)})
-	}
-	lorenz = append(lorenz, charts.Series{Name: "even", Color: charts.Gray, Dashed: true,
-		Points: []charts.Point{{X: 0, Y: 0}, {X: 1, Y: 1}}})
-	d.add(charts.Lines("Lorenz curve: how evenly the load is spread", "share of nodes, those that sent least first", "share of bytes sent", lorenz))
-	d.add(charts.Lines("receivers that hold the whole file", "seconds since the first receiver started", "receivers", completion))
-	for i := range scene.Series {
-		run := scene.Series[i].Typical()
-		if history := p.history(run); history != nil {
-			d.add(charts.Lines(run.System+": payload sent over time", "seconds since the first receiver started", "MiB", history))
-		}
-	}
-	return d.done, d.err
+	scene *comparison.Scene // nil: it is about several
 }
 
-// drawing collects charts as HTML.
-type drawing struct {
-	done []template.HTML
-	err  error
+// figure makes a plot ready to stand in the page.
+func (p *Plot) figure() (figure, error) {
+	text, err := p.Chart.Inline("plot-" + p.Name)
+	if err != nil {
+		return figure{}, fmt.Errorf("plot %s: %w", p.Name, err)
+	}
+	return figure{Caption: p.Caption, SVG: template.HTML(text)}, nil // made by the chart library, which escapes text
 }
 
-func (d *drawing) add(c *charts.Chart, err error) {
-	if err == nil && d.err == nil {
-		var text []byte
-		text, err = c.SVG()
-		d.done = append(d.done, template.HTML(text)) // made by the chart library, which escapes text
-	}
-	if d.err == nil {
-		d.err = err
-	}
+// The groups of plots, each with a heading and a word on how to read them.
+var groups = map[string]struct{ title, text string }{
+	"load": {"Who sent how much", "All nodes of a run, on one scale: in a star one bar carries everything, a mesh is level." +
+		" Whiskers reach from the least to the most of several runs. The further a Lorenz curve hangs below the dashed line," +
+		" the fewer nodes carry the load; thin lines are the other runs."},
+	"done": {"When each receiver was done", "Each receiver's share of the file over time; a mark where it held the whole, verified file."},
+	"rate": {"Throughput of each node over time", "Rates between readings of the load logs, not totals. Each band is one node, all on one scale."},
+	"cost": {"CPU and memory of each node", "Of the whole process, from its start to its end. Whiskers as above."},
 }
 
-func loadBars(run *figures.Report) []charts.Bar {
-	bars := make([]charts.Bar, 0, len(run.Nodes))
-	for _, row := range run.Nodes {
-		bars = append(bars, charts.Bar{Name: row.Node, Value: float64(row.PayloadOutBytes) / mebi, Color: charts.SystemColor(run.System)})
-	}
-	return bars
+// studio collects plots.
+type studio struct {
+	page  *Page
+	scene *comparison.Scene
+	plots []Plot
+	err   error
 }
 
-func lorenzPoints(run *figures.Report) []charts.Point {
-	points := make([]charts.Point, 0, len(run.Lorenz))
-	for _, p := range run.Lorenz {
-		points = append(points, charts.Point{X: p.Nodes, Y: p.Sent})
+// add takes a chart or the error of its making.
+func (s *studio) add(p Plot, c *charts.Chart, err error) {
+	if s.err != nil {
+		return
 	}
-	return points
+	if err != nil {
+		s.err = fmt.Errorf("plot %s: %w", p.Name, err)
+		return
+	}
+	p.Chart, p.scene = c, s.scene
+	p.Chart.Title = p.Caption
+	s.plots = append(s.plots, p)
 }
 
-// completionPoints climbs one step with each receiver that is done.
-func completionPoints(run *figures.Report) []charts.Point {
-	var times []float64
-	for _, row := range run.Nodes {
-		if row.DoneSeconds != nil {
-			times = append(times, *row.DoneSeconds)
+// Plots draws all plots of the page, in its order.
+func (p *Page) Plots() ([]Plot, error) {
+	s := &studio{page: p}
+	s.over()
+	main := p.main()
+	for i := range p.Scenes {
+		s.scene = &p.Scenes[i]
+		s.loads()
+		s.lorenz()
+		s.steps()
+		if s.scene == main {
+			s.progress()
+			s.rates()
+			s.costs()
 		}
 	}
-	slices.Sort(times)
-	points := []charts.Point{{X: 0, Y: 0}}
-	for i, t := range times {
-		points = append(points, charts.Point{X: t, Y: float64(i)}, charts.Point{X: t, Y: float64(i + 1)})
-	}
-	return points
+	return s.unique(), s.err
 }
 
-// maxLines is how many nodes a plot over time shows: the busiest.
-const maxLines = 12
-
-// history draws what the busiest nodes of a run had sent at each time; nil if
-// its logs are not here.
-func (p *Page) history(report *figures.Report) []charts.Series {
-	i := slices.IndexFunc(p.Runs, func(r evidence.Run) bool { return r.System == report.System && r.Name == report.Name })
-	if i < 0 {
-		return nil
-	}
-	run := &p.Runs[i]
-	logs := slices.SortedStableFunc(slices.Values(run.Logs), func(a, b *evidence.Node) int {
-		return int(b.Last.PayloadOutBytes>>10 - a.Last.PayloadOutBytes>>10)
-	})
-	palette := []charts.Series{{Color: charts.Orange}, {Color: charts.Blue}, {Color: charts.Green}, {Color: charts.Purple}, {Color: charts.Gray}}
-	var lines []charts.Series
-	for _, n := range logs[:min(len(logs), maxLines)] {
-		if n.Last.PayloadOutBytes == 0 {
-			continue
+// unique gives plots of one name different ones.
+func (s *studio) unique() []Plot {
+	seen := make(map[string]int)
+	for i := range s.plots {
+		name := s.plots[i].Name
+		if seen[name]++; seen[name] > 1 {
+			s.plots[i].Name = fmt.Sprintf("%s-%d", name, seen[name])
 		}
-		line := charts.Series{Name: n.Node, Color: palette[len(lines)%len(palette)].Color}
-		for _, point := range n.Points {
-			at := n.Start.Sub(run.Start).Seconds() + point.Seconds
-			line.Points = append(line.Points, charts.Point{X: at, Y: float64(point.OutBytes) / mebi})
-		}
-		lines = append(lines, line)
 	}
-	return lines
+	return s.plots
 }
 
-// across draws times over the number of receivers, for each file size that was
-// sent to more than one number of them.
-func across(scenes []comparison.Scene) ([]template.HTML, error) {
-	d := &drawing{}
-	for i := 0; i < len(scenes); {
-		until := i
-		for until < len(scenes) && scenes[until].FileBytes == scenes[i].FileBytes {
-			until++
-		}
-		if scenes[until-1].Receivers > scenes[i].Receivers {
-			d.add(charts.Lines("distribution time", "receivers", "seconds", timesOver(scenes[i:until])))
-		}
-		i = until
+// name makes the name of a plot of the scene.
+func (s *studio) name(kind string, series *comparison.Series) string {
+	parts := []string{kind}
+	if series != nil {
+		parts = append(parts, series.Label())
 	}
-	return d.done, d.err
+	parts = append(parts, fmt.Sprint(s.scene.Receivers))
+	if s.page.sizes() > 1 {
+		parts = append(parts, units.Bytes(s.scene.FileBytes))
+	}
+	return slug(strings.Join(parts, "-"))
 }
 
-func timesOver(scenes []comparison.Scene) []charts.Series {
-	var all []charts.Series
-	line := func(name, system string, dashed bool) *charts.Series {
-		for i := range all {
-			if all[i].Name == name {
-				return &all[i]
-			}
-		}
-		all = append(all, charts.Series{Name: name, Color: charts.SystemColor(system), Dashed: dashed})
-		return &all[len(all)-1]
+// sizes counts the sizes of files in the page.
+func (p *Page) sizes() int {
+	seen := make(map[int64]bool)
+	for i := range p.Scenes {
+		seen[p.Scenes[i].FileBytes] = true
 	}
-	for _, scene := range scenes {
-		n := float64(scene.Receivers)
-		for i := range scene.Series {
-			s := &scene.Series[i]
-			if f := s.Get(figures.Distribution); f != nil && f.Median != nil {
-				l := line(s.System, s.System, false)
-				l.Points = append(l.Points, charts.Point{X: n, Y: *f.Median, Low: *f.Min, High: *f.Max})
-			}
-			if f := s.Get(figures.BoundSeconds); f != nil && f.Median != nil {
-				l := line(fmt.Sprintf("bound of the %s", s.System), s.System, true)
-				l.Points = append(l.Points, charts.Point{X: n, Y: *f.Median})
-			}
+	return len(seen)
+}
+
+// slug makes a name that every file system takes.
+func slug(s string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '.':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r == ' ':
+			return '_'
+		}
+		return -1
+	}, s), "-._")
+}
+
+// look gives the look of a series of the scene.
+func (s *studio) look(series *comparison.Series) charts.Look {
+	return charts.SystemLook(series.System, s.page.which(series.Set))
+}
+
+// which numbers the sets of the page.
+func (p *Page) which(set string) int {
+	for i := range p.Folders {
+		if p.Folders[i].Set == set {
+			return i
 		}
 	}
-	return all
+	return 0
+}
+
+// run finds the logs of a run; nil if they are not here.
+func (p *Page) run(r *figures.Report) *evidence.Run {
+	for i := range p.Runs {
+		if run := &p.Runs[i]; run.System == r.System && run.Name == r.Name && run.Set == r.Set {
+			return run
+		}
+	}
+	return nil
+}
+
+// scale finds the unit to count so many bytes in.
+func scale(most float64) (divisor float64, unit string) {
+	switch {
+	case most >= 2<<30:
+		return 1 << 30, "GiB"
+	case most >= 2<<20:
+		return 1 << 20, "MiB"
+	case most >= 2<<10:
+		return 1 << 10, "KiB"
+	}
+	return 1, "bytes"
+}
+
+// rateScale does so for bytes per second, which links have as bits.
+func rateScale(most float64) (divisor float64, unit string) {
+	switch bits := most * 8; {
+	case bits >= 2e9:
+		return 1e9 / 8, "Gbit/s"
+	case bits >= 2e6:
+		return 1e6 / 8, "Mbit/s"
+	default:
+		return 1e3 / 8, "kbit/s"
+	}
 }

@@ -76,7 +76,7 @@ func rowOf(scene *comparison.Scene, d figures.Definition, n *notes) ([]string, b
 		s := &scene.Series[i]
 		spread := s.Get(d.Key)
 		any = any || spread != nil
-		row = append(row, cell(spread, d.Unit))
+		row = append(row, Cell(spread, d.Unit))
 		if spread != nil {
 			n.of(d.Label, s.Label(), spread)
 		}
@@ -92,8 +92,8 @@ func rowOf(scene *comparison.Scene, d figures.Definition, n *notes) ([]string, b
 	return row, any
 }
 
-// cell writes a spread: the median, and how far the runs were from each other.
-func cell(s *comparison.Spread, unit figures.Unit) string {
+// Cell writes a spread: the median, and how far the runs were from each other.
+func Cell(s *comparison.Spread, unit figures.Unit) string {
 	if s == nil || s.Median == nil {
 		return Missing
 	}

@@ -1,0 +1,189 @@
+package page
+
+import (
+	"fmt"
+	"strings"
+
+	"starmesh/cmd/internal/lab/comparison"
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/tables"
+)
+
+// A card is one thing to know at a glance.
+type card struct {
+	Name  string
+	Big   string
+	Rows  []cardRow
+	State state
+	Link  string // where more is said of it
+}
+
+// A cardRow is what one system has to show.
+type cardRow struct {
+	System string // of its colour
+	Label  string
+	Value  string
+}
+
+// A state is told by a sign and a word, not by a colour alone.
+type state string
+
+// The states of a card.
+const (
+	plainState state = ""
+	good       state = "good"
+	warn       state = "warn"
+	bad        state = "bad"
+)
+
+// Sign gives the sign of a state.
+func (s state) Sign() string {
+	return map[state]string{good: "✓", warn: "!", bad: "✗"}[s]
+}
+
+func (p *Page) cards() []card {
+	main := p.main()
+	if main == nil {
+		return nil
+	}
+	all := []card{timeCard(main), copiesCard(main), evenCard(main)}
+	if c, ok := boundCard(main); ok {
+		all = append(all, c)
+	}
+	all = append(all, p.deliveredCard())
+	if c, ok := p.faultCard(); ok {
+		all = append(all, c)
+	}
+	return append(all, p.trustCard())
+}
+
+// rowsOf gives the median of a figure for each series.
+func rowsOf(scene *comparison.Scene, key figures.Key, suffix string) []cardRow {
+	d, _ := figures.Define(key)
+	var rows []cardRow
+	for i := range scene.Series {
+		s := &scene.Series[i]
+		value := tables.Missing
+		if f := s.Get(key); f != nil && f.Median != nil {
+			value = tables.Value(*f.Median, d.Unit) + suffix
+		}
+		rows = append(rows, cardRow{s.System, s.Label(), value})
+	}
+	return rows
+}
+
+func timeCard(scene *comparison.Scene) card {
+	c := card{Name: "Time until all have it", Rows: rowsOf(scene, figures.Distribution, ""), Link: "#time"}
+	star, mesh := first(scene, "star"), first(scene, "mesh")
+	if star != nil && mesh != nil {
+		_, a, okA := took(star)
+		_, b, okB := took(mesh)
+		if okA && okB && b > 0 {
+			c.Big = fmt.Sprintf("star ÷ mesh: %.2f", a/b)
+		}
+	}
+	return c
+}
+
+func copiesCard(scene *comparison.Scene) card {
+	return card{Name: "Copies the origin had to send", Rows: rowsOf(scene, figures.OriginCopies, ""), Link: "#load"}
+}
+
+func evenCard(scene *comparison.Scene) card {
+	return card{
+		Name: "Share of all bytes the busiest node sent",
+		Rows: rowsOf(scene, figures.HottestShare, ""), Link: "#load",
+	}
+}
+
+func boundCard(scene *comparison.Scene) (card, bool) {
+	c := card{Name: "Times the least possible", Rows: rowsOf(scene, figures.BoundMultiple, " ×"), Link: "#time"}
+	for _, r := range c.Rows {
+		if r.Value != tables.Missing {
+			return c, true
+		}
+	}
+	return c, false
+}
+
+// deliveredCard tells whether everyone got the file.
+func (p *Page) deliveredCard() card {
+	c := card{Name: "Receivers that hold the verified file", State: good, Link: "#runs"}
+	want, have := 0, 0
+	for i := range p.Scenes {
+		for j := range p.Scenes[i].Series {
+			for _, run := range p.Scenes[i].Series[j].Runs {
+				for _, n := range run.Nodes {
+					if n.Part == figures.Receiver {
+						want++
+						if n.DoneSeconds != nil {
+							have++
+						}
+					}
+				}
+			}
+		}
+	}
+	c.Big = fmt.Sprintf("%d of %d", have, want)
+	c.Rows = []cardRow{{Label: "in all runs, by their logs"}}
+	if verified, of, known := p.compared(); known {
+		c.Rows = append(c.Rows, cardRow{Label: fmt.Sprintf("%d of %d compared with the original, byte for byte", verified, of)})
+		have = min(have, want-(of-verified))
+	}
+	if have < want {
+		c.State = bad
+		if len(p.faulty()) > 0 {
+			c.State = warn
+		}
+	}
+	return c
+}
+
+// compared gives how many receivers the lab itself found to hold the file.
+func (p *Page) compared() (verified, of int, known bool) {
+	for _, f := range p.Folders {
+		for _, t := range f.Trials {
+			verified, of, known = verified+t.Verified, of+t.Receivers, true
+		}
+	}
+	return verified, of, known
+}
+
+func (p *Page) faultCard() (card, bool) {
+	met, all := 0, 0
+	for _, f := range p.faults() {
+		all++
+		if f.Met {
+			met++
+		}
+	}
+	c := card{Name: "Faults that ended as foretold", Big: fmt.Sprintf("%d of %d", met, all), State: good, Link: "#faults"}
+	if met < all {
+		c.State = bad
+	}
+	return c, all > 0
+}
+
+func (p *Page) trustCard() card {
+	t := p.trust()
+	c := card{Name: "Reasons for doubt", Big: "none found", State: good, Link: "#trust"}
+	if n := len(t.Doubts); n > 0 {
+		c.Big, c.State = counted(n, "reason", "reasons"), warn
+		c.Rows = []cardRow{{Label: clip(t.Doubts[0], 90)}}
+	}
+	c.Rows = append(c.Rows, cardRow{Label: "what was not measured is listed at the end"})
+	return c
+}
+
+// clip cuts a sentence at a word.
+func clip(s string, most int) string {
+	r := []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	cut := string(r[:most])
+	if i := strings.LastIndexByte(cut, ' '); i > 0 {
+		cut = cut[:i]
+	}
+	return cut + " …"
+}

@@ -1,0 +1,52 @@
+package page
+
+import (
+	"slices"
+	"strings"
+
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/tables"
+)
+
+// A faultView is a fault of a trial, for the table.
+type faultView struct {
+	Trial string
+	record.Fault
+	At, Hit string
+}
+
+// faults lists those of all trials: what was expected, what was found.
+func (p *Page) faults() []faultView {
+	var all []faultView
+	for i := range p.Folders {
+		f := &p.Folders[i]
+		for j := range f.Trials {
+			t := &f.Trials[j]
+			for _, fault := range t.Faults {
+				v := faultView{Trial: t.Name, Fault: fault, At: tables.Missing, Hit: strings.Join(fault.Nodes, ", ")}
+				if f.Set != "" {
+					v.Trial += " (" + f.Set + ")"
+				}
+				if fault.Seconds != nil {
+					v.At = tables.Value(*fault.Seconds, figures.Seconds)
+				}
+				all = append(all, v)
+			}
+		}
+	}
+	return all
+}
+
+// faulty names the trials in which something was done on purpose.
+func (p *Page) faulty() []string {
+	var names []string
+	for _, f := range p.Folders {
+		for _, t := range f.Trials {
+			if len(t.Faults) > 0 || slices.ContainsFunc(t.Nodes, func(n record.Node) bool { return n.Trait != "" }) {
+				names = append(names, t.Name)
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,93 @@
+package page
+
+import (
+	"path/filepath"
+
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/tables"
+)
+
+// A runRow is one run in the table of all.
+type runRow struct {
+	Name, System, Time, Multiple, Copies, Verified, Busy string
+	Receivers                                            int
+	Remarks                                              []string
+}
+
+// at is where the logs of a trial are, as reports name it.
+func (f *Folder) at(t *record.Trial) string {
+	return filepath.ToSlash(record.TrialDir(filepath.Clean(f.Dir), t.Name))
+}
+
+// runRows lists every run: what medians are made of.
+func (p *Page) runRows() []runRow {
+	var rows []runRow
+	told := make(map[*record.Trial]bool)
+	for i := range p.Scenes {
+		for j := range p.Scenes[i].Series {
+			series := &p.Scenes[i].Series[j]
+			for k := range series.Runs {
+				run := &series.Runs[k]
+				row := rowOf(series.Label(), run)
+				if trial := p.trial(run); trial != nil {
+					told[trial] = true
+					row.note(trial)
+				}
+				rows = append(rows, row)
+			}
+		}
+	}
+	for i := range p.Folders {
+		f := &p.Folders[i]
+		for j := range f.Trials {
+			if t := &f.Trials[j]; !told[t] {
+				row := runRow{Name: f.at(t), System: t.System, Receivers: t.Receivers, Time: tables.Missing, Multiple: tables.Missing,
+					Copies: tables.Missing, Remarks: []string{"its load logs are missing"}}
+				row.note(t)
+				rows = append(rows, row)
+			}
+		}
+	}
+	return rows
+}
+
+func rowOf(label string, run *figures.Report) runRow {
+	value := func(key figures.Key, suffix string) string {
+		v, ok := run.Value(key)
+		if !ok {
+			return tables.Missing
+		}
+		d, _ := figures.Define(key)
+		return tables.Value(v, d.Unit) + suffix
+	}
+	row := runRow{
+		Name: run.Name, System: label, Receivers: run.Receivers, Verified: tables.Missing, Busy: tables.Missing,
+		Time: value(figures.Distribution, ""), Multiple: value(figures.BoundMultiple, ""), Copies: value(figures.OriginCopies, ""),
+	}
+	if f := run.Figure(figures.Distribution); f != nil && f.Value == nil {
+		row.Remarks = append(row.Remarks, f.Absent)
+	}
+	if len(run.Doubts) > 0 {
+		row.Remarks = append(row.Remarks, counted(len(run.Doubts), "doubt", "doubts")+", told at the end")
+	}
+	return row
+}
+
+// note adds what the lab wrote down of the run.
+func (r *runRow) note(t *record.Trial) {
+	r.Verified = tables.Value(float64(t.Verified), figures.Count) + " of " + tables.Value(float64(t.Receivers), figures.Count)
+	r.Busy = tables.Value(t.CPU.BusyShare, figures.Share)
+	if t.CPU.Limit {
+		r.Remarks = append(r.Remarks, "CPU was the limit")
+	}
+	if t.Error != "" {
+		r.Remarks = append(r.Remarks, "failed: "+t.Error)
+	}
+	for _, f := range t.Faults {
+		r.Remarks = append(r.Remarks, "fault: "+f.Fault)
+	}
+	if n := len(t.Doubts); n > 0 {
+		r.Remarks = append(r.Remarks, counted(n, "doubt", "doubts")+" of the lab, told at the end")
+	}
+}

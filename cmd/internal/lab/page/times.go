@@ -1,0 +1,110 @@
+package page
+
+import (
+	"fmt"
+	"strconv"
+
+	"starmesh/cmd/internal/lab/comparison"
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/units"
+)
+
+// times makes the table of distribution times over the number of receivers;
+// nil when there is only one scene, whose own table has them.
+func times(scenes []comparison.Scene) *tables.Grid {
+	if len(scenes) < 2 {
+		return nil
+	}
+	g := &tables.Grid{Title: "Distribution time: median, and least–most of several runs", Head: []string{"file", "receivers"}}
+	labels := labelsOf(scenes)
+	g.Head = append(g.Head, labels...)
+	g.Head = append(g.Head, "star ÷ mesh")
+	for i := range scenes {
+		row := []string{units.Bytes(scenes[i].FileBytes), strconv.Itoa(scenes[i].Receivers)}
+		for _, label := range labels {
+			row = append(row, timeCell(&scenes[i], label))
+		}
+		g.Rows = append(g.Rows, append(row, ratio(&scenes[i])))
+	}
+	return g
+}
+
+// labelsOf lists the series of all scenes, in their order.
+func labelsOf(scenes []comparison.Scene) []string {
+	var labels []string
+	seen := make(map[string]bool)
+	for i := range scenes {
+		for j := range scenes[i].Series {
+			if label := scenes[i].Series[j].Label(); !seen[label] {
+				seen[label] = true
+				labels = append(labels, label)
+			}
+		}
+	}
+	return labels
+}
+
+func timeCell(scene *comparison.Scene, label string) string {
+	for i := range scene.Series {
+		if scene.Series[i].Label() == label {
+			return tables.Cell(scene.Series[i].Get(figures.Distribution), figures.Seconds)
+		}
+	}
+	return tables.Missing
+}
+
+// ratio is the time of the star over that of the mesh.
+func ratio(scene *comparison.Scene) string {
+	star, mesh := first(scene, "star"), first(scene, "mesh")
+	if star == nil || mesh == nil {
+		return tables.Missing
+	}
+	_, a, okA := took(star)
+	_, b, okB := took(mesh)
+	if !okA || !okB || b == 0 {
+		return tables.Missing
+	}
+	return fmt.Sprintf("%.2f", a/b)
+}
+
+// change makes the table of one set against another: for each system that is
+// in both, what became of its figures. It is nil when there is but one set.
+func change(scenes []comparison.Scene) *tables.Grid {
+	g := &tables.Grid{Title: "What has changed"}
+	for i := range scenes {
+		scene := &scenes[i]
+		for j := range scene.Series {
+			from := &scene.Series[j]
+			for k := j + 1; k < len(scene.Series); k++ {
+				if to := &scene.Series[k]; to.System == from.System {
+					g.Rows = append(g.Rows, changeRows(scene, from, to)...)
+				}
+			}
+		}
+	}
+	if len(g.Rows) == 0 {
+		return nil
+	}
+	g.Head = []string{"task", "figure", "before", "after", "after ÷ before"}
+	return g
+}
+
+// changeRows tells of the figures that people choose by.
+func changeRows(scene *comparison.Scene, from, to *comparison.Series) [][]string {
+	var rows [][]string
+	for _, key := range []figures.Key{figures.Distribution, figures.OriginCopies, figures.Jain, figures.CPUPerGiB, figures.PeakMemory} {
+		a, b := from.Get(key), to.Get(key)
+		if a == nil || b == nil {
+			continue
+		}
+		d, _ := figures.Define(key)
+		relative := tables.Missing
+		if a.Median != nil && b.Median != nil && *a.Median > 0 {
+			relative = fmt.Sprintf("%.2f", *b.Median / *a.Median)
+		}
+		task := fmt.Sprintf("%s, %s to %s", from.System, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+		rows = append(rows, []string{task, d.Label, from.Set + ": " + tables.Cell(a, d.Unit), to.Set + ": " + tables.Cell(b, d.Unit), relative})
+	}
+	return rows
+}

@@ -1,0 +1,233 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/record"
+)
+
+// trust is what should keep the reader from believing too much.
+type trust struct {
+	Doubts  []string // this run: what is not to be trusted
+	Missing []string // this run: what is not there
+	Logs    []string // what was wrong with the logs
+	Limits  []string // of the method
+}
+
+func (p *Page) trust() trust {
+	return trust{Doubts: p.doubts(), Missing: p.missing(), Logs: p.Findings, Limits: p.limits()}
+}
+
+// gathered says a text once, and of which runs it is true.
+type gathered struct {
+	texts []string
+	of    map[string][]string
+}
+
+func (g *gathered) add(text, run string) {
+	if g.of == nil {
+		g.of = make(map[string][]string)
+	}
+	if g.of[text] == nil {
+		g.texts = append(g.texts, text)
+	}
+	if !slices.Contains(g.of[text], run) {
+		g.of[text] = append(g.of[text], run)
+	}
+}
+
+func (g *gathered) lines() []string {
+	const few = 4
+	var lines []string
+	for _, text := range g.texts {
+		runs := g.of[text]
+		names := strings.Join(runs[:min(few, len(runs))], ", ")
+		if len(runs) > few {
+			names += fmt.Sprintf(" and %d more", len(runs)-few)
+		}
+		if names != "" {
+			text += " (" + names + ")"
+		}
+		lines = append(lines, text)
+	}
+	return lines
+}
+
+// doubts are reasons not to trust what is shown.
+func (p *Page) doubts() []string {
+	g := &gathered{}
+	for i := range p.Folders {
+		for j := range p.Folders[i].Trials {
+			judge(g, &p.Folders[i].Trials[j])
+		}
+	}
+	for i := range p.Scenes {
+		scene := &p.Scenes[i]
+		for _, w := range scene.Warnings {
+			g.add(w, "to "+receivers(scene.Receivers))
+		}
+		for j := range scene.Series {
+			for k := range scene.Series[j].Runs {
+				run := &scene.Series[j].Runs[k]
+				for _, d := range run.Doubts {
+					g.add(d.Text, run.Name)
+				}
+			}
+		}
+	}
+	return g.lines()
+}
+
+// judge adds what the lab found wrong with a trial.
+func judge(g *gathered, t *record.Trial) {
+	if t.CPU.Limit {
+		text := "the processors were the limit, not the links: such times say more about this machine than about star and mesh"
+		if t.CPU.Why != "" {
+			text += ": " + t.CPU.Why
+		}
+		g.add(text, t.Name)
+	}
+	for _, d := range t.Doubts {
+		g.add(d, t.Name)
+	}
+	for _, f := range t.Faults {
+		if !f.Met {
+			g.add(fmt.Sprintf("the fault %s did not end as foretold: %s", f.Fault, f.Found), t.Name)
+		}
+	}
+	if t.Error == "" && t.Verified < t.Receivers && len(t.Faults) == 0 {
+		g.add(fmt.Sprintf("only %d of %s hold the file byte for byte", t.Verified, receivers(t.Receivers)), t.Name)
+	}
+}
+
+// missing tells what was to be there and is not.
+func (p *Page) missing() []string {
+	g := &gathered{}
+	for i := range p.Folders {
+		f := &p.Folders[i]
+		for _, note := range f.Notes {
+			g.add(note, f.Set)
+		}
+		if f.Lab != nil {
+			unfinished(g, f)
+		}
+		for j := range f.Trials {
+			if t := &f.Trials[j]; t.Error != "" {
+				g.add("a run failed: "+t.Error, t.Name)
+			}
+		}
+	}
+	for i := range p.Scenes {
+		for j := range p.Scenes[i].Series {
+			for k := range p.Scenes[i].Series[j].Runs {
+				run := &p.Scenes[i].Series[j].Runs[k]
+				if f := run.Figure(figures.Distribution); f != nil && f.Value == nil {
+					g.add(f.Absent, run.Name)
+				}
+			}
+		}
+	}
+	lines := g.lines()
+	for i := range lines {
+		lines[i] = strings.TrimSuffix(lines[i], " ()")
+	}
+	return lines
+}
+
+// unfinished tells which runs were asked for and never made.
+func unfinished(g *gathered, f *Folder) {
+	if f.Lab.Stopped != "" {
+		g.add("the lab was stopped before its end: "+f.Lab.Stopped, f.Set)
+	}
+	var names []string
+	for _, n := range f.Lab.Receivers {
+		for _, system := range f.Lab.Systems {
+			for r := 1; r <= f.Lab.Runs; r++ {
+				name := record.TrialName(system, n, r)
+				if !slices.ContainsFunc(f.Trials, func(t record.Trial) bool { return t.Name == name }) {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	for _, name := range names {
+		g.add("runs that were asked for and are not there", name)
+	}
+}
+
+// limits are those of the method: true of every run of this kind.
+func (p *Page) limits() []string {
+	var all []string
+	if p.once() {
+		all = append(all, "Every system was run once for each number of receivers: nothing is known of the spread. Use --runs 3 or more.")
+	}
+	if p.steady() {
+		all = append(all, "Only one number of receivers was tried: how times grow with it is not shown.")
+	}
+	all = append(all, p.linkLimits()...)
+	if hosts := p.hosts(); hosts == 1 {
+		all = append(all, "All nodes shared one machine: its processors, memory and disk. On machines of their own, nodes would not be in each other's way, and the network between them would be real.")
+	} else if hosts > 1 {
+		all = append(all, fmt.Sprintf("The logs come from %d machines: times rest on their clocks being set alike.", hosts))
+	}
+	return append(all,
+		"Not measured: delay, jitter and loss on the way, the network between the access links, energy, and what else the machines did meanwhile (but for the share of busy processors, where it is told).",
+		"Not counted in any time: hashing the file at the origin before the run. Counted: connecting, finding each other, verifying every chunk and writing it.",
+	)
+}
+
+// linkLimits tells how real the links were.
+func (p *Page) linkLimits() []string {
+	rate, netns := false, false
+	for _, f := range p.Folders {
+		for _, t := range f.Trials {
+			rate, netns = rate || t.Links == "rate", netns || t.Links == "netns"
+		}
+	}
+	var all []string
+	if rate {
+		all = append(all, "The links were the program's own rate limits over the loopback interface: no queue of a router, no delay, no loss; headers of TCP and IP pass free of charge.")
+	}
+	if netns {
+		all = append(all, "The links were shaped by the kernel between network namespaces of one machine: real packets, real queues and real headers, but no distance.")
+	}
+	if !rate && !netns {
+		all = append(all, "How the links were made is not told by load logs; limits named by the nodes themselves are the program's own.")
+	}
+	return all
+}
+
+// once tells that nothing was repeated.
+func (p *Page) once() bool {
+	for i := range p.Scenes {
+		for j := range p.Scenes[i].Series {
+			if len(p.Scenes[i].Series[j].Runs) > 1 {
+				return false
+			}
+		}
+	}
+	return len(p.Scenes) > 0
+}
+
+func (p *Page) steady() bool {
+	for i := range p.Scenes {
+		if p.Scenes[i].Receivers != p.Scenes[0].Receivers {
+			return false
+		}
+	}
+	return len(p.Scenes) > 0
+}
+
+// hosts counts the machines that logs name.
+func (p *Page) hosts() int {
+	seen := make(map[string]bool)
+	for i := range p.Runs {
+		for _, n := range p.Runs[i].Logs {
+			seen[n.Host] = true
+		}
+	}
+	return len(seen)
+}

@@ -1,0 +1,188 @@
+package page
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"starmesh/cmd/internal/lab/comparison"
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/units"
+)
+
+// Headline says in a sentence what the scene with most receivers shows.
+func (p *Page) Headline() string { return p.lead()[0] }
+
+// Sentences says all that stands at the head of the page: the headline first.
+func (p *Page) Sentences() []string { return p.lead() }
+
+func (p *Page) title() string {
+	main := p.main()
+	if main == nil {
+		return "Who carried what"
+	}
+	return fmt.Sprintf("%s to %s: who carried what", units.Bytes(main.FileBytes), receivers(main.Receivers))
+}
+
+func receivers(n int) string {
+	if n == 1 {
+		return "1 receiver"
+	}
+	return fmt.Sprintf("%d receivers", n)
+}
+
+// lead is what to remember, in sentences.
+func (p *Page) lead() []string {
+	main := p.main()
+	if main == nil {
+		return []string{"No run could be read."}
+	}
+	var all []string
+	star, mesh := first(main, "star"), first(main, "mesh")
+	if star != nil && mesh != nil {
+		all = append(all, against(main, star, mesh))
+	}
+	for i := range main.Series {
+		s := &main.Series[i]
+		if s != star && s != mesh || star == nil || mesh == nil {
+			all = append(all, alone(main, s))
+		}
+	}
+	if star != nil && mesh != nil {
+		all = append(all, burden(star, mesh)...)
+	}
+	if n := len(p.faulty()); n > 0 {
+		all = append(all, fmt.Sprintf("In %s faults were made on purpose: these times are not those of an undisturbed run.", counted(n, "run", "runs")))
+	}
+	return all
+}
+
+// first gives the first series of a system, nil if there is none.
+func first(s *comparison.Scene, system string) *comparison.Series {
+	for i := range s.Series {
+		if s.Series[i].System == system {
+			return &s.Series[i]
+		}
+	}
+	return nil
+}
+
+// took writes a distribution time with its spread.
+func took(s *comparison.Series) (text string, seconds float64, ok bool) {
+	t := s.Get(figures.Distribution)
+	if t == nil || t.Median == nil {
+		return "", 0, false
+	}
+	text = tables.Value(*t.Median, figures.Seconds)
+	least, most := tables.Value(*t.Min, figures.Seconds), tables.Value(*t.Max, figures.Seconds)
+	switch {
+	case t.Have > 1 && least == most:
+		text += fmt.Sprintf(" (in each of %d runs)", t.Have)
+	case t.Have > 1:
+		text += fmt.Sprintf(" (median of %d runs, %s to %s)", t.Have, least, most)
+	}
+	return text, *t.Median, true
+}
+
+// against is the headline when both have run.
+func against(scene *comparison.Scene, star, mesh *comparison.Series) string {
+	starText, starTime, starOK := took(star)
+	meshText, meshTime, meshOK := took(mesh)
+	task := fmt.Sprintf("To bring %s to %s", units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	switch {
+	case starOK && meshOK:
+		return fmt.Sprintf("%s, the mesh took %s and the star %s: %s.", task, meshText, starText, pace(starTime, meshTime))
+	case meshOK:
+		return fmt.Sprintf("%s, the mesh took %s; the star did not bring it to everyone.", task, meshText)
+	case starOK:
+		return fmt.Sprintf("%s, the star took %s; the mesh did not bring it to everyone.", task, starText)
+	}
+	return fmt.Sprintf("%s: neither the star nor the mesh brought it to everyone.", task)
+}
+
+// pace compares two times, a difference of 5 % or less being none.
+func pace(star, mesh float64) string {
+	if mesh <= 0 || star <= 0 {
+		return "both took next to nothing"
+	}
+	switch ratio := star / mesh; {
+	case ratio >= 1.995:
+		return fmt.Sprintf("the mesh was %.1f times as fast", ratio)
+	case ratio > 1.05:
+		return fmt.Sprintf("the mesh was %.0f %% faster", (ratio-1)*100)
+	case ratio >= 1/1.05:
+		return fmt.Sprintf("about the same (within %.0f %%)", math.Ceil(math.Abs(ratio-1)*100))
+	case ratio > 1/1.995:
+		return fmt.Sprintf("the mesh was %.0f %% slower", (1/ratio-1)*100)
+	default:
+		return fmt.Sprintf("the mesh was %.1f times as slow", 1/ratio)
+	}
+}
+
+// alone tells of a system that nothing is set against.
+func alone(scene *comparison.Scene, s *comparison.Series) string {
+	text, _, ok := took(s)
+	if !ok {
+		return fmt.Sprintf("The %s did not bring %s to all of %s.", s.Label(), units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	}
+	sentence := fmt.Sprintf("%s took %s to bring %s to %s", capital(called(s)), text, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	if b := s.Get(figures.BoundMultiple); b != nil && b.Median != nil {
+		sentence += fmt.Sprintf(", %.2f times the least possible", *b.Median)
+	}
+	if c := s.Get(figures.OriginCopies); c != nil && c.Median != nil {
+		sentence += fmt.Sprintf("; its origin sent %s of the file", copies(*c.Median))
+	}
+	return sentence + "."
+}
+
+// called names a series in a sentence.
+func called(s *comparison.Series) string {
+	suffix := strings.TrimPrefix(s.Label(), s.System)
+	switch s.System {
+	case "star", "mesh":
+		return "the " + s.Label()
+	case "http":
+		return "HTTP over one kept connection" + suffix
+	case "http-close":
+		return "HTTP with a connection for each request" + suffix
+	}
+	return s.Label()
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// burden says whom the two load.
+func burden(star, mesh *comparison.Series) []string {
+	a, b := star.Get(figures.OriginCopies), mesh.Get(figures.OriginCopies)
+	if a == nil || b == nil || a.Median == nil || b.Median == nil {
+		return nil
+	}
+	text := fmt.Sprintf("The star's server sent %s of the file, all of the load; the mesh's origin sent %s", copies(*a.Median), copies(*b.Median))
+	if h := mesh.Get(figures.HottestShare); h != nil && h.Median != nil {
+		text += fmt.Sprintf(", and no node more than %s of all that was sent", tables.Value(*h.Median, figures.Share))
+	}
+	if m := star.Get(figures.HottestShare); m == nil || m.Median == nil || *m.Median < 0.999 {
+		text = strings.Replace(text, ", all of the load", "", 1)
+	}
+	return []string{text + "."}
+}
+
+func copies(n float64) string {
+	if n == 1 {
+		return "1 copy"
+	}
+	return fmt.Sprintf("%.2f copies", n)
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

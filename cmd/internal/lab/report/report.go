@@ -1,0 +1,140 @@
+package report
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"starmesh/cmd/internal/lab/comparison"
+	"starmesh/cmd/internal/lab/evidence"
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/page"
+)
+
+// Options say what is reported of, and how.
+type Options struct {
+	// Dirs are folders of lab runs or of load logs, one at least. Of several,
+	// each is a set of its own: their runs stand beside each other.
+	Dirs   []string
+	Labels []string // of Dirs, in sentences; "" or too few: A, B, C, …
+	Out    string   // folder to write to; "" is the first of Dirs
+	// Links are for nodes whose logs do not name their limits.
+	Links   evidence.Links
+	Program string   // version of the program
+	Command []string // that makes the report, as it stands in the page
+	Made    time.Time
+	// Replay makes the block that shows a folder's runs again; nil, and a nil
+	// result, is none. Of several folders only the first is replayed.
+	Replay func(dir string) (*page.Replay, error)
+}
+
+// A Result tells what was made.
+type Result struct {
+	Headline  string
+	Sentences []string           // the headline and what follows it
+	Page      string             // path of report.html
+	Files     []string           // all that were written
+	Findings  []evidence.Finding // what was wrong with logs
+	Scenes    []comparison.Scene
+	// Notes tell what was missing in the folders.
+	Notes []string
+}
+
+// Make reads the folders and writes the report. What could be made is made:
+// the error may come with a result, and then tells of paths that could not be
+// read.
+func Make(ctx context.Context, o Options) (*Result, error) {
+	if len(o.Dirs) == 0 {
+		return nil, errors.New("a report needs a folder to tell of")
+	}
+	in, err := read(ctx, &o)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if len(in.scenes) == 0 && len(in.folders) == 0 {
+		return nil, err
+	}
+	made, problem := write(&o, in)
+	return made, errors.Join(err, problem)
+}
+
+// input is what was read of all folders.
+type input struct {
+	runs     []evidence.Run
+	reports  []figures.Report
+	scenes   []comparison.Scene
+	folders  []page.Folder
+	findings []evidence.Finding
+	replay   *page.Replay
+}
+
+func read(ctx context.Context, o *Options) (*input, error) {
+	in := &input{}
+	var all error
+	for i, dir := range o.Dirs {
+		set := ""
+		if len(o.Dirs) > 1 {
+			set = o.label(i)
+		}
+		if err := in.add(ctx, o, dir, set); err != nil {
+			all = errors.Join(all, err)
+		}
+	}
+	in.scenes = comparison.Of(in.reports)
+	return in, all
+}
+
+// label names a set: by its given label, or by letter.
+func (o *Options) label(i int) string {
+	given := ""
+	if i < len(o.Labels) {
+		given = o.Labels[i]
+	}
+	return cmp.Or(given, string(rune('A'+i%26)))
+}
+
+// add reads one folder.
+func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
+	folder, there := readFolder(dir)
+	folder.Set = set
+	nodes, findings, err := evidence.Read(ctx, []string{dir})
+	if len(nodes) == 0 && !there {
+		return cmp.Or(err, fmt.Errorf("%s: holds neither load logs nor a lab run", filepath.ToSlash(dir)))
+	}
+	if len(nodes) == 0 && err != nil { // a lab run that never got so far
+		folder.Notes = append(folder.Notes, err.Error())
+		err = nil
+	}
+	runs, more := evidence.Runs(nodes, o.Links)
+	for i := range runs {
+		runs[i].Set = set
+		in.reports = append(in.reports, figures.Of(&runs[i].Run))
+	}
+	in.runs = append(in.runs, runs...)
+	in.findings = append(append(in.findings, findings...), more...)
+	if o.Replay != nil && in.replay == nil {
+		replay, problem := o.Replay(dir)
+		if problem != nil {
+			folder.Notes = append(folder.Notes, "the runs cannot be replayed: "+problem.Error())
+		}
+		in.replay = replay
+	}
+	in.folders = append(in.folders, folder)
+	return err
+}
+
+// page makes the page of what was read.
+func (in *input) page(o *Options) *page.Page {
+	p := &page.Page{
+		Made: o.Made.UTC(), Program: "starmesh " + cmp.Or(o.Program, "of an unknown version"), Command: o.Command,
+		Scenes: in.scenes, Runs: in.runs, Folders: in.folders, Replay: in.replay,
+	}
+	for _, f := range in.findings {
+		p.Findings = append(p.Findings, f.String())
+	}
+	return p
+}
+

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"starmesh/cmd/internal/lab/page"
+	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/results"
+	"starmesh/cmd/internal/lab/tables"
+)
+
+// Names of what is written beside results.Name and record.ReportFile.
+const (
+	tableFile = "results.csv"
+	textFile  = "results.md"
+)
+
+// write makes all files.
+func write(o *Options, in *input) (*Result, error) {
+	out := o.Out
+	if out == "" {
+		out = o.Dirs[0]
+	}
+	p := in.page(o)
+	plots, err := p.Plots()
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{dir: out}
+	w.prepare()
+	w.file(results.Name, results.New(o.Program, o.Made, in.reports).Write)
+	w.file(tableFile, func(w io.Writer) error { return tables.CSV(w, in.scenes) })
+	w.plots(plots)
+	w.file(textFile, func(w io.Writer) error { return markdown(w, p, plots, in) })
+	w.file(record.ReportFile, p.Write)
+	if w.err != nil {
+		return nil, w.err
+	}
+	r := &Result{Sentences: p.Sentences(), Page: filepath.Join(out, record.ReportFile), Files: w.files, Findings: in.findings, Scenes: in.scenes}
+	r.Headline = r.Sentences[0]
+	for _, f := range in.folders {
+		r.Notes = append(r.Notes, f.Notes...)
+	}
+	return r, nil
+}
+
+// writer writes files into a folder until one cannot be written.
+type writer struct {
+	dir   string
+	files []string
+	err   error
+}
+
+// prepare makes the folders and removes the plots of an earlier report, which
+// may have been of other runs.
+func (w *writer) prepare() {
+	dir := filepath.Join(w.dir, record.PlotsDir)
+	if w.err = os.MkdirAll(dir, 0o755); w.err != nil {
+		return
+	}
+	for _, ending := range []string{"*.svg", "*.png"} {
+		old, _ := filepath.Glob(filepath.Join(escapeGlob(dir), ending)) // the pattern is right
+		for _, name := range old {
+			if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				w.err = err
+			}
+		}
+	}
+}
+
+// escapeGlob makes a path match only itself.
+func escapeGlob(path string) string {
+	if os.PathSeparator == '\\' {
+		return path // Windows knows no escapes; such names are rare
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+func (w *writer) plots(plots []page.Plot) {
+	for i := range plots {
+		name := filepath.Join(record.PlotsDir, plots[i].Name)
+		w.bytes(name+".svg", plots[i].Chart.SVG)
+		w.bytes(name+".png", plots[i].Chart.PNG)
+	}
+}
+
+func (w *writer) bytes(name string, draw func() ([]byte, error)) {
+	w.file(name, func(to io.Writer) error {
+		text, err := draw()
+		if err != nil {
+			return err
+		}
+		_, err = to.Write(text)
+		return err
+	})
+}
+
+// file writes a file that is there whole or not at all.
+func (w *writer) file(name string, write func(io.Writer) error) {
+	if w.err != nil {
+		return
+	}
+	path := filepath.Join(w.dir, name)
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		w.err = fmt.Errorf("%s: %w", filepath.ToSlash(path), err)
+		return
+	}
+	if err := replace(path, b.Bytes()); err != nil {
+		w.err = err
+		return
+	}
+	w.files = append(w.files, path)
+}
+
+func replace(path string, text []byte) error {
+	aside, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(aside.Name()) // gone already when all went well
+	_, err = aside.Write(text)
+	if err = errors.Join(err, aside.Chmod(0o644), aside.Close()); err != nil {
+		return err
+	}
+	return os.Rename(aside.Name(), path)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/evidence"
+	"starmesh/cmd/internal/lab/page"
+	labreport "starmesh/cmd/internal/lab/report"
+	"starmesh/cmd/internal/units"
+	"starmesh/cmd/internal/web"
+	"starmesh/common/load"
+)
+
+// reportFlags say how a report is made.
+type reportFlags struct {
+	out                string
+	labels             []string
+	originUp, up, down units.Rate
+}
+
+func newLabReport() *cobra.Command {
+	var f reportFlags
+	cmd := &cobra.Command{
+		Use:   "report DIR...",
+		Short: "Make the report of a lab run again from its logs",
+		Long: `report makes results.json, results.csv, results.md, the plots and report.html of a
+folder again from the load logs in it. The folder is one of 'lab run', or any with
+load logs (*.jsonl): what the lab noted beside them is used where it is there.
+
+Of several folders one report is made, in which the runs of each stand beside
+those of the others (A, B, …, or as --labels say), for a before and after. It is
+written into --out, and without it into the current folder's results/report.`,
+		Example: `  starmesh lab report results/lab
+  starmesh lab report results/before results/after --labels before,after --out results/change`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: f.report,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.out, "out", "", "write into `DIR` (default: the folder itself)")
+	flags.StringSliceVar(&f.labels, "labels", nil, "`NAME,NAME…` of the folders, in their order")
+	flags.Var(&f.originUp, "origin-up", "the origin's uplink, if its log does not name it, such as 20mbit")
+	flags.Var(&f.up, "up", "the receivers' uplinks, if their logs do not name them")
+	flags.Var(&f.down, "down", "the receivers' downlinks, if their logs do not name them")
+	cli.AddFlags(cmd)
+	return cmd
+}
+
+// overlayDir is where a report of several folders goes: into none of them.
+const overlayDir = "results/report"
+
+func (f *reportFlags) report(cmd *cobra.Command, dirs []string) error {
+	if len(f.labels) > len(dirs) {
+		return cli.Usagef(cmd, "--labels names %d folders, but there are %d", len(f.labels), len(dirs))
+	}
+	out := f.out
+	if out == "" && len(dirs) > 1 {
+		out = overlayDir
+	}
+	links := evidence.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)}
+	made, err := labreport.Make(cmd.Context(), labReport(labreport.Options{Dirs: dirs, Labels: f.labels, Out: out, Links: links}))
+	if made == nil {
+		return err
+	}
+	tellReport(cli.ForCommand(cmd), made)
+	return err
+}
+
+// makeReport makes the report of a lab run that has just ended.
+func makeReport(ctx context.Context, dirs []string, out string) (*labreport.Result, error) {
+	return labreport.Make(ctx, labReport(labreport.Options{Dirs: dirs, Out: out}))
+}
+
+// labReport adds what only the program knows.
+func labReport(o labreport.Options) labreport.Options {
+	o.Program = thisBuild().Version
+	o.Command = load.WithoutSecrets(os.Args)
+	o.Made = time.Now()
+	o.Replay = replayOf
+	return o
+}
+
+// replayOf makes the block of the report that shows the runs again.
+func replayOf(dir string) (*page.Replay, error) {
+	style, body, script, err := web.Replay(dir)
+	if err != nil || body == "" {
+		return nil, err
+	}
+	return &page.Replay{Style: style, Body: body, Script: script}, nil
+}
+
+// tellReport says what the report says and where it is.
+func tellReport(out *cli.Output, made *labreport.Result) {
+	for _, f := range made.Findings {
+		out.Event("problem", f)
+		if out.Mode() != cli.JSON {
+			out.Warn("%s", printableName(f.String()))
+		}
+	}
+	for _, note := range made.Notes {
+		out.Note("%s", printableName(note))
+	}
+	for _, s := range made.Sentences {
+		out.Note("%s", printableName(s))
+	}
+	out.Event("report", map[string]any{"report": made.Page, "headline": made.Headline, "files": len(made.Files)})
+	out.Note("report: %s", made.Page)
+}
