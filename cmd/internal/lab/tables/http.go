@@ -64,7 +64,7 @@ func waysOf(scene *comparison.Scene, n *notes) [][]string {
 		for _, key := range columnsOfHTTP() {
 			d, _ := figures.Define(key)
 			spread := s.Get(key)
-			row = append(row, cell(spread, d.Unit))
+			row = append(row, Cell(spread, d.Unit))
 			if spread != nil {
 				n.of(d.Label, s.Label(), spread)
 			}
