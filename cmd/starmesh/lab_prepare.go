@@ -141,31 +141,6 @@ func (l *lab) identify(ctx context.Context, path string) (string, error) {
 	return list.ID().String(), nil
 }
 
-// finish makes the report of what was measured. failed is how the trials ended.
-func (l *lab) finish(ctx context.Context, failed error) error {
-	if failed != nil {
-		l.book.Stopped = failed.Error()
-		if errors.Is(failed, context.Canceled) {
-			l.book.Stopped = "stopped by the user"
-		}
-	}
-	if err := l.save(); err != nil {
-		return errors.Join(failed, err)
-	}
-	if ctx.Err() != nil {
-		return failed
-	}
-	return errors.Join(failed, l.report(ctx))
-}
-
-// report writes results and page, and prints the tables.
-func (l *lab) report(ctx context.Context) error {
-	cmp := compareFlags{bars: 40}
-	_ = cmp
-	l.out.Note("report: %s", filepath.Join(l.dir, record.ReportFile))
-	return ctx.Err()
-}
-
 // cleanUp removes what was needed only while the lab ran.
 func (l *lab) cleanUp() error {
 	if l.watching.keep || l.dir == "" {
