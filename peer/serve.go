@@ -306,9 +306,7 @@ func (s *swarm) heard(m *member, n news) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n.what == typeLost {
-		for _, i := range n.Chunks {
-			s.giver.Lost(m.link.key, i)
-		}
+		s.lostLocked(m, n.Chunks)
 	} else {
 		s.giver.Pace(m.link.key, n.Each)
 		for _, i := range n.Chunks {
@@ -316,6 +314,21 @@ func (s *swarm) heard(m *member, n news) {
 		}
 	}
 	s.actLocked()
+}
+
+// lostLocked handles that chunks will not come to m after all. What it had
+// promised of them does not come from it either: were that only found out by
+// waiting, nodes could go on promising each other in a circle what none has.
+func (s *swarm) lostLocked(m *member, chunks []int) {
+	var vain []int
+	for _, i := range chunks {
+		s.giver.Lost(m.link.key, i)
+		if p := s.claims[i]; p != nil && p.by == m {
+			s.taker.Dropped(i)
+			vain = append(vain, i)
+		}
+	}
+	s.dropLocked(vain)
 }
 
 // sent notes that chunk i has reached m.
