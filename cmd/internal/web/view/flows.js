@@ -1,15 +1,16 @@
 // flows.js: chunks on their way, painted between the nodes. A dot leaves its giver when the readings say that as many
-// bytes had gone; so there are as many dots as (groups of) chunks.
+// bytes had gone; so there are as many dots as (groups of) chunks. Each pair of nodes begins its first group somewhere
+// else, so that this is true on the whole though few groups are filled by one pair alone.
 
 const flight = 0.9; // seconds on the screen from giver to taker
 
-// dotBytes is how much one dot stands for: one chunk, or so many that about a hundred dots leave in a second.
+// dotBytes is how much one dot stands for: one chunk, or so many that about 150 dots leave in a second.
 function dotBytes(trial) {
   const chunk = trial.begin.chunks ? trial.begin.file_bytes / trial.begin.chunks : trial.begin.file_bytes;
   const expected = Math.max(trial.wholeTime ?? trial.begin.bound_s ?? 0, trial.duration / 2, 1);
   const perSecond = trial.begin.receivers * trial.begin.file_bytes / expected / chunk;
   let group = 1;
-  while (perSecond / group > 110) group *= 2;
+  while (perSecond / group > 150) group *= 2;
   return {bytes: chunk * group, group, chunk};
 }
 
@@ -56,12 +57,9 @@ class Flows {
     const dot = dotBytes(this.trial);
     const span = flight * Math.max(speed, 0.05);
     if (this.trial.system.hub) this.spokes(g, size);
-    for (const series of this.trial.flows.values()) {
-      if (!series.from || !series.to) continue;
-      const moved = series.at(t) - series.at(t - span);
-      const marked = selected && (series.from.name === selected || series.to.name === selected);
-      const ever = marked && series.at(t) > 0;
-      if (moved <= 0 && !ever) continue;
+    const shown = this.shown(t, span, selected);
+    this.faint = Math.min(1, 45 / shown.length);
+    for (const {series, moved, marked} of shown) {
       const color = series.from.part === "origin" ? this.ink.origin : this.ink.receiver;
       g.globalAlpha = selected && !marked ? 0.15 : 1;
       const way = this.way(series, size.width, size.height);
@@ -69,6 +67,18 @@ class Flows {
       if (!stillPlease.matches) this.dots(g, way, series, t, span, dot.bytes, color, size);
     }
     g.globalAlpha = 1;
+  }
+
+  // shown lists the flows that carry something now, and all that the selected node ever had.
+  shown(t, span, selected) {
+    const shown = [];
+    for (const series of this.trial.flows.values()) {
+      if (!series.from || !series.to) continue;
+      const sofar = series.at(t), moved = sofar - series.at(t - span);
+      const marked = Boolean(selected) && (series.from.name === selected || series.to.name === selected);
+      if (moved > 0 || marked && sofar > 0) shown.push({series, moved, marked});
+    }
+    return shown;
   }
 
   spokes(g, {width, height}) {
@@ -87,8 +97,8 @@ class Flows {
     const most = this.trial.begin.file_bytes / Math.max(this.trial.begin.bound_s || 0, 1) || 1;
     g.strokeStyle = color;
     const alpha = g.globalAlpha;
-    g.globalAlpha = alpha * (marked ? 0.9 : 0.38);
-    g.lineWidth = 1 + Math.min(5, 3 * Math.sqrt(Math.max(0, rate) / most));
+    g.globalAlpha = alpha * (marked ? 0.9 : 0.1 + 0.3 * this.faint);
+    g.lineWidth = 1 + (marked ? 1 : this.faint) * Math.min(5, 3 * Math.sqrt(Math.max(0, rate) / most));
     g.beginPath();
     g.moveTo(way.a.x, way.a.y);
     g.quadraticCurveTo(way.c.x, way.c.y, way.b.x, way.b.y);
@@ -97,14 +107,14 @@ class Flows {
   }
 
   dots(g, way, series, t, span, bytes, color, size) {
-    const first = Math.floor(series.at(t - span) / bytes) + 1, last = Math.floor(series.at(t) / bytes);
+    const first = Math.ceil(series.at(t - span) / bytes - series.phase), last = Math.floor(series.at(t) / bytes - series.phase);
     const fromOrigin = series.from.part === "origin";
     const r = Math.max(3, Math.min(6, size.width / 110));
     g.fillStyle = color;
     g.strokeStyle = this.ink.surface;
     g.lineWidth = 1;
     for (let k = Math.max(first, last - 40); k <= last; k++) {
-      const p = (t - series.when(k * bytes, t - span)) / span;
+      const p = (t - series.when((k + series.phase) * bytes, t - span)) / span;
       if (p < 0 || p > 1) continue;
       const at = along(way, p);
       g.beginPath();

@@ -39,9 +39,9 @@ class App {
     this.quickStatus = el("p", {class: "status", role: "status"});
     this.transport = new Transport(this);
     this.root.replaceChildren(
-      el("header", {class: "top"}, el("div", {}, el("h1", {text: "Star and mesh: who carries the load"}), this.file), this.link),
-      el("form", {class: "picks", onsubmit: (e) => e.preventDefault()},
-        field("Receivers", this.numberPick), field("Left", this.leftPick), field("Right", this.rightPick)),
+      el("header", {class: "top"}, el("div", {}, el("h1", {text: "Star and mesh: who carries the load"}), this.file),
+        el("form", {class: "picks", onsubmit: (e) => e.preventDefault()},
+          field("Receivers", this.numberPick), field("Left", this.leftPick), field("Right", this.rightPick), this.link)),
       this.message, this.empty, this.panels, this.quickStatus, this.details.root,
       el("section", {class: "events"}, el("h2", {text: "What happened"}), this.log),
       this.transport.root, this.news);
@@ -233,6 +233,13 @@ class App {
     return Math.max(0, Math.min(panel.trial.last, now / 1000 - this.offset - lag));
   }
 
+  // flightTime is the moment for what is on its way: that still arrives when a trial is over.
+  flightTime(panel, now) {
+    const t = this.timeOf(panel, now);
+    if (!panel.trial.end || t < panel.trial.duration) return t;
+    return this.clock.playing ? this.clock.t : t + 10;
+  }
+
   frame(now) {
     requestAnimationFrame((next) => this.frame(next));
     const passed = Math.min(0.25, (now - (this.lastFrame || now)) / 1000);
@@ -245,7 +252,7 @@ class App {
     if (!this.stale && !moving) return;
     if (now - this.lastPaint >= 30) {
       this.lastPaint = now;
-      for (const p of this.shown) p.paint(this.timeOf(p, now), this.clock.playing ? this.clock.speed : 1, this.selected?.trial === p.trial ? this.selected.node.name : null);
+      for (const p of this.shown) p.paint(this.flightTime(p, now), this.clock.playing ? this.clock.speed : 1, this.selected?.trial === p.trial ? this.selected.node.name : null);
     }
     if (!this.lastUpdate || now - this.lastUpdate >= (stillPlease.matches ? 500 : 100) || this.stale && !moving) this.update(now);
   }

@@ -94,6 +94,7 @@ class Trial {
     let series = this.flows.get(key);
     if (!series) {
       series = new Series();
+      series.phase = (this.flows.size * 0.618034 + 0.3) % 1; // evenly spread, the golden ratio's way
       series.from = this.byName.get(from);
       series.to = this.byName.get(to);
       this.flows.set(key, series);

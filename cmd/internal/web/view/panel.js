@@ -16,10 +16,10 @@ class Panel {
     this.scale = el("p", {class: "scale"});
     this.quick = el("p", {class: "quick"});
     this.root = el("section", {class: "panel"},
-      el("header", {}, this.title, this.badge), this.says, this.expected,
+      el("header", {}, this.title, this.badge), this.says, this.expected, this.time.root,
       el("div", {class: "halves"},
         el("div", {}, this.picture.root, this.legend, this.quick),
-        el("div", {}, this.time.root, this.tiles.root, el("h3", {text: "What each node holds, and what it has sent"}), this.scale, this.rows)));
+        el("div", {}, this.tiles.root, el("h3", {text: "What each node holds, and what it has sent"}), this.scale, this.rows)));
     rove(this.rows, () => this.lines.map((l) => l.button));
     this.lines = [];
   }
@@ -106,7 +106,7 @@ class Tiles {
   constructor() {
     this.root = el("dl", {class: "tiles"});
     this.tile = {};
-    for (const [key, name] of [["done", "done"], ["copies", "origin copies"], ["uploaders", "effective uploaders"], ["polls", "manager and agents"]]) {
+    for (const [key, name] of [["done", "done"], ["copies", "origin copies"], ["uploaders", "effective uploaders"], ["polls", "polls of agents"]]) {
       const value = el("dd", {"data-figure": key}), hint = el("dd", {class: "hint"});
       this.tile[key] = {value, hint};
       this.root.append(el("div", {}, el("dt", {text: name}), value, hint));
@@ -117,8 +117,8 @@ class Tiles {
     const {origin, receivers} = s.trial.system, n = s.trial.begin.receivers;
     this.put("done", `${s.done} of ${n}`, `${receivers} with the verified file`);
     this.put("copies", fixed(s.copies) + " ×", `what the ${origin} sent, in files`);
-    this.put("uploaders", s.sent ? `${fixed(s.uploaders)} of ${s.trial.nodes.length}` : "–", "1: one node does it all");
-    this.put("polls", count(s.polls, "poll", "polls"), `${count(s.polled, "agent", "agents")} polled ${count(s.polls, "time", "times")}`);
+    this.put("uploaders", s.sent ? fixed(s.uploaders) : "–", `of ${s.trial.nodes.length} nodes; 1: one does it all`);
+    this.put("polls", String(s.polls), `${count(s.polled, "agent", "agents")} polled ${count(s.polls, "time", "times")}`);
   }
 
   put(key, value, hint) {
