@@ -17,7 +17,11 @@ import (
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/fault"
 )
+
+// errTrials is that trials failed, while the lab went on to its end.
+var errTrials = errors.New("trials failed")
 
 // lab is one that is run.
 type lab struct {
@@ -74,7 +78,7 @@ func (l *lab) trials(ctx context.Context, m *manager.Manager) error {
 		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(trials), t.System, t.Receivers)
 		l.watch.start(l.out, title, int64(t.Receivers)*l.scenario.FileBytes)
 		result, err := m.Run(ctx, t)
-		l.watch.stop(err)
+		l.watch.stop()
 		left -= t.Expect()
 		if err != nil && ctx.Err() == nil {
 			return err
@@ -92,10 +96,10 @@ func (l *lab) trials(ctx context.Context, m *manager.Manager) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d trials failed, as told above", failed, len(trials))
+		return fault.Wrapf(errTrials, "%d of %d trials failed, as told above", failed, len(trials))
 	}
 	if unexpected > 0 {
-		return fmt.Errorf("in %d of %d trials a fault did not have the outcome that was expected, as told above", unexpected, len(trials))
+		return fault.Wrapf(errTrials, "in %d of %d trials a fault did not have the outcome that was expected, as told above", unexpected, len(trials))
 	}
 	return nil
 }
@@ -117,6 +121,9 @@ func (l *lab) say(title string, t scenario.Trial, result *record.Trial, left tim
 		l.out.Warn("%s: %s", title, printableName(text))
 	} else {
 		l.out.Note("%s: %s", title, text)
+	}
+	if result.CPU.Limit {
+		l.out.Note("%s: %s", t.Name(), result.CPU.Why)
 	}
 	for _, doubt := range result.Doubts {
 		l.out.Warn("%s: %s", t.Name(), printableName(doubt))
@@ -168,12 +175,12 @@ func (w *labWatch) start(out *cli.Output, title string, bytes int64) {
 	w.bar.Start()
 }
 
-func (w *labWatch) stop(err error) {
+func (w *labWatch) stop() {
 	w.mu.Lock()
 	bar := w.bar
 	w.bar = nil
 	w.mu.Unlock()
-	bar.Finish(err)
+	bar.Drop()
 }
 
 // saw moves the bar. The origin has the file and counts for nothing.

@@ -9,9 +9,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
+	"starmesh/cmd/internal/lab/machine"
 	"starmesh/cmd/internal/lab/manager"
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/units"
@@ -47,7 +47,7 @@ func (l *lab) prepare(ctx context.Context) error {
 		FileName: filepath.Base(path), FileBytes: l.file.Bytes, FileID: id,
 		Systems: l.scenario.Systems, Receivers: l.scenario.Receivers, Runs: l.scenario.Runs, Seed: l.seed,
 		Links: l.links.kind, Faults: l.faults,
-		Machine: record.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), GoVersion: runtime.Version()},
+		Machine: machine.Describe(ctx),
 	}
 	l.out.Event("lab", map[string]any{"dir": l.dir, "trials": len(l.scenario.Trials()), "expect_s": l.scenario.Expect().Seconds(), "file_id": id})
 	l.out.Note("%s (%s) in %d trials, about %s at the least; everything goes to %s", filepath.Base(path),

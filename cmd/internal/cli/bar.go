@@ -74,6 +74,15 @@ func (b *Bar) Finish(err error) {
 	}
 }
 
+// Drop is Finish without a last word: the caller tells itself how the work went.
+func (b *Bar) Drop() {
+	close(b.stop)
+	<-b.ended
+	b.out.mu.Lock()
+	defer b.out.mu.Unlock()
+	b.show.clear()
+}
+
 func (b *Bar) run() {
 	defer close(b.ended)
 	defer b.out.follow(nil)

@@ -67,9 +67,6 @@ func (l *timeline) fault(node, format string, args ...any) {
 	l.add(record.Event{Note: &record.Note{Node: node, Fault: true, Text: fmt.Sprintf(format, args...)}})
 }
 
-// seconds is the time since the begin of the timeline's clock.
-func (l *timeline) seconds(at time.Time) float64 { return at.Sub(l.began).Seconds() }
-
 // close ends the timeline and tells whether it was written.
 func (l *timeline) close() error {
 	l.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/lab/links"
+	"starmesh/cmd/internal/lab/machine"
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/units"
@@ -24,7 +25,7 @@ type trial struct {
 	nodes    []*node // the origin first
 	trouble  Trouble // nil: nothing is to go wrong
 	timeline *timeline
-	ways     ways // how receivers reach the origin
+	ways     ways       // how receivers reach the origin
 	doubts   sync.Mutex // guards book.Doubts
 	book     record.Trial
 	ending   ending
@@ -125,12 +126,18 @@ func (t *trial) perform(ctx context.Context) error {
 	if err := t.startNodes(ctx); err != nil {
 		return err
 	}
+	watching, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	cpu := make(chan record.CPU, 1)
 	t.countLinks(-1)
 	if err := t.release(ctx); err != nil {
 		return err
 	}
+	go func() { cpu <- machine.Watch(watching) }()
 	t.follow(ctx)
 	t.countLinks(1)
+	unwatch()
+	t.book.CPU = <-cpu
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
