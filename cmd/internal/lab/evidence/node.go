@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/record"
 	"starmesh/common/load"
 )
 
@@ -49,6 +50,9 @@ type Node struct {
 	// Drift is by how much the wall clock was set while the node ran.
 	Drift  time.Duration
 	Points []Point
+	// Trial is what a lab has noted about the run, beside the log; nil if there
+	// is nothing, or the node is not in it.
+	Trial *record.Trial
 }
 
 // A Point is what a node had carried at one time.
@@ -107,8 +111,10 @@ func newNode(file string, log *load.Log) *Node {
 
 // printable takes out of a text from a log what would play tricks on a terminal
 // or fill it.
-func printable(s string) string {
-	const most = 80
+func printable(s string) string { return clean(s, 80) }
+
+// clean is printable with room for so many characters.
+func clean(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsGraphic(r) || r == utf8.RuneError {
 			return '?'
@@ -142,6 +148,9 @@ func pointOf(r *load.Report) Point {
 // part tells what the node had to do with the files of its run. Roles are what
 // nodes say of themselves; what they did counts more.
 func (n *Node) part() figures.Part {
+	if noted := n.noted(); noted != nil {
+		return partIn(noted)
+	}
 	in, out, fetches := n.Last.PayloadInBytes, n.Last.PayloadOutBytes, len(n.Last.Transfers) > 0
 	switch {
 	case n.Role == "server" || n.Role == "origin":

@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"starmesh/cmd/internal/lab/record"
 	"starmesh/common/load"
 )
 
@@ -24,7 +26,7 @@ const Ext = ".jsonl"
 // was read besides is given too.
 func Read(ctx context.Context, paths []string) ([]*Node, []Finding, error) {
 	files, err := expand(paths)
-	r := &reader{seen: make(map[identity]string)}
+	r := &reader{seen: make(map[identity]string), trials: make(map[string]*record.Trial)}
 	for _, name := range files {
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
@@ -116,7 +118,8 @@ type identity struct {
 type reader struct {
 	nodes    []*Node
 	findings []Finding
-	seen     map[identity]string // the file that has it
+	seen     map[identity]string      // the file that has it
+	trials   map[string]*record.Trial // by folder; nil: there is none
 }
 
 func (r *reader) find(f Finding) { r.findings = append(r.findings, f) }
@@ -146,7 +149,9 @@ func (r *reader) read(name string) error {
 		r.find(Finding{File: shown, Text: wrong + "; left out", LeftOut: true})
 		return nil
 	}
-	r.take(newNode(shown, &log))
+	n := newNode(shown, &log)
+	n.note(r.trialIn(path.Dir(shown)))
+	r.take(n)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/units"
 )
 
@@ -19,8 +20,9 @@ type Links struct{ OriginUp, Up, Down float64 }
 // A Run is one run of one system, with the logs it was made of.
 type Run struct {
 	figures.Run
-	Logs  []*Node   // as Run.Nodes, one for each
-	Start time.Time // of the first receiver; the first node if there is none
+	Logs  []*Node       // as Run.Nodes, one for each
+	Start time.Time     // of the first receiver; the first node if there is none
+	Trial *record.Trial // what a lab has noted; nil if nothing
 }
 
 // Runs puts nodes together into runs and judges them. Links are for nodes
@@ -90,8 +92,23 @@ func newRun(b bucket, given Links) (Run, []Finding) {
 		part := []figures.Part{figures.Origin, figures.Receiver, figures.Idle}[partOf(i, len(origins), len(kept))]
 		r.Nodes = append(r.Nodes, nodeOf(n, part, files, r.Start, given))
 	}
-	r.Doubts = append(r.Doubts, waits(&r, kept)...)
+	r.Trial = trialOf(r.Logs)
+	r.Doubts = slices.Concat(r.Doubts, waits(&r, kept), labDoubts(&r))
 	return r, findings
+}
+
+// trialOf gives the trial that the nodes are of; nil if it is not one.
+func trialOf(nodes []*Node) *record.Trial {
+	if len(nodes) == 0 {
+		return nil
+	}
+	t := nodes[0].Trial
+	for _, n := range nodes[1:] {
+		if n.Trial != t {
+			return nil
+		}
+	}
+	return t
 }
 
 // firstBegin is when the first of the receivers began.
@@ -158,6 +175,7 @@ func nodeOf(n *Node, part figures.Part, files wanted, start time.Time, given Lin
 	if part == figures.Origin {
 		node.Up = known(n.LimitUp, given.OriginUp)
 	}
+	takeNotes(&node, n)
 	if part != figures.Receiver {
 		return node
 	}

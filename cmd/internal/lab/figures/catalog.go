@@ -19,6 +19,7 @@ const (
 	Duplicates         Key = "duplicates"
 	Overhead           Key = "overhead"
 	OverheadPerChunk   Key = "overhead_bytes_per_chunk"
+	LinkOverhead       Key = "link_overhead"
 	CPUPerGiB          Key = "cpu_s_per_gib"
 	OriginCPUPerGiB    Key = "origin_cpu_s_per_gib"
 	PeakMemory         Key = "rss_peak_bytes"
@@ -76,6 +77,7 @@ func costs() []Definition {
 		{Duplicates, "duplicates", Share, "payload received although already held ÷ payload received", Carried},
 		{Overhead, "overhead", Share, "(wire − payload) ÷ payload sent by all nodes, wire as the kernel counts it; other protocol bytes ÷ payload where a node's kernel does not tell", Carried},
 		{OverheadPerChunk, "overhead per chunk", Bytes, "the same bytes, both directions together, ÷ chunks received and found right: what it costs to ask for a chunk, get it and be told about it", Carried},
+		{LinkOverhead, "overhead at the link", Share, "(link − payload) ÷ payload sent by all nodes; link is what left them by their access links in packets: headers, acknowledgements and what was sent again are in it", Carried},
 		{CPUPerGiB, "CPU per GiB, all nodes", Seconds, "CPU seconds of all nodes ÷ GiB delivered to the receivers", Cost | Carried},
 		{OriginCPUPerGiB, "CPU per GiB, origin alone", Seconds, "CPU seconds of the origin ÷ GiB delivered to the receivers", Cost | Carried},
 		{PeakMemory, "peak memory of one node", Bytes, "the largest resident memory any node had", Cost},

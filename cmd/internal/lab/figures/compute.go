@@ -22,6 +22,7 @@ func (c *computation) all() {
 	c.shares()
 	c.extra()
 	c.perChunk()
+	c.atTheLink()
 	c.cpu()
 	c.memory()
 	c.connections()
@@ -47,7 +48,7 @@ func sentBy(nodes []Node) []float64 {
 }
 
 func (c *computation) times() {
-	receivers := c.run.with(Receiver)
+	receivers := c.run.expected()
 	var done []float64
 	var missing []string
 	for _, n := range receivers {
@@ -59,22 +60,37 @@ func (c *computation) times() {
 	}
 	slices.Sort(done)
 	n := len(receivers)
+	note := excused(c.run.with(Receiver))
 	why := "there is no receiver"
 	if n > 0 {
 		why = fmt.Sprintf("%d of %d receivers did not get the whole file: %s", len(missing), n, some(missing))
 	}
 	if n > 0 && len(missing) == 0 {
-		c.set(Distribution, done[n-1], "")
+		c.set(Distribution, done[n-1], note)
 	} else {
 		c.absent(Distribution, "%s", why)
 	}
 	for key, p := range map[Key]float64{P50: 50, P99: 99} {
 		if value, ok := NearestRank(done, n, p); ok {
-			c.set(key, value, "")
+			c.set(key, value, note)
 		} else {
 			c.absent(key, "%s", why)
 		}
 	}
+}
+
+// excused tells of the receivers that times leave out.
+func excused(receivers []Node) string {
+	var names []string
+	for _, n := range receivers {
+		if n.Excused != "" {
+			names = append(names, n.Name+" ("+n.Excused+")")
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "without " + some(names)
 }
 
 // some lists a few names of many.
@@ -87,7 +103,7 @@ func some(names []string) string {
 }
 
 func (c *computation) bound() {
-	l, size := c.run.links(), float64(c.run.FileBytes)
+	l, size := c.run.deciding(), float64(c.run.FileBytes)
 	if len(l.Up) == 0 || l.Check() != nil {
 		c.absent(BoundSeconds, "there is no receiver, or a link that carries nothing")
 		c.absent(BoundMultiple, "there is no bound")
@@ -110,7 +126,7 @@ func (c *computation) bound() {
 		c.absent(BoundMultiple, "there is no distribution time")
 		return
 	default:
-		c.set(BoundMultiple, *took/least.Seconds, "")
+		c.set(BoundMultiple, *took/least.Seconds, c.headers())
 	}
 	if short := c.alreadyHeld(); short != "" {
 		f := c.figures[BoundMultiple]
@@ -142,7 +158,7 @@ func (c *computation) chunked(l bounds.Links, size float64) {
 // is one for those that begin with nothing.
 func (c *computation) alreadyHeld() string {
 	var names []string
-	for _, n := range c.run.with(Receiver) {
+	for _, n := range c.run.expected() {
 		if n.DoneSeconds != nil && n.DeliveredBytes < c.run.FileBytes {
 			names = append(names, n.Name)
 		}

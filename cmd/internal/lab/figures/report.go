@@ -40,6 +40,7 @@ type Row struct {
 	CPUSeconds      *float64 `json:"cpu_seconds,omitempty"`
 	RSSPeakBytes    *int64   `json:"rss_peak_bytes,omitempty"`
 	ConnsPeak       int64    `json:"conns_peak"`
+	Noted
 }
 
 // Links are the access links of a run, in bytes per second; what has no limit,
@@ -107,6 +108,7 @@ func rows(run *Run) []Row {
 			PayloadOutBytes: n.PayloadOutBytes, PayloadInBytes: n.PayloadInBytes,
 			AgainInBytes: n.AgainInBytes, ChunksBad: n.ChunksBad, DoneSeconds: n.DoneSeconds,
 			CPUSeconds: n.CPUSeconds, RSSPeakBytes: n.RSSPeakBytes, ConnsPeak: n.ConnsPeak,
+			Noted: n.Noted,
 		}
 		if sum > 0 {
 			row.SentShare = float64(n.PayloadOutBytes) / float64(sum)

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"math"
+	"slices"
 
 	"starmesh/cmd/internal/lab/bounds"
 	"starmesh/common/load"
@@ -55,6 +56,21 @@ type Node struct {
 	DoneSeconds *float64
 	// DeliveredBytes is what it got and verified in this run.
 	DeliveredBytes int64
+
+	Noted
+}
+
+// Noted is what a lab knows of a node, and the node's log does not tell.
+type Noted struct {
+	// LinkOutBytes and LinkInBytes crossed its access link while the file was
+	// distributed, in packets with their Ethernet headers; absent where links
+	// are not counted.
+	LinkOutBytes *int64 `json:"link_out_bytes,omitempty"`
+	LinkInBytes  *int64 `json:"link_in_bytes,omitempty"`
+	// Trait is what is wrong with it on purpose: free-rider, liar or slow.
+	Trait string `json:"trait,omitempty"`
+	// Excused says why it need not get the file; "" if it is to get it.
+	Excused string `json:"excused,omitempty"`
 }
 
 // An Aspect is what a figure rests on, as a set of bits.
@@ -84,9 +100,41 @@ func (r *Run) with(part Part) []Node {
 	return some
 }
 
-// links gives the links of the run; several origins count as one with all
-// their uplinks.
-func (r *Run) links() bounds.Links {
+// expected are the receivers that are to get the file.
+func (r *Run) expected() []Node {
+	return slices.DeleteFunc(r.with(Receiver), func(n Node) bool { return n.Excused != "" })
+}
+
+// links gives the links of the run as they are; several origins count as one
+// with all their uplinks.
+func (r *Run) links() bounds.Links { return r.linksTo(r.with(Receiver)) }
+
+// deciding gives the links that decide the bound. Nodes that do not pass on
+// what they have, on purpose, have no uplink; those that need not get the file
+// are no receivers, but may help: their uplinks are added to another's, for
+// only the sum of all of them counts.
+func (r *Run) deciding() bounds.Links {
+	l := r.linksTo(r.expected())
+	for i, n := range r.expected() {
+		l.Up[i] = n.gives()
+	}
+	for _, n := range r.with(Receiver) {
+		if n.Excused != "" && len(l.Up) > 0 {
+			l.Up[0] += n.gives()
+		}
+	}
+	return l
+}
+
+// gives is the uplink by which a receiver passes on what it has.
+func (n *Node) gives() float64 {
+	if n.Trait == "free-rider" || n.Trait == "liar" {
+		return 0
+	}
+	return n.Up
+}
+
+func (r *Run) linksTo(receivers []Node) bounds.Links {
 	var l bounds.Links
 	for _, n := range r.with(Origin) {
 		l.Origin += n.Up
@@ -94,7 +142,7 @@ func (r *Run) links() bounds.Links {
 	if l.Origin == 0 {
 		l.Origin = math.Inf(1) // no origin is known, so neither is its link
 	}
-	for _, n := range r.with(Receiver) {
+	for _, n := range receivers {
 		l.Up = append(l.Up, n.Up)
 		l.Down = append(l.Down, n.Down)
 	}

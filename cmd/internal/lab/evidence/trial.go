@@ -1,0 +1,152 @@
+package evidence
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+
+	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/lab/record"
+)
+
+// A lab notes beside the logs of a run what no node can know of itself: the
+// links that the kernel shapes, the bytes they carried, what went wrong on
+// purpose.
+
+// trialIn gives what a lab has noted about the run whose logs are in dir; nil
+// if there is nothing to be read.
+func (r *reader) trialIn(dir string) *record.Trial {
+	if t, known := r.trials[dir]; known {
+		return t
+	}
+	name := path.Join(dir, record.RunFile)
+	t, err := readTrial(filepath.FromSlash(name))
+	if err != nil {
+		r.find(Finding{File: name, Text: err.Error() + "; what the lab noted of this run is not known: its links, its faults"})
+	}
+	r.trials[dir] = t
+	return t
+}
+
+// readTrial reads a run.json; nil without an error if there is none.
+func readTrial(name string) (*record.Trial, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	defer f.Close()
+	return record.ReadTrial(f)
+}
+
+// note takes into account what a lab has noted, if the node was in that trial.
+// The system is the trial's: a server does not know whom it serves over HTTP.
+func (n *Node) note(t *record.Trial) {
+	if t == nil || t.Node(n.Node) == nil {
+		return
+	}
+	n.Trial = t
+	n.System = cmp.Or(t.System, n.System)
+}
+
+// noted is what a lab has noted of the node; nil if nothing.
+func (n *Node) noted() *record.Node {
+	if n.Trial == nil {
+		return nil
+	}
+	return n.Trial.Node(n.Node)
+}
+
+func partIn(noted *record.Node) figures.Part {
+	if noted.Part == string(figures.Origin) {
+		return figures.Origin
+	}
+	return figures.Receiver
+}
+
+// takeNotes adds what the lab has noted of the node. Its link cannot be faster
+// than the limit the node set itself.
+func takeNotes(node *figures.Node, n *Node) {
+	node.Trait = n.Trait
+	noted := n.noted()
+	if noted == nil {
+		return
+	}
+	node.Up, node.Down = narrower(node.Up, noted.Up), narrower(node.Down, noted.Down)
+	node.Noted = figures.Noted{
+		LinkOutBytes: noted.LinkOut, LinkInBytes: noted.LinkIn,
+		Trait: cmp.Or(noted.Trait, n.Trait), Excused: noted.Excused,
+	}
+}
+
+func narrower(limit float64, link *float64) float64 {
+	if link == nil || !(*link > 0) {
+		return limit
+	}
+	return min(limit, *link)
+}
+
+// longest is how many characters of a sentence of the lab are shown.
+const longest = 500
+
+// labDoubts are what the lab found doubtful, and what contradicts it.
+func labDoubts(r *Run) []figures.Doubt {
+	var doubts []figures.Doubt
+	doubt := func(about figures.Aspect, format string, args ...any) {
+		doubts = append(doubts, figures.Doubt{About: about, Text: fmt.Sprintf(format, args...)})
+	}
+	for i := range r.Nodes {
+		n := &r.Nodes[i]
+		unlikely(doubt, n.Name, "sent", n.PayloadOutBytes, n.LinkOutBytes)
+		unlikely(doubt, n.Name, "received", n.PayloadInBytes, n.LinkInBytes)
+	}
+	t := r.Trial
+	if t == nil {
+		return doubts
+	}
+	for _, text := range t.Doubts {
+		doubt(figures.Everything, "%s", clean(text, longest))
+	}
+	if t.CPU.Limit {
+		doubt(figures.Clock, "%s", cmp.Or(clean(t.CPU.Why, longest), "the processors were the limit, not the links"))
+	}
+	if t.Error != "" {
+		doubt(figures.Everything, "the run failed: %s", clean(t.Error, longest))
+	}
+	if last, ok := lastDone(r.Nodes); ok && t.DistributionSeconds != nil {
+		if off := last - *t.DistributionSeconds; math.Abs(off) > slack.Seconds() {
+			doubt(figures.Clock, "by the lab's clock the last receiver had the file after %.2f s, by the logs after %.2f s", *t.DistributionSeconds, last)
+		}
+	}
+	return doubts
+}
+
+// unlikely tells of a link that carried less than the payload that crossed it.
+func unlikely(doubt func(figures.Aspect, string, ...any), name, verb string, payload int64, link *int64) {
+	if link != nil && *link < payload {
+		doubt(figures.Carried, "%s has %s %d bytes of payload, but its link has counted only %d bytes", name, verb, payload, *link)
+	}
+}
+
+// lastDone is when the last of the receivers that were to get the file had it;
+// not ok if one has not.
+func lastDone(nodes []figures.Node) (seconds float64, ok bool) {
+	for i := range nodes {
+		n := &nodes[i]
+		if n.Part != figures.Receiver || n.Excused != "" {
+			continue
+		}
+		if n.DoneSeconds == nil {
+			return 0, false
+		}
+		seconds, ok = max(seconds, *n.DoneSeconds), true
+	}
+	return seconds, ok
+}
