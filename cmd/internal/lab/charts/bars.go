@@ -1,6 +1,7 @@
 package charts
 
 import (
+	"image/color"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -37,7 +38,7 @@ func Bars(x, unit string, bars []Bar, highest float64) (*Chart, error) {
 	ticks := evenTicks(highest, 5, false)
 	p.Y.Tick.Marker = plot.ConstantTicks(ticks)
 	p.X.Tick.Marker = plot.ConstantTicks(barTicks(bars))
-	p.X.Tick.LineStyle.Width = 0
+	p.X.Tick.Color, p.X.Tick.Length = color.Transparent, 2
 	p.Add(gridAt(ticks), barsPlot(bars))
 	p.X.Min, p.X.Max = -0.6, float64(max(1, len(bars)))-0.4
 	p.Y.Min, p.Y.Max = 0, highest

@@ -86,6 +86,8 @@ type Look struct {
 	Hollow bool // the mark is only an outline
 	Faint  bool // one of many, or behind another
 	AtEnd  bool // only the last point has a mark
+
+	wide bool // the mark goes around another
 }
 
 // SystemLook gives the look of what was measured of a system. Several series
@@ -103,9 +105,11 @@ func SystemLook(system string, which int) Look {
 	return l
 }
 
-// Bound gives the look of the bound that belongs to a series of look l.
+// Bound gives the look of the bound that belongs to a series of look l: drawn
+// in ink, so that it is seen where it meets what was measured, with the mark of
+// the system around its points.
 func (l Look) Bound() Look {
-	return Look{Color: l.Color, Stroke: Dashed}
+	return Look{Color: Ink, Stroke: Dashed, Mark: l.Mark, Hollow: true, wide: true}
 }
 
 // Behind gives the look of other runs than the one that is shown.
@@ -141,6 +145,9 @@ func (l Look) line() draw.LineStyle {
 
 func (l Look) glyph() draw.GlyphStyle {
 	s := draw.GlyphStyle{Color: l.color(), Radius: vg.Points(2.8)}
+	if l.wide {
+		s.Radius = vg.Points(4.6)
+	}
 	switch l.Mark {
 	case Disc:
 		s.Shape = polygon{sides: 24, hollow: l.Hollow}
@@ -183,7 +190,7 @@ func (p polygon) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, at vg.Point) {
 	path.Close()
 	c.SetColor(s.Color)
 	if p.hollow {
-		c.SetLineStyle(draw.LineStyle{Color: s.Color, Width: vg.Points(1.1)})
+		c.SetLineStyle(draw.LineStyle{Color: s.Color, Width: vg.Points(0.9)})
 		c.Stroke(path)
 		return
 	}

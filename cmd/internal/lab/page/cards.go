@@ -125,11 +125,16 @@ func (p *Page) deliveredCard() card {
 		}
 	}
 	c.Big = fmt.Sprintf("%d of %d", have, want)
-	c.Rows = []cardRow{{Label: "in all runs, by their logs"}}
+	by := "in all runs, by their load logs"
 	if verified, of, known := p.compared(); known {
-		c.Rows = append(c.Rows, cardRow{Label: fmt.Sprintf("%d of %d compared with the original, byte for byte", verified, of)})
-		have = min(have, want-(of-verified))
+		if verified != have || of != want {
+			c.State = warn
+			c.Rows = []cardRow{{Label: fmt.Sprintf("by the load logs: %d of %d", have, want)}}
+		}
+		c.Big, by = fmt.Sprintf("%d of %d", verified, of), "in all runs, compared with the original byte for byte"
+		have, want = verified, of
 	}
+	c.Rows = append([]cardRow{{Label: by}}, c.Rows...)
 	if have < want {
 		c.State = bad
 		if len(p.faulty()) > 0 {

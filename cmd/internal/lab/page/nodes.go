@@ -34,7 +34,7 @@ func (p *Page) nodes(scene *comparison.Scene) []nodesView {
 		if len(series.Runs) > 1 {
 			v.Name += fmt.Sprintf(", the run in the middle of %d", len(series.Runs))
 		}
-		v.Name += " (" + typical.Name + ")"
+		v.Name += " (" + p.short(typical) + ")"
 		run, trial := p.run(typical), p.trial(typical)
 		for j := range typical.Nodes {
 			row := nodeRow{Row: typical.Nodes[j], Up: tables.Missing, Down: tables.Missing, LinkOut: tables.Missing, LinkIn: tables.Missing}

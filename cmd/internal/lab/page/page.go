@@ -116,7 +116,20 @@ func functions() template.FuncMap {
 			return tables.Value(float64(*n), figures.Bytes)
 		},
 		"first": func(i int) bool { return i == 0 },
+		"cell":  spread,
+		"even":  func(n int) bool { return n%2 == 0 },
 	}
+}
+
+// A spreadCell is a cell in two parts, between which a line may end.
+type spreadCell struct{ Value, Spread string }
+
+// spread takes a cell apart before what stands behind its value.
+func spread(cell string) spreadCell {
+	if at := strings.Index(cell, " ("); at > 0 {
+		return spreadCell{cell[:at], cell[at+1:]}
+	}
+	return spreadCell{Value: cell}
 }
 
 func optional(seconds *float64) string {

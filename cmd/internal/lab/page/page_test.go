@@ -62,4 +62,3 @@ func TestAPageOfNothingSaysSo(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
-

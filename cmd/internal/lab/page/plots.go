@@ -16,7 +16,7 @@ import (
 type Plot struct {
 	Name    string // of its files, without an ending; unique in the page
 	Group   string
-	Caption string
+	Caption string // in the page, where the task is told around it
 	Chart   *charts.Chart
 
 	scene *comparison.Scene // nil: it is about several
@@ -37,7 +37,7 @@ var groups = map[string]struct{ title, text string }{
 		" Whiskers reach from the least to the most of several runs. The further a Lorenz curve hangs below the dashed line," +
 		" the fewer nodes carry the load; thin lines are the other runs."},
 	"done": {"When each receiver was done", "Each receiver's share of the file over time; a mark where it held the whole, verified file."},
-	"rate": {"Throughput of each node over time", "Rates between readings of the load logs, not totals. Each band is one node, all on one scale."},
+	"rate": {"Throughput of each node over time", "Rates between readings of the load logs, not totals. Each band is one node, all on one scale of rates; each system has a time axis of its own."},
 	"cost": {"CPU and memory of each node", "Of the whole process, from its start to its end. Whiskers as above."},
 }
 
@@ -60,7 +60,15 @@ func (s *studio) add(p Plot, c *charts.Chart, err error) {
 	}
 	p.Chart, p.scene = c, s.scene
 	p.Chart.Title = p.Caption
+	if s.scene != nil {
+		p.Chart.Title += " – " + s.task()
+	}
 	s.plots = append(s.plots, p)
+}
+
+// task says what the scene is about, for a plot that stands alone.
+func (s *studio) task() string {
+	return fmt.Sprintf("%s to %s", units.Bytes(s.scene.FileBytes), receivers(s.scene.Receivers))
 }
 
 // Plots draws all plots of the page, in its order.

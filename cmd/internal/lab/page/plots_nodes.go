@@ -46,14 +46,14 @@ func (s *studio) most(read gauge) float64 {
 
 // loads draws what each node sent, all systems on one scale.
 func (s *studio) loads() {
-	s.each("load", "load", sent, scale, func(label string) string { return "Sent by each node, " + label })
+	s.each("load", "load", sent, scale, func(label string) string { return "Sent by each node: " + label })
 }
 
 // costs draws CPU time and memory of each node.
 func (s *studio) costs() {
 	seconds := func(float64) (float64, string) { return 1, "CPU seconds" }
-	s.each("cost", "cpu", cpu, seconds, func(label string) string { return "CPU time of each node, " + label })
-	s.each("cost", "memory", memory, scale, func(label string) string { return "Most memory of each node, " + label })
+	s.each("cost", "cpu", cpu, seconds, func(label string) string { return "CPU time of each node: " + label })
+	s.each("cost", "memory", memory, scale, func(label string) string { return "Most memory of each node: " + label })
 }
 
 // each draws bars of one reading for each series.
@@ -67,8 +67,7 @@ func (s *studio) each(group, kind string, read gauge, unitOf func(float64) (floa
 		if err == nil {
 			c.Describe = barWords(bars, unit)
 		}
-		label := fmt.Sprintf("%s to %s", series.Label(), receivers(s.scene.Receivers))
-		s.add(Plot{Name: s.name(kind, series), Group: group, Caption: caption(label)}, c, err)
+		s.add(Plot{Name: s.name(kind, series), Group: group, Caption: caption(series.Label())}, c, err)
 	}
 }
 
@@ -182,7 +181,7 @@ func (s *studio) lorenz() {
 		c.Describe = text
 	}
 	s.add(Plot{Name: s.name("lorenz", nil), Group: "load",
-		Caption: fmt.Sprintf("Lorenz curves, %s", receivers(s.scene.Receivers))}, c, err)
+		Caption: "Lorenz curves"}, c, err)
 }
 
 func lorenzPoints(run *figures.Report) []charts.Point {

@@ -61,20 +61,17 @@ func stepPoints(run *figures.Report) []charts.Point {
 	return points
 }
 
-// end is when the last receiver of the scene's typical runs was done, or the
-// last reading was taken if some never were.
-func (s *studio) end() float64 {
+// end is when the last receiver of the typical run was done, or the last
+// reading was taken if some never were.
+func (p *Page) end(series *comparison.Series) float64 {
+	typical := series.Typical()
+	if t, ok := typical.Value(figures.Distribution); ok {
+		return t
+	}
 	end := 0.0
-	for i := range s.scene.Series {
-		typical := s.scene.Series[i].Typical()
-		if t, ok := typical.Value(figures.Distribution); ok {
-			end = max(end, t)
-			continue
-		}
-		if run := s.page.run(typical); run != nil {
-			for _, n := range run.Logs {
-				end = max(end, n.Start.Sub(run.Start).Seconds()+n.EndSeconds)
-			}
+	if run := p.run(typical); run != nil {
+		for _, n := range run.Logs {
+			end = max(end, n.Start.Sub(run.Start).Seconds()+n.EndSeconds)
 		}
 	}
 	return end
@@ -82,7 +79,10 @@ func (s *studio) end() float64 {
 
 // progress draws the share of the file that each receiver holds over time.
 func (s *studio) progress() {
-	end := s.end()
+	end := 0.0
+	for i := range s.scene.Series {
+		end = max(end, s.page.end(&s.scene.Series[i]))
+	}
 	for i := range s.scene.Series {
 		series := &s.scene.Series[i]
 		run := s.page.run(series.Typical())
@@ -95,7 +95,7 @@ func (s *studio) progress() {
 			c.Describe = fmt.Sprintf("%d of %d receivers reach 100 %%", done, s.scene.Receivers)
 		}
 		s.add(Plot{Name: s.name("progress", series), Group: "done",
-			Caption: fmt.Sprintf("What each receiver held, %s to %s", series.Label(), receivers(s.scene.Receivers))}, c, err)
+			Caption: "What each receiver held: " + series.Label()}, c, err)
 	}
 }
 
@@ -141,30 +141,32 @@ func (s *studio) rates() {
 	type drawing struct {
 		series *comparison.Series
 		lanes  []charts.Lane
+		end    float64
 	}
 	var all []drawing
-	end, highest := s.end(), 0.0
+	highest := 0.0
 	for i := range s.scene.Series {
 		series := &s.scene.Series[i]
 		run := s.page.run(series.Typical())
 		if run == nil {
 			continue
 		}
+		end := s.page.end(series)
 		lanes, most := lanesOf(run, charts.SystemColor(series.System), end*1.02)
-		all = append(all, drawing{series, lanes})
+		all = append(all, drawing{series, lanes, end})
 		highest = max(highest, most)
 	}
 	divisor, unit := rateScale(highest)
 	for _, d := range all {
 		c, err := charts.Lanes(charts.LaneScale{
-			X: sinceStart, Unit: fmt.Sprintf("a full band is %.3g %s", highest/divisor, unit), MaxX: end, Highest: highest,
+			X: sinceStart, Unit: fmt.Sprintf("a full band is %.3g %s", highest/divisor, unit), MaxX: d.end, Highest: highest,
 			Area: "sent", Line: "received", DoneName: "done",
 		}, d.lanes)
 		if err == nil {
 			c.Describe = fmt.Sprintf("%d nodes; a full band is %.3g %s", len(d.lanes), highest/divisor, unit)
 		}
 		s.add(Plot{Name: s.name("throughput", d.series), Group: "rate",
-			Caption: fmt.Sprintf("Throughput of each node, %s to %s", d.series.Label(), receivers(s.scene.Receivers))}, c, err)
+			Caption: "Throughput of each node: " + d.series.Label()}, c, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package page
 
 import (
 	"path/filepath"
+	"strings"
 
 	"starmesh/cmd/internal/lab/figures"
 	"starmesh/cmd/internal/lab/record"
@@ -20,6 +21,24 @@ func (f *Folder) at(t *record.Trial) string {
 	return filepath.ToSlash(record.TrialDir(filepath.Clean(f.Dir), t.Name))
 }
 
+// short names a run without the folder that the page is about.
+func (p *Page) short(r *figures.Report) string {
+	for i := range p.Folders {
+		f := &p.Folders[i]
+		if f.Set != r.Set {
+			continue
+		}
+		dir := filepath.ToSlash(filepath.Clean(f.Dir))
+		if name, inside := strings.CutPrefix(r.Name, dir+"/"); inside {
+			return strings.TrimPrefix(name, record.RunsDir+"/")
+		}
+		if name, is := strings.CutPrefix(r.Name, dir); is {
+			return filepath.Base(dir) + name
+		}
+	}
+	return r.Name
+}
+
 // runRows lists every run: what medians are made of.
 func (p *Page) runRows() []runRow {
 	var rows []runRow
@@ -30,6 +49,7 @@ func (p *Page) runRows() []runRow {
 			for k := range series.Runs {
 				run := &series.Runs[k]
 				row := rowOf(series.Label(), run)
+				row.Name = p.short(run)
 				if trial := p.trial(run); trial != nil {
 					told[trial] = true
 					row.note(trial)
@@ -42,7 +62,7 @@ func (p *Page) runRows() []runRow {
 		f := &p.Folders[i]
 		for j := range f.Trials {
 			if t := &f.Trials[j]; !told[t] {
-				row := runRow{Name: f.at(t), System: t.System, Receivers: t.Receivers, Time: tables.Missing, Multiple: tables.Missing,
+				row := runRow{Name: t.Name, System: t.System, Receivers: t.Receivers, Time: tables.Missing, Multiple: tables.Missing,
 					Copies: tables.Missing, Remarks: []string{"its load logs are missing"}}
 				row.note(t)
 				rows = append(rows, row)
@@ -62,7 +82,7 @@ func rowOf(label string, run *figures.Report) runRow {
 		return tables.Value(v, d.Unit) + suffix
 	}
 	row := runRow{
-		Name: run.Name, System: label, Receivers: run.Receivers, Verified: tables.Missing, Busy: tables.Missing,
+		System: label, Receivers: run.Receivers, Verified: tables.Missing, Busy: tables.Missing,
 		Time: value(figures.Distribution, ""), Multiple: value(figures.BoundMultiple, ""), Copies: value(figures.OriginCopies, ""),
 	}
 	if f := run.Figure(figures.Distribution); f != nil && f.Value == nil {

@@ -16,12 +16,15 @@ func times(scenes []comparison.Scene) *tables.Grid {
 	if len(scenes) < 2 {
 		return nil
 	}
-	g := &tables.Grid{Title: "Distribution time: median, and least–most of several runs", Head: []string{"file", "receivers"}}
+	g := &tables.Grid{Title: "Distribution time: median, and least–most of several runs", Head: []string{"receivers"}}
 	labels := labelsOf(scenes)
 	g.Head = append(g.Head, labels...)
 	g.Head = append(g.Head, "star ÷ mesh")
 	for i := range scenes {
-		row := []string{units.Bytes(scenes[i].FileBytes), strconv.Itoa(scenes[i].Receivers)}
+		row := []string{strconv.Itoa(scenes[i].Receivers)}
+		if scenes[0].FileBytes != scenes[len(scenes)-1].FileBytes {
+			row[0] = units.Bytes(scenes[i].FileBytes) + " to " + row[0]
+		}
 		for _, label := range labels {
 			row = append(row, timeCell(&scenes[i], label))
 		}

@@ -73,7 +73,7 @@ func (p *Page) doubts() []string {
 			for k := range scene.Series[j].Runs {
 				run := &scene.Series[j].Runs[k]
 				for _, d := range run.Doubts {
-					g.add(d.Text, run.Name)
+					g.add(d.Text, p.short(run))
 				}
 			}
 		}
@@ -125,7 +125,7 @@ func (p *Page) missing() []string {
 			for k := range p.Scenes[i].Series[j].Runs {
 				run := &p.Scenes[i].Series[j].Runs[k]
 				if f := run.Figure(figures.Distribution); f != nil && f.Value == nil {
-					g.add(f.Absent, run.Name)
+					g.add(f.Absent, p.short(run))
 				}
 			}
 		}

@@ -43,19 +43,43 @@ func (p *Page) lead() []string {
 	if star != nil && mesh != nil {
 		all = append(all, against(main, star, mesh))
 	}
-	for i := range main.Series {
-		s := &main.Series[i]
-		if s != star && s != mesh || star == nil || mesh == nil {
-			all = append(all, alone(main, s))
-		}
-	}
 	if star != nil && mesh != nil {
 		all = append(all, burden(star, mesh)...)
+	}
+	if others := beside(main, star, mesh); others != "" {
+		all = append(all, others)
 	}
 	if n := len(p.faulty()); n > 0 {
 		all = append(all, fmt.Sprintf("In %s faults were made on purpose: these times are not those of an undisturbed run.", counted(n, "run", "runs")))
 	}
 	return all
+}
+
+// beside tells of the series that are not in the headline: each in a sentence
+// when there is none.
+func beside(main *comparison.Scene, star, mesh *comparison.Series) string {
+	headed := star != nil && mesh != nil
+	var parts []string
+	for i := range main.Series {
+		s := &main.Series[i]
+		switch {
+		case headed && (s == star || s == mesh):
+		case headed:
+			text, _, ok := took(s)
+			if !ok {
+				text = "did not bring it to everyone"
+			} else {
+				text = "took " + text
+			}
+			parts = append(parts, called(s)+" "+text)
+		default:
+			parts = append(parts, alone(main, s))
+		}
+	}
+	if headed && len(parts) > 0 {
+		return capital(strings.Join(parts, "; ")) + "."
+	}
+	return strings.Join(parts, " ")
 }
 
 // first gives the first series of a system, nil if there is none.

@@ -137,4 +137,3 @@ func (in *input) page(o *Options) *page.Page {
 	}
 	return p
 }
-
