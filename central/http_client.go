@@ -55,6 +55,7 @@ func (c *HTTPClient) Alive() bool { return !c.closed }
 func (c *HTTPClient) Close() error {
 	c.closed = true
 	c.transport.CloseIdleConnections()
+	c.settle()
 	return nil
 }
 
@@ -79,10 +80,22 @@ func (c *HTTPClient) ask(ctx context.Context, method, name, query string, header
 	}
 	answer, err := c.transport.RoundTrip(r)
 	if err != nil {
+		c.settle()
 		return nil, c.explain(ctx, err)
 	}
 	c.answered = true
+	if c.cfg.Trace != nil {
+		c.cfg.Trace.step("recv(fd %d) %s %s, %d bytes follow", c.conn.Load().fd, answer.Proto, answer.Status, followed(answer))
+	}
 	return answer, nil
+}
+
+// followed gives the length of an answer's body, if it has one.
+func followed(r *http.Response) int64 {
+	if r.Request.Method == http.MethodHead {
+		return 0
+	}
+	return max(r.ContentLength, 0)
 }
 
 // traced has the trace tell of the request when it is sent.
@@ -106,10 +119,13 @@ func (c *HTTPClient) traced(ctx context.Context, method, name, query string, hea
 // left for the next request.
 func (c *HTTPClient) finish(r *http.Response) {
 	r.Body.Close()
-	conn := c.conn.Load()
-	conn.settle()
-	if c.cfg.Trace != nil {
-		c.cfg.Trace.step("recv(fd %d) %s %s, %d bytes", conn.fd, r.Proto, r.Status, max(r.ContentLength, 0))
+	c.settle()
+}
+
+// settle brings the meter up to date.
+func (c *HTTPClient) settle() {
+	if conn := c.conn.Load(); conn != nil {
+		conn.settle()
 	}
 }
 

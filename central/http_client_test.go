@@ -122,42 +122,45 @@ func TestBothEndsOfHTTPCountTheSame(t *testing.T) {
 
 // TestTotalsNeverShrinkOverHTTP: a reader of load logs would not believe them.
 func TestTotalsNeverShrinkOverHTTP(t *testing.T) {
-	for way, change := range map[string]func(*ServerConfig){
-		"sendfile": func(*ServerConfig) {}, "behind a limit": func(c *ServerConfig) { c.Limits.Up = rate.New(200 << 20) },
-	} {
-		t.Run(way, func(t *testing.T) {
-			w := startHTTP(t, change)
+	limited := func(c *ServerConfig) { c.Limits.Up = rate.New(200 << 20) }
+	for _, serve := range []func(*ServerConfig){func(*ServerConfig) {}, limited} {
+		for _, ask := range []func(*ClientConfig){func(*ClientConfig) {}, connPerRequest} {
+			w := startHTTP(t, serve)
 			w.add(t, "x", noise(8<<20))
-			c, m, _ := httpClient(t, w.url)
-			totals := []*atomic.Int64{&w.load.PayloadOut, &w.load.OtherOut, &m.PayloadIn, &m.OtherIn}
-			stop, watched := make(chan struct{}), make(chan struct{})
-			go func() {
-				defer close(watched)
-				was := make([]int64, len(totals))
-				for {
-					for i, total := range totals {
-						is := total.Load()
-						if is < was[i] {
-							t.Errorf("total %d went from %d to %d", i, was[i], is)
-							return
-						}
-						was[i] = is
-					}
-					select {
-					case <-stop:
-						return
-					default:
-					}
-				}
-			}()
-			_, err := c.get(t, "x", transfer.Config{})
-			close(stop)
-			<-watched
-			if err != nil {
+			c, m, _ := httpClient(t, w.url, ask)
+			watched := neverShrinks(t, &w.load.PayloadOut, &w.load.OtherOut, &m.PayloadIn, &m.OtherIn)
+			if _, err := c.get(t, "x", transfer.Config{}); err != nil {
 				t.Fatal(err)
 			}
-		})
+			settled(t, c, m)
+			watched()
+		}
 	}
+}
+
+// neverShrinks looks at totals without a pause until what it gives is called.
+func neverShrinks(t *testing.T, totals ...*atomic.Int64) (end func()) {
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		was := make([]int64, len(totals))
+		for {
+			for i, total := range totals {
+				is := total.Load()
+				if is < was[i] {
+					t.Errorf("total %d went from %d to %d", i, was[i], is)
+					return
+				}
+				was[i] = is
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	}()
+	return func() { close(stop); <-ended }
 }
 
 func TestSeveralConnectionsShareAFileOverHTTP(t *testing.T) {
@@ -239,6 +242,7 @@ func TestHTTPWhereNoneIsSpoken(t *testing.T) {
 func TestWhatCannotBeFetchedOverHTTP(t *testing.T) {
 	w := startHTTP(t)
 	w.add(t, "folder/x", noise(10))
+	w.knows(t, 1)
 	c, m, _ := httpClient(t, w.url)
 	for name, want := range map[string]error{"folder": fault.Invalid, "": fault.Invalid, "nothing": fault.NotFound} {
 		if _, err := c.get(t, name, transfer.Config{}); !errors.Is(err, want) {

@@ -1,6 +1,7 @@
 package central
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -267,7 +268,9 @@ func mute(t *testing.T, says string) string {
 			return
 		}
 		defer conn.Close()
-		_, _ = io.WriteString(conn, says)
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			_, _ = io.WriteString(conn, says)
+		}
 		_, _ = io.Copy(io.Discard, conn) // until the client has gone
 	}()
 	t.Cleanup(func() { ln.Close(); <-ended })

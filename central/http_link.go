@@ -112,7 +112,8 @@ func (w *webConn) payload(n int) {
 	w.remote.PayloadIn.Add(int64(n))
 }
 
-// settle counts what else was received, at the end of an answer.
+// settle counts what else was received. It is for the end of an answer: before,
+// payload may be among it that its reader has not seen yet.
 func (w *webConn) settle() { w.in.Meter.OtherIn.Add(w.received.Swap(0)) }
 
 func (w *webConn) Close() error {
@@ -121,7 +122,6 @@ func (w *webConn) Close() error {
 		w.in.Trace.step("close(fd %d)", w.fd)
 		w.socket.Close() // reads the kernel's last word on the bytes
 		err = w.Conn.Close()
-		w.settle()
 		w.in.Meter.ConnClosed()
 	})
 	return err
