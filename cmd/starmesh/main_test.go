@@ -35,7 +35,7 @@ func runScripts(t *testing.T, dir string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"random": random, "flip": flip, "start": start, "waitfor": waitFor, "field": field,
 			"signal": sendSignal, "await": await, "sums": sums, "status": status, "proxy": proxy,
-			"match": match,
+			"match": match, "conserved": conserved, "ended": ended,
 		},
 	})
 }

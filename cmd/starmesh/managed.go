@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"net/url"
+	"os/signal"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +45,9 @@ func (f *managedFlags) watchStdin(in io.Reader, stop func()) {
 	if !f.untilStdin {
 		return
 	}
+	// Whoever reads what this node says may be gone as well: that must not end
+	// it before its log is whole.
+	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		_, _ = io.Copy(io.Discard, in) // however it ends, nobody is there any more
 		stop()

@@ -93,9 +93,13 @@ func TestStopEndsWhatWasStartedAndNothingElse(t *testing.T) {
 
 func TestCompareRunsTheStarAndTheMesh(t *testing.T) {
 	needBash(t)
-	out := shell(t, t.TempDir(), "compare.sh", "-n", "3", "-s", "400KB", "-u", "50mbit", "-o", t.TempDir())
-	if !regexp.MustCompile(`origin copies +3\.00 +[12]\.`).MatchString(out) {
-		t.Errorf("three receivers; the server sends three copies, the mesh's origin fewer:\n%s", out)
+	dir := t.TempDir()
+	out := shell(t, t.TempDir(), "compare.sh", "-n", "3", "-s", "400KB", "-u", "50mbit", "-o", dir)
+	if !regexp.MustCompile(`(?m)^3 +star +\S+ m?s +\S+ +3\.00 `).MatchString(out) {
+		t.Errorf("three receivers: the server sends three copies:\n%s", out)
+	}
+	if !strings.Contains(out, filepath.Join(dir, "report.html")) {
+		t.Errorf("where the report is is not told:\n%s", out)
 	}
 }
 
