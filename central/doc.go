@@ -1,4 +1,5 @@
-// Package central is the star: one server, many clients, raw TCP.
+// Package central is the star: one server, many clients, raw TCP, and the same
+// files over HTTP.
 //
 // It owns the protocol of PROTOCOL.md in this folder, the links that speak it,
 // the server and the client. It does not own files (common/store), which chunks

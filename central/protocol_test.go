@@ -150,3 +150,20 @@ func TestDocumentExamples(t *testing.T) {
 		t.Errorf("section 10 should read:\n%s", want.String())
 	}
 }
+
+// TestTheDocumentTellsWhatIsAddedToHTTP: a stranger needs these names.
+func TestTheDocumentTellsWhatIsAddedToHTTP(t *testing.T) {
+	text, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(text), "\n## 11 ")
+	if !ok {
+		t.Fatal("there is no section 11")
+	}
+	for _, name := range []string{"?" + chunksQuery + "`", "`" + chunksType + "`", "`" + workingHeader + ": DONE/TOTAL`"} {
+		if !strings.Contains(section, name) {
+			t.Errorf("%s is not in it", name)
+		}
+	}
+}
