@@ -47,6 +47,27 @@ func (s *swarm) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sources = nil
+	s.seekLocked(time.Now())
+}
+
+// dry is how long nothing arrives before the table is asked for more who have
+// the file, however many there are.
+const dry = 3 * time.Second
+
+// seekLocked has the table looked through for who has the file, while that is
+// of use.
+func (s *swarm) seekLocked(now time.Time) {
+	few := len(s.members) < enoughMembers || now.Sub(s.touched) > dry
+	seek := s.sources != nil && few
+	if s.node.dht == nil || seek == s.seeking {
+		return
+	}
+	s.seeking = seek
+	if seek {
+		s.node.dht.want(s.list.ID())
+	} else {
+		s.node.dht.found(s.list.ID())
+	}
 }
 
 // sourceLocked offers m as a source to the fetch that runs, if one does.

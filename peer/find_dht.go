@@ -93,12 +93,34 @@ func newDHT(h host.Host, key NetworkKey, public bool) *dhtFinder {
 	return d
 }
 
-// have announces id, and want looks for it, from now until drop.
+// have announces id, from now until drop.
 func (d *dhtFinder) have(id content.ID) { d.change(id, func(t *dhtTopic) { t.have = true }) }
-func (d *dhtFinder) want(id content.ID) { d.change(id, func(t *dhtTopic) { t.want = true }) }
+
+// want looks for id, at once and then less and less often, until found or drop.
+func (d *dhtFinder) want(id content.ID) {
+	d.change(id, func(t *dhtTopic) {
+		if !t.want {
+			t.want, t.find = true, dhtTurn{}
+		}
+	})
+}
 
 // found ends the search for id: there are enough who have it.
-func (d *dhtFinder) found(id content.ID) { d.change(id, func(t *dhtTopic) { t.want = false }) }
+func (d *dhtFinder) found(id content.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t := d.topics[id]; t != nil {
+		t.want = false
+	}
+}
+
+// wants tells whether id is looked for.
+func (d *dhtFinder) wants(id content.ID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.topics[id]
+	return t != nil && t.want
+}
 
 // drop ends both.
 func (d *dhtFinder) drop(id content.ID) {

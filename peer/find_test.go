@@ -15,6 +15,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/load"
+	"starmesh/common/store"
 )
 
 // run starts what runs until the test ends, and waits for it then.
@@ -369,4 +370,39 @@ func TestWhatIsDueInTheTable(t *testing.T) {
 	d.drop(one)
 	d.done(dhtWork{one, true}, 3, true, now) // it was under way
 	check("after it was dropped", provideEvery, 3, 0, 0)
+}
+
+func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
+	file := makeFile(t, 80*chunk)
+	id := file.List().ID()
+	taker := startNode(t, func(c *Config) { c.DHT = true })
+	var givers []testNode
+	for range enoughMembers {
+		n := startNode(t, func(c *Config) { c.Limits = limitUp(200_000) })
+		if _, err := n.Publish("file", file, false); err != nil {
+			t.Fatal(err)
+		}
+		givers = append(givers, n)
+	}
+	got := store.NewMemory(file.List())
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := taker.fetch(testContext(t), file.List(), got); err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, func() bool { return taker.dht.wants(id) })
+	for _, n := range givers {
+		taker.Meet(n.where())
+	}
+	eventually(t, func() bool { return !taker.dht.wants(id) })
+	if got.Have().Full() {
+		t.Error("it was looked for until the end")
+	}
+	givers[0].stop()
+	eventually(t, func() bool { return taker.dht.wants(id) })
+	group.Wait()
+	if taker.dht.wants(id) {
+		t.Error("it is looked for although it is here")
+	}
 }

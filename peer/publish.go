@@ -83,9 +83,9 @@ func (n *Node) Withdraw(id content.ID) {
 
 // look asks all linked nodes, and the DHT, for who has to do with a file.
 func (n *Node) look(s *swarm) {
-	if n.dht != nil {
-		n.dht.want(s.list.ID())
-	}
+	s.mu.Lock()
+	s.seekLocked(time.Now())
+	s.mu.Unlock()
 	for _, l := range n.allLinks() {
 		if err := l.join(s); err != nil {
 			l.fail(err)

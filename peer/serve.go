@@ -46,6 +46,7 @@ type swarm struct {
 	flush   *time.Timer            // set while announcements wait
 	touched time.Time              // when a chunk last arrived
 	looked  int                    // remotes that others told of and were dialled
+	seeking bool                   // the table is asked for more of them
 }
 
 // member is a remote that has to do with a file.
@@ -343,6 +344,7 @@ func (s *swarm) sent(m *member, i int) {
 func (s *swarm) tick(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.seekLocked(now)
 	if len(s.members) == 0 {
 		return
 	}
