@@ -104,6 +104,14 @@ func (c *Course) note(r *record.Reading) {
 	}
 }
 
+// Held tells that a node was found to hold the file at that time, whatever its
+// readings told.
+func (c *Course) Held(node string, seconds float64) {
+	if n := c.nodes[node]; n != nil {
+		n.have, n.done = c.FileBytes, new(seconds)
+	}
+}
+
 // share is how much of all that is to arrive has arrived.
 func (c *Course) share() float64 {
 	var sum, all int64

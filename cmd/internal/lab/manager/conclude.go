@@ -33,6 +33,7 @@ func (t *trial) conclude(ctx context.Context, err error) (record.Trial, error) {
 		t.endNodes(t.nodes[1:], endTime)
 		t.endNodes(t.nodes[:1], endTime)
 	}
+	t.readLast()
 	t.balance(err)
 	t.timeline.add(record.Event{End: &record.End{
 		DistributionSeconds: t.book.DistributionSeconds, Verified: t.book.Verified, Error: t.book.Error,
@@ -59,6 +60,16 @@ func (t *trial) endNodes(nodes []*node, grace time.Duration) {
 		})
 	}
 	ending.Wait()
+}
+
+// readLast reads the last reports of receivers that ended, having the file,
+// before their agents could tell of it.
+func (t *trial) readLast() {
+	for _, n := range t.nodes[1:] {
+		if p, _ := n.running(); p != nil && !n.done.IsZero() && n.last.State != record.Done {
+			t.lastWords(n, p)
+		}
+	}
 }
 
 func (t *trial) doubt(format string, args ...any) {
@@ -124,6 +135,9 @@ func (t *trial) balance(err error) {
 		}
 		if !n.receiver() {
 			continue
+		}
+		if !n.done.IsZero() && !n.wrong {
+			line.DoneSeconds = new(n.done.Sub(t.book.Began).Seconds())
 		}
 		if line.Excused = t.excused(n); line.Excused != "" {
 			continue

@@ -60,6 +60,9 @@ type Node struct {
 	// Excused says why it need not have got the file, such as that it was
 	// killed on purpose; "" if it was to get it.
 	Excused string `json:"excused,omitempty"`
+	// DoneSeconds is when it held the verified file, since the receivers were
+	// told to start; absent if it never did.
+	DoneSeconds *float64 `json:"done_s,omitempty"`
 }
 
 // A Fault is one that was made on purpose: what was to be expected, and what

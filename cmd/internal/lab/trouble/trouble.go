@@ -140,6 +140,11 @@ func (t *trouble) Judge(trial *record.Trial) []record.Fault {
 	if trial.DistributionSeconds != nil {
 		took = *trial.DistributionSeconds
 	}
+	for _, n := range trial.Nodes {
+		if n.DoneSeconds != nil {
+			t.course.Held(n.Name, *n.DoneSeconds)
+		}
+	}
 	all := t.course.Judge(trial.Verified, took)
 	if t.failed != nil {
 		for i := range all {
