@@ -93,10 +93,18 @@ func (p *Plan) expectFreeRiders(f Fault) string {
 	case with.Seconds == 0:
 		return s + "."
 	case with.Seconds > honest.Seconds*1.005:
-		return fmt.Sprintf("%s. Their uplinks are missed: the bound is %s, and would be %s if they gave. It takes at most twice the bound.", s, seconds(with.Seconds), seconds(honest.Seconds))
+		return fmt.Sprintf("%s. Their uplinks are missed: the bound is %s, and would be %s if they gave. %s", s, seconds(with.Seconds), seconds(honest.Seconds), p.atMost())
 	default:
-		return fmt.Sprintf("%s. The others' uplinks make up for theirs: the bound is %s either way (%s). It takes at most twice the bound.", s, seconds(with.Seconds), with.By)
+		return fmt.Sprintf("%s. The others' uplinks make up for theirs: the bound is %s either way (%s). %s", s, seconds(with.Seconds), with.By, p.atMost())
 	}
+}
+
+// atMost says how long free riders may make it take.
+func (p *Plan) atMost() string {
+	if p.disturbed() {
+		return "With what else is to go wrong, it may take any time."
+	}
+	return "It takes at most twice that, and a moment to begin."
 }
 
 // honestBound is the bound if free riders and liars gave as others do.
@@ -122,6 +130,8 @@ func (p *Plan) expectSlow(f Fault) string {
 		return s + " No link has a limit, so a tenth is none either: no effect."
 	case len(p.others()) == 0:
 		return fmt.Sprintf("%s All get the file, not before %s.", s, seconds(all))
+	case p.disturbed():
+		return fmt.Sprintf("%s All get the file, not before %s; with what else is to go wrong, nobody can tell who waits for whom.", s, seconds(all))
 	case p.apart():
 		return fmt.Sprintf("%s They get the file later, not before %s. The others are not held back: they get it long before, their own bound being %s.",
 			s, seconds(all), seconds(others))
@@ -145,7 +155,8 @@ func (p *Plan) others() []string {
 // apart tells whether slow nodes must finish so much later than the others that
 // it can be seen whether these waited for them.
 func (p *Plan) apart() bool {
-	return p.Bound().Seconds >= 2*p.bound(Slow, Liar, KillReceivers).Seconds
+	all, others := p.Bound().Seconds, p.bound(Slow, Liar, KillReceivers).Seconds
+	return !p.disturbed() && all >= 2*others && all-others >= startUp
 }
 
 func notBefore(b bounds.Bound, whose string) string {

@@ -73,7 +73,7 @@ func (j *judgement) judge(f Fault, distribution float64) {
 		if j.killed == nil {
 			j.wrong("it was over before anybody could be killed; take a larger file or slower links.")
 		} else {
-			j.say("%s were killed at %s.", strings.Join(j.Nodes, ", "), seconds(*j.killed))
+			j.say("%s killed at %s.", areIn(j.Nodes), seconds(*j.killed))
 		}
 	case Churn:
 		j.churned(f)
@@ -125,9 +125,9 @@ func (j *judgement) outage() {
 		j.say("%s of the chunks were out; the others existed nowhere else.", percent(o.out))
 		if o.out >= 1 {
 			j.wrong("nobody needed the origin any more, yet they stood still.")
-		} else if o.least < 1 {
+		} else if o.least < 1 && !j.asked(Churn) {
 			j.wrong("one receiver had only %s of what was out when all stood still.", percent(o.least))
-		} else {
+		} else if o.least == 1 {
 			j.say("Each receiver got all of these, and then all stood still.")
 		}
 		j.say("The origin came back at %s.", seconds(o.stood))
@@ -189,7 +189,7 @@ func (j *judgement) freeRiders(distribution float64) {
 		return
 	}
 	j.say("It took %s, %.2f times the bound.", seconds(distribution), distribution/bound)
-	if distribution > 2*bound+startUp {
+	if !j.disturbed() && distribution > 2*bound+startUp {
 		j.wrong("that is more than twice the bound.")
 	}
 }
@@ -236,6 +236,14 @@ func (j *judgement) slow() {
 	if limit := (j.Bound().Seconds + j.bound(Slow, Liar, KillReceivers).Seconds) / 2; j.apart() && fast > limit {
 		j.wrong("the others were held back: they were to have it by %s.", seconds(limit))
 	}
+}
+
+// areIn puts the nodes at the begin of a sentence in the past.
+func areIn(nodes []string) string {
+	if len(nodes) == 1 {
+		return nodes[0] + " was"
+	}
+	return names(nodes) + " were"
 }
 
 // names lists some nodes: peer-1, peer-2 and 3 more.

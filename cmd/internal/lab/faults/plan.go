@@ -52,6 +52,15 @@ func (p *Plan) random() *rand.Rand {
 	return rand.New(rand.NewPCG(p.Seed, uint64(len(p.Receivers))<<32|uint64(p.Repetition)))
 }
 
+// asked tells whether a fault of that kind is to happen.
+func (p *Plan) asked(kind Kind) bool {
+	return slices.ContainsFunc(p.faults, func(f Fault) bool { return f.Kind == kind })
+}
+
+// disturbed tells whether a transfer is broken off now and then, so that times
+// say little.
+func (p *Plan) disturbed() bool { return p.asked(StopOrigin) || p.asked(Churn) }
+
 func (p *Plan) isMesh() bool { return p.System == mesh }
 
 // names gives the receivers that a fault of that kind hits.
