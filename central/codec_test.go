@@ -238,6 +238,7 @@ func TestPrintableLeavesNothingForATerminalToObey(t *testing.T) {
 		"two\r\nlines\tand\a": "two??lines?and?",
 		"\u009b31m\x7f":       "?31m?",
 		"\xff\xfe":            "\ufffd\ufffd",
+		"fdp\u202eexe.":       "fdp?exe.", // read from right to left
 	} {
 		if got := printable(in); got != want {
 			t.Errorf("%q became %q, not %q", in, got, want)

@@ -85,7 +85,7 @@ func (c *HTTPClient) ask(ctx context.Context, method, name, query string, header
 	}
 	c.answered = true
 	if c.cfg.Trace != nil {
-		c.cfg.Trace.step("recv(fd %d) %s %s, %d bytes follow", c.conn.Load().fd, answer.Proto, answer.Status, followed(answer))
+		c.cfg.Trace.step("recv(fd %d) %s %s, %d bytes follow", c.conn.Load().fd, printable(answer.Proto), printable(answer.Status), followed(answer))
 	}
 	return answer, nil
 }

@@ -89,7 +89,12 @@ func (c *HTTPClient) look(ctx context.Context, name string) (store.Entry, error)
 
 // idOf reads the id that is in an ETag's quotes.
 func idOf(r *http.Response) (content.ID, error) {
-	return content.ParseID(strings.Trim(r.Header.Get("ETag"), `"`))
+	hex, begun := strings.CutPrefix(r.Header.Get("ETag"), `"`)
+	hex, ended := strings.CutSuffix(hex, `"`)
+	if !begun || !ended {
+		return content.ID{}, fault.Wrapf(fault.Invalid, "no ETag that could be an id")
+	}
+	return content.ParseID(hex)
 }
 
 // stranger is the failure of a server that is not ours: it has files, but
@@ -174,7 +179,7 @@ func (c *HTTPClient) statusError(r *http.Response, name string) error {
 func redirected(r *http.Response, name string) error {
 	to, err := r.Location()
 	if err != nil {
-		return fault.Wrapf(fault.Invalid, "the server answered %s", r.Status)
+		return fault.Wrapf(fault.Invalid, "the server answered %s", printable(r.Status))
 	}
 	if to.Host == r.Request.URL.Host && to.Path == r.Request.URL.Path+"/" {
 		return fault.Wrapf(fault.Invalid, "%s is a folder; over HTTP files are fetched one by one, folders with star://", printable(name))

@@ -2,6 +2,7 @@ package central
 
 import (
 	"encoding/binary"
+	"unicode"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -305,7 +306,7 @@ func appendString(b []byte, s string) []byte {
 func printable(s string) string {
 	clean := []rune(s)
 	for i, r := range clean {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if !unicode.IsGraphic(r) {
 			clean[i] = '?'
 		}
 	}

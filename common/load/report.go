@@ -53,7 +53,7 @@ type Head struct {
 // Info is what a node says about itself.
 type Info struct {
 	Node    string `json:"node"`    // a name that is unique in a comparison
-	System  string `json:"system"`  // star, http or mesh
+	System  string `json:"system"`  // star, http, http-close or mesh
 	Role    string `json:"role"`    // server, client or peer
 	Version string `json:"version"` // of the program
 	// Command is the command line; NewReporter takes secrets out of it.

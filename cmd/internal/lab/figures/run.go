@@ -20,7 +20,7 @@ const (
 // A Head says which run this is.
 type Head struct {
 	Name      string `json:"name"`          // unique in a comparison
-	System    string `json:"system"`        // star, http or mesh
+	System    string `json:"system"`        // star, http, http-close or mesh
 	Set       string `json:"set,omitempty"` // of several folders that are set side by side, which; they are never mixed
 	Receivers int    `json:"receivers"`
 	FileBytes int64  `json:"file_bytes"`        // of all files together, when several were fetched
