@@ -3,10 +3,9 @@ package peer
 import (
 	"bufio"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -140,70 +139,6 @@ func readAnswer(r io.Reader) (frame.Type, []byte, error) {
 	return kind, body, nil
 }
 
-// askList asks one node for a file's chunk list.
-func (n *Node) askList(ctx context.Context, l *link, id content.ID) (content.ChunkList, string, error) {
-	var cvs []byte
-	var size int64
-	var name string
-	for {
-		count := len(cvs) / content.CVSize
-		err := n.ask(ctx, l, values{ID: id, From: count}, func(kind frame.Type, body []byte) (bool, error) {
-			if kind != typeSlice {
-				return false, fault.Wrapf(fault.Protocol, "a message of type %#x in answer to VALUES", byte(kind))
-			}
-			m, err := decodeSlice(body)
-			size, name = m.Size, m.Name
-			cvs = append(cvs, m.CVs...)
-			return true, err
-		})
-		if err != nil {
-			return content.ChunkList{}, "", err
-		}
-		if len(cvs)/content.CVSize == count || len(cvs)/content.CVSize >= content.ChunkCount(size) {
-			break
-		}
-	}
-	list, err := content.NewChunkList(size, cvs)
-	if err == nil && list.ID() != id {
-		err = fault.Wrapf(fault.Corrupt, "%s sent the chunk list of another file", l.peer)
-	}
-	return list, name, err
-}
-
-// ChunkList asks the linked nodes for a file's chunk list, and what they call
-// the file; it waits for a node that knows until ctx ends.
-func (n *Node) ChunkList(ctx context.Context, id content.ID) (content.ChunkList, string, error) {
-	asked := map[*link]bool{}
-	var last error
-	for {
-		n.mu.Lock()
-		more := n.linked
-		n.mu.Unlock()
-		for _, l := range n.allLinks() {
-			if asked[l] {
-				continue
-			}
-			asked[l] = true
-			list, name, err := n.askList(ctx, l, id)
-			if err == nil {
-				return list, name, nil
-			}
-			last = err
-			if errors.Is(err, fault.Corrupt) || errors.Is(err, fault.Protocol) {
-				l.fail(err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			if last != nil {
-				return content.ChunkList{}, "", fmt.Errorf("no node in reach knows %s: %w%s", id.Short(), last, n.unreached())
-			}
-			return content.ChunkList{}, "", fault.Wrapf(fault.NoSource, "no node in reach knows %s%s", id.Short(), n.unreached())
-		case <-more:
-		}
-	}
-}
-
 // Listed is what the reachable nodes share, merged by id.
 type Listed struct {
 	Shared
@@ -211,22 +146,34 @@ type Listed struct {
 	Partly int // that have some of it
 }
 
+// listTime is how long each node may take to say what it shares.
+const listTime = 5 * time.Second
+
 // List asks all linked nodes what they share. Nodes that do not answer are
 // left out.
 func (n *Node) List(ctx context.Context) []Listed {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	var mu sync.Mutex
 	merged := map[content.ID]*Listed{}
+	var asking sync.WaitGroup
 	for _, l := range n.allLinks() {
-		err := n.ask(ctx, l, list{}, func(kind frame.Type, body []byte) (bool, error) {
-			m, err := decodeFiles(body)
-			for _, f := range m.Files {
-				merge(merged, f)
+		asking.Go(func() {
+			err := n.ask(ctx, l, list{}, func(kind frame.Type, body []byte) (bool, error) {
+				m, err := decodeFiles(body)
+				mu.Lock()
+				defer mu.Unlock()
+				for _, f := range m.Files {
+					merge(merged, f)
+				}
+				return len(m.Files) < maxFiles, err
+			})
+			if err != nil {
+				n.cfg.Log.Debug("no listing", "peer", l.peer, "error", err)
 			}
-			return len(m.Files) < maxFiles, err
 		})
-		if err != nil {
-			n.cfg.Log.Debug("no listing", "peer", l.peer, "error", err)
-		}
 	}
+	asking.Wait()
 	all := make([]Listed, 0, len(merged))
 	for _, f := range merged {
 		all = append(all, *f)

@@ -1,0 +1,99 @@
+package peer
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"starmesh/common/content"
+)
+
+// lines is what a trace has said.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) count(word string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), word)
+}
+
+// mute links a node that hears questions and never answers with n.
+func mute(t *testing.T, n testNode) {
+	t.Helper()
+	h := startHost(t, nil)
+	heard := make(chan network.Stream, 64)
+	h.SetStreamHandler(protoAsk, func(s network.Stream) { heard <- s })
+	if err := h.Connect(testContext(t), n.where()); err != nil {
+		t.Fatal(err)
+	}
+	control, err := openStream(testContext(t), h.Network().ConnsToPeer(n.ID())[0], protoLink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := control.Write(encode(nil, hello{Version: version, Agent: "mute"})); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNodesThatDoNotAnswerHoldNobodyUp(t *testing.T) {
+	file := makeFile(t, 3*chunk)
+	asker, knows := startNode(t, nil), startNode(t, nil)
+	if _, err := knows.Publish("file", file, false); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		mute(t, asker)
+	}
+	asker.Meet(knows.where())
+	waitFor(t, func() bool { return len(asker.Links()) == 4 })
+	began := time.Now()
+	list, _, err := asker.ChunkList(testContext(t), file.List().ID())
+	if err != nil || list.ID() != file.List().ID() {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > askTimeout/2 {
+		t.Errorf("one of four answers, after %v", took)
+	}
+	began = time.Now()
+	if all := asker.List(testContext(t)); len(all) != 1 {
+		t.Errorf("listed: %+v", all)
+	}
+	if took := time.Since(began); took > askTimeout/2 {
+		t.Errorf("the listing took %v", took)
+	}
+}
+
+func TestANodeThatDidNotKnowIsAskedAgain(t *testing.T) {
+	file := makeFile(t, 3*chunk)
+	var said lines
+	asker, other := startNode(t, func(c *Config) { c.Trace = &said }), startNode(t, nil)
+	asker.Meet(other.where())
+	waitFor(t, func() bool { return len(asker.Links()) == 1 })
+	found := make(chan content.ChunkList)
+	go func() {
+		list, _, err := asker.ChunkList(testContext(t), file.List().ID())
+		if err != nil {
+			t.Error(err)
+		}
+		found <- list
+	}()
+	waitFor(t, func() bool { return said.count("VALUES") >= 2 })
+	if _, err := other.Publish("file", file, false); err != nil {
+		t.Fatal(err)
+	}
+	if list := <-found; list.ID() != file.List().ID() {
+		t.Error("another list was found")
+	}
+}
