@@ -3,13 +3,22 @@ package manager
 import (
 	"context"
 
-	"starmesh/cmd/internal/lab/record"
 	"starmesh/common/fault"
 	"starmesh/common/load"
 )
 
 // control is what may be done to the nodes of a trial.
-type control struct{ t *trial }
+type control struct {
+	t *trial
+	// how tells who does it: on purpose, as planned before the trial, or by
+	// hand. A receiver that somebody ends by hand need not get the file.
+	how string
+}
+
+const (
+	onPurpose = "on purpose"
+	byHand    = "by hand"
+)
 
 // find gives the node of that name.
 func (c *control) find(name string) (*node, error) {
@@ -27,7 +36,7 @@ func (c *control) Stop(_ context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	c.end(n, "stopped on purpose", false)
+	c.end(n, "stopped "+c.how, false)
 	return nil
 }
 
@@ -37,7 +46,7 @@ func (c *control) Kill(_ context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	c.end(n, "killed on purpose", true)
+	c.end(n, "killed "+c.how, true)
 	return nil
 }
 
@@ -47,7 +56,7 @@ func (c *control) end(n *node, purpose string, kill bool) {
 	p := n.process
 	alive := p.Alive()
 	if alive {
-		n.purpose = purpose
+		n.purpose, n.byHand = purpose, c.how == byHand
 	}
 	n.mu.Unlock()
 	if !alive {
@@ -60,7 +69,6 @@ func (c *control) end(n *node, purpose string, kill bool) {
 		p.End(endTime)
 	}
 	c.t.timeline.fault(n.name, "%s", purpose)
-	c.t.timeline.add(record.Event{Reading: &record.Reading{Node: n.name, State: record.Gone}})
 }
 
 // Restart starts a node again.
@@ -77,7 +85,7 @@ func (c *control) Restart(ctx context.Context, name string) error {
 		n.restarting = false
 		n.mu.Unlock()
 	}()
-	c.end(n, "killed on purpose, to start again", true)
+	c.end(n, "killed "+c.how+", to start again", true)
 	if err := c.t.bringUp(ctx, n, true); err != nil {
 		return err
 	}
@@ -93,9 +101,9 @@ func (m *Manager) under(trial string) (*control, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.now == nil || m.now.Name() != trial {
-		return nil, fault.Wrapf(fault.NotFound, "the trial %s is over", trial)
+		return nil, fault.Wrapf(fault.NotFound, "the trial %s is not under way", trial)
 	}
-	return &control{m.now}, nil
+	return &control{m.now, byHand}, nil
 }
 
 // Do does to a node of a trial what a person asks for: stop, kill or start.

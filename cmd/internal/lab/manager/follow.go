@@ -18,7 +18,7 @@ func (t *trial) follow(ctx context.Context) {
 	faults, stop := context.WithCancel(ctx)
 	defer stop()
 	if t.trouble != nil {
-		making.Go(func() { t.trouble.Run(faults, t.timeline.heard, &control{t}) })
+		making.Go(func() { t.trouble.Run(faults, t.timeline.heard, &control{t, onPurpose}) })
 	}
 	ticker := time.NewTicker(t.cfg.Poll)
 	defer ticker.Stop()
@@ -92,6 +92,9 @@ func (t *trial) without() string {
 
 // excused says why a receiver need not have the file; "" if it must.
 func (t *trial) excused(n *node) string {
+	if why := n.endedByHand(); why != "" {
+		return why
+	}
 	if t.trouble == nil {
 		return ""
 	}

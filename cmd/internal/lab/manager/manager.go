@@ -69,8 +69,7 @@ func (m *Manager) Run(ctx context.Context, what scenario.Trial) (record.Trial, e
 	if err != nil {
 		return record.Trial{}, err
 	}
-	m.show(t)
-	err = t.perform(ctx)
+	err = t.perform(ctx, func() { m.show(t) })
 	m.show(nil) // commands that come from now on find nothing
 	return t.conclude(ctx, err)
 }

@@ -23,6 +23,7 @@ type node struct {
 	agent      string          // its agent's address
 	starts     int
 	purpose    string // why it was ended on purpose; "" if it was not
+	byHand     bool   // a person ended it
 	restarting bool
 
 	watched // by the goroutine that polls, alone
@@ -56,6 +57,17 @@ func (n *node) down() (down bool, purpose string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return !n.restarting && (n.process == nil || !n.process.Alive()), n.purpose
+}
+
+// endedByHand says how a person ended the node; "" if nobody did, or it runs
+// again.
+func (n *node) endedByHand() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.byHand && !n.restarting && !n.process.Alive() {
+		return n.purpose
+	}
+	return ""
 }
 
 // ask asks the node's agent.

@@ -121,8 +121,8 @@ func (t *trial) patience() time.Duration {
 }
 
 // perform does everything up to the comparison of the files; the nodes are
-// still there then.
-func (t *trial) perform(ctx context.Context) error {
+// still there then. released is called when the receivers have begun.
+func (t *trial) perform(ctx context.Context, released func()) error {
 	if err := t.startNodes(ctx); err != nil {
 		return err
 	}
@@ -133,6 +133,7 @@ func (t *trial) perform(ctx context.Context) error {
 	if err := t.release(ctx); err != nil {
 		return err
 	}
+	released()
 	go func() { cpu <- machine.Watch(watching) }()
 	t.follow(ctx)
 	t.countLinks(1)
