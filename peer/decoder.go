@@ -67,15 +67,20 @@ func (d *decoder) place() peer.AddrInfo {
 	if err != nil {
 		d.fail("a peer id that is none: %v", err)
 	}
-	p := peer.AddrInfo{ID: id}
+	return peer.AddrInfo{ID: id, Addrs: d.addrs()}
+}
+
+// addrs reads the addresses of one node.
+func (d *decoder) addrs() []ma.Multiaddr {
+	var addrs []ma.Multiaddr
 	for range d.number("count of addresses", maxAddrs+1) {
 		a, err := ma.NewMultiaddrBytes(d.bytes("address", maxAddr))
 		if err != nil {
 			d.fail("an address that is none: %v", err)
 		}
-		p.Addrs = append(p.Addrs, a)
+		addrs = append(addrs, a)
 	}
-	return p
+	return addrs
 }
 
 // end fails unless the body was read to its end without a fault.
@@ -90,4 +95,13 @@ func appendText(b []byte, s string) []byte {
 	s = cut(s)
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	return append(b, s...)
+}
+
+func appendAddrs(b []byte, addrs []ma.Multiaddr) []byte {
+	addrs = addrs[:min(len(addrs), maxAddrs)]
+	b = binary.AppendUvarint(b, uint64(len(addrs)))
+	for _, a := range addrs {
+		b = appendText(b, string(a.Bytes()))
+	}
+	return b
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
@@ -75,6 +76,19 @@ func tellable(h host.Host, to peer.ID, about []peer.ID) []peer.AddrInfo {
 		}
 	}
 	return out
+}
+
+// ownAddrs are those under which others may reach h, as far as it knows.
+func ownAddrs(h host.Host) []ma.Multiaddr {
+	return usable(peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()}).Addrs
+}
+
+// learn keeps the addresses of the remote, so that others can be told of it
+// from its first JOIN on: identify, which brings them too, may come later than
+// that. It then takes the place of these.
+func (l *link) learn(addrs []ma.Multiaddr) {
+	known := usable(peer.AddrInfo{ID: l.peer, Addrs: addrs})
+	l.node.host.Peerstore().AddAddrs(l.peer, known.Addrs, peerstore.TempAddrTTL)
 }
 
 // dialledAddrs are the addresses under which h itself has reached p.

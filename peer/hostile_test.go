@@ -23,10 +23,13 @@ type rogue struct {
 	data    network.Stream
 }
 
-// loose connects a rogue with n.
-func loose(t *testing.T, n testNode) *rogue {
+// loose connects a rogue with n, when its host has been made ready.
+func loose(t *testing.T, n testNode, ready ...func(testHost)) *rogue {
 	t.Helper()
 	h := startHost(t, nil)
+	for _, do := range ready {
+		do(h)
+	}
 	if err := h.Connect(testContext(t), n.where()); err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,9 @@ func (l *link) handle(kind frame.Type, body []byte) error {
 		if err == nil && m.Version != version {
 			err = fault.Wrapf(fault.Version, "it speaks version %d of the protocol, this is %d", m.Version, version)
 		}
+		if err == nil {
+			l.learn(m.Addrs)
+		}
 		return err
 	case typeBye:
 		m, err := decodeFailure(typeBye, body)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -87,18 +88,20 @@ type topic uint32
 // hello opens a link, from both sides.
 type hello struct {
 	Version uint64
-	Agent   string // program and version
+	Agent   string         // program and version
+	Addrs   []ma.Multiaddr // where the sender listens; at most maxAddrs are sent
 }
 
 func (hello) kind() frame.Type { return typeHello }
 
 func (m hello) append(b []byte) []byte {
-	return appendText(binary.AppendUvarint(b, m.Version), m.Agent)
+	b = appendText(binary.AppendUvarint(b, m.Version), m.Agent)
+	return appendAddrs(b, m.Addrs)
 }
 
 func decodeHello(b []byte) (hello, error) {
 	d := decoder{b: b}
-	m := hello{Version: d.number("version", 1<<16), Agent: d.text("agent")}
+	m := hello{Version: d.number("version", 1<<16), Agent: d.text("agent"), Addrs: d.addrs()}
 	return m, d.end(typeHello)
 }
 
@@ -321,12 +324,7 @@ func (m peers) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(m.Topic))
 	b = binary.AppendUvarint(b, uint64(len(places)))
 	for _, p := range places {
-		addrs := p.Addrs[:min(len(p.Addrs), maxAddrs)]
-		b = appendText(b, string(p.ID))
-		b = binary.AppendUvarint(b, uint64(len(addrs)))
-		for _, a := range addrs {
-			b = appendText(b, string(a.Bytes()))
-		}
+		b = appendAddrs(appendText(b, string(p.ID)), p.Addrs)
 	}
 	return b
 }

@@ -272,7 +272,7 @@ func (n *Node) serve(c network.Conn, s network.Stream) {
 		},
 	}
 	l.out.wake = make(chan struct{}, 1)
-	l.post(hello{Version: version, Agent: n.cfg.Agent})
+	l.post(hello{Version: version, Agent: n.cfg.Agent, Addrs: ownAddrs(n.host)})
 	err := n.add(l)
 	if err == nil {
 		err = l.run(ctx)

@@ -9,7 +9,6 @@ import (
 	"go.uber.org/goleak"
 
 	"starmesh/common/content"
-	"starmesh/common/frame"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 )
@@ -119,18 +118,9 @@ func TestASettlingNodeDoesNotWaitForThoseWhoDoNotRead(t *testing.T) {
 // acceptOne accepts the first offer.
 func (r *rogue) acceptOne() {
 	r.t.Helper()
-	for {
-		kind, body, err := frame.Read(r.control, maxJoin, nil)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		if kind == typeOffer {
-			o, err := decodeOffer(body)
-			if err != nil {
-				r.t.Fatal(err)
-			}
-			r.say(answer{Topic: 1, Chunk: o.Chunk, Verdict: accepted})
-			return
-		}
+	o, err := decodeOffer(r.await(typeOffer))
+	if err != nil {
+		r.t.Fatal(err)
 	}
+	r.say(answer{Topic: 1, Chunk: o.Chunk, Verdict: accepted})
 }

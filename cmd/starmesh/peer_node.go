@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -50,6 +49,7 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 	}
 	f.system, f.metrics, f.trait = "mesh", prometheus.NewRegistry(), f.misbehave.trait()
 	return f.run(cmd, role, func(ctx context.Context, n *node) error {
+		defer cores.Spare()()
 		f.misbehave.warn(n)
 		cfg, err := f.config(n)
 		if err != nil {
@@ -60,11 +60,6 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 			return cli.Usage(cmd, err)
 		}
 		return mesh.Run(ctx, func(ctx context.Context) error {
-			var sparing sync.WaitGroup
-			defer sparing.Wait()
-			ctx, stop := context.WithCancel(ctx)
-			defer stop()
-			sparing.Go(func() { cores.Spare(ctx) })
 			return work(ctx, &meshNode{n, &sharingNode{mesh, f.misbehave == lie}})
 		})
 	})

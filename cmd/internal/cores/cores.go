@@ -11,6 +11,7 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -31,18 +32,31 @@ const (
 	spareSlack = time.Millisecond
 )
 
-// Spare keeps the process on one core while that is enough, until ctx ends;
-// then everything is as it was. On systems that do not tell what a process
-// uses it does nothing.
-func Spare(ctx context.Context) {
+// Spare keeps the process on one core while that is enough, from its start
+// until end is called; then everything is as it was. On systems that do not
+// tell what a process uses it does nothing.
+func Spare() (end func()) {
 	all := runtime.GOMAXPROCS(0)
 	used, ok := usage()
 	if !ok || all == 1 {
-		return
+		return func() {}
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
-	defer limit(all, usualSlack)
+	percent := debug.SetGCPercent(garbage)
 	limit(1, spareSlack)
+	ctx, stop := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() { watch(ctx, all, used) })
+	return func() {
+		stop()
+		watching.Wait()
+		limit(all, usualSlack)
+		debug.SetGCPercent(percent)
+	}
+}
+
+// watch gives the process all cores when it needs them, and takes them when it
+// does not.
+func watch(ctx context.Context, all int, used time.Duration) {
 	one, since := true, time.Now()
 	for {
 		pause := lookSeldom
@@ -57,14 +71,15 @@ func Spare(ctx context.Context) {
 		now, _ := usage()
 		share := float64(now-used) / float64(time.Since(since))
 		used, since = now, time.Now()
-		if want := enough(one, share); want != one {
-			one = want
-			if one {
-				limit(1, spareSlack)
-			} else {
-				limit(all, usualSlack)
-			}
+		want := enough(one, share)
+		switch {
+		case want == one:
+		case want:
+			limit(1, spareSlack)
+		default:
+			limit(all, usualSlack)
 		}
+		one = want
 	}
 }
 
