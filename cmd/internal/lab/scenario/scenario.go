@@ -144,5 +144,15 @@ func (t Trial) BoundOver(l bounds.Links) float64 {
 	return bounds.Star(float64(t.scenario.FileBytes), l).Seconds
 }
 
+// Pace is the payload in bytes per second that reaches all receivers together
+// when it goes as fast as the links allow; 0 if they have no limit.
+func (t Trial) Pace() float64 {
+	bound := t.Bound()
+	if bound == 0 {
+		return 0
+	}
+	return float64(t.Receivers) * float64(t.scenario.FileBytes) / bound
+}
+
 // Name is the name of the trial's folder.
 func (t Trial) Name() string { return record.TrialName(t.System, t.Receivers, t.Repetition) }

@@ -113,6 +113,19 @@ func TestTheBoundIsThatOfTheSystem(t *testing.T) {
 	}
 }
 
+func TestThePaceIsThatOfAllReceiversTogether(t *testing.T) {
+	s := usual()
+	for i, want := range []float64{20 * mbit, 20 * mbit, 20 * mbit, 80 * mbit} { // a star's server sends all itself
+		if got := s.Trials()[i].Pace(); math.Abs(got-want) > 1e-6 {
+			t.Errorf("%s: %g bytes/s, not %g", s.Trials()[i].Name(), got, want)
+		}
+	}
+	s.Rates = scenario.Rates{}
+	if got := s.Trials()[3].Pace(); got != 0 {
+		t.Errorf("without limits the pace is %g", got)
+	}
+}
+
 const profile = `
 # NODES  UP       DOWN
 origin   50mbit   100mbit
