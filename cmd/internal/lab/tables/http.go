@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,35 +21,45 @@ func wayOf(system string) (string, bool) {
 	return way, ok
 }
 
-// columnsOfHTTP are the figures in which the ways to ask a server differ.
-func columnsOfHTTP() []figures.Key {
-	return []figures.Key{figures.Distribution, figures.OverheadPerChunk, figures.Overhead, figures.OriginConnsTotal, figures.OriginCPUPerGiB}
+// columnsOfHTTP are the figures in which the ways to ask a server differ, those
+// of counted links only where links were counted.
+func columnsOfHTTP(scenes []comparison.Scene) []figures.Key {
+	keys := []figures.Key{figures.Distribution, figures.OverheadPerChunk, figures.Overhead}
+	for i := range scenes {
+		if _, counted := median(overHTTP(&scenes[i]), figures.LinkOverhead); counted {
+			keys = append(keys, figures.LinkOverhead)
+			break
+		}
+	}
+	return append(keys, figures.OriginConnsTotal, figures.OriginCPUPerGiB)
 }
 
 // HTTPAgainstSocket makes the table of what HTTP costs beside the raw socket: a
 // row for each way and scene. It is not ok when no scene was run over HTTP.
 func HTTPAgainstSocket(scenes []comparison.Scene) (g Grid, ok bool) {
 	g = Grid{Title: "HTTP against a socket", Head: []string{"to", "way"}}
-	for _, key := range columnsOfHTTP() {
+	keys := columnsOfHTTP(scenes)
+	for _, key := range keys {
 		d, _ := figures.Define(key)
 		g.Head = append(g.Head, d.Label)
 	}
 	g.Head = slices.Insert(g.Head, 3, "÷ socket")
 	n := &notes{}
 	for i := range scenes {
-		if overHTTP(&scenes[i]) {
-			g.Rows = append(g.Rows, waysOf(&scenes[i], n)...)
+		if overHTTP(&scenes[i]) != nil {
+			g.Rows = append(g.Rows, waysOf(&scenes[i], keys, n)...)
 		}
 	}
 	g.Notes = n.lines()
 	return g, len(g.Rows) > 0
 }
 
-func overHTTP(s *comparison.Scene) bool {
-	return slices.ContainsFunc(s.Series, func(s comparison.Series) bool { return s.System == "http" || s.System == "http-close" })
+// overHTTP gives what a scene has over HTTP; nil for nothing.
+func overHTTP(s *comparison.Scene) *comparison.Series {
+	return cmp.Or(find(s, "http"), find(s, "http-close"))
 }
 
-func waysOf(scene *comparison.Scene, n *notes) [][]string {
+func waysOf(scene *comparison.Scene, keys []figures.Key, n *notes) [][]string {
 	var rows [][]string
 	socket := find(scene, "star")
 	for i := range scene.Series {
@@ -61,7 +72,7 @@ func waysOf(scene *comparison.Scene, n *notes) [][]string {
 			way += " (" + s.Set + ")"
 		}
 		row := []string{fmt.Sprintf("%d × %s", scene.Receivers, units.Bytes(scene.FileBytes)), way}
-		for _, key := range columnsOfHTTP() {
+		for _, key := range keys {
 			d, _ := figures.Define(key)
 			spread := s.Get(key)
 			row = append(row, Cell(spread, d.Unit))
@@ -111,14 +122,14 @@ func median(s *comparison.Series, key figures.Key) (float64, bool) {
 func HTTPInWords(scenes []comparison.Scene) []string {
 	var scene *comparison.Scene
 	for i := range scenes {
-		if overHTTP(&scenes[i]) {
+		if overHTTP(&scenes[i]) != nil {
 			scene = &scenes[i]
 		}
 	}
 	if scene == nil {
 		return nil
 	}
-	return []string{costInWords(scene), delayInWords(scene)}
+	return []string{costInWords(scene), packetsInWords(scene) + " " + delayInWords(scene)}
 }
 
 func costInWords(scene *comparison.Scene) string {
@@ -139,10 +150,24 @@ func costInWords(scene *comparison.Scene) string {
 	return b.String()
 }
 
+// packetsInWords says what the links counted, or that nobody counted there.
+func packetsInWords(scene *comparison.Scene) string {
+	var all []string
+	for _, system := range []string{"star", "http", "http-close"} {
+		if v, ok := median(find(scene, system), figures.LinkOverhead); ok {
+			way, _ := wayOf(system)
+			all = append(all, way+" "+Value(v, figures.Share))
+		}
+	}
+	if len(all) == 0 {
+		return "Not in these bytes: the packets that open and close a connection, and the headers of TCP and IP; links that count packets (--links netns) have them."
+	}
+	return "With the packets that open and close connections and the headers of TCP and IP, as the links counted them, the overhead is: " + strings.Join(all, "; ") + "."
+}
+
 // delayInWords says what the links of a lab cannot show.
 func delayInWords(scene *comparison.Scene) string {
-	const text = "Not in these bytes: the packets that open and close a connection, and the headers of TCP and IP; a link that counts packets (--links netns) has them. " +
-		"Not in these times: distance. Over HTTP each request waits for the answer before it, so a round trip is paid once a chunk, and once more where a connection is made for it; the raw socket pays it a few times in all"
+	const text = "Not in these times: distance. Over HTTP each request waits for the answer before it, so a round trip is paid once a chunk, and once more where a connection is made for it, which then also begins slowly (TCP slow start); the raw socket pays it a few times in all"
 	chunks := 0
 	for i := range scene.Series {
 		for _, r := range scene.Series[i].Runs {
@@ -153,6 +178,6 @@ func delayInWords(scene *comparison.Scene) string {
 		return text + "."
 	}
 	const trip = 0.05
-	return fmt.Sprintf("%s. With the %d chunks of this file and a round trip of 50 ms that would be %s more over HTTP, and %s with a connection for each request.",
+	return fmt.Sprintf("%s. With the %d chunks of this file and a round trip of 50 ms that would be %s more over HTTP, and at least %s with a connection for each request.",
 		text, chunks, Value(float64(chunks)*trip, figures.Seconds), Value(2*float64(chunks)*trip, figures.Seconds))
 }

@@ -39,10 +39,31 @@ func TestHTTPAgainstASocket(t *testing.T) {
 		}
 	}
 	words := strings.Join(tables.HTTPInWords(scenes), "\n")
-	for _, want := range []string{"600 B for each chunk", "700 B when every request", "(66 connections to each receiver)", "raw socket costs 50 B", "64 chunks", "3.2 s more", "6.4 s with"} {
+	for _, want := range []string{"600 B for each chunk", "700 B when every request", "(66 connections to each receiver)", "raw socket costs 50 B", "64 chunks", "3.2 s more", "at least 6.4 s with"} {
 		if !strings.Contains(words, want) {
 			t.Errorf("%q is not said: %s", want, words)
 		}
+	}
+}
+
+// TestCountedLinksAreInTheTableOfHTTP: where packets were counted, they are
+// told.
+func TestCountedLinksAreInTheTableOfHTTP(t *testing.T) {
+	counted := func(r figures.Report, share float64) figures.Report {
+		r.Figures = append(r.Figures, figures.Figure{Key: figures.LinkOverhead, Value: &share})
+		return r
+	}
+	with := comparison.Of([]figures.Report{counted(asked("star", 4, 50, 2), 0.069), counted(asked("http", 5, 600, 2), 0.08)})
+	g, _ := tables.HTTPAgainstSocket(with)
+	if row := strings.Join(g.Rows[1], "|"); !strings.Contains(row, "|8.00 %|") || len(g.Rows[1]) != len(g.Head) {
+		t.Errorf("%q under %q", row, g.Head)
+	}
+	if words := strings.Join(tables.HTTPInWords(with), " "); !strings.Contains(words, "raw socket 6.90 %; HTTP, one connection used again 8.00 %.") {
+		t.Error(words)
+	}
+	without := comparison.Of([]figures.Report{asked("star", 4, 50, 2), asked("http", 5, 600, 2)})
+	if words := strings.Join(tables.HTTPInWords(without), " "); !strings.Contains(words, "--links netns") {
+		t.Error(words)
 	}
 }
 
