@@ -28,6 +28,8 @@ type Chart struct {
 	plot   *plot.Plot
 	legend []entry
 	height vg.Length // of the plot with its axes
+	// headroom is for what stands between the unit and the data.
+	headroom vg.Length
 }
 
 // width of all charts: 360 CSS pixels.
@@ -121,7 +123,7 @@ func (c *Chart) draw(canvas draw.Canvas, heading bool) {
 		top -= legendHeight
 		canvas.FillText(words(fontSize), vg.Point{X: canvas.Min.X + margin, Y: top + 3}, c.unit)
 	}
-	c.plot.Draw(draw.Crop(canvas, margin, -vg.Points(8), vg.Points(3), top-canvas.Max.Y-vg.Points(3)))
+	c.plot.Draw(draw.Crop(canvas, margin, -vg.Points(8), vg.Points(3), top-canvas.Max.Y-vg.Points(3)-c.headroom))
 }
 
 const (
@@ -132,7 +134,7 @@ const (
 
 // size gives how high the chart is, with or without its title.
 func (c *Chart) size(heading bool) (w, h vg.Length) {
-	h = c.height + vg.Points(6) + legendHeight*vg.Length(len(c.legendRows()))
+	h = c.height + c.headroom + vg.Points(6) + legendHeight*vg.Length(len(c.legendRows()))
 	if c.unit != "" {
 		h += legendHeight
 	}

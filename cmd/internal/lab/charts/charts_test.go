@@ -26,7 +26,7 @@ func drawn(t *testing.T) map[string]*charts.Chart {
 		all[name] = c
 	}
 	star, mesh := charts.SystemLook("star", 0), charts.SystemLook("mesh", 1)
-	c, err := charts.Lines(charts.Axes{X: "x & y", Unit: "a < b", At: []float64{1, 2, 64}}, []charts.Series{
+	c, err := charts.Lines(charts.Axes{X: "x & y", Unit: "a < b", At: []float64{1, 2, 64}, Events: []charts.Event{{At: 60, Name: "<it>"}, {At: 1, Name: "b"}}}, []charts.Series{
 		{Name: "<s>", Look: star, Points: []charts.Point{{X: 1, Y: 2, Low: 1, High: 3}, {X: 2, Y: 3}, {X: math.NaN(), Y: math.Inf(1)}}},
 		{Name: "bound", Look: mesh.Bound(), Points: []charts.Point{{X: 1, Y: 1}}},
 		{Name: "nothing", Look: mesh},
@@ -47,7 +47,7 @@ func drawn(t *testing.T) map[string]*charts.Chart {
 	add("many bars", c, err)
 	c, err = charts.Bars("", "", nil, 0)
 	add("no bars", c, err)
-	c, err = charts.Lanes(charts.LaneScale{Highest: 10, Area: "sent", Line: "received", DoneName: "done"}, lanes)
+	c, err = charts.Lanes(charts.LaneScale{Highest: 10, Area: "sent", Line: "received", DoneName: "done", Events: []charts.Event{{At: 1, Name: "<it>"}}}, lanes)
 	add("lanes", c, err)
 	c, err = charts.Lanes(charts.LaneScale{}, nil)
 	add("no lanes", c, err)
@@ -108,7 +108,7 @@ func TestPNGsAreSharp(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if image, err := png.Decode(bytes.NewReader(picture)); err != nil || image.Bounds().Dx() != 1080 {
+		if image, err := png.Decode(bytes.NewReader(picture)); err != nil || image.Bounds().Dx() != 810 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -26,6 +26,7 @@ type LaneScale struct {
 	Highest    float64 // fills a lane
 	Area, Line string  // names for the legend; "" is none
 	DoneName   string
+	Events     []Event
 }
 
 // Lanes draws one band for each node, one below the other, all of one scale.
@@ -50,6 +51,8 @@ func Lanes(scale LaneScale, lanes []Lane) (*Chart, error) {
 	p.X.Min, p.X.Max, p.Y.Min = 0, maxX*1.03, 0
 	if len(lanes) > 0 {
 		c.legend = laneLegend(scale, lanes)
+		c.addEvents(scale.Events)
+		p.X.Max = maxX * 1.03 // an event may be later
 	}
 	return c, nil
 }

@@ -22,6 +22,7 @@ type Axes struct {
 	// charts that stand beside each other.
 	MaxX, MaxY float64
 	Whole      bool // y counts things
+	Events     []Event
 }
 
 // Lines draws series over a common x axis.
@@ -55,6 +56,7 @@ func Lines(axes Axes, series []Series) (*Chart, error) {
 			return nil, fmt.Errorf("cannot draw %q: %w", s.Name, err)
 		}
 	}
+	c.addEvents(axes.Events)
 	// What was added may have moved the ends.
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, highX, 0, highY
 	return c, nil

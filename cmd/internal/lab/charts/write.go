@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html"
+	"image/png"
 	"strings"
 
 	xfont "golang.org/x/image/font"
@@ -77,8 +78,8 @@ func (c *Chart) svg(heading bool) (body []byte, w, h float64, err error) {
 	return bytes.TrimLeft(rest, "\n"), width.Points(), height.Points(), nil
 }
 
-// dpi makes pictures 1080 pixels wide.
-const dpi = 288
+// dpi makes pictures 810 pixels wide.
+const dpi = 216
 
 // PNG gives the chart as a picture.
 func (c *Chart) PNG() ([]byte, error) {
@@ -86,7 +87,8 @@ func (c *Chart) PNG() ([]byte, error) {
 	canvas := vgimg.NewWith(vgimg.UseWH(w, h), vgimg.UseDPI(dpi))
 	c.draw(draw.New(canvas), true)
 	var b bytes.Buffer
-	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&b); err != nil {
+	encoder := png.Encoder{CompressionLevel: png.BestSpeed} // twice as fast, a quarter larger
+	if err := encoder.Encode(&b, canvas.Image()); err != nil {
 		return nil, fmt.Errorf("cannot draw: %w", err)
 	}
 	return b.Bytes(), nil

@@ -176,8 +176,8 @@ func newScene(reports []figures.Report) Scene {
 		}
 		runs[k] = append(runs[k], r)
 	}
-	slices.SortFunc(keys, func(a, b key) int {
-		return cmp.Or(evidence.CompareSystems(a.system, b.system), strings.Compare(a.set, b.set))
+	slices.SortStableFunc(keys, func(a, b key) int { // sets stay in the order of their coming
+		return evidence.CompareSystems(a.system, b.system)
 	})
 	for _, k := range keys {
 		scene.Series = append(scene.Series, newSeries(k, runs[k]))

@@ -114,7 +114,7 @@ func (p *Page) deliveredCard() card {
 		for j := range p.Scenes[i].Series {
 			for _, run := range p.Scenes[i].Series[j].Runs {
 				for _, n := range run.Nodes {
-					if n.Part == figures.Receiver {
+					if n.Part == figures.Receiver && n.Excused == "" {
 						want++
 						if n.DoneSeconds != nil {
 							have++
@@ -144,11 +144,12 @@ func (p *Page) deliveredCard() card {
 	return c
 }
 
-// compared gives how many receivers the lab itself found to hold the file.
+// compared gives how many receivers the lab itself found to hold the file, of
+// those that were to get it.
 func (p *Page) compared() (verified, of int, known bool) {
 	for _, f := range p.Folders {
 		for _, t := range f.Trials {
-			verified, of, known = verified+t.Verified, of+t.Receivers, true
+			verified, of, known = verified+min(t.Verified, due(&t)), of+due(&t), true
 		}
 	}
 	return verified, of, known

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"strings"
 
 	"starmesh/cmd/internal/lab/comparison"
 	"starmesh/cmd/internal/lab/evidence"
@@ -16,12 +17,12 @@ type nodesView struct {
 	Name string
 	Rows []nodeRow
 	// Linked tells that bytes were counted at the links.
-	Linked, Traits bool
+	Linked, Remarks bool
 }
 
 type nodeRow struct {
 	figures.Row
-	Up, Down, LinkOut, LinkIn, Trait string
+	Up, Down, LinkOut, LinkIn, Remark string
 }
 
 // nodes gives the typical run of each series of a scene.
@@ -35,12 +36,11 @@ func (p *Page) nodes(scene *comparison.Scene) []nodesView {
 			v.Name += fmt.Sprintf(", the run in the middle of %d", len(series.Runs))
 		}
 		v.Name += " (" + p.short(typical) + ")"
-		run, trial := p.run(typical), p.trial(typical)
+		run := p.run(typical)
 		for j := range typical.Nodes {
-			row := nodeRow{Row: typical.Nodes[j], Up: tables.Missing, Down: tables.Missing, LinkOut: tables.Missing, LinkIn: tables.Missing}
-			row.limits(run, trial)
+			row := newRow(typical.Nodes[j], run)
 			v.Linked = v.Linked || row.LinkOut != tables.Missing
-			v.Traits = v.Traits || row.Trait != ""
+			v.Remarks = v.Remarks || row.Remark != ""
 			v.Rows = append(v.Rows, row)
 		}
 		all = append(all, v)
@@ -48,28 +48,24 @@ func (p *Page) nodes(scene *comparison.Scene) []nodesView {
 	return all
 }
 
-// limits fills in what the node's own row does not tell.
-func (r *nodeRow) limits(run *evidence.Run, trial *record.Trial) {
+// newRow adds to a row what it does not tell: the limits of the node's link.
+func newRow(r figures.Row, run *evidence.Run) nodeRow {
+	row := nodeRow{Row: r, Up: tables.Missing, Down: tables.Missing, LinkOut: tables.Missing, LinkIn: tables.Missing}
 	if run != nil {
 		for i := range run.Nodes {
 			if n := &run.Nodes[i]; n.Name == r.Node {
-				r.Up, r.Down = rate(n.Up), rate(n.Down)
+				row.Up, row.Down = rate(n.Up), rate(n.Down)
 			}
 		}
 	}
-	if trial == nil {
-		return
+	if r.LinkOutBytes != nil && r.LinkInBytes != nil {
+		row.LinkOut, row.LinkIn = units.Bytes(*r.LinkOutBytes), units.Bytes(*r.LinkInBytes)
 	}
-	for i := range trial.Nodes {
-		n := &trial.Nodes[i]
-		if n.Name != r.Node {
-			continue
-		}
-		r.Trait = n.Trait
-		if n.LinkOut != nil && n.LinkIn != nil {
-			r.LinkOut, r.LinkIn = units.Bytes(*n.LinkOut), units.Bytes(*n.LinkIn)
-		}
+	row.Remark = r.Trait
+	if r.Excused != "" {
+		row.Remark = strings.TrimPrefix(row.Remark+", ", ", ") + "excused: " + r.Excused
 	}
+	return row
 }
 
 // trial finds what the lab noted about a run; nil if nothing is there.

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -90,13 +91,31 @@ func (s *studio) progress() {
 			continue
 		}
 		lines, done := progressLines(run, s.look(series))
-		c, err := charts.Lines(charts.Axes{X: sinceStart, Unit: "% of the file held", MaxX: end, MaxY: 100}, lines)
+		c, err := charts.Lines(charts.Axes{
+			X: sinceStart, Unit: "% of the file held", MaxX: end, MaxY: 100, Events: s.page.events(series.Typical()),
+		}, lines)
 		if err == nil {
 			c.Describe = fmt.Sprintf("%d of %d receivers reach 100 %%", done, s.scene.Receivers)
 		}
 		s.add(Plot{Name: s.name("progress", series), Group: "done",
 			Caption: "What each receiver held: " + series.Label()}, c, err)
 	}
+}
+
+// events are the faults that were made in a run.
+func (p *Page) events(r *figures.Report) []charts.Event {
+	trial := p.trial(r)
+	if trial == nil {
+		return nil
+	}
+	var all []charts.Event
+	for _, f := range trial.Faults {
+		if f.Seconds != nil {
+			all = append(all, charts.Event{At: *f.Seconds, Name: f.Fault})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b charts.Event) int { return cmp.Compare(a.At, b.At) })
+	return all
 }
 
 // progressLines gives a line for each receiver and a mark for each that is
@@ -160,7 +179,7 @@ func (s *studio) rates() {
 	for _, d := range all {
 		c, err := charts.Lanes(charts.LaneScale{
 			X: sinceStart, Unit: fmt.Sprintf("a full band is %.3g %s", highest/divisor, unit), MaxX: d.end, Highest: highest,
-			Area: "sent", Line: "received", DoneName: "done",
+			Area: "sent", Line: "received", DoneName: "done", Events: s.page.events(d.series.Typical()),
 		}, d.lanes)
 		if err == nil {
 			c.Describe = fmt.Sprintf("%d nodes; a full band is %.3g %s", len(d.lanes), highest/divisor, unit)

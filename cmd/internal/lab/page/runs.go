@@ -96,7 +96,7 @@ func rowOf(label string, run *figures.Report) runRow {
 
 // note adds what the lab wrote down of the run.
 func (r *runRow) note(t *record.Trial) {
-	r.Verified = tables.Value(float64(t.Verified), figures.Count) + " of " + tables.Value(float64(t.Receivers), figures.Count)
+	r.Verified = tables.Value(float64(t.Verified), figures.Count) + " of " + tables.Value(float64(due(t)), figures.Count)
 	r.Busy = tables.Value(t.CPU.BusyShare, figures.Share)
 	if t.CPU.Limit {
 		r.Remarks = append(r.Remarks, "CPU was the limit")
@@ -104,10 +104,10 @@ func (r *runRow) note(t *record.Trial) {
 	if t.Error != "" {
 		r.Remarks = append(r.Remarks, "failed: "+t.Error)
 	}
+	if n := t.Receivers - due(t); n > 0 {
+		r.Remarks = append(r.Remarks, counted(n, "receiver", "receivers")+" excused")
+	}
 	for _, f := range t.Faults {
 		r.Remarks = append(r.Remarks, "fault: "+f.Fault)
-	}
-	if n := len(t.Doubts); n > 0 {
-		r.Remarks = append(r.Remarks, counted(n, "doubt", "doubts")+" of the lab, told at the end")
 	}
 }

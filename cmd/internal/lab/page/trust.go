@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,9 +60,14 @@ func (g *gathered) lines() []string {
 // doubts are reasons not to trust what is shown.
 func (p *Page) doubts() []string {
 	g := &gathered{}
+	logged := p.logged()
 	for i := range p.Folders {
 		for j := range p.Folders[i].Trials {
-			judge(g, &p.Folders[i].Trials[j])
+			t := &p.Folders[i].Trials[j]
+			judge(g, t)
+			if !logged[t] { // else they are doubts of the run
+				noted(g, t)
+			}
 		}
 	}
 	for i := range p.Scenes {
@@ -81,31 +87,57 @@ func (p *Page) doubts() []string {
 	return g.lines()
 }
 
-// judge adds what the lab found wrong with a trial.
+// judge adds what no log tells of a trial.
 func judge(g *gathered, t *record.Trial) {
-	if t.CPU.Limit {
-		text := "the processors were the limit, not the links: such times say more about this machine than about star and mesh"
-		if t.CPU.Why != "" {
-			text += ": " + t.CPU.Why
-		}
-		g.add(text, t.Name)
-	}
-	for _, d := range t.Doubts {
-		g.add(d, t.Name)
-	}
 	for _, f := range t.Faults {
 		if !f.Met {
 			g.add(fmt.Sprintf("the fault %s did not end as foretold: %s", f.Fault, f.Found), t.Name)
 		}
 	}
-	if t.Error == "" && t.Verified < t.Receivers && len(t.Faults) == 0 {
-		g.add(fmt.Sprintf("only %d of %s hold the file byte for byte", t.Verified, receivers(t.Receivers)), t.Name)
+	if due := due(t); t.Error == "" && t.Verified < due {
+		g.add(fmt.Sprintf("only %d of the %d receivers that were to get the file hold it byte for byte", t.Verified, due), t.Name)
 	}
+}
+
+// noted adds what the lab itself found doubtful.
+func noted(g *gathered, t *record.Trial) {
+	for _, d := range t.Doubts {
+		g.add(d, t.Name)
+	}
+	if t.CPU.Limit {
+		g.add(cmp.Or(t.CPU.Why, "the processors were the limit, not the links"), t.Name)
+	}
+}
+
+// due is how many receivers were to get the file.
+func due(t *record.Trial) int {
+	n := t.Receivers
+	for i := range t.Nodes {
+		if t.Nodes[i].Excused != "" {
+			n--
+		}
+	}
+	return n
+}
+
+// logged tells which trials have load logs.
+func (p *Page) logged() map[*record.Trial]bool {
+	all := make(map[*record.Trial]bool)
+	for i := range p.Scenes {
+		for j := range p.Scenes[i].Series {
+			for k := range p.Scenes[i].Series[j].Runs {
+				if t := p.trial(&p.Scenes[i].Series[j].Runs[k]); t != nil {
+					all[t] = true
+				}
+			}
+		}
+	}
+	return all
 }
 
 // missing tells what was to be there and is not.
 func (p *Page) missing() []string {
-	g := &gathered{}
+	g, logged := &gathered{}, p.logged()
 	for i := range p.Folders {
 		f := &p.Folders[i]
 		for _, note := range f.Notes {
@@ -115,7 +147,7 @@ func (p *Page) missing() []string {
 			unfinished(g, f)
 		}
 		for j := range f.Trials {
-			if t := &f.Trials[j]; t.Error != "" {
+			if t := &f.Trials[j]; t.Error != "" && !logged[t] {
 				g.add("a run failed: "+t.Error, t.Name)
 			}
 		}
