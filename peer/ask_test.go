@@ -29,8 +29,8 @@ func (l *lines) count(word string) int {
 	return strings.Count(l.text.String(), word)
 }
 
-// mute links a node that hears questions and never answers with n.
-func mute(t *testing.T, n testNode) {
+// speechless links a node that hears questions and never answers with n.
+func speechless(t *testing.T, n testNode) {
 	t.Helper()
 	h := startHost(t, nil)
 	heard := make(chan network.Stream, 64)
@@ -42,7 +42,7 @@ func mute(t *testing.T, n testNode) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := control.Write(encode(nil, hello{Version: version, Agent: "mute"})); err != nil {
+	if _, err := control.Write(encode(nil, hello{Version: version, Agent: "speechless"})); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -54,7 +54,7 @@ func TestNodesThatDoNotAnswerHoldNobodyUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		mute(t, asker)
+		speechless(t, asker)
 	}
 	asker.Meet(knows.where())
 	waitFor(t, func() bool { return len(asker.Links()) == 4 })
