@@ -31,11 +31,12 @@ type lab struct {
 	out      *cli.Output
 	stdout   io.Writer
 
-	dir   string // of the lab
-	file  manager.File
-	book  record.Lab
-	page  *dashboard // nil: none
-	watch labWatch
+	dir     string // of the lab
+	machine record.Machine
+	file    manager.File
+	book    record.Lab
+	page    *dashboard // nil: none
+	watch   labWatch
 }
 
 // labWatch turns what the manager sees into a bar.

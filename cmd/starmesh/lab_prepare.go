@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"starmesh/cmd/internal/lab/machine"
 	"starmesh/cmd/internal/lab/manager"
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/units"
@@ -47,17 +46,17 @@ func (l *lab) prepare(ctx context.Context) error {
 		FileName: filepath.Base(path), FileBytes: l.file.Bytes, FileID: id,
 		Systems: l.scenario.Systems, Receivers: l.scenario.Receivers, Runs: l.scenario.Runs, Seed: l.seed,
 		Links: l.links.kind, Faults: l.faults,
-		Machine: machine.Describe(ctx),
+		Machine: l.machine,
 	}
 	l.out.Event("lab", map[string]any{"dir": l.dir, "trials": len(l.scenario.Trials()), "expect_s": l.scenario.Expect().Seconds(), "file_id": id})
-	l.out.Note("%s (%s) in %d trials, about %s at the least; everything goes to %s", filepath.Base(path),
-		units.Bytes(l.file.Bytes), len(l.scenario.Trials()), units.Duration(l.scenario.Expect().Round(time.Second)), l.dir)
+	l.out.Note("%s (%s) in %s, about %s at the least; everything goes to %s", filepath.Base(path),
+		units.Bytes(l.file.Bytes), counted(len(l.scenario.Trials()), "trial"), units.Duration(l.scenario.Expect().Round(time.Second)), l.dir)
 	return l.save()
 }
 
-// makeFolder makes the lab's folder. A lab that is there is replaced only when
-// the flags say so.
-func (l *lab) makeFolder() error {
+// checkFolder chooses the lab's folder. It refuses one that is in use, unless
+// by a lab that the flags want replaced.
+func (l *lab) checkFolder() error {
 	l.dir = l.labFlags.out
 	if l.dir == "" {
 		l.dir = filepath.Join("results", "lab-"+time.Now().Format("20060102-150405"))
@@ -72,13 +71,17 @@ func (l *lab) makeFolder() error {
 		return fault.Wrapf(fault.Exists, "%s is not empty and holds no lab: choose another folder with --out", l.dir)
 	case !l.watching.force:
 		return fault.Wrapf(fault.Exists, "%s holds another lab: choose another folder with --out, or replace it with --force", l.dir)
-	default:
-		// Only what a lab leaves: whatever else a user keeps there stays.
-		for _, name := range []string{record.RunsDir, record.PlotsDir, record.ReportFile, record.LabFile,
-			"work", "results.json", "results.csv", "results.md"} {
-			if err := os.RemoveAll(filepath.Join(l.dir, name)); err != nil {
-				return plainPathError(l.dir, err)
-			}
+	}
+	return nil
+}
+
+// makeFolder makes the lab's folder, in the place of a lab that may be there.
+// Only what a lab leaves is removed: whatever else a user keeps there stays.
+func (l *lab) makeFolder() error {
+	for _, name := range []string{record.RunsDir, record.PlotsDir, record.ReportFile, record.LabFile,
+		"work", "results.json", "results.csv", "results.md"} {
+		if err := os.RemoveAll(filepath.Join(l.dir, name)); err != nil {
+			return plainPathError(l.dir, err)
 		}
 	}
 	if err := os.MkdirAll(l.work(), 0o777); err != nil {

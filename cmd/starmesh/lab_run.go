@@ -29,6 +29,7 @@ type labFlags struct {
 	out       string
 	seed      uint64
 	runs      int
+	anyway    bool
 	watching  labWatching
 }
 
@@ -61,7 +62,9 @@ func newLabRun() *cobra.Command {
 		Long: `run is the manager of a lab. It starts every node as a process of its own on this
 machine, waits until all are ready, starts the receivers together, asks the
 agents of all nodes for their readings again and again, compares every received
-file with the original byte for byte, and ends all nodes. It does that for each
+file with the original byte for byte, and ends all nodes. Before that it measures
+what one receiver costs this machine, and refuses what its processors, memory or
+disk cannot carry: such times would tell about them. It does that for each
 system, number of receivers and run, in turns, over the same links, and leaves a
 folder: the load logs of all nodes, results.json, results.csv, results.md, plots
 and report.html, which needs no network and can be mailed.
@@ -99,6 +102,7 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.faults, "faults", nil, "what is to go wrong, of "+strings.Join(faults.Examples(), ", "))
 	flags.StringVarP(&f.out, "out", "o", "", "leave everything in the folder `DIR` (default: a new one below results)")
 	flags.Uint64Var(&f.seed, "seed", f.seed, "of the made-up file, and of whatever is chosen at random")
+	flags.BoolVar(&f.anyway, "anyway", false, "do also what this machine cannot carry honestly, as it has measured before")
 	w := &f.watching
 	flags.StringVar(&w.dashboard, "dashboard", "", "show it live to browsers at `ADDR`, such as 127.0.0.1:8080")
 	flags.DurationVar(&w.poll, "poll-interval", w.poll, "time between two questions to each agent")
@@ -179,6 +183,12 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	l := &lab{labFlags: f, scenario: s, wrong: wrong, out: cli.ForCommand(cmd), stdout: cmd.OutOrStdout()}
+	if err := l.checkFolder(); err != nil {
+		return err
+	}
+	if err := l.checkMachine(cmd.Context()); err != nil {
+		return err
+	}
 	if err := l.prepare(cmd.Context()); err != nil {
 		return errors.Join(err, l.cleanUp())
 	}
@@ -188,7 +198,7 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 
 // stopped says how to go on after Ctrl-C.
 func (l *lab) stopped(done, all int) error {
-	l.out.Note("stopped after %d of %d trials; what was measured is in %s", done, all, l.dir)
+	l.out.Note("stopped after %d of %s; what was measured is in %s", done, counted(all, "trial"), l.dir)
 	l.out.Note("make its report with: starmesh lab report %s", l.dir)
 	return context.Canceled
 }

@@ -67,13 +67,14 @@ func (q *Question) processors(system string) string {
 	if n := q.fit(system); n > 0 {
 		ways = append(ways, fmt.Sprintf("up to %d receivers", n))
 	}
-	return text + " What would do: " + strings.Join(append(ways, q.slower(machine.TooMuch/f.BusyShare)), ", or ")
+	return text + " What would do: " + strings.Join(append(ways, q.slower(machine.Fair/f.BusyShare)), ", or ")
 }
 
-// fit is the most receivers, fewer than asked for, that the processors carry.
+// fit is the most receivers, fewer than asked for, that the processors carry
+// with room to spare.
 func (q *Question) fit(system string) int {
 	for n := q.most() - 1; n > 0; n-- {
-		if f, _, _ := q.foresee(system, n); f.BusyShare < machine.TooMuch {
+		if f, _, _ := q.foresee(system, n); f.BusyShare < machine.Fair {
 			return n
 		}
 	}
@@ -83,7 +84,7 @@ func (q *Question) fit(system string) int {
 // slower says at which rates it would do, given by which factor.
 func (q *Question) slower(factor float64) string {
 	r := q.Scenario.Rates
-	factor = math.Floor(95*factor) / 100 // a little less, in whole hundredths
+	factor = math.Floor(100*factor) / 100
 	if len(r.Profile) > 0 || r.Origin.Up != r.Receiver.Up || r.Receiver.Up == 0 {
 		return fmt.Sprintf("all rates at %.2f of what they are", factor)
 	}

@@ -47,15 +47,15 @@ func TestWhatTheMachineCanCarryIsNoProblem(t *testing.T) {
 }
 
 // TestRatesThatTheProcessorsCannotCarryAreRefused: 32 receivers at 2.5 MB/s
-// are 76 MiB/s, 2.29 cores, and 31 nodes that wait 0.12. 24 receivers make
-// 1.81 cores, which is 90 %, and 23 1.73. The star sends 2.4 MiB/s however many
-// there are.
+// are 76 MiB/s, 2.29 cores, and 31 nodes that wait 0.12. 20 receivers make
+// 1.43 cores and 0.08, which is just over 75 %, and 19 1.43. The star sends
+// 2.4 MiB/s however many there are.
 func TestRatesThatTheProcessorsCannotCarryAreRefused(t *testing.T) {
 	problems := question(8, 32).Problems()
 	if len(problems) != 1 {
 		t.Fatalf("%d problems: %q", len(problems), problems)
 	}
-	for _, want := range []string{"mesh to 32 receivers", "76 MiB/s", "2 processors 121 % busy", "up to 23 receivers, or --up 14mbit --down 70mbit"} {
+	for _, want := range []string{"mesh to 32 receivers", "76 MiB/s", "2 processors 121 % busy", "up to 19 receivers, or --up 12mbit --down 62mbit"} {
 		if !strings.Contains(problems[0], want) {
 			t.Errorf("%q does not say %q", problems[0], want)
 		}
@@ -65,7 +65,7 @@ func TestRatesThatTheProcessorsCannotCarryAreRefused(t *testing.T) {
 func TestWithOtherLinksForSomeNodesTheFactorIsTold(t *testing.T) {
 	q := question(32)
 	q.Scenario.Rates.Profile = []scenario.Exception{{From: 1, To: 2, Rate: scenario.Rate{Up: 20 * mbit, Down: 100 * mbit}}}
-	if problems := q.Problems(); len(problems) != 1 || !strings.Contains(problems[0], "or all rates at 0.70 of what they are") {
+	if problems := q.Problems(); len(problems) != 1 || !strings.Contains(problems[0], "or all rates at 0.62 of what they are") {
 		t.Errorf("%q", problems)
 	}
 }

@@ -29,6 +29,8 @@ const (
 	// time would depend on the machine. Trials foreseen at 62 % took 55 %, and
 	// such foreseen at 125 % were limited by the processors.
 	TooMuch = 0.9
+	// Fair is the share that leaves room for what cannot be foreseen.
+	Fair = 0.75
 	// waiting is what a node takes that has nothing to send, in cores: it is
 	// asked for readings a few times a second. Measured on the machine of
 	// which Judge tells.

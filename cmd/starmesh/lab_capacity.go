@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/capacity"
+	"starmesh/cmd/internal/lab/machine"
+	"starmesh/common/fault"
+)
+
+// checkMachine measures what the lab will take of this machine, and refuses
+// what it cannot do honestly, unless the flags want it all the same. Nothing
+// was made or removed yet.
+func (l *lab) checkMachine(ctx context.Context) error {
+	l.machine = machine.Describe(ctx)
+	if busy := l.machine.LoadBefore; busy > 0.25 {
+		l.out.Warn("this machine is %.0f %% busy with something else: times may suffer", 100*busy)
+	}
+	samples, err := l.measure(ctx)
+	if err != nil {
+		return err
+	}
+	q := capacity.Question{
+		Scenario: l.scenario, Samples: samples, Cores: runtime.NumCPU(),
+		Room: machine.RoomAt(ctx, existing(l.dir)), Keep: l.watching.keep,
+	}
+	problems := q.Problems()
+	if len(problems) == 0 {
+		return nil
+	}
+	l.out.Event("capacity", map[string]any{"problems": problems})
+	if l.anyway {
+		for _, text := range problems {
+			l.out.Warn("%s", text)
+		}
+		return nil
+	}
+	return fault.Wrapf(fault.Refused, "this machine cannot do that honestly, and --anyway does it all the same: %s", strings.Join(problems, "; "))
+}
+
+// existing gives the folder in which dir is or will be made.
+func existing(dir string) string {
+	for {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "."
+		}
+		dir = up
+	}
+}
+
+// measure takes a sample of each system. What cannot be measured is told, and
+// not judged.
+func (l *lab) measure(ctx context.Context) (samples map[string]machine.Sample, err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("cannot find this program to start nodes with: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "starmesh-measure-")
+	if err != nil {
+		return nil, fmt.Errorf("cannot measure this machine: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	l.out.Note("measuring what %s cost on this machine, with one receiver each", strings.Join(l.scenario.Systems, " and "))
+	samples = make(map[string]machine.Sample)
+	probe := capacity.Probe{Program: program, Dir: dir, Scenario: l.scenario, Poll: l.watching.poll}
+	for _, system := range l.scenario.Systems {
+		sample, err := probe.Measure(ctx, system)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			l.out.Warn("%s; nobody knows whether this machine can carry it", cli.OneLine(err))
+			continue
+		}
+		samples[system] = sample
+		l.out.Event("measured", map[string]any{"system": system, "cpu_seconds": sample.CPUSeconds, "bytes": sample.Bytes, "rss_bytes": sample.RSSBytes})
+	}
+	return samples, nil
+}
