@@ -75,7 +75,7 @@ func rowsOf(scene *comparison.Scene, key figures.Key, suffix string) []cardRow {
 func timeCard(scene *comparison.Scene) card {
 	c := card{Name: "Time until all have it", Rows: rowsOf(scene, figures.Distribution, ""), Link: "#time"}
 	star, mesh := first(scene, "star"), first(scene, "mesh")
-	if star != nil && mesh != nil {
+	if star != nil && mesh != nil && star.Set == "" && mesh.Set == "" {
 		_, a, okA := took(star)
 		_, b, okB := took(mesh)
 		if okA && okB && b > 0 {

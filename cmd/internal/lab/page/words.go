@@ -39,8 +39,11 @@ func (p *Page) lead() []string {
 		return []string{"No run could be read."}
 	}
 	var all []string
+	if text := shifted(main); text != "" {
+		all = append(all, text)
+	}
 	star, mesh := first(main, "star"), first(main, "mesh")
-	if star != nil && mesh != nil {
+	if star != nil && mesh != nil && star.Set == mesh.Set {
 		all = append(all, against(main, star, mesh))
 	}
 	if star != nil && mesh != nil {
@@ -58,12 +61,13 @@ func (p *Page) lead() []string {
 // beside tells of the series that are not in the headline: each in a sentence
 // when there is none.
 func beside(main *comparison.Scene, star, mesh *comparison.Series) string {
-	headed := star != nil && mesh != nil
+	headed := star != nil && mesh != nil && star.Set == mesh.Set
 	var parts []string
 	for i := range main.Series {
 		s := &main.Series[i]
 		switch {
 		case headed && (s == star || s == mesh):
+		case s.Set != "" && first(main, s.System).Set != s.Set: // what has changed is told
 		case headed:
 			text, _, ok := took(s)
 			if !ok {
@@ -80,6 +84,40 @@ func beside(main *comparison.Scene, star, mesh *comparison.Series) string {
 		return capital(strings.Join(parts, "; ")) + "."
 	}
 	return strings.Join(parts, " ")
+}
+
+// shifted tells what became of the times from one set to another; "" if there
+// is only one.
+func shifted(scene *comparison.Scene) string {
+	var parts []string
+	for j := range scene.Series {
+		for k := j + 1; k < len(scene.Series); k++ {
+			a, b := &scene.Series[j], &scene.Series[k]
+			if a.System == b.System {
+				parts = append(parts, shift(a, b))
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s to %s: %s.", units.Bytes(scene.FileBytes), receivers(scene.Receivers), strings.Join(parts, "; "))
+}
+
+func shift(a, b *comparison.Series) string {
+	_, before, okA := took(a)
+	_, after, okB := took(b)
+	write := func(seconds float64, ok bool) string {
+		if !ok {
+			return "no end"
+		}
+		return tables.Value(seconds, figures.Seconds)
+	}
+	text := fmt.Sprintf("the %s took %s in %s and %s in %s", a.System, write(before, okA), a.Set, write(after, okB), b.Set)
+	if okA && okB && before > 0 {
+		text += fmt.Sprintf(", %.2f times as long", after/before)
+	}
+	return text
 }
 
 // first gives the first series of a system, nil if there is none.
@@ -114,6 +152,9 @@ func against(scene *comparison.Scene, star, mesh *comparison.Series) string {
 	starText, starTime, starOK := took(star)
 	meshText, meshTime, meshOK := took(mesh)
 	task := fmt.Sprintf("To bring %s to %s", units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	if star.Set != "" {
+		task = fmt.Sprintf("In %s, to bring it to %s", star.Set, receivers(scene.Receivers))
+	}
 	switch {
 	case starOK && meshOK:
 		return fmt.Sprintf("%s, the mesh took %s and the star %s: %s.", task, meshText, starText, pace(starTime, meshTime))
