@@ -82,7 +82,7 @@ func (t *trial) doubt(format string, args ...any) {
 func (t *trial) newBook() record.Trial {
 	b := record.Trial{
 		Format: record.TrialFormat, Name: t.Name(), System: t.System, Receivers: t.Receivers,
-		Repetition: t.Repetition, Began: time.Now(), Links: t.cfg.Links,
+		Repetition: t.Repetition, Began: time.Now(), Links: t.cfg.Links, LinksHow: t.network.About(),
 	}
 	for _, n := range t.nodes {
 		part := partName

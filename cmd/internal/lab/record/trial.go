@@ -19,11 +19,12 @@ type Trial struct {
 	Name       string    `json:"name"`
 	System     string    `json:"system"` // star, http, http-close or mesh
 	Receivers  int       `json:"receivers"`
-	Repetition int       `json:"repetition"` // from 1
-	Began      time.Time `json:"began"`      // when the receivers were told to start
-	Links      string    `json:"links"`      // rate or netns
-	Nodes      []Node    `json:"nodes"`      // the origin first
-	Polls      int       `json:"polls"`      // readings the manager took of agents
+	Repetition int       `json:"repetition"`          // from 1
+	Began      time.Time `json:"began"`               // when the receivers were told to start
+	Links      string    `json:"links"`               // rate or netns
+	LinksHow   string    `json:"links_how,omitempty"` // the same in a sentence
+	Nodes      []Node    `json:"nodes"`               // the origin first
+	Polls      int       `json:"polls"`               // readings the manager took of agents
 
 	// Verified is how many receivers hold the file, compared byte for byte.
 	Verified int `json:"verified"`
