@@ -1,0 +1,203 @@
+package web_test
+
+import (
+	"fmt"
+	"html"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/web"
+	"starmesh/cmd/internal/web/webtest"
+)
+
+// figure is the JavaScript for a number of a panel: 1 is the left one.
+func figure(panel int, name string) string {
+	return fmt.Sprintf(`document.querySelector(".panels > section:nth-child(%d) [data-figure=%s]").textContent`, panel, name)
+}
+
+// slide moves the slider as a hand does.
+func slide(p *webtest.Page, to float64) {
+	p.Text(fmt.Sprintf(`(() => { const s = document.querySelector(".transport input"); s.value = %g; s.dispatchEvent(new Event("input")); return s.value })()`, to))
+}
+
+func told(events ...[]record.Event) *web.Hub {
+	hub := web.NewHub()
+	for _, list := range events {
+		for _, e := range list {
+			hub.Event(e)
+		}
+	}
+	return hub
+}
+
+func TestReplayInABrowser(t *testing.T) {
+	p := webtest.Open(t, 1280, 900)
+	addr, _ := serve(t, web.Config{Hub: told(story("star", 4), story("mesh", 4))})
+	p.Go("http://" + addr + "/")
+	p.Wait(figure(1, "done") + ` === "4 of 4"`)
+	if got := p.Text(figure(1, "copies")); got != "4.00 ×" {
+		t.Errorf("the star's server sent %q", got)
+	}
+	if got := p.Text(figure(2, "copies")); got != "1.00 ×" {
+		t.Errorf("the mesh's origin sent %q", got)
+	}
+	if got := p.Text(figure(2, "uploaders")); got != "4.00" {
+		t.Errorf("%q upload in the mesh", got)
+	}
+	slide(p, 3.2)
+	p.Wait(figure(1, "done") + ` === "0 of 4" && ` + figure(1, "copies") + ` === "2.00 ×"`)
+	p.Wait(`document.querySelectorAll(".log li:not([hidden])").length === 2`)
+	if got := p.Text(`document.querySelector(".panels .time").innerText`); !strings.Contains(got, "3.2 s") || !strings.Contains(got, "bound is 6.0 s") {
+		t.Errorf("the time: %q", got)
+	}
+	p.Press(" ") // the slider has no focus: the space bar plays
+	p.Wait(`document.querySelector(".play").textContent.includes("Pause")`)
+	p.Wait(figure(1, "done") + ` === "4 of 4" && document.querySelector(".play").textContent.includes("Play")`)
+	p.Press("\u0302") // left arrow
+	p.Wait(figure(1, "done") + ` === "0 of 4"`)
+	p.Shot("replay")
+}
+
+func TestANodeIsChosenWithTheKeyboard(t *testing.T) {
+	p := webtest.Open(t, 1280, 900)
+	m := manager{make(chan string, 10)}
+	hub := web.NewHub()
+	events := story("star", 4)
+	for _, e := range events[:200] { // it still runs
+		hub.Event(e)
+	}
+	addr, _ := serve(t, web.Config{Hub: hub, Control: m, Live: true})
+	p.Go("http://" + addr + "/")
+	p.Wait(`document.querySelector(".node.receiver") !== null`)
+	p.Text(`document.querySelector(".node[tabindex='0']").focus()`)
+	p.Press("\u0303\u0303") // right arrow twice: the second client
+	p.Press("\r")
+	p.Wait(`document.activeElement.textContent === "client-2 in the star with 4 receivers"`)
+	p.Wait(`document.querySelectorAll(".sockets tbody tr").length === 2`)
+	if got := p.Text(`document.querySelector(".sockets tbody").innerText`); !strings.Contains(got, "listening") || !strings.Contains(got, "7070 (registered)") || !strings.Contains(got, "50001") {
+		t.Errorf("the socket table: %q", got)
+	}
+	p.Shot("node")
+	p.Click(".details [data-action=kill]")
+	if told := <-m.told; told != "kill client-2 of star-4-1" {
+		t.Errorf("the manager was told: %s", told)
+	}
+	p.Wait(`document.querySelector(".details .status").textContent.includes("has been killed")`)
+	gone := &record.Reading{Node: "client-2", State: record.Gone}
+	hub.Event(record.Event{Trial: "star-4-1", Seconds: 4.2, Reading: gone})
+	p.Wait(`document.querySelector(".node[data-node=client-2]").dataset.state === "gone"`)
+	p.Wait(`!document.querySelector(".details [data-action=start]").disabled && document.querySelector(".details [data-action=kill]").disabled`)
+	p.Press("\u001b") // escape
+	p.Wait(`document.querySelector(".details").hidden && document.activeElement.dataset.node === "client-2"`)
+}
+
+func TestABrowserFindsItsPlaceAgain(t *testing.T) {
+	p := webtest.Open(t, 800, 600)
+	hub := told(story("star", 1)[:40])
+	addr, end := serve(t, web.Config{Hub: hub, Live: true})
+	p.Go("http://" + addr + "/")
+	p.Wait(`document.querySelector(".node.receiver") !== null`)
+	end()
+	p.Wait(`document.querySelector(".top .badge").textContent.includes("has ended")`)
+	p.Wait(`document.querySelector(".transport") !== null && !document.querySelector(".transport").hidden`)
+}
+
+// TestNamesAreShownAsText: whatever a node, a file or a note is called.
+func TestNamesAreShownAsText(t *testing.T) {
+	const nasty = `<img src=x onerror="document.title='broken'">"'&</script><script>document.title='broken'</script>`
+	events := story("mesh", 2)
+	events[0].Begin.FileName = nasty
+	events[0].Begin.Faults = []string{nasty}
+	events[0].Begin.Nodes[1].Name = nasty
+	events[0].Begin.Nodes[2].Trait = nasty
+	for i := range events {
+		if r := events[i].Reading; r != nil && r.Node == "peer-1" {
+			r.Node = nasty
+		}
+	}
+	events = append(events, record.Event{Trial: "mesh-2-1", Seconds: 7, Note: &record.Note{Node: nasty, Fault: true, Text: nasty}})
+	p := webtest.Open(t, 1280, 900)
+	addr, _ := serve(t, web.Config{Hub: told(events)})
+	p.Go("http://" + addr + "/")
+	p.Wait(figure(1, "done") + ` === "2 of 2"`)
+	p.Click(".row:nth-child(2) .who")
+	p.Wait(`document.querySelector(".details h2").textContent.includes("<img src=x")`)
+	if got := p.Text("document.title"); got != "starmesh lab" {
+		t.Errorf("the title is %q", got)
+	}
+	if got := p.Text(`document.querySelectorAll("img").length`); got != "0" {
+		t.Errorf("%s images", got)
+	}
+}
+
+// TestTheReplayInAPageNeedsNoNetwork: as in report.html, opened from disk.
+func TestTheReplayInAPageNeedsNoNetwork(t *testing.T) {
+	dir := saved(t, story("star", 4), story("mesh", 4))
+	css, body, js, err := web.Replay(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "a report & more.html")
+	text := `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>` + html.EscapeString("a report") + `</title><style>` + css + `</style><h1>Report</h1>` + body + `<script>` + js + `</script>`
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := webtest.OpenOffline(t, 1280, 900)
+	p.Go((&url.URL{Scheme: "file", Path: name}).String())
+	p.Wait(figure(2, "done") + ` === "4 of 4"`)
+	slide(p, 1.6)
+	p.Wait(figure(1, "copies") + ` === "1.00 ×"`)
+	p.Shot("embedded")
+	for _, address := range p.Requests() {
+		if !strings.HasPrefix(address, "file:") && !strings.HasPrefix(address, "data:") {
+			t.Errorf("the page asks for %s", address)
+		}
+	}
+}
+
+// TestNothingIsWiderThanTheWindow: also on a telephone, with many nodes.
+func TestNothingIsWiderThanTheWindow(t *testing.T) {
+	for _, width := range []int{320, 390, 768, 1280, 1920} {
+		p := webtest.Open(t, width, 844)
+		p.Prefer("prefers-color-scheme", "dark")
+		addr, _ := serve(t, web.Config{Hub: told(story("star", 32), story("mesh", 32))})
+		p.Go("http://" + addr + "/")
+		p.Wait(figure(1, "done") + ` === "32 of 32"`)
+		if got := p.Text("document.documentElement.scrollWidth - document.documentElement.clientWidth"); got != "0" {
+			t.Errorf("%d pixels: the page is %s wider than that", width, got)
+		}
+		p.Shot(fmt.Sprintf("width-%d", width))
+	}
+}
+
+// TestWhoDoesNotWantMotionSeesNone: the dots stay away, the numbers change.
+func TestWhoDoesNotWantMotionSeesNone(t *testing.T) {
+	p := webtest.Open(t, 1000, 800)
+	p.Prefer("prefers-reduced-motion", "reduce")
+	addr, _ := serve(t, web.Config{Hub: told(story("star", 1))})
+	p.Go("http://" + addr + "/")
+	p.Wait(figure(1, "done") + ` === "1 of 1"`)
+	slide(p, 3.2)
+	p.Wait(figure(1, "copies") + ` === "0.50 ×"`)
+	// With dots the line from the server would not have one colour all along.
+	line := `(() => { const c = document.querySelector(".picture canvas"), g = c.getContext("2d"), seen = new Set();
+		for (let y = c.height * 0.2; y < c.height * 0.4; y++) seen.add([...g.getImageData(c.width / 2, y, 1, 1).data].join());
+		return seen.size })()`
+	p.Wait(line + " === 1")
+	p.Prefer("prefers-reduced-motion", "no-preference")
+	slide(p, 3.3)
+	p.Wait(line + " > 1")
+}
+
+func TestTheDashboardIsReadableWithoutABound(t *testing.T) {
+	events := story("mesh", 3)
+	events[0].Begin.BoundSeconds = 0
+	p := webtest.Open(t, 1000, 800)
+	addr, _ := serve(t, web.Config{Hub: told(events)})
+	p.Go("http://" + addr + "/")
+	p.Wait(`document.querySelector(".panels .time").innerText.includes("no limit")`)
+}
