@@ -63,3 +63,11 @@ func (l *lab) tell(made *labreport.Result) {
 	}
 	tellReport(l.out, made)
 }
+
+// counted says how many there are of something whose plural ends in s.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
