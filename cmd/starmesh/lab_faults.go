@@ -40,6 +40,9 @@ func (l *lab) trouble() func(scenario.Trial) (manager.Trouble, error) {
 
 // expect states the outcomes that are expected, before the trial.
 func (l *lab) expect(trial string, all []string) {
+	if len(all) > 0 {
+		l.out.Event("expected", map[string]any{"trial": trial, "faults": all})
+	}
 	for _, text := range all {
 		l.out.Note("%s: expected: %s", trial, text)
 	}
@@ -54,7 +57,7 @@ func (l *lab) found(t *record.Trial) (asExpected bool) {
 			continue
 		}
 		asExpected = false
-		l.out.Warn("%s: %s: not as expected: %s", t.Name, f.Fault, printableName(f.Found))
+		l.out.Warn("%s: %s: %s", t.Name, f.Fault, printableName(f.Found))
 	}
 	return asExpected
 }
