@@ -77,9 +77,9 @@ func (n *Node) shared() []message {
 		held := s.list.Len() - s.missing
 		s.mu.Unlock()
 		n.mu.Lock()
-		folder := n.folders[s.list.ID()]
+		total, folder := n.folders[s.list.ID()]
 		n.mu.Unlock()
-		all = append(all, Shared{ID: s.list.ID(), Size: s.list.Size(), Name: s.name, Held: held, Folder: folder})
+		all = append(all, Shared{ID: s.list.ID(), Size: s.list.Size(), Name: s.name, Held: held, Folder: folder, Total: total})
 	}
 	var answers []message
 	for {

@@ -176,6 +176,8 @@ func TestTheTableShowsListenersConnectionsAndWhatUDPCarries(t *testing.T) {
 		rows[string(r.Role)+" "+r.Protocol]++
 		if r.Protocol == "quic" {
 			viaUDP = r
+		} else if r.FD < 0 {
+			t.Errorf("a socket without a descriptor: %+v", r)
 		}
 	}
 	want := map[string]int{"listening tcp": 1, "datagram udp": 1, "data quic": 1}

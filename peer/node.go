@@ -86,7 +86,7 @@ type Node struct {
 	links   map[peer.ID]*link
 	linked  chan struct{} // closed when links has grown
 	swarms  map[content.ID]*swarm
-	folders map[content.ID]bool
+	folders map[content.ID]int64 // of manifests: the size of all files
 	topics  topic
 	bad     map[peer.ID]error // sent what was wrong
 }
@@ -108,7 +108,7 @@ func New(cfg Config) (*Node, error) {
 			Public: cfg.Public, Sockets: cfg.Sockets, Meter: cfg.Meter, Metrics: cfg.Metrics, Log: cfg.Log,
 		},
 		links: map[peer.ID]*link{}, linked: make(chan struct{}), swarms: map[content.ID]*swarm{},
-		folders: map[content.ID]bool{}, bad: map[peer.ID]error{},
+		folders: map[content.ID]int64{}, bad: map[peer.ID]error{},
 	}, nil
 }
 

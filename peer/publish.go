@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"math"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -22,17 +23,46 @@ func (n *Node) Publish(name string, file store.File, collection bool) (Ticket, e
 	}
 	list := file.List()
 	if collection {
+		total := folderSize(file)
 		n.mu.Lock()
-		n.folders[list.ID()] = true
+		n.folders[list.ID()] = total
 		n.mu.Unlock()
 	}
 	return n.Ticket(name, list, collection), nil
 }
 
-// Ticket makes the ticket of a file that this node has.
+// folderSize is what all files of the folder with this manifest have, in
+// bytes; the manifest's own size if it is none.
+func folderSize(manifest store.File) int64 {
+	list := manifest.List()
+	text := make([]byte, list.Size())
+	for i := range list.Len() {
+		if manifest.ReadChunk(i, text[list.Offset(i):][:list.ChunkLen(i)]) != nil {
+			return list.Size()
+		}
+	}
+	entries, err := content.DecodeCollection(text)
+	if err != nil {
+		return list.Size()
+	}
+	total := int64(0)
+	for _, e := range entries {
+		total += min(e.Size, math.MaxInt64-total)
+	}
+	return total
+}
+
+// Ticket makes the ticket of a file that this node has. That of a folder tells
+// the size of its files if its manifest is shared.
 func (n *Node) Ticket(name string, list content.ChunkList, collection bool) Ticket {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	size := list.Size()
+	if total, folder := n.folders[list.ID()]; folder && collection {
+		size = total
+	}
 	return Ticket{
-		ID: list.ID(), Name: name, Size: list.Size(), Collection: collection,
+		ID: list.ID(), Name: name, Size: size, Collection: collection,
 		Peers: []peer.AddrInfo{ticketAddrs(n.host)},
 	}
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/binary"
+	"math"
 
 	"starmesh/common/content"
 	"starmesh/common/frame"
@@ -21,8 +22,9 @@ type Shared struct {
 	ID     content.ID
 	Size   int64 // bytes
 	Name   string
-	Held   int  // chunks
-	Folder bool // it is the manifest of a folder
+	Held   int   // chunks
+	Folder bool  // it is the manifest of a folder
+	Total  int64 // of a folder: what all its files have, in bytes, as its sharer says
 }
 
 type files struct{ Files []Shared }
@@ -40,6 +42,9 @@ func (m files) append(b []byte) []byte {
 			folder = 1
 		}
 		b = binary.AppendUvarint(b, uint64(f.Held)<<1|folder)
+		if f.Folder {
+			b = binary.AppendUvarint(b, uint64(f.Total))
+		}
 	}
 	return b
 }
@@ -50,7 +55,9 @@ func decodeFiles(b []byte) (files, error) {
 	for range d.number("count of files", maxFiles+1) {
 		f := Shared{ID: content.ID(d.take(32)), Size: int64(d.number("size", uint64(content.MaxSize)+1)), Name: d.text("name")}
 		v := d.number("chunks held", 2*content.MaxChunks+2)
-		f.Held, f.Folder = int(v>>1), v&1 == 1
+		if f.Held, f.Folder = int(v>>1), v&1 == 1; f.Folder {
+			f.Total = int64(d.number("size of the folder", math.MaxInt64))
+		}
 		m.Files = append(m.Files, f)
 	}
 	return m, d.end(typeFiles)

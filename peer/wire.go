@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 
@@ -41,8 +42,34 @@ func newWire(sockets *load.Sockets, limits rate.Limits) *wire {
 // default, lets two nodes that dial each other at the same moment end up with
 // one broken connection (TCP's simultaneous open), and lets two programs share
 // one port unnoticed.
-func (w *wire) newTCP(u transport.Upgrader, rm network.ResourceManager, shared *tcpreuse.ConnMgr) (*tcp.TcpTransport, error) {
-	return tcp.NewTCPTransport(upgrader{Upgrader: u, w: w}, rm, shared, tcp.DisableReuseport())
+func (w *wire) newTCP(u transport.Upgrader, rm network.ResourceManager, shared *tcpreuse.ConnMgr) (tcpTransport, error) {
+	up := upgrader{Upgrader: u, w: w}
+	t, err := tcp.NewTCPTransport(up, rm, shared, tcp.DisableReuseport())
+	return tcpTransport{TcpTransport: t, up: up}, err
+}
+
+// tcpTransport is libp2p's, but for the listening socket, which libp2p hides.
+type tcpTransport struct {
+	*tcp.TcpTransport
+	up upgrader
+}
+
+// Listen listens at a, an address such as /ip4/127.0.0.1/tcp/4001.
+func (t tcpTransport) Listen(a ma.Multiaddr) (transport.Listener, error) {
+	network, hostPort, err := manet.DialArgs(a)
+	if err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen(network, hostPort)
+	if err != nil {
+		return nil, err
+	}
+	l, err := manet.WrapNetListener(ln)
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	gated := t.up.GateMaListener(&tcpListener{Listener: l, socket: t.up.w.sockets.Listening(ln)})
+	return t.up.UpgradeGatedMaListener(t, gated), nil
 }
 
 // upgrader puts w under connections before they are secured.
@@ -56,12 +83,6 @@ func (u upgrader) Upgrade(ctx context.Context, t transport.Transport, c manet.Co
 		c = u.w.tcp(c)
 	}
 	return u.Upgrader.Upgrade(ctx, t, c, dir, p, scope)
-}
-
-func (u upgrader) GateMaListener(l manet.Listener) transport.GatedMaListener {
-	return u.Upgrader.GateMaListener(&tcpListener{
-		Listener: l, socket: u.w.sockets.Listening(manet.NetListener(l)),
-	})
 }
 
 func (u upgrader) UpgradeGatedMaListener(t transport.Transport, l transport.GatedMaListener) transport.Listener {

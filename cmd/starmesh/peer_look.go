@@ -16,11 +16,11 @@ import (
 type sharedEvent struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
-	Size   int64  `json:"size"`
+	Size   int64  `json:"size"` // of a folder: of all its files
 	Folder bool   `json:"folder"`
 	Nodes  int    `json:"nodes"`  // that have all of it
 	Partly int    `json:"partly"` // that have some of it
-	Held   int    `json:"held_chunks"`
+	Held   int    `json:"held_chunks"` // of a folder: of its list of files
 	Chunks int    `json:"chunks"`
 }
 
@@ -33,7 +33,7 @@ func newPeerList() *cobra.Command {
 		Long: `ls asks the nodes in reach what they share, and merges it by id: id, size, how many
 nodes have all of it (and how many have some), and name. Nodes are found with the
 ticket, with --join, on the local network, or with --dht. A folder's size is that
-of its list of files.`,
+of all its files.`,
 		Example: `  starmesh peer ls
   starmesh peer ls mesh:4kQ… --json
   starmesh peer ls --join /ip4/192.0.2.1/tcp/4001/p2p/12D3Koo… --wait 5s`,
@@ -60,6 +60,9 @@ func (n *meshNode) list(ctx context.Context, wait time.Duration) error {
 	all := n.List(ctx)
 	for _, l := range all {
 		e := sharedEvent{l.ID.String(), l.Name, l.Size, l.Folder, l.Nodes, l.Partly, l.Held, content.ChunkCount(l.Size)}
+		if l.Folder {
+			e.Size = l.Total
+		}
 		n.out.Event("file", e)
 		if n.out.Mode() != cli.JSON {
 			n.out.Result(sharedLine(e))

@@ -125,7 +125,6 @@ func (s *sharer) folder(ctx context.Context, name, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ticket.Size = total
 	s.say(ticketEvent{
 		Name: name, Ticket: ticket.String(), ID: ticket.ID.String(), Size: total, Collection: true, Files: len(files),
 	})
