@@ -187,6 +187,8 @@ func nodeOf(n *Node, part figures.Part, files wanted, start time.Time, given Lin
 	if whole != nil {
 		after := n.at(*whole).Sub(start).Seconds()
 		node.DoneSeconds = &after
+	} else {
+		node.DoneSeconds = n.seenDone(start)
 	}
 	return node
 }

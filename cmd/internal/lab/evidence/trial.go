@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"time"
 
 	"starmesh/cmd/internal/lab/figures"
 	"starmesh/cmd/internal/lab/record"
@@ -84,6 +85,17 @@ func takeNotes(node *figures.Node, n *Node) {
 		LinkOutBytes: noted.LinkOut, LinkInBytes: noted.LinkIn,
 		Trait: cmp.Or(noted.Trait, n.Trait), Excused: noted.Excused,
 	}
+}
+
+// seenDone is when the lab saw a receiver hold the file whose log breaks off
+// before that, because it was killed; nil if it did not. It is counted from
+// start.
+func (n *Node) seenDone(start time.Time) *float64 {
+	noted := n.noted()
+	if noted == nil || noted.DoneSeconds == nil || n.Whole {
+		return nil
+	}
+	return new(n.Trial.Began.Sub(start).Seconds() + *noted.DoneSeconds)
 }
 
 func narrower(limit float64, link *float64) float64 {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"starmesh/cmd/internal/lab/evidence"
 	"starmesh/cmd/internal/lab/figures"
@@ -133,6 +134,31 @@ func TestExcusedReceiversAreLeftOutOfTimes(t *testing.T) {
 	report := figures.Of(&one(t, runs).Run)
 	if got, ok := report.Value(figures.Distribution); !ok || got != 9 {
 		t.Errorf("distribution time %g (%v), want 9: %+v", got, ok, report.Figure(figures.Distribution))
+	}
+}
+
+// TestAReceiverThatWasKilledWithTheFileHasIt: its log breaks off, the lab has
+// seen it.
+func TestAReceiverThatWasKilledWithTheFileHasIt(t *testing.T) {
+	dir := t.TempDir()
+	for _, m := range []made{server(0, 2*fileBytes), client("c1", 0)} {
+		write(t, dir, m.name+".jsonl", m.lines(t))
+	}
+	cut := client("c2", 0).process(3).lines(t)
+	write(t, dir, "c2.jsonl", cut[:len(cut)-1])
+	trial := noted()
+	trial.Began = time.Unix(1_800_000_000, 0).Add(500 * time.Millisecond)
+	trial.Nodes[2].DoneSeconds = new(8.0)
+	trial.DistributionSeconds = nil
+	text, err := json.Marshal(trial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, record.RunFile, []string{string(text)})
+	runs, _ := readDir(t, dir)
+	r := one(t, runs)
+	if done := r.Nodes[2].DoneSeconds; done == nil || math.Abs(*done-8.5) > 1e-9 {
+		t.Errorf("c2 has the file after %v s, want 8.5", done)
 	}
 }
 
