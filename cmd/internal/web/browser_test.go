@@ -83,10 +83,10 @@ func TestANodeIsChosenWithTheKeyboard(t *testing.T) {
 	}
 	p.Shot("node")
 	p.Click(".details [data-action=kill]")
+	p.Wait(`document.querySelector(".details .status").textContent.includes("has been killed")`)
 	if told := <-m.told; told != "kill client-2 of star-4-1" {
 		t.Errorf("the manager was told: %s", told)
 	}
-	p.Wait(`document.querySelector(".details .status").textContent.includes("has been killed")`)
 	gone := &record.Reading{Node: "client-2", State: record.Gone}
 	hub.Event(record.Event{Trial: "star-4-1", Seconds: 4.2, Reading: gone})
 	p.Wait(`document.querySelector(".node[data-node=client-2]").dataset.state === "gone"`)
@@ -191,6 +191,7 @@ func TestWhoDoesNotWantMotionSeesNone(t *testing.T) {
 	p.Prefer("prefers-reduced-motion", "no-preference")
 	slide(p, 3.3)
 	p.Wait(line + " > 1")
+	p.Expected("getImageData") // which is what the test itself did
 }
 
 func TestTheDashboardIsReadableWithoutABound(t *testing.T) {

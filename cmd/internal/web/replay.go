@@ -38,7 +38,7 @@ func Replay(dir string) (css, body, js string, err error) {
 // replayBody is the place of the view in a page, with its data. Base64 has
 // nothing in it that HTML would take for markup.
 func replayBody(data string, thinned bool) string {
-	return fmt.Sprintf(`<section class="replay" id="replay" aria-label="Replay of the lab"><p>The replay needs JavaScript.</p></section>
+	return fmt.Sprintf(`<section class="replay" id="replay-view" aria-label="Replay of the lab"><p>The replay needs JavaScript.</p></section>
 <script type="application/json" id="replay-data">{"thinned":%t,"gzip":"%s"}</script>
 `, thinned, data)
 }

@@ -61,7 +61,7 @@ class Details {
     this.sockets = el("div", {class: "sockets"});
     this.close = el("button", {type: "button", class: "close", text: "Close", onclick: () => this.onclose()});
     this.root = el("section", {class: "details", "aria-label": "The chosen node", hidden: true},
-      el("header", {}, this.heading, this.close), this.numbers, this.buttons, this.status, this.sockets);
+      el("header", {}, this.heading, this.close), this.buttons, this.status, this.numbers, this.sockets);
     this.onclose = () => {};
     this.timer = 0;
     this.asked = 0;
@@ -84,6 +84,12 @@ class Details {
       el("button", {type: "button", "data-action": name, text: a.text, onclick: () => command(this.remote, name, this.trial, node.name, this.status)})));
     this.buttons.hidden = true;
     this.refresh(this.asked);
+  }
+
+  // come brings the section into the window, and the focus to it.
+  come() {
+    this.root.scrollIntoView({block: "nearest"});
+    this.heading.focus({preventScroll: true});
   }
 
   // running tells whether the trial's processes can be asked and commanded.
@@ -128,7 +134,9 @@ class Details {
       content = [el("p", {class: "says", text: "No socket table: " + err.message})];
     }
     if (asked !== this.asked) return;
+    const first = !this.sockets.firstChild;
     this.sockets.replaceChildren(...content);
+    if (first && document.activeElement === this.heading) this.root.scrollIntoView({block: "nearest"});
     this.timer = setTimeout(() => this.refresh(asked), 2000);
   }
 

@@ -59,24 +59,25 @@ class Flows {
     if (this.trial.system.hub) this.spokes(g, size);
     const shown = this.shown(t, span, selected);
     this.faint = Math.min(1, 45 / shown.length);
-    for (const {series, moved, marked} of shown) {
+    for (const {series, moved, marked, sofar} of shown) {
       const color = series.from.part === "origin" ? this.ink.origin : this.ink.receiver;
       g.globalAlpha = selected && !marked ? 0.15 : 1;
       const way = this.way(series, size.width, size.height);
-      this.line(g, way, color, moved / span, marked);
+      this.line(g, way, color, moved > 0 ? moved / span : 0.3 * sofar / Math.max(1, t), marked);
       if (!stillPlease.matches) this.dots(g, way, series, t, span, dot.bytes, color, size);
     }
     g.globalAlpha = 1;
   }
 
-  // shown lists the flows that carry something now, and all that the selected node ever had.
+  // shown lists the flows that carry something now, all that the selected node ever had, and at the end all there were.
   shown(t, span, selected) {
+    const over = this.trial.end && t > this.trial.end.t + flight;
     const shown = [];
     for (const series of this.trial.flows.values()) {
       if (!series.from || !series.to) continue;
       const sofar = series.at(t), moved = sofar - series.at(t - span);
       const marked = Boolean(selected) && (series.from.name === selected || series.to.name === selected);
-      if (moved > 0 || marked && sofar > 0) shown.push({series, moved, marked});
+      if (moved > 0 || (marked || over) && sofar > 0) shown.push({series, moved, marked, sofar});
     }
     return shown;
   }

@@ -5,6 +5,7 @@ const lag = 0.5; // seconds that the live picture is behind the readings, so tha
 class App {
   constructor(root) {
     this.root = root;
+    this.whole = root.tagName === "MAIN"; // the page is the view's own
     this.ink = new Ink(root);
     this.remote = new Remote();
     this.lab = new Lab();
@@ -39,7 +40,7 @@ class App {
     this.quickStatus = el("p", {class: "status", role: "status"});
     this.transport = new Transport(this);
     this.root.replaceChildren(
-      el("header", {class: "top"}, el("div", {}, el("h1", {text: "Star and mesh: who carries the load"}), this.file),
+      el("header", {class: "top"}, el("div", {}, this.whole ? el("h1", {text: "Star and mesh: who carries the load"}) : null, this.file),
         el("form", {class: "picks", onsubmit: (e) => e.preventDefault()},
           field("Receivers", this.numberPick), field("Left", this.leftPick), field("Right", this.rightPick), this.link)),
       this.message, this.empty, this.panels, this.quickStatus, this.details.root,
@@ -188,8 +189,7 @@ class App {
     this.stale = true;
     if (this.selected) {
       this.update(performance.now());
-      this.details.root.scrollIntoView({block: "nearest", behavior: stillPlease.matches ? "auto" : "smooth"});
-      this.details.heading.focus({preventScroll: true});
+      this.details.come();
     } else if (back) {
       const panel = [this.left, this.right].find((p) => p.trial === back.trial);
       panel?.picture.marks[back.node.index]?.g.focus({preventScroll: true});
@@ -199,6 +199,7 @@ class App {
   // The clock.
 
   get length() { return Math.max(0, ...this.shown.map((p) => p.trial.duration)); }
+  selectedIn(panel) { return this.selected?.trial === panel.trial ? this.selected.node.name : null; }
   get shown() { return [this.left, this.right].filter((p) => p.trial); }
 
   seek(t) {
@@ -252,7 +253,7 @@ class App {
     if (!this.stale && !moving) return;
     if (now - this.lastPaint >= 30) {
       this.lastPaint = now;
-      for (const p of this.shown) p.paint(this.flightTime(p, now), this.clock.playing ? this.clock.speed : 1, this.selected?.trial === p.trial ? this.selected.node.name : null);
+      for (const p of this.shown) p.paint(this.flightTime(p, now), this.clock.playing ? this.clock.speed : 1, this.selectedIn(p));
     }
     if (!this.lastUpdate || now - this.lastUpdate >= (stillPlease.matches ? 500 : 100) || this.stale && !moving) this.update(now);
   }
@@ -267,7 +268,7 @@ class App {
       seconds: Math.max(0.1, ...states.map((s) => Math.max(1.15 * (s.trial.begin.bound_s || 0), s.trial.wholeTime ?? s.trial.duration))),
     };
     this.shown.forEach((p, i) => {
-      p.update(states[i], scales, this.selected?.trial === p.trial ? this.selected.node.name : null, this.live && p.trial === this.lab.newest && !p.trial.end);
+      p.update(states[i], scales, this.selectedIn(p), this.live && p.trial === this.lab.newest && !p.trial.end);
       if (this.selected?.trial === p.trial) this.details.update(states[i]);
       for (const b of p.quick.children) b.disabled = (b.dataset.quick === "start") !== (p.trial.nodes[0].readings.at(-1)?.state === "gone");
     });
@@ -295,8 +296,7 @@ class App {
   }
 
   watchKeys() {
-    const whole = this.root.tagName === "MAIN"; // the page is the dashboard's own
-    (whole ? document : this.root).addEventListener("keydown", (e) => {
+    (this.whole ? document : this.root).addEventListener("keydown", (e) => {
       if (e.ctrlKey || e.altKey || e.metaKey) return;
       if (e.key === "Escape" && this.selected) return this.choose(null, null);
       if (e.target.closest("input, select, button, [role=button], .scroll, .log, a, textarea")) return;
@@ -315,7 +315,7 @@ class App {
   }
 }
 
-const place = document.getElementById("replay");
+const place = document.getElementById("replay-view");
 if (place) {
   const app = new App(place), data = document.getElementById("replay-data");
   if (data) embedded(app, data).catch((err) => app.say("The replay cannot be read: " + err.message)); else live(app);

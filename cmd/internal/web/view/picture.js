@@ -67,8 +67,8 @@ class Picture {
     const ring = origin ? null : el("svg:circle", {class: "ring", r: r * 0.86, pathLength: 100, "stroke-width": r * 0.28, transform: "rotate(-90)"});
     const big = origin ? Math.min(r * 0.5, 26) : Math.min(r * 0.85, 34);
     const label = el("svg:text", {class: "name", "font-size": Math.max(big, 12), text: this.label(node, r)});
-    const more = r >= (origin && !hub ? 36 : 30) ? el("svg:text", {class: "more", "font-size": Math.min(r * (origin ? 0.34 : 0.4), 20), y: r * 0.5}) : null;
-    if (more) set(label, "y", -r * 0.12);
+    const more = r >= (origin && !hub ? 36 : 30) ? el("svg:text", {class: "more", "font-size": Math.min(r * 0.34, 18), y: r * (origin ? 0.48 : 0.4)}) : null;
+    if (more) set(label, "y", -r * (origin ? 0.1 : 0.2));
     const cross = el("svg:path", {class: "cross", d: `M${-r} ${-r}L${r} ${r}M${r} ${-r}L${-r} ${r}`});
     const g = el("svg:g", {
       class: "node " + (origin ? "origin" : "receiver"), role: "button", tabindex: -1, "data-node": node.name,

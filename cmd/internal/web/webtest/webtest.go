@@ -171,6 +171,8 @@ func (p *Page) Prefer(name, value string) {
 func (p *Page) Click(selector string) {
 	p.t.Helper()
 	p.Wait(fmt.Sprintf("document.querySelector(%q) !== null", selector))
+	// Not only into the window: something may be fixed above its edge.
+	p.Text(fmt.Sprintf("document.querySelector(%q).scrollIntoView({block: 'center', behavior: 'instant'})", selector))
 	p.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
