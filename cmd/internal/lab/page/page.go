@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -117,6 +118,7 @@ func functions() template.FuncMap {
 		},
 		"first": func(i int) bool { return i == 0 },
 		"cell":  spread,
+		"bound": bound,
 		"even":  func(n int) bool { return n%2 == 0 },
 	}
 }
@@ -131,6 +133,13 @@ func spread(cell string) spreadCell {
 	}
 	return spreadCell{Value: cell}
 }
+
+// bound keeps numbers and their units on one line.
+func bound(text string) string {
+	return measures.ReplaceAllString(text, "$1\u00a0$2$3")
+}
+
+var measures = regexp.MustCompile(`(\d) (?:(ms|s|B|[KMGT]iB)\b|(%))`)
 
 func optional(seconds *float64) string {
 	if seconds == nil {

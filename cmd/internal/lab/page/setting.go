@@ -155,6 +155,9 @@ func (p *Page) linksOf(s *comparison.Series) string {
 	text := strings.Join(append(limitsOf(run, figures.Origin, "origin"), limitsOf(run, figures.Receiver, "receivers")...), "; ")
 	if t := p.trial(typical); t != nil && t.Links != "" {
 		text += "; kind: " + t.Links
+		if t.LinksHow != "" {
+			text += ": " + strings.TrimSuffix(t.LinksHow, ".")
+		}
 	}
 	return text
 }

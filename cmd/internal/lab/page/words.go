@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -52,10 +53,30 @@ func (p *Page) lead() []string {
 	if others := beside(main, star, mesh); others != "" {
 		all = append(all, others)
 	}
+	if text := doubted(main); text != "" {
+		all = append(all, text)
+	}
 	if n := len(p.faulty()); n > 0 {
 		all = append(all, fmt.Sprintf("In %s faults were made on purpose: these times are not those of an undisturbed run.", counted(n, "run", "runs")))
 	}
 	return all
+}
+
+// doubted warns of times that are not to be trusted, with the first reason.
+func doubted(scene *comparison.Scene) string {
+	var names []string
+	reason := ""
+	for i := range scene.Series {
+		s := &scene.Series[i]
+		if t := s.Get(figures.Distribution); t != nil && t.Median != nil && len(t.Doubts) > 0 {
+			names = append(names, s.Label())
+			reason = cmp.Or(reason, t.Doubts[0])
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Not to be trusted without a look at the doubts: the time of %s (%s).", strings.Join(names, ", "), reason)
 }
 
 // beside tells of the series that are not in the headline: each in a sentence

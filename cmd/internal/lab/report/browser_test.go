@@ -42,7 +42,7 @@ func TestTheReportOpensFromDiskWithoutANetwork(t *testing.T) {
 	result, _ := makeReport(t, report.Options{Dirs: []string{dir}, Replay: func(string) (*page.Replay, error) { return replay, nil }})
 	for _, width := range []int{375, 1200} {
 		browser := openReport(t, width, result.Page)
-		if got := browser.Text(`document.querySelector(".headline").textContent`); got != result.Headline {
+		if got := browser.Text(`document.querySelector(".headline").textContent.replaceAll("\u00a0", " ")`); got != result.Headline {
 			t.Errorf("the headline is %q, want %q", got, result.Headline)
 		}
 		browser.Wait(`document.querySelectorAll("svg").length > 10`)

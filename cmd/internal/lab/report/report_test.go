@@ -39,7 +39,7 @@ func makeReport(t *testing.T, o report.Options) (*report.Result, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return made, string(text)
+	return made, strings.ReplaceAll(string(text), "\u00a0", " ")
 }
 
 // says tells the test of texts that are not in the page.
