@@ -48,14 +48,7 @@ func (f *membership) forget(t topic) {
 func (l *link) handle(kind frame.Type, body []byte) error {
 	switch kind {
 	case typeHello:
-		m, err := decodeHello(body)
-		if err == nil && m.Version != version {
-			err = fault.Wrapf(fault.Version, "it speaks version %d of the protocol, this is %d", m.Version, version)
-		}
-		if err == nil {
-			l.learn(m.Addrs)
-		}
-		return err
+		return handling(body, decodeHello, l.greeted)
 	case typeBye:
 		m, err := decodeFailure(typeBye, body)
 		if err != nil {
@@ -106,6 +99,15 @@ func (l *link) handle(kind frame.Type, body []byte) error {
 	default:
 		return nil // from a newer version: for those who know it
 	}
+}
+
+// greeted handles the remote's HELLO.
+func (l *link) greeted(m hello) error {
+	if m.Version != version {
+		return fault.Wrapf(fault.Version, "it speaks version %d of the protocol, this is %d", m.Version, version)
+	}
+	l.learn(m.Addrs)
+	return nil
 }
 
 // handling decodes a message and does something with it.

@@ -45,9 +45,9 @@ func examples(t testing.TB) map[string]message {
 		"GOT chunk 2":                                             got{Topic: 5, Chunk: 2},
 		"LIST":                                                    list{},
 		"FILES: one, called a, with 2 chunks held, a folder of 5 GiB": files{[]Shared{{ID: id, Size: 200_000, Name: "a", Held: 2, Folder: true, Total: 5 << 30}}},
-		"VALUES from chunk 0":                                values{ID: id},
-		"SLICE of no values, the file is called a":           slice{Size: 200_000, Name: "a"},
-		"ERROR not found, \"none\"":                          failed(typeError, fault.Wrapf(fault.NotFound, "none")),
+		"VALUES from chunk 0":                      values{ID: id},
+		"SLICE of no values, the file is called a": slice{Size: 200_000, Name: "a"},
+		"ERROR not found, \"none\"":                failed(typeError, fault.Wrapf(fault.NotFound, "none")),
 	}
 }
 

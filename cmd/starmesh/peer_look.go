@@ -18,8 +18,8 @@ type sharedEvent struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"` // of a folder: of all its files
 	Folder bool   `json:"folder"`
-	Nodes  int    `json:"nodes"`  // that have all of it
-	Partly int    `json:"partly"` // that have some of it
+	Nodes  int    `json:"nodes"`       // that have all of it
+	Partly int    `json:"partly"`      // that have some of it
 	Held   int    `json:"held_chunks"` // of a folder: of its list of files
 	Chunks int    `json:"chunks"`
 }
