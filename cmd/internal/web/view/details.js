@@ -127,6 +127,11 @@ class Details {
       if (this.remote.on) this.timer = setTimeout(() => this.refresh(asked), 1000);
       return;
     }
+    if (this.node.readings.at(-1)?.state === "gone") { // nobody is there to be asked
+      this.sockets.replaceChildren(el("p", {class: "says", text: "Its process is gone, and its sockets with it."}));
+      this.timer = setTimeout(() => this.refresh(asked), 1000);
+      return;
+    }
     let content;
     try {
       content = this.table(await this.remote.ask("GET", "sockets", this.trial, this.node.name));
