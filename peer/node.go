@@ -92,7 +92,8 @@ type Node struct {
 }
 
 // New makes a node. It fails with fault.Invalid when an address or id in cfg
-// is none, and says what the right form is.
+// is none, and says what the right form is, and when a private mesh is to be
+// looked for in public.
 func New(cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	listen, err1 := parseListen(cfg.Listen)
@@ -100,6 +101,9 @@ func New(cfg Config) (*Node, error) {
 	allow, err3 := parseAllow(cfg.Allow)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
+	}
+	if cfg.PublicDHT && cfg.Key.set {
+		return nil, fault.Wrapf(fault.Invalid, "a mesh with a network key is not looked for in the public table")
 	}
 	return &Node{
 		cfg: cfg, join: join, meter: cfg.Meter, trace: newTrace(cfg.Trace),

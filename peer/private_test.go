@@ -236,3 +236,9 @@ func TestNetworkKeyFiles(t *testing.T) {
 		t.Errorf("missing: %v", err)
 	}
 }
+
+func TestAPrivateMeshIsNotLookedForInPublic(t *testing.T) {
+	if _, err := New(Config{Key: testKey("key"), PublicDHT: true}); !errors.Is(err, fault.Invalid) {
+		t.Errorf("New: %v", err)
+	}
+}
