@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/units"
 )
 
@@ -42,8 +43,8 @@ func (t *trial) follow(ctx context.Context) {
 // over tells whether nothing more is to come, and notes why if that is not
 // because all have the file.
 func (t *trial) over() bool {
-	if down, purpose := t.nodes[0].down(); down && purpose == "" && t.System != "mesh" {
-		t.book.Error = "the server ended: " + t.nodes[0].failed
+	if why := t.nodes[0].failed; why != "" && t.System != scenario.Mesh {
+		t.book.Error = "the server ended: " + why
 		return true
 	}
 	open := 0

@@ -9,6 +9,7 @@ import (
 
 	"starmesh/cmd/internal/lab/launch"
 	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/common/load"
 )
 
@@ -41,7 +42,7 @@ func (t *trial) look(ctx context.Context, n *node) {
 		t.lastWords(n, p)
 		return
 	}
-	n.closed = false
+	n.closed, n.failed = false, ""
 	ctx, cancel := context.WithTimeout(ctx, pollTime)
 	defer cancel()
 	n.polls++
@@ -157,7 +158,7 @@ func (t *trial) reading(n *node, report *load.Report) record.Reading {
 
 // nameOf gives the name of the node that a load report calls remote.
 func (t *trial) nameOf(remote string) string {
-	if t.System != "mesh" {
+	if t.System != scenario.Mesh {
 		return t.Origin() // a client has no other
 	}
 	if name := t.ways.name(remote); name != "" {
