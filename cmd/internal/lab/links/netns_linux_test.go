@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"starmesh/cmd/internal/lab/links"
 )
@@ -61,18 +62,22 @@ func play(t *testing.T, place *links.Place, part string, environment ...string) 
 	return cmd, bufio.NewScanner(stdout)
 }
 
-// transfer sends size bytes from one place to another, through their links.
+// transfer sends size bytes from one place to another, through their links. It
+// is timed from before the sender's start: the receiver may notice late, on a
+// busy machine, that something has come.
 func transfer(t *testing.T, from, to *links.Place, size int64) arrived {
 	t.Helper()
 	_, sink := play(t, to, "sink")
 	var address string
 	hear(t, sink, &address)
+	began := time.Now()
 	_, source := play(t, from, "source", "LINKS_TEST_TO="+address, fmt.Sprint("LINKS_TEST_BYTES=", size))
 	for source.Scan() {
 		t.Logf("source: %s", source.Text())
 	}
 	var got arrived
 	hear(t, sink, &got)
+	got.Seconds = time.Since(began).Seconds()
 	return got
 }
 
