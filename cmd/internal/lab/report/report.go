@@ -26,6 +26,8 @@ type Options struct {
 	Program string   // version of the program
 	Command []string // that makes the report, as it stands in the page
 	Made    time.Time
+	// NoPictures leaves out the PNG files, which take most of the time.
+	NoPictures bool
 	// Replay makes the block that shows a folder's runs again; nil, and a nil
 	// result, is none. Of several folders only the first is replayed.
 	Replay func(dir string) (*page.Replay, error)

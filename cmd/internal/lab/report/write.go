@@ -37,7 +37,7 @@ func write(o *Options, in *input) (*Result, error) {
 	w.prepare()
 	w.file(results.Name, results.New(o.Program, o.Made, in.reports).Write)
 	w.file(tableFile, func(w io.Writer) error { return tables.CSV(w, in.scenes) })
-	w.plots(plots)
+	w.plots(plots, !o.NoPictures)
 	w.file(textFile, func(w io.Writer) error { return markdown(w, p, plots, in) })
 	w.file(record.ReportFile, p.Write)
 	if w.err != nil {
@@ -83,11 +83,13 @@ func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
-func (w *writer) plots(plots []page.Plot) {
+func (w *writer) plots(plots []page.Plot, pictures bool) {
 	for i := range plots {
 		name := filepath.Join(record.PlotsDir, plots[i].Name)
 		w.bytes(name+".svg", plots[i].Chart.SVG)
-		w.bytes(name+".png", plots[i].Chart.PNG)
+		if pictures {
+			w.bytes(name+".png", plots[i].Chart.PNG)
+		}
 	}
 }
 
