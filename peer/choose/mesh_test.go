@@ -146,6 +146,21 @@ func TestASlowDownlinkDoesNotHoldTheOthersBack(t *testing.T) {
 	}
 }
 
+// TestInASmallMeshASlowDownlinkDoesNotHoldTheOthersBack: where each has few
+// neighbours, the slow one fills what its givers have on their way.
+func TestInASmallMeshASlowDownlinkDoesNotHoldTheOthersBack(t *testing.T) {
+	for seed := range uint64(4) {
+		m := at20(4)
+		m.down, m.seed = slowDownlink, seed+1
+		r := m.run()
+		for i, done := range r.finished {
+			if i+1 != 3 && done > 2.2*256 {
+				t.Errorf("seed %d: receiver %d done after %.0f chunk times", seed+1, i+1, done)
+			}
+		}
+	}
+}
+
 func TestFreeRidersHardlySlowTheOthers(t *testing.T) {
 	m := at20(16).withUp(func(i int) float64 {
 		if i%4 == 3 {

@@ -53,6 +53,7 @@ type queue struct {
 	last    time.Time     // when the chunk before was through
 	moved   time.Time     // the same, or when one was sent on suspicion
 	window  window
+	slowed  map[ID]bool // neighbours whose downlink was slower than our uplink
 }
 
 // transit is a chunk on its way.
@@ -158,7 +159,7 @@ func (q *queue) holds(o Offer) bool {
 func (q *queue) stuck() []ID {
 	var to []ID
 	for o, t := range q.sending {
-		if q.isStuck(t) {
+		if q.isStuck(t) || q.slowed[o.To] {
 			to = append(to, o.To)
 		}
 	}
@@ -179,7 +180,7 @@ func (q *queue) sent(o Offer, now time.Time) {
 		}
 	}
 	q.moved = now
-	if q.isStuck(done) {
+	if q.isSlow(o.To, done, now) {
 		return // what a slow downlink takes says nothing about our uplink
 	}
 	q.window.took(now.Sub(done.since), len(q.sending)+1, now)
@@ -189,6 +190,23 @@ func (q *queue) sent(o Offer, now time.Time) {
 	}
 	q.each = blend(q.each, now.Sub(began))
 	q.last = now
+}
+
+// isSlow tells whether the chunk that is through went into a slow downlink. A
+// neighbour that was found to have one is taken to have it until a chunk takes
+// no longer than usual: when nothing else is sent meanwhile, nothing can
+// overtake.
+func (q *queue) isSlow(to ID, done *transit, now time.Time) bool {
+	if q.slowed == nil {
+		q.slowed = map[ID]bool{}
+	}
+	switch {
+	case q.isStuck(done):
+		q.slowed[to] = true
+	case now.Sub(done.since) < crawl*max(q.each, q.window.best):
+		delete(q.slowed, to)
+	}
+	return q.slowed[to]
 }
 
 func (q *queue) drop(o Offer) {
