@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
-	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/net/netutil"
 
 	"starmesh/common/load"
 )
@@ -37,15 +33,8 @@ type Config struct {
 	Gatherers []prometheus.Gatherer
 }
 
-const (
-	headerTime  = 5 * time.Second  // for a client to send its header
-	requestTime = 10 * time.Second // for a whole request and for its answer
-	idleTime    = 60 * time.Second // between two requests
-	endTime     = 2 * time.Second  // for requests under way when the agent ends
-	maxHeader   = 16 << 10
-	maxBody     = 64 << 10
-	maxConns    = 256 // at once; further ones wait
-)
+// requestTime is for a request, and as much again for its answer.
+const requestTime = 10 * time.Second
 
 // Serve answers on ln until ctx ends, then finishes what is under way within
 // two seconds, closes ln and returns nil; any other end is an error.
@@ -54,25 +43,8 @@ func Serve(ctx context.Context, ln net.Listener, cfg Config) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: headerTime, ReadTimeout: requestTime,
-		WriteTimeout: 2 * requestTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: maxHeader,
-		ErrorLog:       log.New(io.Discard, "", 0), // what broken clients do is their affair
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(netutil.LimitListener(ln, maxConns)) }()
-	select {
-	case err := <-ended:
+	if err := ServeHTTP(ctx, ln, handler, requestTime); err != nil {
 		return fmt.Errorf("the agent on %s has failed: %w", ln.Addr(), err)
-	case <-ctx.Done():
 	}
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
-	defer cancel()
-	if err := server.Shutdown(patience); err != nil {
-		_ = server.Close() // ends the rest; what it says is of no use now
-	}
-	<-ended
 	return nil
 }

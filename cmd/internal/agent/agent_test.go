@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/agent/agenttest"
 	"starmesh/common/fault"
 	"starmesh/common/load"
 )
@@ -45,43 +46,15 @@ func start(t *testing.T, change func(*agent.Config)) string {
 	if change != nil {
 		change(&cfg)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- agent.Serve(ctx, ln, cfg) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
+	agenttest.Serve(t, ln, func(ctx context.Context, ln net.Listener) error { return agent.Serve(ctx, ln, cfg) })
 	return ln.Addr().String()
 }
 
-// do sends a request on a connection of its own and gives status and body.
+// do asks an agent and gives status and body.
 func do(t *testing.T, method, addr, path string, header map[string]string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range header {
-		if name == "Host" {
-			request.Host = value
-			continue
-		}
-		request.Header.Set(name, value)
-	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	response, err := transport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(body)
+	status, body, _ := agenttest.Ask(t, method, addr, path, header)
+	return status, body
 }
 
 func TestReadings(t *testing.T) {

@@ -18,11 +18,34 @@ const CommandHeader = "X-Starmesh-Command"
 
 // Guard lets those requests through to next that an agent with this token
 // would take: it is the agent's own rule, for others who are asked over HTTP.
-// It also sets the headers of an answer that is not kept, guessed at or framed;
-// next may set its own Content-Security-Policy.
+// It also bounds a request's body to 64 KiB, and sets the headers of an answer
+// that is not kept, guessed at or framed; next may set its own
+// Content-Security-Policy.
 func Guard(token string, next http.Handler) http.Handler {
-	return guarded(guard{token}, next)
+	g := guard{token}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Cache-Control", "no-store")
+		header.Set("Content-Security-Policy", "default-src 'none'")
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		switch r.Method {
+		case http.MethodGet, http.MethodHead:
+			if why := g.mayRead(r); why != "" {
+				http.Error(w, why, http.StatusForbidden)
+				return
+			}
+		default:
+			if status, why := g.mayCommand(r); why != "" {
+				http.Error(w, why, status)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
+
+const maxBody = 64 << 10
 
 // guard decides who may ask what.
 type guard struct{ token string }

@@ -44,31 +44,7 @@ func newHandler(cfg Config) (http.Handler, error) {
 		}
 		mux.HandleFunc("POST /"+name, h.command)
 	}
-	return guarded(guard{cfg.Token}, mux), nil
-}
-
-// guarded lets a request through to next if it may.
-func guarded(g guard, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Cache-Control", "no-store")
-		header.Set("Content-Security-Policy", "default-src 'none'")
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		switch r.Method {
-		case http.MethodGet, http.MethodHead:
-			if why := g.mayRead(r); why != "" {
-				http.Error(w, why, http.StatusForbidden)
-				return
-			}
-		default:
-			if status, why := g.mayCommand(r); why != "" {
-				http.Error(w, why, status)
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
+	return Guard(cfg.Token, mux), nil
 }
 
 // metrics gathers the node's figures, those of the process and of Go, and what

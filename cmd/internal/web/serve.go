@@ -2,15 +2,11 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"time"
-
-	"golang.org/x/net/netutil"
 
 	"starmesh/cmd/internal/agent"
 )
@@ -28,39 +24,15 @@ type Config struct {
 	Live bool
 }
 
-const (
-	headerTime = 5 * time.Second  // for a browser to send its header
-	idleTime   = 60 * time.Second // between two requests
-	endTime    = 2 * time.Second  // for browsers to take what is left
-	maxHeader  = 16 << 10
-	maxConns   = 256 // at once; further ones wait
-)
-
 // Serve shows the lab on ln until ctx ends. Then it tells the browsers what is
 // left, for two seconds at the most, closes ln and returns nil; any other end
 // is an error.
 func Serve(ctx context.Context, ln net.Listener, cfg Config) error {
-	s := newServer(ctx, cfg)
-	h := &http.Server{
-		Handler:           s.routes(),
-		ReadHeaderTimeout: headerTime, ReadTimeout: controlTime,
-		WriteTimeout: 2 * controlTime, // streams set their own
-		IdleTimeout:  idleTime, MaxHeaderBytes: maxHeader,
-		ErrorLog: log.New(io.Discard, "", 0), // what broken browsers do is their affair
+	handler := newServer(ctx, cfg).routes()
+	// Streams set their own deadlines.
+	if err := agent.ServeHTTP(ctx, ln, handler, controlTime); err != nil {
+		return fmt.Errorf("the dashboard on %s has failed: %w", ln.Addr(), err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- h.Serve(netutil.LimitListener(ln, maxConns)) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("the dashboard on %s has failed: %w", ln.Addr(), errors.Join(err, h.Close()))
-	case <-ctx.Done():
-	}
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
-	defer cancel()
-	if err := h.Shutdown(patience); err != nil {
-		_ = h.Close() // ends the rest; what it says is of no use now
-	}
-	<-ended
 	return nil
 }
 

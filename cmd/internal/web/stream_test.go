@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"starmesh/cmd/internal/agent/agenttest"
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/web"
 	"starmesh/common/fault"
@@ -27,16 +28,8 @@ func serve(t *testing.T, cfg web.Config) (addr string, end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- web.Serve(ctx, ln, cfg) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
-	return ln.Addr().String(), cancel
+	end = agenttest.Serve(t, ln, func(ctx context.Context, ln net.Listener) error { return web.Serve(ctx, ln, cfg) })
+	return ln.Addr().String(), end
 }
 
 // message is one message of a stream.
@@ -249,31 +242,6 @@ func (m manager) Sockets(_ context.Context, trial, node string) ([]load.SocketRo
 	}, nil
 }
 
-func ask(t *testing.T, method, addr, path string, header map[string]string) (int, string, http.Header) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range header {
-		if name == "Host" {
-			request.Host = value
-			continue
-		}
-		request.Header.Set(name, value)
-	}
-	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(body), response.Header
-}
-
 func TestWhoMayCommandNodes(t *testing.T) {
 	m := manager{make(chan string, 100)}
 	addr, _ := serve(t, web.Config{Hub: web.NewHub(), Control: m, Token: "0123456789abcdef", Live: true})
@@ -296,7 +264,7 @@ func TestWhoMayCommandNodes(t *testing.T) {
 		{"a node that will not", "/stop?trial=t&node=stubborn", map[string]string{"X-Starmesh-Command": "1"}, 422, ""},
 		{"something else", "/explode?trial=t&node=n", map[string]string{"X-Starmesh-Command": "1"}, 405, ""},
 	} {
-		status, body, _ := ask(t, "POST", addr, c.path, c.header)
+		status, body, _ := agenttest.Ask(t, "POST", addr, c.path, c.header)
 		if status != c.want && !(c.want == 405 && status == 404) {
 			t.Errorf("%s: %d %s want %d", c.name, status, body, c.want)
 		}
@@ -311,7 +279,7 @@ func TestWhoMayCommandNodes(t *testing.T) {
 			}
 		}
 	}
-	if status, _, _ := ask(t, "GET", addr, "/kill?trial=t&node=n", map[string]string{"X-Starmesh-Command": "1"}); status == 200 {
+	if status, _, _ := agenttest.Ask(t, "GET", addr, "/kill?trial=t&node=n", map[string]string{"X-Starmesh-Command": "1"}); status == 200 {
 		t.Error("a GET kills")
 	}
 }
@@ -319,7 +287,7 @@ func TestWhoMayCommandNodes(t *testing.T) {
 func TestAPageOfAnotherSiteCannotRead(t *testing.T) {
 	addr, _ := serve(t, web.Config{Hub: web.NewHub(), Control: manager{}})
 	for _, path := range []string{"/", "/events", "/view.js", "/sockets?trial=star-4-1&node=server"} {
-		if status, _, _ := ask(t, "GET", addr, path, map[string]string{"Host": "evil.example"}); status != 403 {
+		if status, _, _ := agenttest.Ask(t, "GET", addr, path, map[string]string{"Host": "evil.example"}); status != 403 {
 			t.Errorf("%s under a name that points here: %d", path, status)
 		}
 	}
@@ -327,10 +295,10 @@ func TestAPageOfAnotherSiteCannotRead(t *testing.T) {
 
 func TestSocketTables(t *testing.T) {
 	addr, _ := serve(t, web.Config{Hub: web.NewHub(), Control: manager{}})
-	if status, body, _ := ask(t, "GET", addr, "/sockets?trial=star-4-1&node=server", nil); status != 200 || !strings.Contains(body, `"local_port":7070`) {
+	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?trial=star-4-1&node=server", nil); status != 200 || !strings.Contains(body, `"local_port":7070`) {
 		t.Errorf("%d %s", status, body)
 	}
-	if status, body, _ := ask(t, "GET", addr, "/sockets?trial=star-8-1&node=server", nil); status != 404 || !strings.Contains(body, "does not run") {
+	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?trial=star-8-1&node=server", nil); status != 404 || !strings.Contains(body, "does not run") {
 		t.Errorf("of a trial that is over: %d %s", status, body)
 	}
 }
@@ -338,11 +306,11 @@ func TestSocketTables(t *testing.T) {
 func TestWithoutAManagerThereIsNothingToCommand(t *testing.T) {
 	addr, _ := serve(t, web.Config{Hub: web.NewHub()})
 	for _, path := range []string{"/kill", "/stop", "/start"} {
-		if status, _, _ := ask(t, "POST", addr, path, map[string]string{"X-Starmesh-Command": "1"}); status == 200 {
+		if status, _, _ := agenttest.Ask(t, "POST", addr, path, map[string]string{"X-Starmesh-Command": "1"}); status == 200 {
 			t.Errorf("%s: %d", path, status)
 		}
 	}
-	if status, _, _ := ask(t, "GET", addr, "/sockets", nil); status != 404 {
+	if status, _, _ := agenttest.Ask(t, "GET", addr, "/sockets", nil); status != 404 {
 		t.Errorf("sockets: %d", status)
 	}
 }
@@ -350,13 +318,13 @@ func TestWithoutAManagerThereIsNothingToCommand(t *testing.T) {
 func TestThePageMayUseOnlyWhatIsHere(t *testing.T) {
 	addr, _ := serve(t, web.Config{Hub: web.NewHub()})
 	for _, path := range []string{"/", "/view.css", "/view.js"} {
-		status, _, header := ask(t, "GET", addr, path, nil)
+		status, _, header := agenttest.Ask(t, "GET", addr, path, nil)
 		policy := header.Get("Content-Security-Policy")
 		if status != 200 || !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'") || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: %d, policy %q", path, status, policy)
 		}
 	}
-	if status, _, _ := ask(t, "GET", addr, "/view/main.js", nil); status != 404 {
+	if status, _, _ := agenttest.Ask(t, "GET", addr, "/view/main.js", nil); status != 404 {
 		t.Errorf("a file that is no part of the page: %d", status)
 	}
 }
