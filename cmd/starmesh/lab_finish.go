@@ -28,7 +28,7 @@ func (l *lab) finish(ctx context.Context, failed error) error {
 	if ctx.Err() != nil {
 		return failed
 	}
-	made, err := makeReport(ctx, []string{l.dir}, l.dir)
+	made, err := makeReport(ctx, labreport.Options{Dirs: []string{l.dir}})
 	if made == nil {
 		return errors.Join(failed, err)
 	}

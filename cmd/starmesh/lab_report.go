@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -62,7 +63,7 @@ func (f *reportFlags) report(cmd *cobra.Command, dirs []string) error {
 		out = overlayDir
 	}
 	links := evidence.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)}
-	made, err := labreport.Make(cmd.Context(), labReport(labreport.Options{Dirs: dirs, Labels: f.labels, Out: out, Links: links}))
+	made, err := makeReport(cmd.Context(), labreport.Options{Dirs: dirs, Labels: f.labels, Out: out, Links: links})
 	if made == nil {
 		return err
 	}
@@ -70,18 +71,17 @@ func (f *reportFlags) report(cmd *cobra.Command, dirs []string) error {
 	return err
 }
 
-// makeReport makes the report of a lab run that has just ended.
-func makeReport(ctx context.Context, dirs []string, out string) (*labreport.Result, error) {
-	return labreport.Make(ctx, labReport(labreport.Options{Dirs: dirs, Out: out}))
-}
-
-// labReport adds what only the program knows.
-func labReport(o labreport.Options) labreport.Options {
+// makeReport makes a report, to which it adds what only the program knows.
+func makeReport(ctx context.Context, o labreport.Options) (*labreport.Result, error) {
 	o.Program = thisBuild().Version
 	o.Command = load.WithoutSecrets(os.Args)
 	o.Made = time.Now()
 	o.Replay = replayOf
-	return o
+	made, err := labreport.Make(ctx, o)
+	if made != nil {
+		err = errors.Join(err, made.Pictures())
+	}
+	return made, err
 }
 
 // replayOf makes the block of the report that shows the runs again.

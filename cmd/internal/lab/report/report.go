@@ -26,8 +26,6 @@ type Options struct {
 	Program string   // version of the program
 	Command []string // that makes the report, as it stands in the page
 	Made    time.Time
-	// NoPictures leaves out the PNG files, which take most of the time.
-	NoPictures bool
 	// Replay makes the block that shows a folder's runs again; nil, and a nil
 	// result, is none. Of several folders only the first is replayed.
 	Replay func(dir string) (*page.Replay, error)
@@ -43,11 +41,14 @@ type Result struct {
 	Scenes    []comparison.Scene
 	// Notes tell what was missing in the folders.
 	Notes []string
+
+	out   *writer
+	plots []page.Plot
 }
 
-// Make reads the folders and writes the report. What could be made is made:
-// the error may come with a result, and then tells of paths that could not be
-// read.
+// Make reads the folders and writes the report, all but its Pictures. What
+// could be made is made: the error may come with a result, and then tells of
+// paths that could not be read.
 func Make(ctx context.Context, o Options) (*Result, error) {
 	if len(o.Dirs) == 0 {
 		return nil, errors.New("a report needs a folder to tell of")
@@ -61,6 +62,15 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 	}
 	made, problem := write(&o, in)
 	return made, errors.Join(err, problem)
+}
+
+// Pictures draws the plots as PNG too. That takes as long as all else together.
+func (r *Result) Pictures() error {
+	for _, p := range r.plots {
+		r.out.bytes(plotFile(p)+".png", p.Chart.PNG)
+	}
+	r.Files = r.out.files
+	return r.out.err
 }
 
 // input is what was read of all folders.

@@ -28,7 +28,6 @@ import (
 func makeReport(t *testing.T, o report.Options) (*report.Result, string) {
 	t.Helper()
 	o.Made, o.Program = began, "v1"
-	o.NoPictures = o.Out == "" // as slow as all else together, and looked at by none of these tests
 	if o.Out == "" {
 		o.Out = t.TempDir()
 	}
@@ -41,6 +40,14 @@ func makeReport(t *testing.T, o report.Options) (*report.Result, string) {
 		t.Fatal(err)
 	}
 	return made, strings.ReplaceAll(string(text), "\u00a0", " ")
+}
+
+// draw draws the pictures of a report.
+func draw(t *testing.T, made *report.Result) {
+	t.Helper()
+	if err := made.Pictures(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // says tells the test of texts that are not in the page.
@@ -56,6 +63,7 @@ func says(t *testing.T, page string, wanted ...string) {
 func TestALabFolderBecomesAReport(t *testing.T) {
 	dir := lab(t, []int{1, 2, 4}, 3)
 	made, text := makeReport(t, report.Options{Dirs: []string{dir}, Out: dir})
+	draw(t, made)
 	if want := "To bring 977 KiB to 4 receivers, the mesh took 1.06 s (median of 3 runs, 1.05 s to 1.07 s)" +
 		" and the star 4.04 s (median of 3 runs, 4 s to 4.08 s): the mesh was 3.8 times as fast."; made.Headline != want {
 		t.Errorf("the headline is\n%s, want\n%s", made.Headline, want)
@@ -119,10 +127,15 @@ func TestThePageNeedsNothingElse(t *testing.T) {
 // given.
 func TestTheSameFolderGivesTheSameBytes(t *testing.T) {
 	dir := lab(t, []int{2}, 2)
-	one, two := t.TempDir(), t.TempDir() // pictures too
-	makeReport(t, report.Options{Dirs: []string{dir}, Out: one})
-	made, _ := makeReport(t, report.Options{Dirs: []string{dir}, Out: two})
-	for _, name := range made.Files {
+	first, _ := makeReport(t, report.Options{Dirs: []string{dir}})
+	second, _ := makeReport(t, report.Options{Dirs: []string{dir}})
+	draw(t, first)
+	draw(t, second)
+	if len(first.Files) != len(second.Files) {
+		t.Errorf("%d files, then %d", len(first.Files), len(second.Files))
+	}
+	one, two := filepath.Dir(first.Page), filepath.Dir(second.Page)
+	for _, name := range second.Files {
 		rel, err := filepath.Rel(two, name)
 		if err != nil {
 			t.Fatal(err)
@@ -334,15 +347,18 @@ func TestAFolderOfNothingIsAnError(t *testing.T) {
 // TestAnEarlierReportLeavesNoPlots: they may have been of runs that are gone.
 func TestAnEarlierReportLeavesNoPlots(t *testing.T) {
 	dir := lab(t, []int{1, 2}, 1)
-	makeReport(t, report.Options{Dirs: []string{dir}, Out: dir})
+	earlier, _ := makeReport(t, report.Options{Dirs: []string{dir}, Out: dir})
+	draw(t, earlier)
 	for _, name := range []string{"star-2-1", "mesh-2-1"} {
 		if err := os.RemoveAll(record.TrialDir(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	result, _ := makeReport(t, report.Options{Dirs: []string{dir}, Out: dir})
-	if _, err := os.Stat(filepath.Join(dir, "plots", "load-star-2.svg")); !errors.Is(err, fs.ErrNotExist) {
-		t.Error("a plot of a run that is gone is still there")
+	for _, ending := range []string{".svg", ".png"} {
+		if _, err := os.Stat(filepath.Join(dir, "plots", "load-star-2"+ending)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a plot (%s) of a run that is gone is still there", ending)
+		}
 	}
 	if i := slices.IndexFunc(result.Scenes, func(s comparison.Scene) bool { return s.Receivers == 2 }); i >= 0 {
 		t.Error("a run that is gone is still in the report")

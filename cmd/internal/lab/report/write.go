@@ -22,7 +22,7 @@ const (
 	textFile  = "results.md"
 )
 
-// write makes all files.
+// write makes all files but the pictures.
 func write(o *Options, in *input) (*Result, error) {
 	out := o.Out
 	if out == "" {
@@ -37,13 +37,16 @@ func write(o *Options, in *input) (*Result, error) {
 	w.prepare()
 	w.file(results.Name, results.New(o.Program, o.Made, in.reports).Write)
 	w.file(tableFile, func(w io.Writer) error { return tables.CSV(w, in.scenes) })
-	w.plots(plots, !o.NoPictures)
+	for _, plot := range plots {
+		w.bytes(plotFile(plot)+".svg", plot.Chart.SVG)
+	}
 	w.file(textFile, func(w io.Writer) error { return markdown(w, p, plots, in) })
 	w.file(record.ReportFile, p.Write)
 	if w.err != nil {
 		return nil, w.err
 	}
-	r := &Result{Sentences: p.Sentences(), Page: filepath.Join(out, record.ReportFile), Files: w.files, Findings: in.findings, Scenes: in.scenes}
+	r := &Result{Sentences: p.Sentences(), Page: filepath.Join(out, record.ReportFile), Files: w.files,
+		Findings: in.findings, Scenes: in.scenes, out: w, plots: plots}
 	r.Headline = r.Sentences[0]
 	for _, f := range in.folders {
 		r.Notes = append(r.Notes, f.Notes...)
@@ -83,15 +86,8 @@ func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
-func (w *writer) plots(plots []page.Plot, pictures bool) {
-	for i := range plots {
-		name := filepath.Join(record.PlotsDir, plots[i].Name)
-		w.bytes(name+".svg", plots[i].Chart.SVG)
-		if pictures {
-			w.bytes(name+".png", plots[i].Chart.PNG)
-		}
-	}
-}
+// plotFile names the file of a plot, without its ending.
+func plotFile(p page.Plot) string { return filepath.Join(record.PlotsDir, p.Name) }
 
 func (w *writer) bytes(name string, draw func() ([]byte, error)) {
 	w.file(name, func(to io.Writer) error {
