@@ -95,6 +95,51 @@ func TestANodeIsChosenWithTheKeyboard(t *testing.T) {
 	p.Wait(`document.querySelector(".details").hidden && document.activeElement.dataset.node === "client-2"`)
 }
 
+// TestWhatWasDoneToANodeIsToldInWords: killed, stopped, returned; in the
+// picture, in the list and aloud, at each moment.
+func TestWhatWasDoneToANodeIsToldInWords(t *testing.T) {
+	events := story("star", 3)
+	const trial = "star-3-1"
+	done := func(at float64, node, text string) record.Event {
+		return record.Event{Trial: trial, Seconds: at, Note: &record.Note{Node: node, Fault: true, Text: text}}
+	}
+	whole := 6.4
+	end := len(events) - 1
+	events = append(events[:end:end],
+		done(6.5, "client-1", "killed on purpose"),
+		record.Event{Trial: trial, Seconds: 6.5, Reading: &record.Reading{Node: "client-1", State: record.Gone}},
+		done(6.6, "server", "stopped by hand"),
+		record.Event{Trial: trial, Seconds: 6.6, Reading: &record.Reading{Node: "server", State: record.Gone}},
+		record.Event{Trial: trial, Seconds: 6.7, Reading: &record.Reading{Node: "client-2", State: record.Gone}},
+		done(8, "client-1", "started again"),
+		record.Event{Trial: trial, Seconds: 8.1, Reading: &record.Reading{Node: "client-1", State: record.Running, HaveBytes: 65536}},
+		record.Event{Trial: trial, Seconds: 9, End: &record.End{DistributionSeconds: &whole, Verified: 2}})
+	p := webtest.Open(t, 1280, 900)
+	addr, _ := serve(t, web.Config{Hub: told(events)})
+	p.Go("http://" + addr + "/")
+	node := func(name, what string) string {
+		return fmt.Sprintf(`document.querySelector(".node[data-node=%s]")%s`, name, what)
+	}
+	row := func(i int, what string) string {
+		return fmt.Sprintf(`document.querySelector(".row:nth-child(%d) %s").textContent`, i, what)
+	}
+	p.Wait(node("client-1", ` !== null`))
+	p.Wait(node("client-1", `.querySelector(".again").textContent === "↻"`))
+	p.Wait(node("client-1", `.getAttribute("aria-label").endsWith("was started again")`) + " && " + row(2, ".again") + ` === "↻"`)
+	slide(p, 7)
+	p.Wait(node("client-1", `.querySelector(".more").textContent === "killed"`) + " && " + row(2, ".held") + ` === "killed"`)
+	p.Wait(node("server", `.querySelector(".more").textContent === "stopped"`) + " && " + row(1, ".held") + ` === "stopped"`)
+	p.Wait(node("client-2", `.querySelector(".more").textContent === "gone"`)) // nobody did it
+	for name, want := range map[string]string{"client-1": "client-1 was killed", "server": "server was stopped", "client-2": "client-2 is gone"} {
+		if got := p.Text(node(name, `.getAttribute("aria-label")`)); !strings.HasPrefix(got, want) {
+			t.Errorf("%s is said to be %q", name, got)
+		}
+	}
+	p.Shot("fates")
+	slide(p, 3)
+	p.Wait(node("client-1", `.querySelector(".again").textContent === ""`) + " && " + row(2, ".held") + ` !== "killed"`)
+}
+
 func TestABrowserFindsItsPlaceAgain(t *testing.T) {
 	p := webtest.Open(t, 800, 600)
 	hub := told(story("star", 1)[:40])

@@ -74,8 +74,14 @@ class Trial {
   add(e) {
     this.last = Math.max(this.last, e.t || 0);
     if (e.reading) this.read(e.t || 0, e.reading);
-    if (e.note) this.notes.push({t: e.t || 0, ...e.note});
+    if (e.note) this.note({t: e.t || 0, ...e.note});
     if (e.end) this.end = {t: e.t || 0, ...e.end};
+  }
+
+  note(n) {
+    this.notes.push(n);
+    const node = n.fault && this.byName.get(n.node);
+    if (node) node.faults.push(n);
   }
 
   read(t, r) {
@@ -121,7 +127,7 @@ class Trial {
     for (const node of this.nodes) {
       const reading = node.readings[lastAt(node.readings, t)] || nothing(node);
       const origin = node.part === "origin";
-      s.nodes.push({node, reading, share: origin ? 1 : file ? Math.min(1, reading.have / file) : 0});
+      s.nodes.push({node, reading, ...fate(node, reading, t), share: origin ? 1 : file ? Math.min(1, reading.have / file) : 0});
       s.sent += reading.out;
       s.squares += reading.out * reading.out;
       s.most = Math.max(s.most, reading.out);
@@ -152,9 +158,17 @@ class Trial {
 function newTrack(n, index) {
   return {
     name: n.node, part: n.part, up: n.up_bytes_per_s, down: n.down_bytes_per_s, trait: n.trait || "", index,
-    readings: [], base: {out: 0, in: 0, from: new Map()}, raw: null,
+    readings: [], faults: [], base: {out: 0, in: 0, from: new Map()}, raw: null,
   };
 }
+
+// fate tells what somebody has done to a node until t: how one that is gone ended, and how often it was started again.
+function fate(node, reading, t) {
+  const until = node.faults.slice(0, lastAt(node.faults, t) + 1), last = until.at(-1)?.text || "";
+  const how = reading.state !== "gone" ? "" : /^(killed|stopped)/.exec(last)?.[0] || "gone";
+  return {how, again: until.filter(isReturn).length};
+}
+const isReturn = (note) => note.fault && note.text.startsWith("started again");
 
 const noFlows = new Map();
 

@@ -85,7 +85,9 @@ class TimeBar {
     put(this.number, secondsText(state.elapsed));
     const ratio = bound ? state.elapsed / bound : 0;
     let words = "so far";
-    if (bound) words = done ? `= ${fixed(ratio)} × the bound` : ratio > 1 ? `so far, ${fixed(ratio)} × the bound` : `so far; the bound is ${secondsText(bound)}`;
+    const n = state.trial.begin.receivers;
+    if (done && state.done < n) words = `in all, for ${state.done} of ${n}` + (bound ? `; the bound is for all ${n}` : "");
+    else if (bound) words = done ? `= ${fixed(ratio)} × the bound` : ratio > 1 ? `so far, ${fixed(ratio)} × the bound` : `so far; the bound is ${secondsText(bound)}`;
     else if (done) words = "in all";
     put(this.words, words);
     style(this.fill, "inline-size", Math.min(100, 100 * state.elapsed / most).toFixed(2) + "%");
@@ -134,8 +136,9 @@ class Line {
     this.chunks = chunks;
     this.ink = ink;
     this.button = el("button", {type: "button", class: "who", tabindex: -1, onclick: choose, "data-node": node.name},
-      el("span", {class: "sign", "aria-hidden": "true"}), el("span", {class: "label", text: node.name}));
+      el("span", {class: "sign", "aria-hidden": "true"}), el("span", {class: "label", text: node.name}), el("span", {class: "again", "aria-hidden": "true"}));
     this.sign = this.button.firstChild;
+    this.again = this.button.lastChild;
     this.map = el("canvas", {class: "map", "aria-hidden": "true"});
     this.held = el("span", {class: "held"});
     this.bar = el("span", {class: "bar " + (node.part === "origin" ? "origin" : "receiver")});
@@ -150,7 +153,8 @@ class Line {
     set(this.root, "data-state", reading.state);
     set(this.root, "data-selected", node.name === selected ? "" : null);
     put(this.sign, {gone: "✕", done: "✓", waiting: "◌"}[reading.state] || (node.part === "origin" ? "◆" : "●"));
-    put(this.held, reading.state === "gone" ? "gone" : percent(share));
+    put(this.again, againText(s.again));
+    put(this.held, s.how || percent(share));
     style(this.bar, "inline-size", (100 * Math.min(1, reading.out / most)).toFixed(2) + "%");
     put(this.sent, bytesText(reading.out));
     set(this.button, "aria-label", `${node.name} ${stateText(s)}; sent ${bytesText(reading.out)}, ${fixed(file ? reading.out / file : 0)} copies`);

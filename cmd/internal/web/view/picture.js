@@ -29,12 +29,14 @@ function layout(trial) {
 }
 
 const shortName = (node) => node.part === "origin" ? node.name : (node.name.match(/\d+$/) || [node.name])[0];
-const stateWords = {waiting: "waits", running: "receives", done: "has the whole file", gone: "is gone"};
+const stateWords = {waiting: "waits", running: "receives", done: "has the whole file"};
+const endWords = {gone: "is gone", killed: "was killed", stopped: "was stopped"};
 
 function stateText(state) {
-  const {node, reading, share} = state;
-  if (node.part === "origin") return reading.state === "gone" ? "is gone" : "has the file from the start";
-  return stateWords[reading.state] + (reading.state === "done" || reading.state === "waiting" ? "" : ", holds " + percent(share));
+  const {node, reading, share, how, again} = state, origin = node.part === "origin";
+  const now = endWords[how] || (origin ? "has the file from the start" : stateWords[reading.state]);
+  const holds = origin || reading.state === "done" || reading.state === "waiting" ? "" : ", holds " + percent(share);
+  return now + holds + (again ? ", was started again" + (again > 1 ? ` ${again} times` : "") : "");
 }
 
 class Picture {
@@ -70,13 +72,14 @@ class Picture {
     const more = r >= (origin && !hub ? 36 : 30) ? el("svg:text", {class: "more", "font-size": Math.min(r * 0.34, 18), y: r * (origin ? 0.48 : 0.4)}) : null;
     if (more) set(label, "y", -r * (origin ? 0.1 : 0.2));
     const cross = el("svg:path", {class: "cross", d: `M${-r} ${-r}L${r} ${r}M${r} ${-r}L${-r} ${r}`});
+    const again = el("svg:text", {class: "again", "font-size": Math.max(14, Math.min(r * 0.6, 26)), x: r * 0.9, y: r * 0.95});
     const g = el("svg:g", {
       class: "node " + (origin ? "origin" : "receiver"), role: "button", tabindex: -1, "data-node": node.name,
       transform: `translate(${place.x * pictureWidth} ${place.y * pictureHeight})`,
       onclick: () => this.choose(node.name), onkeydown: pressed(() => this.choose(node.name)),
-    }, shape(7, "halo"), shape(0, "body"), ring, cross, label, more, this.trait(node, place, r));
+    }, shape(7, "halo"), shape(0, "body"), ring, cross, label, more, again, this.trait(node, place, r));
     if (!origin && !this.trial.system.hub) g.classList.add("equal");
-    return {g, ring, more, node};
+    return {g, ring, more, again, node};
   }
 
   label(node, r) {
@@ -102,17 +105,21 @@ class Picture {
       set(m.g, "aria-pressed", s.node.name === selected);
       if (m.ring) set(m.ring, "stroke-dasharray", `${(s.share * 100).toFixed(1)} 100`);
       if (m.more) put(m.more, this.moreText(s));
+      put(m.again, againText(s.again));
     });
   }
 
   moreText(s) {
-    if (s.reading.state === "gone") return "gone";
+    if (s.how) return s.how;
     if (s.node.part === "origin") return bytesText(s.reading.out);
     return s.reading.state === "done" ? "✓" : s.reading.state === "waiting" ? "waits" : percent(s.share);
   }
 }
 
-// pressed calls do for Enter and the space bar, as a button does.
+// againText marks a node that was started again.
+const againText = (times) => times > 1 ? "↻" + times : times ? "↻" : "";
+
+// pressed calls act for Enter and the space bar, as a button does.
 function pressed(act) {
   return (e) => {
     if (e.key !== "Enter" && e.key !== " ") return;

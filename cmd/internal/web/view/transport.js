@@ -53,10 +53,10 @@ function logLines(trial) {
   const line = (t, kind, sign, text) => ({t, trial, element: el("li", {"data-kind": kind},
     el("span", {class: "when", text: secondsText(Math.max(0, t))}), el("span", {class: "sys", text: trial.begin.system}),
     el("span", {class: "sign", "aria-hidden": "true", text: sign}), el("span", {text}))});
-  const lines = trial.notes.map((n) => line(n.t, n.fault ? "fault" : "note", n.fault ? "⚡" : "·", (n.node && !n.text.includes(n.node) ? n.node + ": " : "") + n.text));
+  const lines = trial.notes.map((n) => line(n.t, isReturn(n) ? "back" : n.fault ? "fault" : "note", isReturn(n) ? "↻" : n.fault ? "⚡" : "·", (n.node && !n.text.includes(n.node) ? n.node + ": " : "") + n.text));
   const {end, begin} = trial;
   if (end) {
-    const whole = end.distribution_s != null ? ` All had it after ${secondsText(end.distribution_s)}.` : "";
+    const whole = end.distribution_s != null ? ` ${end.verified < begin.receivers ? "These" : "All"} had it after ${secondsText(end.distribution_s)}.` : "";
     lines.push(line(end.t, end.error ? "fault" : "end", end.error ? "✕" : "✓", end.error ? `ended: ${end.error}` :
       `${end.verified} of ${begin.receivers} hold the file, compared byte for byte.${whole}`));
   }
