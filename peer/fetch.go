@@ -18,9 +18,9 @@ const mostSources = 1024
 // from the first chunk on, and goes on sharing the file afterwards, until
 // Withdraw. name is what the file is called here.
 //
-// cfg.RetryFor is how long to wait while nothing arrives from anywhere; 0 and
-// less is for ever. Past it Fetch fails with fault.NoSource and says which
-// share of the chunks exists nowhere in reach.
+// cfg.RetryFor is how long to wait while nothing arrives from anywhere; negative
+// means for ever, 0 not at all. Past it Fetch fails with fault.NoSource and says
+// which share of the chunks exists nowhere in reach.
 func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config) error {
 	from := make(chan transfer.Source, mostSources)
 	s, err := n.share(name, file, from)
@@ -31,7 +31,7 @@ func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg tran
 	n.look(s)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if patience := cfg.RetryFor; patience > 0 {
+	if patience := cfg.RetryFor; patience >= 0 {
 		n.start(func() { s.watch(ctx, patience, cancel) })
 	}
 	cfg.RetryFor = 0 // a remote that is back is a new source

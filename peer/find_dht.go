@@ -114,14 +114,6 @@ func (d *dhtFinder) found(id content.ID) {
 	}
 }
 
-// wants tells whether id is looked for.
-func (d *dhtFinder) wants(id content.ID) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	t := d.topics[id]
-	return t != nil && t.want
-}
-
 // drop ends both.
 func (d *dhtFinder) drop(id content.ID) {
 	d.mu.Lock()

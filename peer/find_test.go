@@ -385,12 +385,7 @@ func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
 		givers = append(givers, n)
 	}
 	got := store.NewMemory(file.List())
-	var group sync.WaitGroup
-	group.Go(func() {
-		if err := taker.fetch(testContext(t), file.List(), got); err != nil {
-			t.Error(err)
-		}
-	})
+	done := taker.begin(t, got)
 	eventually(t, func() bool { return taker.dht.wants(id) })
 	for _, n := range givers {
 		taker.Meet(n.where())
@@ -401,8 +396,16 @@ func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
 	}
 	givers[0].stop()
 	eventually(t, func() bool { return taker.dht.wants(id) })
-	group.Wait()
+	done()
 	if taker.dht.wants(id) {
 		t.Error("it is looked for although it is here")
 	}
+}
+
+// wants tells whether id is looked for.
+func (d *dhtFinder) wants(id content.ID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.topics[id]
+	return t != nil && t.want
 }

@@ -3,7 +3,6 @@ package peer
 import (
 	"bytes"
 	"encoding/binary"
-	"sync"
 	"testing"
 	"time"
 
@@ -79,12 +78,7 @@ func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
 		r := loose(t, taker)
 		r.joins(file.List(), 7)
 		got := store.NewMemory(file.List())
-		var group sync.WaitGroup
-		group.Go(func() {
-			if err := taker.fetch(testContext(t), file.List(), got); err != nil {
-				t.Error(err)
-			}
-		})
+		done := taker.begin(t, got)
 		waitFor(t, func() bool { return taker.swarm(file.List().ID()) != nil })
 		r.say(offer{Topic: 7, Chunk: 3, Sure: true})
 		waitFor(t, func() bool {
@@ -103,7 +97,7 @@ func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
 			t.Fatal(err)
 		}
 		taker.Meet(origin.where())
-		group.Wait()
+		done()
 		same(t, got, file)
 	})
 }
@@ -114,12 +108,7 @@ func TestAChunkMayOvertakeItsOffer(t *testing.T) {
 	r := loose(t, taker)
 	r.joins(file.List(), 7)
 	got := store.NewMemory(file.List())
-	var group sync.WaitGroup
-	group.Go(func() {
-		if err := taker.fetch(testContext(t), file.List(), got); err != nil {
-			t.Error(err)
-		}
-	})
+	done := taker.begin(t, got)
 	awaitMember(r)
 	p := make([]byte, chunk)
 	if err := file.ReadChunk(3, p); err != nil {
@@ -133,7 +122,7 @@ func TestAChunkMayOvertakeItsOffer(t *testing.T) {
 		t.Fatal(err)
 	}
 	taker.Meet(origin.where())
-	group.Wait()
+	done()
 	same(t, got, file)
 }
 
@@ -143,12 +132,7 @@ func TestAStallerIsWorkedAround(t *testing.T) {
 	r := loose(t, taker)
 	r.joins(file.List(), 1)
 	got := store.NewMemory(file.List())
-	var group sync.WaitGroup
-	group.Go(func() {
-		if err := taker.fetch(testContext(t), file.List(), got); err != nil {
-			t.Error(err)
-		}
-	})
+	done := taker.begin(t, got)
 	waitFor(t, func() bool { return taker.swarm(file.List().ID()) != nil })
 	for i := range 20 { // promised, and never sent
 		r.say(offer{Topic: 1, Chunk: i, Sure: true})
@@ -164,7 +148,7 @@ func TestAStallerIsWorkedAround(t *testing.T) {
 	}
 	began := time.Now()
 	taker.Meet(origin.where())
-	group.Wait()
+	done()
 	same(t, got, file)
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %v", took)

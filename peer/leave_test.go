@@ -24,7 +24,7 @@ func crowd(t *testing.T, count int, file *store.Memory, origin testNode, change 
 	for range count {
 		r := receiver{startNode(t, change), store.NewMemory(file.List())}
 		r.Meet(origin.where())
-		group.Go(func() { _ = r.Fetch(ctx, "file", r.got, transfer.Config{}) }) // it is stopped, or looked at
+		group.Go(func() { _ = r.Fetch(ctx, "file", r.got, transfer.Config{RetryFor: forEver}) }) // it is stopped, or looked at
 		all = append(all, r)
 	}
 	return all, func() {

@@ -84,9 +84,24 @@ func makeFile(t testing.TB, size int) *store.Memory {
 	return file
 }
 
+// forEver is how long tests wait for what must come; their contexts end.
+const forEver = time.Duration(-1)
+
 // fetch brings a file to n from whoever it can reach.
 func (n testNode) fetch(ctx context.Context, list content.ChunkList, to store.File) error {
-	return n.Fetch(ctx, "file", to, transfer.Config{})
+	return n.Fetch(ctx, "file", to, transfer.Config{RetryFor: forEver})
+}
+
+// begin has n fetch a file meanwhile; done waits until it is there.
+func (n testNode) begin(t *testing.T, to *store.Memory) (done func()) {
+	t.Helper()
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := n.fetch(testContext(t), to.List(), to); err != nil {
+			t.Error(err)
+		}
+	})
+	return group.Wait
 }
 
 func same(t testing.TB, got, want *store.Memory) {
@@ -272,7 +287,7 @@ func TestAFetchOutlivesALinkThatBreaks(t *testing.T) {
 	taker.Meet(origin.where())
 	got := store.NewMemory(file.List())
 	broken := make(chan struct{})
-	cfg := transfer.Config{OnChunk: func(transfer.Chunk) {
+	cfg := transfer.Config{RetryFor: forEver, OnChunk: func(transfer.Chunk) {
 		if got.Have().Count() == 20 {
 			go func() {
 				defer close(broken)

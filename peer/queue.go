@@ -83,16 +83,6 @@ func (q *queue) urgent(s io.Writer, p []byte) (int, error) {
 	return n, err
 }
 
-// waiting gives the bytes in the queue.
-func (q *queue) waiting() int64 {
-	if q == nil {
-		return 0
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.in - q.out
-}
-
 // reserve waits for room and books one piece of at most n bytes.
 func (q *queue) reserve(ctx context.Context, n int) (int, error) {
 	for {

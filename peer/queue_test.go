@@ -212,3 +212,13 @@ func (s *speed) known(q *queue) bool {
 	defer q.mu.Unlock()
 	return s.rate > 0
 }
+
+// waiting gives the bytes in the queue.
+func (q *queue) waiting() int64 {
+	if q == nil {
+		return 0
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.in - q.out
+}

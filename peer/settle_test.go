@@ -27,7 +27,7 @@ func partly(t *testing.T) (origin, taker testNode, got *store.Memory, end func()
 	got = store.NewMemory(file.List())
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
-	group.Go(func() { _ = taker.Fetch(ctx, "file", got, transfer.Config{}) }) // it is stopped
+	group.Go(func() { _ = taker.Fetch(ctx, "file", got, transfer.Config{RetryFor: forEver}) }) // it is stopped
 	waitFor(t, func() bool { return got.Have().Count() >= 5 })
 	return origin, taker, got, func() {
 		cancel()
@@ -77,7 +77,7 @@ func TestANodeThatIsToldToStopStillFinishesWhatItSends(t *testing.T) {
 			return err
 		}
 		taker.Meet(ticketAddrs(n.host))
-		go func() { _ = taker.Fetch(t.Context(), "file", got, transfer.Config{}) }() // ends with its node
+		go func() { _ = taker.Fetch(t.Context(), "file", got, transfer.Config{RetryFor: forEver}) }() // ends with its node
 		waitFor(t, func() bool { return got.Have().Count() >= 5 })
 		cancel()
 		<-ctx.Done()

@@ -76,7 +76,7 @@ func (t *trace) posted(p peer.ID, messages []message) {
 // short gives the end of a peer id, which tells ids apart: all begin alike.
 func short(p peer.ID) string {
 	text := p.String()
-	return "…" + text[max(0, len(text)-6):]
+	return "…" + text[max(0, len(text)-8):]
 }
 
 func typeName(t frame.Type) string {

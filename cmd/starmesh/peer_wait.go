@@ -22,10 +22,10 @@ const (
 	firstWait = 10 * time.Second
 )
 
-// wait is what --retry-for means to the mesh, where 0 is for ever.
+// wait is what --retry-for means to the mesh; negative is for ever.
 func (g *meshGetter) wait() time.Duration {
 	if g.retryFor.forever {
-		return 0
+		return -1
 	}
 	return max(g.retryFor.time, leastWait)
 }
@@ -73,7 +73,7 @@ func emptyList() content.ChunkList {
 func (g *meshGetter) patiently(ctx context.Context, what string, ask func(context.Context) error) error {
 	const longest = 5 * time.Second
 	patience, round := g.begin(), longest
-	if patience > 0 {
+	if patience >= 0 {
 		round = min(longest, patience)
 	}
 	for began, told := time.Now(), false; ; told = true {
@@ -86,7 +86,7 @@ func (g *meshGetter) patiently(ctx context.Context, what string, ask func(contex
 		if err == nil || errors.Is(err, fault.Invalid) {
 			return err
 		}
-		if patience > 0 && time.Since(began) >= patience {
+		if patience >= 0 && time.Since(began) >= patience {
 			return err
 		}
 		if !told {
