@@ -3,7 +3,10 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -58,6 +61,67 @@ func logsOf(ts *testscript.TestScript, dir string) []load.Log {
 		}
 	}
 	return logs
+}
+
+// freeze LAB NODE: the process of a node of the lab in that folder gets SIGSTOP,
+// and is seen to have stopped. On Linux only.
+func freeze(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: freeze LAB NODE")
+	}
+	pid := nodeProcess(ts, args[0], args[1])
+	ts.Check(exec.Command("kill", "-STOP", pid).Run())
+	stopped := regexp.MustCompile(`\) [Tt] `)
+	for end := time.Now().Add(scriptPatience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if text, _ := os.ReadFile("/proc/" + pid + "/stat"); stopped.Match(text) {
+			return
+		}
+	}
+	ts.Fatalf("%s does not stop", args[1])
+}
+
+// nodeProcess finds the process of a node of a lab.
+func nodeProcess(ts *testscript.TestScript, lab, node string) (pid string) {
+	for pid, line := range processesOf(ts, lab) {
+		if strings.Contains(line, " --node "+node+" ") {
+			return pid
+		}
+	}
+	ts.Fatalf("no process is %s of %s", node, lab)
+	return ""
+}
+
+// nobody LAB: no process is a node of the lab in that folder any more. It waits
+// for that.
+func nobody(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: nobody LAB")
+	}
+	var left map[string]string
+	for end := time.Now().Add(scriptPatience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if left = processesOf(ts, args[0]); len(left) == 0 {
+			return
+		}
+	}
+	ts.Fatalf("still there: %q", left)
+}
+
+// processesOf gives the command lines of the nodes of a lab, by process. Its
+// folder is named as the script named it.
+func processesOf(ts *testscript.TestScript, lab string) map[string]string {
+	names, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	ts.Check(err)
+	all := make(map[string]string)
+	for _, name := range names {
+		proc := filepath.Dir(name)
+		text, _ := os.ReadFile(name) // it may have ended
+		line := strings.ReplaceAll(string(text), "\x00", " ")
+		cwd, _ := os.Readlink(filepath.Join(proc, "cwd"))
+		if cwd == ts.Getenv("WORK") && strings.Contains(line, " --load-log "+lab+"/"+record.RunsDir) {
+			all[filepath.Base(proc)] = line
+		}
+	}
+	return all
 }
 
 // ended DIR NODES: so many nodes have logs in a trial's folder, and each of them

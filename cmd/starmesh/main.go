@@ -15,9 +15,17 @@ func main() {
 	// Libraries (mDNS, for one) talk to the standard logger; what concerns the
 	// user we say ourselves.
 	log.SetOutput(io.Discard)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	asks := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup(1) has it
+		asks = append(asks, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), asks...)
 	// The first signal asks for an orderly end; with the handler gone, a
-	// second one ends the process at once.
-	context.AfterFunc(ctx, stop)
+	// second one ends the process at once. A terminal that goes says so twice,
+	// though nobody is in a hurry.
+	context.AfterFunc(ctx, func() {
+		signal.Ignore(syscall.SIGHUP)
+		stop()
+	})
 	os.Exit(Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

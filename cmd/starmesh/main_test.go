@@ -36,6 +36,7 @@ func runScripts(t *testing.T, dir string) {
 			"random": random, "flip": flip, "start": start, "waitfor": waitFor, "field": field,
 			"signal": sendSignal, "await": await, "sums": sums, "status": status, "proxy": proxy,
 			"match": match, "conserved": conserved, "ended": ended,
+			"freeze": freeze, "nobody": nobody,
 		},
 	})
 }

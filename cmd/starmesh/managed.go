@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"net/url"
+	"os"
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,10 +50,16 @@ func (f *managedFlags) watchStdin(in io.Reader, stop func()) {
 	// Whoever reads what this node says may be gone as well: that must not end
 	// it before its log is whole.
 	signal.Ignore(syscall.SIGPIPE)
-	go func() {
-		_, _ = io.Copy(io.Discard, in) // however it ends, nobody is there any more
-		stop()
-	}()
+	go endWith(in, stop, func() { os.Exit(cli.Failed) })
+}
+
+// endWith calls stop when in ends, and exit when that has not ended the process
+// soon: who would kill a node that hangs may be gone.
+func endWith(in io.Reader, stop, exit func()) {
+	_, _ = io.Copy(io.Discard, in) // however it ends, nobody is there any more
+	stop()
+	time.Sleep(launch.LastGrace)
+	exit()
 }
 
 // gate holds a node until its manager lets it begin.

@@ -183,11 +183,11 @@ func lastField(file, event, name string) (value string, ok bool) {
 	return value, ok
 }
 
-// signal NAME INT|TERM|KILL: sends a signal to a process.
+// signal NAME INT|TERM|HUP|KILL: sends a signal to a process.
 func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill}
+	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": os.Kill}
 	if neg || len(args) != 2 || signals[args[1]] == nil {
-		ts.Fatalf("usage: signal NAME INT|TERM|KILL")
+		ts.Fatalf("usage: signal NAME INT|TERM|HUP|KILL")
 	}
 	ts.Check(processOf(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
 }

@@ -3,9 +3,16 @@
 //
 // No node outlives its manager. The manager holds the other end of the node's
 // standard input; when the manager ends, however it does, the system closes
-// that, and the node ends in good order. That works on every system, and is
-// also how a node is stopped.
+// that, and the node ends in good order, or at once if it takes longer than
+// LastGrace. That works on every system, and is also how a node is stopped. On
+// Linux it holds for a node that is frozen too.
 package launch
+
+import "time"
+
+// LastGrace is what a node has to end in good order once its standard input is
+// closed. A manager that lives kills it sooner.
+const LastGrace = 15 * time.Second
 
 // What a manager and its nodes agree on.
 const (

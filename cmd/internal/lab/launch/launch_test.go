@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func act(play string) int {
 	switch play {
 	case "node":
 		fmt.Println("not an event")
-		fmt.Printf(`{"event":"agent","address":"127.0.0.1:7","flags":%d}`+"\n", len(os.Args))
+		fmt.Printf(`{"event":"agent","address":"127.0.0.1:7","flags":%d,"process":%d}`+"\n", len(os.Args), os.Getpid())
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		fmt.Println(`{"event":"done"}`)
 		return 0
@@ -55,18 +56,43 @@ func act(play string) int {
 		fmt.Println(`{"event":"agent","address":"x"}`)
 		select {}
 	case "manager":
-		os.Setenv(actor, "node")
-		dir, err := os.MkdirTemp("", "launch")
-		if err != nil {
-			return 9
-		}
-		defer os.RemoveAll(dir)
-		if _, err := launch.Start(launch.Config{Program: os.Args[0], Name: "node", Errors: filepath.Join(dir, "node.err"), Args: os.Args[1:2]}); err != nil {
-			return 9
-		}
-		select {}
+		return manage(conn, nil)
+	case "freezing manager":
+		return manage(conn, freeze)
 	}
 	return 9
+}
+
+// manage starts a node, does something to it, says so to the test, and waits
+// to be killed.
+func manage(test net.Conn, do func(*launch.Process) error) int {
+	os.Setenv(actor, "node")
+	dir, err := os.MkdirTemp("", "launch")
+	if err != nil {
+		return 9
+	}
+	defer os.RemoveAll(dir)
+	node, err := launch.Start(launch.Config{Program: os.Args[0], Name: "node", Errors: filepath.Join(dir, "node.err"), Args: os.Args[1:2]})
+	if err == nil && do != nil {
+		err = do(node)
+	}
+	if err == nil {
+		_, err = test.Write([]byte{1})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 9
+	}
+	select {}
+}
+
+// freeze stops a process as Ctrl-Z does, but for good.
+func freeze(node *launch.Process) error {
+	var told struct{ Process int }
+	if _, err := node.Await(context.Background(), launch.AgentEvent, &told); err != nil {
+		return err
+	}
+	return exec.Command("kill", "-STOP", strconv.Itoa(told.Process)).Run()
 }
 
 // stage is where actors are started and seen to be alive.
@@ -210,13 +236,20 @@ func TestNobodyWaitsLongerThanTheContext(t *testing.T) {
 }
 
 func TestNoNodeOutlivesAManagerThatIsKilled(t *testing.T) {
-	s := newStage(t, "manager")
+	managerIsKilled(t, "manager")
+}
+
+func managerIsKilled(t *testing.T, play string) {
+	s := newStage(t, play)
 	manager := s.start()
-	first, second := s.alive(), s.alive()
+	hers, nodes := s.alive(), s.alive() // she calls before she starts a node
+	if _, err := io.ReadFull(hers, make([]byte, 1)); err != nil {
+		t.Fatalf("the manager has no node: %v", err)
+	}
 	manager.Kill()
 	<-manager.Ended()
-	gone(t, first)
-	gone(t, second) // one of the two was the manager, the other its node
+	gone(t, hers)
+	gone(t, nodes)
 }
 
 func TestWhatCannotBeStartedIsAnError(t *testing.T) {
