@@ -9,6 +9,7 @@ import (
 	"lukechampine.com/blake3"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/ondisk"
 	"starmesh/common/content"
 	"starmesh/common/store"
 )
@@ -52,7 +53,7 @@ func (h *hasher) hashAll(ctx context.Context, dir string, files []content.Entry,
 func listFolder(dir string) (files []content.Entry, total int64, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, 0, plainPathError(dir, err)
+		return nil, 0, ondisk.Named(dir, err)
 	}
 	defer root.Close()
 	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {

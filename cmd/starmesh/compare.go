@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +17,7 @@ import (
 	"starmesh/cmd/internal/lab/page"
 	"starmesh/cmd/internal/lab/results"
 	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 )
 
@@ -174,7 +173,7 @@ func (f *compareFlags) save(out *cli.Output, c *compared) error {
 	program := thisBuild().Version
 	if f.results != "" {
 		document := results.New(program, time.Now(), c.reports)
-		if err := saveWhole(f.results, document.Write); err != nil {
+		if err := ondisk.Save(f.results, document.Write); err != nil {
 			return err
 		}
 		out.Note("results: %s", f.results)
@@ -184,32 +183,10 @@ func (f *compareFlags) save(out *cli.Output, c *compared) error {
 		for _, finding := range c.findings {
 			report.Findings = append(report.Findings, finding.String())
 		}
-		if err := saveWhole(f.html, report.Write); err != nil {
+		if err := ondisk.Save(f.html, report.Write); err != nil {
 			return err
 		}
 		out.Note("page: %s", f.html)
-	}
-	return nil
-}
-
-// saveWhole writes a file that is there whole or not at all.
-func saveWhole(name string, write func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return err
-	}
-	aside, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
-	if err != nil {
-		return plainPathError(name, err)
-	}
-	defer os.Remove(aside.Name()) // gone already when all went well
-	_, err = aside.Write(b.Bytes())
-	err = errors.Join(err, aside.Chmod(0o644), aside.Close())
-	if err == nil {
-		err = os.Rename(aside.Name(), name)
-	}
-	if err != nil {
-		return plainPathError(name, err)
 	}
 	return nil
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"lukechampine.com/blake3"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/ondisk"
 	"starmesh/common/content"
 	"starmesh/common/store"
 )
@@ -142,10 +141,10 @@ func (h *hasher) hash(ctx context.Context, name string) (content.ID, int64, erro
 	}
 	info, err := os.Stat(name)
 	if err != nil {
-		return content.ID{}, 0, plainPathError(name, err)
+		return content.ID{}, 0, ondisk.Named(name, err)
 	}
 	if info.IsDir() {
-		return content.ID{}, 0, plainPathError(name, errors.New("is a folder; --collection gives its id"))
+		return content.ID{}, 0, ondisk.Named(name, errors.New("is a folder; --collection gives its id"))
 	}
 	// What has no size, like a pipe or a file of /proc, can only be read to
 	// its end.
@@ -157,7 +156,7 @@ func (h *hasher) hash(ctx context.Context, name string) (content.ID, int64, erro
 	list, err := store.HashFile(ctx, name, h.cache, bar.Add)
 	bar.Finish(err)
 	if err != nil {
-		return content.ID{}, 0, plainPathError(name, err)
+		return content.ID{}, 0, ondisk.Named(name, err)
 	}
 	return list.ID(), list.Size(), nil
 }
@@ -165,7 +164,7 @@ func (h *hasher) hash(ctx context.Context, name string) (content.ID, int64, erro
 func (h *hasher) open(ctx context.Context, name string) (content.ID, int64, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return content.ID{}, 0, plainPathError(name, err)
+		return content.ID{}, 0, ondisk.Named(name, err)
 	}
 	defer f.Close()
 	return h.stream(ctx, name, f)
@@ -193,7 +192,7 @@ func (h *hasher) stream(ctx context.Context, name string, r io.Reader) (content.
 	}
 	bar.Finish(err)
 	if err != nil {
-		return content.ID{}, 0, plainPathError(name, err)
+		return content.ID{}, 0, ondisk.Named(name, err)
 	}
 	return content.ID(sum.Sum(nil)), read, nil
 }
@@ -205,20 +204,3 @@ func (c counter) Write(p []byte) (int, error) {
 	c.bar.Add(int64(len(p)))
 	return len(p), nil
 }
-
-// plainPathError says what is wrong with name without the system call.
-func plainPathError(name string, err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return &namedError{name: filepath.ToSlash(name), err: err}
-}
-
-type namedError struct {
-	name string
-	err  error
-}
-
-func (e *namedError) Error() string { return e.name + ": " + e.err.Error() }
-func (e *namedError) Unwrap() error { return e.err }

@@ -16,6 +16,7 @@ import (
 	"starmesh/cmd/internal/lab/manager"
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 )
@@ -203,7 +204,7 @@ func (w *labWatch) saw(r *record.Reading) {
 
 // save writes lab.json.
 func (l *lab) save() error {
-	return saveWhole(filepath.Join(l.dir, record.LabFile), func(w io.Writer) error {
+	return ondisk.Save(filepath.Join(l.dir, record.LabFile), func(w io.Writer) error {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(&l.book)

@@ -13,6 +13,7 @@ import (
 
 	"starmesh/cmd/internal/lab/manager"
 	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 	"starmesh/common/load"
@@ -66,7 +67,7 @@ func (l *lab) checkFolder() error {
 	switch {
 	case errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0:
 	case err != nil:
-		return plainPathError(l.dir, err)
+		return ondisk.Named(l.dir, err)
 	case old != nil:
 		return fault.Wrapf(fault.Exists, "%s is not empty and holds no lab: choose another folder with --out", l.dir)
 	case !l.watching.force:
@@ -81,11 +82,11 @@ func (l *lab) makeFolder() error {
 	for _, name := range []string{record.RunsDir, record.PlotsDir, record.ReportFile, record.LabFile,
 		"work", "results.json", "results.csv", "results.md"} {
 		if err := os.RemoveAll(filepath.Join(l.dir, name)); err != nil {
-			return plainPathError(l.dir, err)
+			return ondisk.Named(l.dir, err)
 		}
 	}
 	if err := os.MkdirAll(l.work(), 0o777); err != nil {
-		return plainPathError(l.dir, err)
+		return ondisk.Named(l.dir, err)
 	}
 	return nil
 }
@@ -101,7 +102,7 @@ func (l *lab) theFile(ctx context.Context) (string, error) {
 	}
 	f, err := os.Create(path)
 	if err != nil {
-		return "", plainPathError(path, err)
+		return "", ondisk.Named(path, err)
 	}
 	var seed [32]byte
 	binary.LittleEndian.PutUint64(seed[:], l.seed)

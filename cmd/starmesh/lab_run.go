@@ -14,6 +14,7 @@ import (
 	"starmesh/cmd/internal/lab/faults"
 	"starmesh/cmd/internal/lab/links"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 )
@@ -130,7 +131,7 @@ func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
 	if f.file != "" {
 		info, err := os.Stat(f.file)
 		if err != nil {
-			return nil, plainPathError(f.file, err)
+			return nil, ondisk.Named(f.file, err)
 		}
 		if !info.Mode().IsRegular() {
 			return nil, fault.Wrapf(fault.Invalid, "%s is not a file", f.file)
@@ -163,7 +164,7 @@ func (l *labLinks) rates(cmd *cobra.Command) (r scenario.Rates, err error) {
 	}
 	file, err := os.Open(l.profile)
 	if err != nil {
-		return r, plainPathError(l.profile, err)
+		return r, ondisk.Named(l.profile, err)
 	}
 	defer file.Close()
 	if r.Profile, err = scenario.ParseProfile(file); err != nil {

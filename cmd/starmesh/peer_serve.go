@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 )
@@ -69,7 +69,10 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 		tickets = append(tickets, t)
 	}
 	if f.ticketFile != "" {
-		if err := writeWhole(f.ticketFile, strings.Join(tickets, "\n")+"\n"); err != nil {
+		if err := ondisk.Save(f.ticketFile, func(w io.Writer) error {
+			_, err := io.WriteString(w, strings.Join(tickets, "\n")+"\n")
+			return err
+		}); err != nil {
 			return err
 		}
 	}
@@ -105,22 +108,4 @@ func (s *sharer) say(e ticketEvent) {
 	if s.out.Mode() != cli.JSON {
 		s.out.Result(e.Ticket)
 	}
-}
-
-// writeWhole writes a file that others never see half-written.
-func writeWhole(name, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		return plainPathError(name, err)
-	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return plainPathError(name, err)
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/ondisk"
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/store"
@@ -34,11 +35,11 @@ func (s *sharer) close() {
 func (s *sharer) share(ctx context.Context, path string) (string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return "", plainPathError(path, err)
+		return "", ondisk.Named(path, err)
 	}
 	info, err := os.Stat(real)
 	if err != nil {
-		return "", plainPathError(path, err)
+		return "", ondisk.Named(path, err)
 	}
 	name, err := shareName(path)
 	if err != nil {
@@ -54,7 +55,7 @@ func (s *sharer) share(ctx context.Context, path string) (string, error) {
 func shareName(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return "", plainPathError(path, err)
+		return "", ondisk.Named(path, err)
 	}
 	name := filepath.Base(abs)
 	if err := content.CheckPath(name); err != nil {
@@ -87,7 +88,7 @@ func (s *sharer) file(ctx context.Context, name, real string, info fs.FileInfo) 
 func (s *sharer) root(dir string) (*os.Root, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, plainPathError(dir, err)
+		return nil, ondisk.Named(dir, err)
 	}
 	s.roots = append(s.roots, root)
 	return root, nil
@@ -137,7 +138,7 @@ func (s *sharer) files(ctx context.Context, root *os.Root, dir string, files []c
 		entry := &files[i]
 		info, err := root.Lstat(filepath.FromSlash(entry.Path))
 		if err != nil {
-			return 0, plainPathError(filepath.Join(dir, entry.Path), err)
+			return 0, ondisk.Named(filepath.Join(dir, entry.Path), err)
 		}
 		list, err := store.HashFile(ctx, filepath.Join(dir, filepath.FromSlash(entry.Path)), s.cache, bar.Add)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/ondisk"
 	"starmesh/common/content"
 )
 
@@ -117,7 +118,7 @@ func (h *hasher) checkList(ctx context.Context, listName string) error {
 			return nil
 		}
 		if err != nil && err != io.EOF {
-			return plainPathError(listName, err)
+			return ondisk.Named(listName, err)
 		}
 		id, name, err := parseSumLine(strings.TrimSuffix(line, "\n"))
 		if err != nil {
@@ -136,7 +137,7 @@ func (h *hasher) openList(name string) (io.Reader, func() error, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, nil, plainPathError(name, err)
+		return nil, nil, ondisk.Named(name, err)
 	}
 	return f, f.Close, nil
 }
@@ -154,9 +155,9 @@ func (h *hasher) checkFile(ctx context.Context, want content.ID, name string) er
 	case h.out.Mode() == cli.JSON:
 		h.out.Event("check", map[string]any{"name": name, "ok": ok, "error": text(err)})
 	case err != nil:
-		var named *namedError
+		var named *ondisk.Error
 		if errors.As(err, &named) {
-			err = named.err
+			err = named.Err
 		}
 		h.out.Result(fmt.Sprintf("%s%s: FAILED (%v)", mark, shown, err))
 	case !ok:

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/ondisk"
 	"starmesh/common/load"
 )
 
@@ -75,7 +76,7 @@ func matches(path string) ([]string, error) {
 func below(name string, add func(string)) error {
 	info, err := os.Stat(name)
 	if err != nil {
-		return plain(name, err)
+		return ondisk.Named(name, err)
 	}
 	if !info.IsDir() {
 		add(name)
@@ -84,7 +85,7 @@ func below(name string, add func(string)) error {
 	count := 0
 	err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return plain(path, err)
+			return ondisk.Named(path, err)
 		}
 		if !d.IsDir() && strings.HasSuffix(path, Ext) {
 			count++
@@ -96,15 +97,6 @@ func below(name string, add func(string)) error {
 		err = fmt.Errorf("%s: there is no load log (*%s) in this folder", filepath.ToSlash(name), Ext)
 	}
 	return err
-}
-
-// plain says what is wrong with a path without the system call.
-func plain(name string, err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return fmt.Errorf("%s: %w", filepath.ToSlash(name), err)
 }
 
 // identity tells processes apart.
@@ -127,7 +119,7 @@ func (r *reader) find(f Finding) { r.findings = append(r.findings, f) }
 func (r *reader) read(name string) error {
 	f, err := os.Open(name)
 	if err != nil {
-		return plain(name, err)
+		return ondisk.Named(name, err)
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
@@ -139,7 +131,7 @@ func (r *reader) read(name string) error {
 		r.find(Finding{File: shown, Line: p.Line, Text: p.Text})
 	}
 	if err != nil {
-		return plain(name, err)
+		return ondisk.Named(name, err)
 	}
 	if log.Last() == nil {
 		r.find(Finding{File: shown, Text: "not a load log; left out", LeftOut: true})

@@ -1,9 +1,7 @@
 package report
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -14,6 +12,7 @@ import (
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/results"
 	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/ondisk"
 )
 
 // Names of what is written beside results.Name and record.ReportFile.
@@ -106,27 +105,7 @@ func (w *writer) file(name string, write func(io.Writer) error) {
 		return
 	}
 	path := filepath.Join(w.dir, name)
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		w.err = fmt.Errorf("%s: %w", filepath.ToSlash(path), err)
-		return
+	if w.err = ondisk.Save(path, write); w.err == nil {
+		w.files = append(w.files, path)
 	}
-	if err := replace(path, b.Bytes()); err != nil {
-		w.err = err
-		return
-	}
-	w.files = append(w.files, path)
-}
-
-func replace(path string, text []byte) error {
-	aside, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(aside.Name()) // gone already when all went well
-	_, err = aside.Write(text)
-	if err = errors.Join(err, aside.Chmod(0o644), aside.Close()); err != nil {
-		return err
-	}
-	return os.Rename(aside.Name(), path)
 }

@@ -23,13 +23,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"time"
 
 	"starmesh/cmd/internal/lab/figures"
+	"starmesh/cmd/internal/ondisk"
 )
 
 // Name is the document's file in a folder of results.
@@ -95,16 +95,12 @@ func Open(path string) (*Document, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		var p *fs.PathError
-		if errors.As(err, &p) {
-			err = p.Err
-		}
-		return nil, fmt.Errorf("%s: %w", filepath.ToSlash(path), err)
+		return nil, ondisk.Named(path, err)
 	}
 	defer f.Close()
 	d, err := Read(f)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.ToSlash(path), err)
+		return nil, ondisk.Named(path, err)
 	}
 	return d, nil
 }
