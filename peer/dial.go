@@ -16,8 +16,8 @@ const (
 	// Addresses of one kind are tried one after another with this between
 	// them, without waiting for an answer (as RFC 8305 does).
 	dialStep = 100 * time.Millisecond
-	// QUIC gets its turn when TCP has not answered for this long, relays when
-	// neither has.
+	// The second of TCP and QUIC gets its turn when the first has not answered
+	// for this long, relays when neither has.
 	quicDelay  = 300 * time.Millisecond
 	relayDelay = time.Second
 )
@@ -26,26 +26,54 @@ const (
 // a kind, addresses of this machine come last: they are somebody else's as
 // often as not.
 func tcpFirst(addrs []ma.Multiaddr) []network.AddrDelay {
+	return ranked(addrs, func(ma.Multiaddr) bool { return false })
+}
+
+// behindNAT is the order of a node whose addresses are all private. A hole can
+// be punched only for the UDP socket, and only when somebody outside has told
+// under which address he sees that: so public nodes are reached over QUIC, and
+// those of the own network over TCP still.
+func behindNAT(addrs []ma.Multiaddr) []network.AddrDelay {
+	return ranked(addrs, isPublic)
+}
+
+// ranked orders addresses: for each, TCP goes first, or QUIC if quicFirst says
+// so.
+func ranked(addrs []ma.Multiaddr, quicFirst func(ma.Multiaddr) bool) []network.AddrDelay {
+	const first, second, relayed, relayedLater = 0, 1, 2, 3
+	turn := func(a ma.Multiaddr) int {
+		how, turn := transportOf(a), 0
+		if how == overRelay {
+			how, turn = transportOf(toRelay(a)), relayed
+		}
+		if (how == overQUIC) == quicFirst(a) {
+			return turn + first
+		}
+		return turn + second
+	}
 	sorted := slices.Clone(addrs)
 	slices.SortStableFunc(sorted, func(a, b ma.Multiaddr) int { return loopbackRank(a) - loopbackRank(b) })
-	var ranked []network.AddrDelay
+	var out []network.AddrDelay
 	base := time.Duration(0)
-	for _, kind := range []struct {
-		how   int
-		delay time.Duration
-	}{{overTCP, quicDelay}, {overQUIC, relayDelay}, {overRelay, 0}, {overNothing, 0}} {
+	for of, wait := range []time.Duration{first: quicDelay, second: relayDelay, relayed: dialStep, relayedLater: 0} {
 		n := 0
 		for _, a := range sorted {
-			if transportOf(a) == kind.how {
-				ranked = append(ranked, network.AddrDelay{Addr: a, Delay: base + time.Duration(n)*dialStep})
+			if turn(a) == of {
+				out = append(out, network.AddrDelay{Addr: a, Delay: base + time.Duration(n)*dialStep})
 				n++
 			}
 		}
 		if n > 0 { // what comes next waits only when there is something to wait for
-			base += kind.delay
+			base += wait
 		}
 	}
-	return ranked
+	return out
+}
+
+// toRelay gives the part of a relayed address that leads to the relay.
+func toRelay(a ma.Multiaddr) ma.Multiaddr {
+	to, _ := ma.SplitFunc(a, func(c ma.Component) bool { return c.Protocol().Code == ma.P_P2P })
+	return to
 }
 
 func loopbackRank(a ma.Multiaddr) int {
@@ -54,6 +82,19 @@ func loopbackRank(a ma.Multiaddr) int {
 	}
 	return 0
 }
+
+// dialOrder is that of a node that private, asked for each dial to a public
+// address, tells of whether it is perhaps behind a NAT.
+func dialOrder(private func() bool) network.DialRanker {
+	return func(addrs []ma.Multiaddr) []network.AddrDelay {
+		if slices.ContainsFunc(addrs, isPublic) && private() {
+			return behindNAT(addrs)
+		}
+		return tcpFirst(addrs)
+	}
+}
+
+func isPublic(a ma.Multiaddr) bool { return reachOf(a) == anywhere }
 
 // admitQUIC has rm asked about a QUIC connection before its handshake, as
 // libp2p's own set-up does.

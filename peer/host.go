@@ -57,12 +57,19 @@ func newHost(cfg hostConfig) (host.Host, *wire, error) {
 		return nil, nil, fault.Wrapf(fault.Internal, "the limits could not be set: %v", err)
 	}
 	near := &neighbours{}
-	opts := append(cfg.options(w, newGate(cfg.Key, cfg.Allow, cfg.Meter)), libp2p.ResourceManager(limits))
+	private := perhapsBehindNAT(listen, cfg.Public)
+	opts := append(cfg.options(w, newGate(cfg.Key, cfg.Allow, cfg.Meter)), libp2p.ResourceManager(limits),
+		libp2p.SwarmOpts(libp2pswarm.WithDialRanker(dialOrder(private))))
 	h, err := libp2p.New(append(opts, natOptions(listen, cfg.Public, near)...)...)
 	if err != nil {
 		return nil, nil, fault.Wrapf(fault.Internal, "libp2p did not start: %v", err)
 	}
 	near.set(h)
+	if private() {
+		if err := assumePrivate(h); err != nil {
+			return nil, nil, errors.Join(err, h.Close())
+		}
+	}
 	h.Network().Notify(w.watcher(cfg.Meter))
 	// Only now: no connection may come that nobody has counted.
 	if err := listenOn(h, listen); err != nil {
@@ -118,7 +125,6 @@ func (cfg *hostConfig) options(w *wire, g *gate) []libp2p.Option {
 		libp2p.Transport(g.newQUIC),
 		libp2p.QUICReuse(w.quicReuse(cfg.Metrics)),
 		libp2p.ConnectionGater(g),
-		libp2p.SwarmOpts(libp2pswarm.WithDialRanker(tcpFirst)),
 		connectionManager,
 	}
 	if cfg.Metrics == nil {

@@ -269,7 +269,7 @@ func gone(err error) error {
 // openStream opens a stream without waiting for the other side's consent: the
 // protocol's name goes out with the first bytes.
 func openStream(ctx context.Context, c network.Conn, proto protocol.ID) (network.Stream, error) {
-	s, err := c.NewStream(network.WithAllowLimitedConn(ctx, "starmesh"))
+	s, err := c.NewStream(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", proto, err)
 	}

@@ -2,15 +2,25 @@ package peer
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/host/autorelay"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"starmesh/common/fault"
 )
 
 // natOptions are for nodes that others can or want to reach from outside:
@@ -30,13 +40,56 @@ func natOptions(listen []ma.Multiaddr, public bool, near *neighbours) []libp2p.O
 	opts := []libp2p.Option{
 		libp2p.EnableNATService(),
 		libp2p.EnableAutoNATv2(),
-		libp2p.EnableHolePunching(),
+		libp2p.EnableHolePunching(holepunch.DirectDialTimeout(punchTry)),
 		libp2p.EnableRelayService(relay.WithResources(relayResources())),
 	}
 	if public {
 		return append(opts, libp2p.ForceReachabilityPublic())
 	}
-	return append(opts, libp2p.EnableAutoRelayWithPeerSource(near.relays))
+	return append(opts, libp2p.EnableAutoRelayWithPeerSource(near.relays,
+		// One relay will do, as soon as there is one: to look for it costs a
+		// glance at who is connected. libp2p would wait 3 minutes for a choice
+		// of four, and leave one that had no room alone for an hour.
+		autorelay.WithMinCandidates(1),
+		autorelay.WithBootDelay(0),
+		autorelay.WithMinInterval(relaySearch),
+		autorelay.WithBackoff(relayPause)))
+}
+
+const (
+	relaySearch = 2 * time.Second // how often a relay is looked for
+	relayPause  = time.Minute     // after one had no room
+	// punchTry is how long each of three tries to connect directly may take.
+	punchTry = 5 * time.Second
+)
+
+// perhapsBehindNAT gives what tells whether a node that listens at the given
+// addresses may be behind a NAT through which holes can be punched: it listens
+// on QUIC beyond its machine, none of the machine's addresses can be dialled by
+// all the world, and the operator has not said that it can be reached (public).
+// A machine's addresses change, so each question is a look at them.
+func perhapsBehindNAT(listen []ma.Multiaddr, public bool) func() bool {
+	punches := slices.ContainsFunc(listen, func(a ma.Multiaddr) bool { return transportOf(a) == overQUIC && !manet.IsIPLoopback(a) })
+	if public || !punches {
+		return func() bool { return false }
+	}
+	return func() bool {
+		own, err := manet.InterfaceMultiaddrs()
+		return err == nil && !slices.ContainsFunc(own, isPublic)
+	}
+}
+
+// assumePrivate has a relay looked for at once. AutoNAT needs more than 15 s to
+// find out that nobody can reach this node; if it finds otherwise, that counts.
+func assumePrivate(h host.Host) error {
+	say, err := h.EventBus().Emitter(new(event.EvtLocalReachabilityChanged), eventbus.Stateful)
+	if err == nil {
+		err = errors.Join(say.Emit(event.EvtLocalReachabilityChanged{Reachability: network.ReachabilityPrivate}), say.Close())
+	}
+	if err != nil {
+		return fault.Wrapf(fault.Internal, "libp2p takes no word about its reachability: %v", err)
+	}
+	return nil
 }
 
 // relayResources bounds what is carried for others: enough to meet and to

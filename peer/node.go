@@ -131,6 +131,7 @@ func (n *Node) Run(ctx context.Context, work func(context.Context) error) error 
 	defer cancel()
 	n.ctx = ctx
 	n.connector = newConnector(n.host)
+	n.connector.private = perhapsBehindNAT(n.starting.Listen, n.starting.Public)
 	n.joining = newJoined(n.host, n.join)
 	var group sync.WaitGroup
 	group.Go(func() { n.warn("connector", n.connector.Run(ctx)) })
@@ -220,18 +221,30 @@ func (n *Node) allLinks() []*link {
 
 // listen takes connections up.
 func (n *Node) listen() {
-	n.host.SetStreamHandler(protoLink, n.accept)
-	n.host.SetStreamHandler(protoData, n.takeChunks)
-	n.host.SetStreamHandler(protoAsk, n.answerQuestion)
+	n.host.SetStreamHandler(protoLink, direct(n.accept))
+	n.host.SetStreamHandler(protoData, direct(n.takeChunks))
+	n.host.SetStreamHandler(protoAsk, direct(n.answerQuestion))
 	n.host.Network().Notify(&network.NotifyBundle{
 		ConnectedF: func(_ network.Network, c network.Conn) {
 			n.trace.conn("opened", c)
-			if c.Stat().Direction == network.DirOutbound {
+			if dialled(c) && !c.Stat().Limited {
 				n.start(func() { n.open(c) })
 			}
 		},
 		DisconnectedF: func(_ network.Network, c network.Conn) { n.trace.conn("closed", c) },
 	})
+}
+
+// direct has streams over a relay ended: there a direct connection is agreed
+// on, which libp2p does by itself, and nothing else.
+func direct(handle network.StreamHandler) network.StreamHandler {
+	return func(s network.Stream) {
+		if s.Conn().Stat().Limited {
+			_ = s.Reset()
+			return
+		}
+		handle(s)
+	}
 }
 
 // start runs do, unless the node is leaving.
@@ -354,7 +367,7 @@ func (n *Node) add(l *link) error {
 }
 
 func (n *Node) dialler(l *link) peer.ID {
-	if l.conn.Stat().Direction == network.DirOutbound {
+	if dialled(l.conn) {
 		return n.host.ID()
 	}
 	return l.peer

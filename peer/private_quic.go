@@ -25,13 +25,14 @@ import (
 // newQUIC gives the constructor of the QUIC transport.
 func (g *gate) newQUIC(key crypto.PrivKey, m *quicreuse.ConnManager, psk pnet.PSK, gater connmgr.ConnectionGater, rm network.ResourceManager) (transport.Transport, error) {
 	t, err := quic.NewTransport(key, m, psk, gater, rm)
-	if err != nil || !g.key.set {
-		return t, err
+	if err != nil {
+		return nil, err
 	}
 	return &provenTransport{Transport: t, gate: g}, nil
 }
 
-// provenTransport gives connections on which the key has been proved.
+// provenTransport gives connections on which the key has been proved, if there
+// is one.
 type provenTransport struct {
 	transport.Transport
 	gate *gate
@@ -53,25 +54,55 @@ func (t *provenTransport) Close() error {
 	return nil
 }
 
-// Dial dials and proves. When a hole is punched, one side dials and yet
-// accepts.
+// Dial dials and proves. When a hole is punched, both sides dial, and one
+// accepts: that one says so when it is asked (acceptedByDial).
 func (t *provenTransport) Dial(ctx context.Context, raddr ma.Multiaddr, p peer.ID) (transport.CapableConn, error) {
 	c, err := t.Transport.Dial(ctx, raddr, p)
 	if err != nil {
 		return nil, err
 	}
 	punched, isClient, _ := network.GetSimultaneousConnect(ctx)
-	if err := t.gate.provenQUIC(ctx, c, !punched || isClient); err != nil {
-		return nil, errors.Join(err, c.Close())
+	accepted := punched && !isClient
+	if t.gate.key.set {
+		if err := t.gate.provenQUIC(ctx, c, !accepted); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	if accepted {
+		return acceptedConn{c}, nil
 	}
 	return c, nil
+}
+
+// acceptedConn is a connection that came about by Dial, and yet the other side
+// has dialled it: libp2p calls it outbound on both sides.
+type acceptedConn struct{ transport.CapableConn }
+
+// acceptedByDial is what a connection's As is asked for.
+type acceptedByDial bool
+
+// As tells that the other side has dialled.
+func (c acceptedConn) As(target any) bool {
+	if yes, ok := target.(*acceptedByDial); ok {
+		*yes = true
+		return true
+	}
+	return c.CapableConn.As(target)
+}
+
+// dialled tells whether this side has dialled c. Either both sides find the
+// same one, or nobody opens what the dialler opens, or both do.
+func dialled(c network.Conn) bool {
+	var accepted acceptedByDial
+	c.As(&accepted)
+	return c.Stat().Direction == network.DirOutbound && !bool(accepted)
 }
 
 // Listen accepts and proves.
 func (t *provenTransport) Listen(laddr ma.Multiaddr) (transport.Listener, error) {
 	inner, err := t.Transport.Listen(laddr)
-	if err != nil {
-		return nil, err
+	if err != nil || !t.gate.key.set {
+		return inner, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &provenListener{Listener: inner, gate: t.gate, ctx: ctx, cancel: cancel, proven: make(chan transport.CapableConn)}

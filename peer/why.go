@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/sec"
 	libp2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
 
@@ -17,6 +16,9 @@ import (
 
 // errHungUp is that a node ended a connection right after it was made.
 var errHungUp = errors.New("it hung up at once (is its mesh private? then --network-key is needed)")
+
+// errNoHole is that two nodes met over a relay and got no further.
+var errNoHole = errors.New("it was met over a relay, but no direct connection came about: a NAT or firewall lets none through, or one of the two does not listen on UDP beyond its machine (--listen /ip4/0.0.0.0/udp/4001/quic-v1)")
 
 // mostWhy is how many failures are worth telling of.
 const mostWhy = 3
@@ -31,9 +33,9 @@ func (c *connector) why() string {
 		switch {
 		case !p.met.IsZero(): // it is connected, or was to our content
 		case p.err != nil:
-			all = append(all, "node …"+tail(id)+": "+reason(p.err))
+			all = append(all, "node "+short(id)+": "+reason(p.err))
 		case p.dialling:
-			all = append(all, "node …"+tail(id)+": no answer yet")
+			all = append(all, "node "+short(id)+": no answer yet")
 		}
 	}
 	slices.Sort(all)
@@ -43,18 +45,12 @@ func (c *connector) why() string {
 	return strings.Join(all, "\n")
 }
 
-// tail is enough of an id to recognize it; all ids begin alike.
-func tail(id peer.ID) string {
-	s := id.String()
-	return s[max(0, len(s)-8):]
-}
-
 // reason puts a dial's failure in words: one line, the most telling of all
 // that went wrong at its addresses.
 func reason(err error) string {
 	var others sec.ErrPeerIDMismatch
 	switch {
-	case errors.Is(err, errHungUp):
+	case errors.Is(err, errHungUp), errors.Is(err, errNoHole):
 		return err.Error()
 	case errors.Is(err, fault.Unauthorized):
 		return "it has not proved the network key (does it have the same one?)"
