@@ -13,6 +13,8 @@ import (
 
 	"starmesh/cmd/internal/lab/manager"
 	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/results"
+	"starmesh/cmd/internal/lab/work"
 	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
@@ -64,11 +66,17 @@ func (l *lab) checkFolder() error {
 	}
 	entries, err := os.ReadDir(l.dir)
 	_, old := os.Stat(filepath.Join(l.dir, record.LabFile))
+	state := work.Look(l.dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0:
 	case err != nil:
 		return ondisk.Named(l.dir, err)
-	case old != nil:
+	case state == work.Held:
+		return fault.Wrapf(fault.InUse, "another lab runs in %s: choose another folder with --out", l.dir)
+	case state == work.Left && !l.watching.force:
+		return fault.Wrapf(fault.Exists, "%s holds a lab whose process was killed: 'starmesh lab report %s' makes the report of what it measured and tidies up; "+
+			"or choose another folder with --out, or replace it with --force", l.dir, l.dir)
+	case old != nil && state != work.Left:
 		return fault.Wrapf(fault.Exists, "%s is not empty and holds no lab: choose another folder with --out", l.dir)
 	case !l.watching.force:
 		return fault.Wrapf(fault.Exists, "%s holds another lab: choose another folder with --out, or replace it with --force", l.dir)
@@ -78,15 +86,15 @@ func (l *lab) checkFolder() error {
 
 // makeFolder makes the lab's folder, in the place of a lab that may be there.
 // Only what a lab leaves is removed: whatever else a user keeps there stays.
-func (l *lab) makeFolder() error {
-	for _, name := range []string{record.RunsDir, record.PlotsDir, record.ReportFile, record.LabFile,
-		"work", "results.json", "results.csv", "results.md"} {
+func (l *lab) makeFolder() (err error) {
+	if l.work, err = work.Take(l.dir, l.watching.keep); err != nil {
+		return ondisk.Named(l.dir, err)
+	}
+	for _, name := range []string{record.RunsDir, record.PlotsDir, record.ReportFile, record.TableFile, record.TextFile,
+		record.LabFile, results.Name} {
 		if err := os.RemoveAll(filepath.Join(l.dir, name)); err != nil {
 			return ondisk.Named(l.dir, err)
 		}
-	}
-	if err := os.MkdirAll(l.work(), 0o777); err != nil {
-		return ondisk.Named(l.dir, err)
 	}
 	return nil
 }
@@ -96,7 +104,7 @@ func (l *lab) theFile(ctx context.Context) (string, error) {
 	if l.labFlags.file != "" {
 		return filepath.Abs(l.labFlags.file)
 	}
-	path, err := filepath.Abs(filepath.Join(l.work(), "random.bin"))
+	path, err := filepath.Abs(l.work.Path(work.File))
 	if err != nil {
 		return "", err
 	}
@@ -130,7 +138,7 @@ func (u *untilDone) Read(p []byte) (int, error) {
 // identify hashes the file, into a cache from which the origins of all trials
 // know it: no trial is to wait for that.
 func (l *lab) identify(ctx context.Context, path string) (string, error) {
-	cache, err := store.OpenCache(filepath.Join(l.work(), "cache"))
+	cache, err := store.OpenCache(l.work.Path(work.Cache))
 	if err != nil {
 		return "", err
 	}
@@ -147,8 +155,8 @@ func (l *lab) identify(ctx context.Context, path string) (string, error) {
 
 // cleanUp removes what was needed only while the lab ran.
 func (l *lab) cleanUp() error {
-	if l.watching.keep || l.dir == "" {
+	if l.work == nil {
 		return nil
 	}
-	return os.RemoveAll(l.work())
+	return l.work.Leave()
 }

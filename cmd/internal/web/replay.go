@@ -2,10 +2,8 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -138,13 +136,12 @@ func loadTimeline(dir string) (timeline, error) {
 // beginning is when a trial began: as it says itself, or else when its
 // timeline was written last.
 func beginning(dir string, f *os.File) time.Time {
-	var trial record.Trial
-	if text, err := os.ReadFile(filepath.Join(dir, record.RunFile)); err == nil {
-		_ = json.Unmarshal(text, &trial) // a broken one is for the report to tell of
+	if trial, err := record.OpenTrial(dir); err == nil && !trial.Began.IsZero() {
+		return trial.Began // one that cannot be read is for the report to tell of
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return trial.Began
+		return time.Time{}
 	}
-	return cmp.Or(trial.Began, info.ModTime())
+	return info.ModTime()
 }

@@ -54,7 +54,7 @@ func TestTrialsAreInTheOrderOfTheirOwnClocks(t *testing.T) {
 	dir := saved(t, story("star", 1), story("mesh", 1)) // by their files: the star first
 	for name, began := range map[string]string{"star-1-1": "2026-02-02T10:00:00Z", "mesh-1-1": "2026-02-02T09:00:00Z"} {
 		run := filepath.Join(record.TrialDir(dir, name), record.RunFile)
-		if err := os.WriteFile(run, []byte(`{"began":"`+began+`"}`), 0o644); err != nil {
+		if err := os.WriteFile(run, []byte(`{"format":"`+record.TrialFormat+`","began":"`+began+`"}`), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"path"
 	"path/filepath"
 	"time"
@@ -25,26 +24,12 @@ func (r *reader) trialIn(dir string) *record.Trial {
 	if t, known := r.trials[dir]; known {
 		return t
 	}
-	name := path.Join(dir, record.RunFile)
-	t, err := readTrial(filepath.FromSlash(name))
-	if err != nil {
-		r.find(Finding{File: name, Text: err.Error() + "; what the lab noted of this run is not known: its links, its faults"})
+	t, err := record.OpenTrial(filepath.FromSlash(dir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.find(Finding{File: path.Join(dir, record.RunFile), Text: err.Error() + "; what the lab noted of this run is not known: its links, its faults"})
 	}
 	r.trials[dir] = t
 	return t
-}
-
-// readTrial reads a run.json; nil without an error if there is none.
-func readTrial(name string) (*record.Trial, error) {
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	defer f.Close()
-	return record.ReadTrial(f)
 }
 
 // note takes into account what a lab has noted, if the node was in that trial.

@@ -12,6 +12,8 @@ const (
 	RunFile      = "run.json"
 	TimelineFile = "timeline.ndjson" // not .jsonl, which load logs end in
 	ReportFile   = "report.html"
+	TableFile    = "results.csv"
+	TextFile     = "results.md"
 	PlotsDir     = "plots"
 )
 

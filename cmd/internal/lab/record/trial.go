@@ -1,13 +1,8 @@
 package record
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
 	"slices"
 	"time"
-
-	"starmesh/common/fault"
 )
 
 // TrialFormat is what run.json says it is.
@@ -84,28 +79,6 @@ type CPU struct {
 	// Limit tells that the time says more about the machine than about links.
 	Limit bool   `json:"was_the_limit"`
 	Why   string `json:"why,omitempty"`
-}
-
-// maxTrial bounds a run.json in bytes: enough for thousands of nodes.
-const maxTrial = 16 << 20
-
-// ReadTrial reads a run.json. One of another format is fault.Version.
-func ReadTrial(r io.Reader) (*Trial, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxTrial+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	if len(text) > maxTrial {
-		return nil, fault.Wrapf(fault.TooLarge, "it has more than %d MiB", maxTrial>>20)
-	}
-	t := new(Trial)
-	if err := json.Unmarshal(text, t); err != nil {
-		return nil, fault.Wrapf(fault.Invalid, "it is broken: %v", err)
-	}
-	if t.Format != TrialFormat {
-		return nil, fault.Wrapf(fault.Version, "it is of format %.40q, not %q", t.Format, TrialFormat)
-	}
-	return t, nil
 }
 
 // Node gives what was noted of a node; nil if nothing was.

@@ -1,22 +1,16 @@
 package report
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"starmesh/cmd/internal/lab/page"
 	"starmesh/cmd/internal/lab/record"
 )
-
-// maxBytes bounds lab.json and run.json: one of a thousand nodes takes 300 KB.
-const maxBytes = 64 << 20
 
 // readFolder reads what the lab wrote beside the load logs. It tells whether
 // there was anything; what is missing or broken is in the folder's notes.
@@ -33,19 +27,11 @@ func readFolder(dir string) (page.Folder, bool) {
 }
 
 func readLab(f *page.Folder) {
-	var lab record.Lab
-	err := readJSON(filepath.Join(f.Dir, record.LabFile), &lab)
-	if err == nil && lab.Format != record.LabFormat {
-		err = fmt.Errorf("its format is %.40q, not %q", lab.Format, record.LabFormat)
+	lab, err := record.OpenLab(f.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // that there is none is told once the trials are known
+		f.Notes = append(f.Notes, fmt.Sprintf("%s: %v", record.LabFile, err))
 	}
-	switch {
-	case err == nil:
-		f.Lab = &lab
-	case errors.Is(err, fs.ErrNotExist):
-		// Told once the trials are known.
-	default:
-		f.Notes = append(f.Notes, fmt.Sprintf("%s cannot be read: %v", record.LabFile, err))
-	}
+	f.Lab = lab
 }
 
 // readTrials reads the run.json of each folder of a run.
@@ -58,44 +44,21 @@ func readTrials(f *page.Folder) {
 		if !e.IsDir() {
 			continue
 		}
-		var t record.Trial
-		err := readJSON(filepath.Join(record.TrialDir(f.Dir, e.Name()), record.RunFile), &t)
+		t, err := record.OpenTrial(record.TrialDir(f.Dir, e.Name()))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if f.Lab != nil {
 				f.Notes = append(f.Notes, e.Name()+" has no "+record.RunFile+": it was broken off, and its files were not compared")
 			}
 		case err != nil:
-			f.Notes = append(f.Notes, fmt.Sprintf("%s of %s cannot be read: %v", record.RunFile, e.Name(), err))
-		case t.Format != record.TrialFormat:
-			f.Notes = append(f.Notes, fmt.Sprintf("%s of %s is of format %.40q, not %q: left out", record.RunFile, e.Name(), t.Format, record.TrialFormat))
+			f.Notes = append(f.Notes, fmt.Sprintf("%s of %s: %v; left out", record.RunFile, e.Name(), err))
 		default:
 			t.Name = e.Name() // where its logs are, whatever it says
-			f.Trials = append(f.Trials, t)
+			f.Trials = append(f.Trials, *t)
 		}
 	}
 	slices.SortStableFunc(f.Trials, func(a, b record.Trial) int { return a.Began.Compare(b.Began) })
 	if f.Lab == nil && len(f.Trials) > 0 {
 		f.Notes = append(f.Notes, "there is no "+record.LabFile+": what was asked for, on which machine, and with which seed is not known")
 	}
-}
-
-// readJSON reads one JSON value.
-func readJSON(name string, into any) error {
-	file, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxBytes+1))
-	if err != nil {
-		return err
-	}
-	if len(text) > maxBytes {
-		return fmt.Errorf("longer than %d bytes", maxBytes)
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("broken: %s", strings.TrimPrefix(err.Error(), "json: "))
-	}
-	return nil
 }

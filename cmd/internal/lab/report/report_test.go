@@ -297,7 +297,7 @@ func TestWhatIsMissingOrBrokenIsTold(t *testing.T) {
 	failed.Error, failed.CPU = "peer-1 did not start <at all>", record.CPU{Limit: true, Why: "both cores were busy"}
 	writeJSON(t, path("runs", "mesh-2-9", "run.json"), failed)
 	_, text := makeReport(t, report.Options{Dirs: []string{dir}})
-	says(t, text, "star-2-1 has no run.json: it was broken off", "run.json of star-2-2 cannot be read: broken",
+	says(t, text, "star-2-1 has no run.json: it was broken off", "run.json of star-2-2: it is broken",
 		"runs that were asked for and are not there (star-2-1, star-2-2, mesh-2-2)", "a run failed: peer-1 did not start &lt;at all&gt; (mesh-2-9)",
 		"its load logs are missing", "both cores were busy (mesh-2-9)", "CPU was the limit")
 }

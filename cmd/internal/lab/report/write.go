@@ -15,12 +15,6 @@ import (
 	"starmesh/cmd/internal/ondisk"
 )
 
-// Names of what is written beside results.Name and record.ReportFile.
-const (
-	tableFile = "results.csv"
-	textFile  = "results.md"
-)
-
 // write makes all files but the pictures.
 func write(o *Options, in *input) (*Result, error) {
 	out := o.Out
@@ -35,11 +29,11 @@ func write(o *Options, in *input) (*Result, error) {
 	w := &writer{dir: out}
 	w.prepare()
 	w.file(results.Name, results.New(o.Program, o.Made, in.reports).Write)
-	w.file(tableFile, func(w io.Writer) error { return tables.CSV(w, in.scenes) })
+	w.file(record.TableFile, func(w io.Writer) error { return tables.CSV(w, in.scenes) })
 	for _, plot := range plots {
 		w.bytes(plotFile(plot)+".svg", plot.Chart.SVG)
 	}
-	w.file(textFile, func(w io.Writer) error { return markdown(w, p, plots, in) })
+	w.file(record.TextFile, func(w io.Writer) error { return markdown(w, p, plots, in) })
 	w.file(record.ReportFile, p.Write)
 	if w.err != nil {
 		return nil, w.err
