@@ -16,6 +16,7 @@ import (
 	"starmesh/cmd/internal/lab/manager"
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/work"
 	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
@@ -32,7 +33,8 @@ type lab struct {
 	out      *cli.Output
 	stdout   io.Writer
 
-	dir     string // of the lab
+	dir     string       // of the lab
+	work    *work.Folder // what is needed only while it runs; nil: not made yet
 	machine record.Machine
 	file    manager.File
 	book    record.Lab
@@ -47,9 +49,6 @@ type labWatch struct {
 	have map[string]int64
 }
 
-// work is the folder of what is needed only while the lab runs.
-func (l *lab) work() string { return filepath.Join(l.dir, "work") }
-
 // experiment runs all trials.
 func (l *lab) experiment(ctx context.Context) error {
 	program, err := os.Executable()
@@ -57,7 +56,7 @@ func (l *lab) experiment(ctx context.Context) error {
 		return fmt.Errorf("cannot find this program to start nodes with: %w", err)
 	}
 	m := manager.New(manager.Config{
-		Program: program, Dir: l.dir, File: l.file, Links: l.links.kind, Cache: filepath.Join(l.work(), "cache"),
+		Program: program, Dir: l.dir, File: l.file, Links: l.links.kind, Cache: l.work.Path(work.Cache),
 		Poll: l.watching.poll, Stall: l.watching.stall, Keep: l.watching.keep,
 		Watch: manager.Watch{Event: l.event, Poll: l.polled}, Trouble: l.trouble(),
 	})

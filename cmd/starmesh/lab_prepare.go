@@ -63,6 +63,7 @@ func (l *lab) checkFolder() error {
 	l.dir = l.labFlags.out
 	if l.dir == "" {
 		l.dir = filepath.Join("results", "lab-"+time.Now().Format("20060102-150405"))
+		l.tellOfKilled()
 	}
 	entries, err := os.ReadDir(l.dir)
 	_, old := os.Stat(filepath.Join(l.dir, record.LabFile))
@@ -82,6 +83,17 @@ func (l *lab) checkFolder() error {
 		return fault.Wrapf(fault.Exists, "%s holds another lab: choose another folder with --out, or replace it with --force", l.dir)
 	}
 	return nil
+}
+
+// tellOfKilled tells of earlier labs that were killed: their copies of files
+// take room, and nobody else would come past them.
+func (l *lab) tellOfKilled() {
+	earlier, _ := filepath.Glob(filepath.Join("results", "lab-*")) // the pattern is right
+	for _, dir := range earlier {
+		if work.Look(dir) == work.Left {
+			l.out.Warn("%s is left of a lab that was killed: 'starmesh lab report %s' makes the report of what it measured, and removes what nobody needs", dir, dir)
+		}
+	}
 }
 
 // makeFolder makes the lab's folder, in the place of a lab that may be there.

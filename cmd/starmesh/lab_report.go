@@ -12,6 +12,7 @@ import (
 	"starmesh/cmd/internal/lab/evidence"
 	"starmesh/cmd/internal/lab/page"
 	labreport "starmesh/cmd/internal/lab/report"
+	"starmesh/cmd/internal/lab/work"
 	"starmesh/cmd/internal/units"
 	"starmesh/cmd/internal/web"
 	"starmesh/common/load"
@@ -64,10 +65,28 @@ func (f *reportFlags) report(cmd *cobra.Command, dirs []string) error {
 	}
 	links := evidence.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)}
 	made, err := makeReport(cmd.Context(), labreport.Options{Dirs: dirs, Labels: f.labels, Out: out, Links: links})
-	if made == nil {
-		return err
+	said := cli.ForCommand(cmd)
+	if made != nil {
+		tellReport(said, made)
 	}
-	tellReport(cli.ForCommand(cmd), made)
+	for _, dir := range dirs {
+		err = errors.Join(err, tidyUp(said, dir))
+	}
+	return err
+}
+
+// tidyUp removes what a lab needed only while it ran, if its process was
+// killed: nobody else would.
+func tidyUp(out *cli.Output, dir string) error {
+	if work.Look(dir) == work.Held {
+		out.Note("%s: a lab runs there; this is what it has measured so far", dir)
+		return nil
+	}
+	bytes, err := work.Clear(dir)
+	if bytes > 0 {
+		out.Event("tidied", map[string]any{"dir": dir, "bytes": bytes})
+		out.Note("%s: its lab was killed; removed what that needed only while it ran, and the copies that receivers had (%s)", dir, units.Bytes(bytes))
+	}
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"starmesh/cmd/internal/lab/launch"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/work"
 )
 
 // ways is how nodes are reached and called. An origin that is started again
@@ -122,7 +123,7 @@ func (t *trial) systemLine(n *node) []string {
 			addresses = meshAddresses(n)
 		}
 		return append([]string{"peer", "serve", t.cfg.File.Path, "--cache", t.cfg.Cache, "--no-mdns",
-			"--identity", filepath.Join(t.dir, "origin.key")}, listenAt(addresses)...)
+			"--identity", filepath.Join(t.dir, work.Key)}, listenAt(addresses)...)
 	case n.receiver():
 		return t.starClient(n)
 	}

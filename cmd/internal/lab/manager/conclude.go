@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/work"
 )
 
 const (
@@ -193,7 +194,7 @@ func (t *trial) verdict(err error, needed, missing int) string {
 
 // tidy removes what need not stay.
 func (t *trial) tidy() error {
-	err := os.Remove(filepath.Join(t.dir, "origin.key"))
+	err := os.Remove(filepath.Join(t.dir, work.Key))
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}

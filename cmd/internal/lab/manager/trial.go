@@ -13,6 +13,7 @@ import (
 	"starmesh/cmd/internal/lab/machine"
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/work"
 	"starmesh/cmd/internal/units"
 )
 
@@ -85,7 +86,7 @@ func (t *trial) connect() (err error) {
 }
 
 // received is the folder of the copies, one folder a receiver.
-func (t *trial) received() string { return filepath.Join(t.dir, "received") }
+func (t *trial) received() string { return filepath.Join(t.dir, work.Received) }
 
 // copyOf is where a receiver puts the file.
 func (t *trial) copyOf(n *node) string {

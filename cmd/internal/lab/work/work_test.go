@@ -1,0 +1,218 @@
+package work_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"starmesh/cmd/internal/lab/work"
+	"starmesh/common/fault"
+)
+
+// holder has the test program hold the folder of that lab until it is killed.
+const holder = "STARMESH_TEST_HOLDER"
+
+func TestMain(m *testing.M) {
+	lab := os.Getenv(holder)
+	if lab == "" {
+		os.Exit(m.Run())
+	}
+	if _, err := work.Take(lab, os.Getenv(holder+"_KEEP") != ""); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("held")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(1)
+}
+
+// hold starts a process that holds a lab's folder; kill ends it as kill -9
+// does.
+func hold(t *testing.T, lab string, more ...string) (kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(append(os.Environ(), holder+"="+lab), more...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		kill()
+	})
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "held\n" {
+		t.Fatalf("it says %q, %v", line, err)
+	}
+	return kill
+}
+
+// write makes files of a hundred bytes each.
+func write(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, make([]byte, 100), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// left lists the files in a folder.
+func left(t *testing.T, dir string) string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			name, _ := filepath.Rel(dir, path)
+			names = append(names, filepath.ToSlash(name))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(names, " ")
+}
+
+func TestAFolderIsGoneWhenItsLabHasEnded(t *testing.T) {
+	lab := filepath.Join(t.TempDir(), "results", "lab")
+	f, err := work.Take(lab, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, f.Path(work.File), filepath.Join(f.Path(work.Cache), "x"))
+	if work.Look(lab) != work.Held {
+		t.Error("nobody seems to hold it")
+	}
+	if err := f.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(lab, work.Name)); !errors.Is(err, os.ErrNotExist) || work.Look(lab) != work.Absent {
+		t.Errorf("%v; there is %q", err, left(t, lab))
+	}
+}
+
+func TestFilesThatTheUserWantsStay(t *testing.T) {
+	lab := t.TempDir()
+	f, err := work.Take(lab, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, f.Path(work.File))
+	if err := f.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	if got := left(t, lab); got != "work/random.bin" || work.Look(lab) != work.Absent {
+		t.Errorf("left: %q", got)
+	}
+	if n, err := work.Clear(lab); n != 0 || err != nil || left(t, lab) != "work/random.bin" {
+		t.Errorf("%d bytes removed, %v", n, err)
+	}
+}
+
+func TestTwoLabsDoNotShareAFolder(t *testing.T) {
+	lab := t.TempDir()
+	kill := hold(t, lab)
+	_, err := work.Take(lab, false)
+	if !errors.Is(err, fault.InUse) || !strings.Contains(err.Error(), "is in use by a lab that runs (process ") {
+		t.Errorf("taken: %v", err)
+	}
+	write(t, filepath.Join(lab, "work", work.File))
+	if n, err := work.Clear(lab); n != 0 || err != nil || left(t, lab) != "work/lock work/random.bin" {
+		t.Errorf("%d bytes of a lab that runs are removed, %v: %q", n, err, left(t, lab))
+	}
+	if work.Look(lab) != work.Held {
+		t.Error("nobody seems to hold it")
+	}
+	kill()
+	f, err := work.Take(lab, false)
+	if err != nil {
+		t.Fatalf("its holder is gone: %v", err)
+	}
+	if got := left(t, lab); got != "work/lock" {
+		t.Errorf("the next begins with %q", got)
+	}
+	if err := f.Leave(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatAKilledLabHasLeftIsRemovedAndNothingElse(t *testing.T) {
+	lab, elsewhere := t.TempDir(), t.TempDir()
+	kill := hold(t, lab)
+	write(t, filepath.Join(elsewhere, "precious"),
+		filepath.Join(lab, "work", work.File), filepath.Join(lab, "work", work.Cache, "a", "b"),
+		filepath.Join(lab, "work", "notes of the user"),
+		filepath.Join(lab, "runs", "star-1-1", work.Received, "client-1", "random.bin"),
+		filepath.Join(lab, "runs", "mesh-1-1", work.Key), filepath.Join(lab, "runs", "mesh-1-1", "origin.jsonl"),
+		filepath.Join(lab, work.Received), filepath.Join(lab, "lab.json"))
+	_ = os.Symlink(elsewhere, filepath.Join(lab, "runs", "mesh-1-1", work.Received)) // not everywhere
+	_ = os.Symlink(elsewhere, filepath.Join(lab, "runs", "elsewhere"))
+	write(t, filepath.Join(elsewhere, work.Key))
+	kill()
+	if work.Look(lab) != work.Left {
+		t.Error("it is not seen that the lab was killed")
+	}
+	n, err := work.Clear(lab)
+	if err != nil || n != 400 {
+		t.Errorf("%d bytes removed, %v", n, err)
+	}
+	if _, err := os.Lstat(filepath.Join(lab, "runs", "mesh-1-1", work.Received)); err == nil {
+		t.Error("a link in the place of the copies stays")
+	}
+	if got := left(t, elsewhere); got != "origin.key precious" {
+		t.Errorf("elsewhere is left: %q", got)
+	}
+	_ = os.Remove(filepath.Join(lab, "runs", "elsewhere"))
+	if got := left(t, lab); got != "lab.json received runs/mesh-1-1/origin.jsonl work/notes of the user" {
+		t.Errorf("left: %q", got)
+	}
+	if n, err := work.Clear(lab); n != 0 || err != nil {
+		t.Errorf("again: %d bytes, %v", n, err)
+	}
+}
+
+func TestAKilledLabOfWhichTheUserWantsTheFilesKeepsThem(t *testing.T) {
+	lab := t.TempDir()
+	hold(t, lab, holder+"_KEEP=1")()
+	write(t, filepath.Join(lab, "work", work.File), filepath.Join(lab, "runs", "star-1-1", work.Received, "client-1", "random.bin"))
+	n, err := work.Clear(lab)
+	if got := left(t, lab); n != 0 || err != nil || got != "runs/star-1-1/received/client-1/random.bin work/random.bin" {
+		t.Errorf("%d bytes removed, %v; left: %q", n, err, got)
+	}
+}
+
+func TestAFolderThatIsNoLabsIsLeftAlone(t *testing.T) {
+	for name, lock := range map[string]string{"empty": "", "of something else": `{"format":"x"}`, "broken": "{"} {
+		lab := t.TempDir()
+		write(t, filepath.Join(lab, "work", work.File))
+		if err := os.WriteFile(filepath.Join(lab, "work", "lock"), []byte(lock), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := work.Clear(lab); n != 0 || err != nil || left(t, lab) != "work/lock work/random.bin" || work.Look(lab) != work.Absent {
+			t.Errorf("%s: %d bytes removed, %v; left: %q", name, n, err, left(t, lab))
+		}
+	}
+	if n, err := work.Clear(filepath.Join(t.TempDir(), "nowhere")); n != 0 || err != nil {
+		t.Errorf("nowhere: %d, %v", n, err)
+	}
+}
