@@ -19,11 +19,10 @@ const (
 	Restart Act = "restart" // killed if it runs, and started again
 )
 
-// Do is something to be done to a node, and why.
+// Do is something to be done to a node.
 type Do struct {
 	Act  Act
 	Node string
-	Why  string
 }
 
 // A Course is a trial with faults as it goes on: told of each event, it says
@@ -51,6 +50,8 @@ type seen struct {
 	cuts int
 	// before is what it had when it was last started again.
 	before int64
+	// awaited tells that it is being started again.
+	awaited bool
 	// bad counts wrong chunks that it received in earlier lives.
 	bad int64
 	// again is by how much more it received in earlier lives than it kept.
@@ -69,6 +70,9 @@ func (p *Plan) Begin() *Course {
 // Event tells of an event, and gives what is to be done now.
 func (c *Course) Event(e record.Event) []Do {
 	c.now = e.Seconds
+	if e.Note != nil && e.Note.Did == record.Started {
+		c.returned(e.Note.Node)
+	}
 	if e.Reading == nil || c.nodes[e.Reading.Node] == nil {
 		return nil
 	}
@@ -102,6 +106,22 @@ func (c *Course) note(r *record.Reading) {
 	if r.State == record.Done && n.done == nil {
 		n.have, n.done, c.grown = c.FileBytes, new(c.now), c.now
 	}
+}
+
+// returned tells that a node was started again. Only now is known what its
+// process before had received: its last readings come after it was decided to
+// kill it.
+func (c *Course) returned(node string) {
+	n := c.nodes[node]
+	if n == nil {
+		return
+	}
+	n.again += n.refetched()
+	n.bad += n.ChunksBad
+	n.before = n.have
+	n.cuts++
+	n.awaited = false
+	n.State, n.InBytes, n.ChunksBad = record.Waiting, 0, 0 // until the new one has told
 }
 
 // Held tells that a node was found to hold the file at that time, whatever its
@@ -153,7 +173,7 @@ func (c *Course) kill(f Fault) []Do {
 	c.killed = new(c.now)
 	var all []Do
 	for _, name := range c.names(KillReceivers) {
-		all = append(all, Do{Kill, name, "killed on purpose: " + f.String()})
+		all = append(all, Do{Kill, name})
 	}
 	return all
 }
@@ -166,16 +186,13 @@ func (c *Course) churning(f Fault) []Do {
 	if c.now < c.due {
 		return nil
 	}
-	running := slices.DeleteFunc(c.unfinished(), func(name string) bool { return c.nodes[name].State != record.Running })
+	running := slices.DeleteFunc(c.unfinished(), func(name string) bool { return c.nodes[name].State != record.Running || c.nodes[name].awaited })
 	if len(running) == 0 {
 		return nil // the next that runs
 	}
 	c.due = c.now + f.Every.Seconds()
 	name := running[c.rand.IntN(len(running))]
-	c.nodes[name].again += c.nodes[name].refetched()
-	c.nodes[name].bad += c.nodes[name].ChunksBad
-	c.nodes[name].before = c.nodes[name].have
-	c.nodes[name].cuts++
+	c.nodes[name].awaited = true
 	c.churns++
 	if c.first == nil {
 		c.first = new(c.now)
@@ -184,7 +201,7 @@ func (c *Course) churning(f Fault) []Do {
 		slices.Sort(c.churn)
 		c.churn = slices.Compact(c.churn)
 	}
-	return []Do{{Restart, name, "killed and started again on purpose: " + f.String()}}
+	return []Do{{Restart, name}}
 }
 
 // refetched is by how much more a node received since its last start than it

@@ -25,11 +25,12 @@ type world struct {
 	out    map[string]int64
 	bad    map[string]int64
 	did    []faults.Do
+	late   []record.Event // of processes that were killed
 
 	// What may go wrong.
 	forgets  bool // a node that is started again begins anew
 	hoards   bool // nobody passes on
-	late     bool // … while the origin is there
+	waits    bool // … while the origin is there
 	believes bool // a liar is not cut off
 	stuck    bool // nothing goes on once the origin has been away
 	lapse    bool // … has been back
@@ -60,6 +61,7 @@ func (w *world) run() *world {
 	for !w.course.Over() && w.now < 300 {
 		w.now += 0.1
 		w.step()
+		w.catchUp()
 		for _, name := range append([]string{"origin"}, w.trial.Receivers...) {
 			w.do(w.course.Event(w.reading(name)))
 		}
@@ -67,12 +69,22 @@ func (w *world) run() *world {
 	return w
 }
 
+// catchUp tells what the processes that were killed had told before.
+func (w *world) catchUp() {
+	late := w.late
+	w.late = nil
+	for _, e := range late {
+		e.Seconds = w.now
+		w.do(w.course.Event(e))
+	}
+}
+
 func (w *world) step() {
 	if w.stuck && w.lapse {
 		return
 	}
 	w.give()
-	if w.trial.System != "mesh" || w.hoards || w.late && !w.gone["origin"] {
+	if w.trial.System != "mesh" || w.hoards || w.waits && !w.gone["origin"] {
 		return
 	}
 	for _, from := range w.trial.Receivers {
@@ -156,11 +168,13 @@ func (w *world) do(all []faults.Do) {
 		if do.Act != faults.Restart {
 			continue
 		}
+		w.late = append(w.late, w.reading(do.Node))
 		w.in[do.Node], w.out[do.Node], w.bad[do.Node] = 0, 0, 0
 		w.lapse = w.lapse || do.Node == "origin"
 		if w.forgets && do.Node != "origin" {
 			w.has[do.Node] = content.NewSet(w.trial.Chunks)
 		}
+		w.late = append(w.late, record.Event{Seconds: w.now, Note: &record.Note{Node: do.Node, Fault: true, Did: record.Started}})
 	}
 }
 
@@ -215,7 +229,7 @@ func TestAMeshStandsStillWhereChunksWereNotOut(t *testing.T) {
 
 func TestAMeshFinishesWithoutItsOriginWhereAllChunksWereOut(t *testing.T) {
 	w := newWorld(t, "mesh", "stop-origin@12.5%", 8, 256) // one copy of eight
-	w.late = true
+	w.waits = true
 	check(t, w.run().judge(), true, "Every chunk was out, and all finished without it")
 	if got := w.acts(faults.Restart); len(got) > 0 {
 		t.Errorf("%v came back", got)
@@ -262,6 +276,30 @@ func TestChurnGoesOnFromWhatIsThere(t *testing.T) {
 			t.Errorf("%d restarts, %v", n, f)
 		}
 	}
+}
+
+// TestReadingsOfAProcessThatWasKilledAreNotTakenForTheNextOnes: starting again
+// takes time, in which the manager has more to tell than whom it killed.
+func TestReadingsOfAProcessThatWasKilledAreNotTakenForTheNextOnes(t *testing.T) {
+	w := newWorld(t, "star", "churn:1s", 1, 64)
+	for i := range 48 {
+		w.arrive("origin", "r1", i)
+		w.now = float64(i) / 10
+	}
+	last := w.reading("r1")
+	w.do(w.course.Event(last)) // it is killed
+	if got := w.acts(faults.Restart); len(got) != 1 {
+		t.Fatalf("%d restarts", len(got))
+	}
+	w.now += 2
+	last.Seconds = w.now
+	w.do(w.course.Event(last)) // it told that before
+	if got := w.acts(faults.Restart); len(got) != 1 {
+		t.Errorf("%d restarts of one that is being started again", len(got))
+	}
+	w.catchUp()
+	w.run()
+	check(t, w.judge(), true, "Nothing was fetched twice")
 }
 
 func TestChurnThatFetchesAgainIsFoundOut(t *testing.T) {

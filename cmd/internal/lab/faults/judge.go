@@ -238,7 +238,7 @@ func (j *judgement) slow() {
 	}
 }
 
-// areIn puts the nodes at the begin of a sentence in the past.
+// areIn puts the nodes at the beginning of a sentence in the past.
 func areIn(nodes []string) string {
 	if len(nodes) == 1 {
 		return nodes[0] + " was"

@@ -1,8 +1,6 @@
 package faults
 
 import (
-	"fmt"
-
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/common/content"
 )
@@ -47,7 +45,7 @@ func (c *Course) outage(f Fault) []Do {
 			return nil
 		}
 		o.stage, o.at = stopping, new(c.now)
-		return []Do{{Stop, c.Origin, "stopped on purpose: " + f.String()}}
+		return []Do{{Stop, c.Origin}}
 	case stopping:
 		if c.nodes[c.Origin].State == record.Gone {
 			o.stage, o.gone, o.share = absent, c.now, c.share()
@@ -62,16 +60,9 @@ func (c *Course) outage(f Fault) []Do {
 			return nil
 		}
 		o.stage, o.stood, o.least = back, c.now, c.least(out)
-		return []Do{{Restart, c.Origin, c.whyBack()}}
+		return []Do{{Restart, c.Origin}}
 	}
 	return nil
-}
-
-func (c *Course) whyBack() string {
-	if c.isMesh() {
-		return fmt.Sprintf("started again: %.0f %% of the chunks are with the receivers, and nobody gets any more", 100*c.origin.out)
-	}
-	return "started again: nobody gets anything without it"
 }
 
 // out gives the chunks that somebody other than the origin has and gives.

@@ -129,7 +129,7 @@ func (p *Plan) toFinish() []string {
 	return all
 }
 
-// Bound is the least time for all receivers that without chooses, over links
+// bound is the least time for all receivers but those of without, over links
 // that are as the faults make them: slow, and without what free riders and
 // liars do not give.
 func (p *Plan) bound(without ...Kind) bounds.Bound {

@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 
+	"starmesh/cmd/internal/lab/record"
 	"starmesh/common/fault"
 	"starmesh/common/load"
 )
@@ -62,13 +63,15 @@ func (c *control) end(n *node, purpose string, kill bool) {
 	if !alive {
 		return
 	}
+	did := record.Stopped
 	if kill {
+		did = record.Killed
 		p.Kill()
 		<-p.Ended()
 	} else {
 		p.End(endTime)
 	}
-	c.t.timeline.fault(n.name, "%s", purpose)
+	c.t.timeline.fault(n.name, did, purpose)
 }
 
 // Restart starts a node again.
@@ -89,7 +92,7 @@ func (c *control) Restart(ctx context.Context, name string) error {
 	if err := c.t.bringUp(ctx, n, true); err != nil {
 		return err
 	}
-	c.t.timeline.fault(n.name, "started again")
+	c.t.timeline.fault(n.name, record.Started, "started again")
 	return nil
 }
 

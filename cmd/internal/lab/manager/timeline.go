@@ -62,9 +62,9 @@ func (l *timeline) note(node, format string, args ...any) {
 	l.add(record.Event{Note: &record.Note{Node: node, Text: fmt.Sprintf(format, args...)}})
 }
 
-// fault tells of what was done on purpose.
-func (l *timeline) fault(node, format string, args ...any) {
-	l.add(record.Event{Note: &record.Note{Node: node, Fault: true, Text: fmt.Sprintf(format, args...)}})
+// fault tells of what was done on purpose to a node's process.
+func (l *timeline) fault(node, did, text string) {
+	l.add(record.Event{Note: &record.Note{Node: node, Fault: true, Did: did, Text: text}})
 }
 
 // close ends the timeline and tells whether it was written.

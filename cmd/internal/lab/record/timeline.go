@@ -67,8 +67,17 @@ type Flow struct {
 type Note struct {
 	Node  string `json:"node,omitempty"`
 	Fault bool   `json:"fault,omitempty"` // done on purpose
+	Did   string `json:"did,omitempty"`   // what was done to its process: stopped, killed or started
 	Text  string `json:"text"`
 }
+
+// What is done to a node's process. Readings before that note are of the
+// process that was, those after Started of the one that is.
+const (
+	Stopped = "stopped"
+	Killed  = "killed"
+	Started = "started"
+)
 
 // End is the last event of a trial.
 type End struct {
