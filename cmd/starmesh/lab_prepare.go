@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
 
+	"starmesh/cmd/internal/lab/madeup"
 	"starmesh/cmd/internal/lab/manager"
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/results"
@@ -30,7 +27,7 @@ func (l *lab) prepare(ctx context.Context) error {
 	}
 	if addr := l.watching.dashboard; addr != "" {
 		var err error
-		if l.page, err = openDashboard(ctx, addr, ""); err != nil {
+		if l.page, err = openDashboard(ctx, addr); err != nil {
 			return err
 		}
 		l.out.Event("dashboard", map[string]string{"url": l.page.URL()})
@@ -120,31 +117,7 @@ func (l *lab) theFile(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return "", ondisk.Named(path, err)
-	}
-	var seed [32]byte
-	binary.LittleEndian.PutUint64(seed[:], l.seed)
-	source := &untilDone{ctx, rand.NewChaCha8(seed)}
-	_, err = io.CopyN(f, source, l.scenario.FileBytes)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", fmt.Errorf("cannot make up a file of %s: %w", units.Bytes(l.scenario.FileBytes), err)
-	}
-	return path, nil
-}
-
-// untilDone reads until ctx ends.
-type untilDone struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (u *untilDone) Read(p []byte) (int, error) {
-	if u.ctx.Err() != nil {
-		return 0, u.ctx.Err()
-	}
-	return u.r.Read(p)
+	return path, madeup.File(ctx, path, l.scenario.FileBytes, l.seed)
 }
 
 // identify hashes the file, into a cache from which the origins of all trials

@@ -65,9 +65,13 @@ type dashboard struct {
 }
 
 // openDashboard takes the address of a page for a lab that is about to run, so
-// that a wrong one is known before any work is done. The token, which may be
-// "", lets others than this machine command its nodes.
-func openDashboard(ctx context.Context, addr, token string) (*dashboard, error) {
+// that a wrong one is known before any work is done. The agents' token, if the
+// environment has one, lets others than this machine command its nodes.
+func openDashboard(ctx context.Context, addr string) (*dashboard, error) {
+	token, err := agent.ReadToken("")
+	if err != nil {
+		return nil, err
+	}
 	ln, err := agent.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/lab/faults"
 	"starmesh/cmd/internal/lab/links"
@@ -105,7 +106,7 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.Uint64Var(&f.seed, "seed", f.seed, "of the made-up file, and of whatever is chosen at random")
 	flags.BoolVar(&f.anyway, "anyway", false, "do also what this machine cannot carry honestly, as it has measured before")
 	w := &f.watching
-	flags.StringVar(&w.dashboard, "dashboard", "", "show it live to browsers at `ADDR`, such as 127.0.0.1:8080")
+	flags.StringVar(&w.dashboard, "dashboard", "", "show it live to browsers at `ADDR`, such as 127.0.0.1:8080; its buttons work from other machines with the token in "+agent.TokenVariable)
 	flags.DurationVar(&w.poll, "poll-interval", w.poll, "time between two questions to each agent")
 	flags.BoolVar(&w.showPolls, "show-polls", false, "print every question to an agent and its answer")
 	flags.DurationVar(&w.stall, "stall-limit", 0, "give a trial up when nothing arrives for so long (default: 1m, or five times its bound)")

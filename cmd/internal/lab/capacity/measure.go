@@ -2,17 +2,15 @@ package capacity
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
 
 	"starmesh/cmd/internal/lab/evidence"
 	"starmesh/cmd/internal/lab/machine"
+	"starmesh/cmd/internal/lab/madeup"
 	"starmesh/cmd/internal/lab/manager"
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/scenario"
@@ -87,14 +85,7 @@ func (p *Probe) file(ctx context.Context, size int64) (file manager.File, err er
 	if err := os.MkdirAll(p.Dir, 0o777); err != nil {
 		return file, err
 	}
-	f, err := os.Create(file.Path)
-	if err != nil {
-		return file, err
-	}
-	var seed [32]byte
-	binary.LittleEndian.PutUint64(seed[:], p.Scenario.Seed)
-	_, err = io.CopyN(f, rand.NewChaCha8(seed), size)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := madeup.File(ctx, file.Path, size, p.Scenario.Seed); err != nil {
 		return file, err
 	}
 	cache, err := store.OpenCache(p.cache())
