@@ -23,7 +23,7 @@ type Bar struct {
 
 // Bars draws bars beside each other, all from 0. Names are left out where there
 // is no room for them.
-func Bars(x, unit string, bars []Bar, highest float64) (*Chart, error) {
+func Bars(x, unit string, bars []Bar, highest float64) *Chart {
 	p := newPlot(x)
 	c := &Chart{plot: p, unit: unit, height: 150}
 	bounded := false
@@ -45,7 +45,7 @@ func Bars(x, unit string, bars []Bar, highest float64) (*Chart, error) {
 	if bounded {
 		c.legend = []entry{{name: "least possible (bound)", look: Look{Color: Ink, Stroke: Dashed}}}
 	}
-	return c, nil
+	return c
 }
 
 func barTicks(bars []Bar) []plot.Tick {

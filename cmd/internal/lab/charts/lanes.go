@@ -30,7 +30,7 @@ type LaneScale struct {
 }
 
 // Lanes draws one band for each node, one below the other, all of one scale.
-func Lanes(scale LaneScale, lanes []Lane) (*Chart, error) {
+func Lanes(scale LaneScale, lanes []Lane) *Chart {
 	p := newPlot(scale.X)
 	each := laneHeight(len(lanes))
 	c := &Chart{plot: p, unit: scale.Unit, height: each*vg.Length(max(1, len(lanes))) + 32}
@@ -54,7 +54,7 @@ func Lanes(scale LaneScale, lanes []Lane) (*Chart, error) {
 		c.addEvents(scale.Events)
 		p.X.Max = maxX * 1.03 // an event may be later
 	}
-	return c, nil
+	return c
 }
 
 func laneLegend(scale LaneScale, lanes []Lane) []entry {
@@ -96,7 +96,7 @@ func laneTicks(lanes []Lane, each vg.Length) []plot.Tick {
 	}
 	var ticks []plot.Tick
 	for i, l := range lanes {
-		if i == 0 || i%every == 0 {
+		if i%every == 0 {
 			ticks = append(ticks, plot.Tick{Value: float64(len(lanes)-i) - 0.6, Label: shorten(clean(l.Name), 14)})
 		}
 	}

@@ -1,7 +1,6 @@
 package charts
 
 import (
-	"fmt"
 	"image/color"
 	"slices"
 	"strconv"
@@ -26,7 +25,7 @@ type Axes struct {
 }
 
 // Lines draws series over a common x axis.
-func Lines(axes Axes, series []Series) (*Chart, error) {
+func Lines(axes Axes, series []Series) *Chart {
 	p := newPlot(axes.X)
 	c := &Chart{plot: p, unit: axes.Unit, height: 175}
 	p.X.Max, p.Y.Max = axes.MaxX, axes.MaxY
@@ -52,14 +51,12 @@ func Lines(axes Axes, series []Series) (*Chart, error) {
 	p.X.Tick.Marker = plot.ConstantTicks(xTicks(axes.At, highX))
 	p.Add(gridAt(ticks))
 	for _, s := range series {
-		if err := c.addLine(s); err != nil {
-			return nil, fmt.Errorf("cannot draw %q: %w", s.Name, err)
-		}
+		c.addLine(s)
 	}
 	c.addEvents(axes.Events)
 	// What was added may have moved the ends.
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, highX, 0, highY
-	return c, nil
+	return c
 }
 
 func xTicks(at []float64, highest float64) []plot.Tick {
@@ -90,7 +87,7 @@ func (g grid) Plot(c draw.Canvas, p *plot.Plot) {
 // mostMarks is how many points of a line get marks.
 const mostMarks = 40
 
-func (c *Chart) addLine(s Series) error {
+func (c *Chart) addLine(s Series) {
 	xys := make(plotter.XYs, 0, len(s.Points))
 	for _, point := range s.Points {
 		if point.usable() {
@@ -101,12 +98,7 @@ func (c *Chart) addLine(s Series) error {
 		c.legend = append(c.legend, entry{name: clean(s.Name), look: s.Look})
 	}
 	if len(xys) > 1 && s.Look.Stroke != Nothing {
-		line, err := plotter.NewLine(xys)
-		if err != nil {
-			return err
-		}
-		line.LineStyle = s.Look.line()
-		c.plot.Add(line)
+		c.plot.Add(&plotter.Line{XYs: xys, LineStyle: s.Look.line()})
 	}
 	if s.Look.AtEnd && len(xys) > 0 {
 		c.plot.Add(marks{xys[len(xys)-1:], s.Look.glyph()})
@@ -121,7 +113,6 @@ func (c *Chart) addLine(s Series) error {
 			c.plot.Add(whisker{x: point.X, low: point.Low, high: point.High, color: s.Look.color()})
 		}
 	}
-	return nil
 }
 
 // marks draws glyphs that may reach over the edge of the data.

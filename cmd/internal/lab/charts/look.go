@@ -86,6 +86,9 @@ type Look struct {
 	Hollow bool // the mark is only an outline
 	Faint  bool // one of many, or behind another
 	AtEnd  bool // only the last point has a mark
+	// Under is how many series may lie upon this one: it is drawn so much wider
+	// that it is seen on both sides of them.
+	Under int
 
 	wide bool // the mark goes around another
 }
@@ -109,7 +112,7 @@ func SystemLook(system string, which int) Look {
 // in ink, so that it is seen where it meets what was measured, with the mark of
 // the system around its points.
 func (l Look) Bound() Look {
-	return Look{Color: Ink, Stroke: Dashed, Mark: l.Mark, Hollow: true, wide: true}
+	return Look{Color: Ink, Stroke: Dashed, Mark: l.Mark, Hollow: true, Under: l.Under, wide: true}
 }
 
 // Behind gives the look of other runs than the one that is shown.
@@ -128,7 +131,7 @@ func (l Look) color() color.Color {
 }
 
 func (l Look) line() draw.LineStyle {
-	s := draw.LineStyle{Color: l.color(), Width: vg.Points(1.6)}
+	s := draw.LineStyle{Color: l.color(), Width: vg.Points(1.6 + 2*float64(l.Under))}
 	if l.Faint {
 		s.Width = vg.Points(0.9)
 	}
@@ -145,8 +148,9 @@ func (l Look) line() draw.LineStyle {
 
 func (l Look) glyph() draw.GlyphStyle {
 	s := draw.GlyphStyle{Color: l.color(), Radius: vg.Points(2.8)}
+	s.Radius += vg.Points(1.6 * float64(l.Under))
 	if l.wide {
-		s.Radius = vg.Points(4.6)
+		s.Radius += vg.Points(1.8)
 	}
 	switch l.Mark {
 	case Disc:

@@ -75,8 +75,8 @@ func backward(n int) []int {
 	return all
 }
 
-// evenly is an order in which every k-th of n ticks comes first, so that what is
-// kept is regular; first is always the very first.
+// evenly gives every k-th of n ticks, beginning with the first: so many that
+// labels of the widest have room.
 func evenly(n int, widest vg.Length) []int {
 	k := 1
 	for _, step := range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
@@ -87,7 +87,7 @@ func evenly(n int, widest vg.Length) []int {
 	}
 	var all []int
 	for i := 0; i < n; i++ {
-		if i == 0 || i%k == 0 {
+		if i%k == 0 {
 			all = append(all, i)
 		}
 	}

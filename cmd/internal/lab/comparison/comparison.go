@@ -103,6 +103,15 @@ func (s *Series) Typical() *figures.Report {
 // Base is the system that the others are relative to.
 func (s *Scene) Base() string { return s.Series[0].Label() }
 
+// First gives the first series of a system; nil if there is none.
+func (s *Scene) First(system string) *Series {
+	i := slices.IndexFunc(s.Series, func(t Series) bool { return t.System == system })
+	if i < 0 {
+		return nil
+	}
+	return &s.Series[i]
+}
+
 // sameTask sorts reports into sets of one size, number of receivers and links.
 // Two sets that differ in links alone, and have no system in common, are one:
 // each was tried once, over links that were told differently. A system of two

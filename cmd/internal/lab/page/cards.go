@@ -74,13 +74,8 @@ func rowsOf(scene *comparison.Scene, key figures.Key, suffix string) []cardRow {
 
 func timeCard(scene *comparison.Scene) card {
 	c := card{Name: "Time until all have it", Rows: rowsOf(scene, figures.Distribution, ""), Link: "#time"}
-	star, mesh := first(scene, "star"), first(scene, "mesh")
-	if star != nil && mesh != nil && star.Set == "" && mesh.Set == "" {
-		_, a, okA := took(star)
-		_, b, okB := took(mesh)
-		if okA && okB && b > 0 {
-			c.Big = fmt.Sprintf("star ÷ mesh: %.2f", a/b)
-		}
+	if text := ratio(scene); text != tables.Missing && scene.Series[0].Set == "" {
+		c.Big = "star ÷ mesh: " + text
 	}
 	return c
 }

@@ -58,6 +58,7 @@ type view struct {
 	Lead                        []string // sentences, the headline first
 	Cards                       []card
 	Over                        []figure // plots over the number of receivers
+	Once                        bool     // nothing was run twice
 	Times                       *tables.Grid
 	Change                      *tables.Grid // between two folders
 	Main                        *sceneView
@@ -151,7 +152,7 @@ func optional(seconds *float64) string {
 func (p *Page) view() (*view, error) {
 	v := &view{
 		Made: p.Made.Format(time.DateTime + " MST"), Program: p.Program, Command: commandLine(p.Command),
-		Title: p.title(), Lead: p.lead(), Cards: p.cards(), Times: times(p.Scenes), Change: change(p.Scenes),
+		Title: p.title(), Lead: p.lead(), Cards: p.cards(), Once: p.once(), Times: times(p.Scenes, p.once()), Change: change(p.Scenes),
 		HTTP: p.http(), Faults: p.faults(), Runs: p.runRows(), Setting: p.setting(),
 		Definitions: figures.Catalog(), Trust: p.trust(),
 	}
@@ -180,10 +181,7 @@ func (p *Page) head(v *view) error {
 
 // illustrate adds the plots, and the tables that go with them.
 func (p *Page) illustrate(v *view) error {
-	plots, err := p.Plots()
-	if err != nil {
-		return err
-	}
+	plots := p.Plots()
 	main := p.main()
 	for i := range plots {
 		if plots[i].scene == nil {
@@ -220,12 +218,23 @@ func (p *Page) sceneView(scene *comparison.Scene, plots []Plot) (*sceneView, err
 			return nil, err
 		}
 		if n := len(s.Groups); n == 0 || s.Groups[n-1].ID != plots[i].Group {
-			s.Groups = append(s.Groups, group{ID: plots[i].Group, Title: groups[plots[i].Group].title, Text: groups[plots[i].Group].text})
+			s.Groups = append(s.Groups, p.group(plots[i].Group))
 		}
 		g := &s.Groups[len(s.Groups)-1]
 		g.Plots = append(g.Plots, f)
 	}
 	return s, nil
+}
+
+// group begins a group of plots. Of the spread over runs is spoken only if there
+// are several.
+func (p *Page) group(id string) group {
+	of := groups[id]
+	g := group{ID: id, Title: of.title, Text: of.text}
+	if !p.once() {
+		g.Text += of.several
+	}
+	return g
 }
 
 // main is the scene that is shown in full: the largest file to most receivers;

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"starmesh/cmd/internal/lab/charts"
@@ -32,13 +33,13 @@ func (p *Plot) figure() (figure, error) {
 }
 
 // The groups of plots, each with a heading and a word on how to read them.
-var groups = map[string]struct{ title, text string }{
+var groups = map[string]struct{ title, text, several string }{
 	"load": {"Who sent how much", "All nodes of a run, on one scale: in a star one bar carries everything, a mesh is level." +
-		" Whiskers reach from the least to the most of several runs. The further a Lorenz curve hangs below the dashed line," +
-		" the fewer nodes carry the load; thin lines are the other runs."},
-	"done": {"When each receiver was done", "Each receiver's share of the file over time; a mark where it held the whole, verified file."},
-	"rate": {"Throughput of each node over time", "Rates between readings of the load logs, not totals. Each band is one node, all on one scale of rates; each system has a time axis of its own."},
-	"cost": {"CPU and memory of each node", "Of the whole process, from its start to its end. Whiskers as above."},
+		" The further a Lorenz curve hangs below the dashed line, the fewer nodes carry the load.",
+		" Whiskers reach from the least to the most of several runs; thin lines are the other runs."},
+	"done": {"When each receiver was done", "Each receiver's share of the file over time; a mark where it held the whole, verified file.", ""},
+	"rate": {"Throughput of each node over time", "Rates between readings of the load logs, not totals. Each band is one node, all on one scale of rates; each system has a time axis of its own.", ""},
+	"cost": {"CPU and memory of each node", "Of the whole process, from its start to its end.", " Whiskers as above."},
 }
 
 // studio collects plots.
@@ -46,20 +47,12 @@ type studio struct {
 	page  *Page
 	scene *comparison.Scene
 	plots []Plot
-	err   error
 }
 
-// add takes a chart or the error of its making.
-func (s *studio) add(p Plot, c *charts.Chart, err error) {
-	if s.err != nil {
-		return
-	}
-	if err != nil {
-		s.err = fmt.Errorf("plot %s: %w", p.Name, err)
-		return
-	}
+// add takes a chart, and what it shows in words.
+func (s *studio) add(p Plot, c *charts.Chart, words string) {
 	p.Chart, p.scene = c, s.scene
-	p.Chart.Title = p.Caption
+	p.Chart.Title, p.Chart.Describe = p.Caption, words
 	if s.scene != nil {
 		p.Chart.Title += " – " + s.task()
 	}
@@ -72,7 +65,7 @@ func (s *studio) task() string {
 }
 
 // Plots draws all plots of the page, in its order.
-func (p *Page) Plots() ([]Plot, error) {
+func (p *Page) Plots() []Plot {
 	s := &studio{page: p}
 	s.over()
 	main := p.main()
@@ -87,7 +80,7 @@ func (p *Page) Plots() ([]Plot, error) {
 			s.costs()
 		}
 	}
-	return s.unique(), s.err
+	return s.unique()
 }
 
 // unique gives plots of one name different ones.
@@ -141,7 +134,26 @@ func slug(s string) string {
 
 // look gives the look of a series of the scene.
 func (s *studio) look(series *comparison.Series) charts.Look {
-	return charts.SystemLook(series.System, s.page.which(series.Set))
+	l := charts.SystemLook(series.System, s.page.which(series.Set))
+	l.Under = s.page.above(series.System)
+	return l
+}
+
+// above is how many lines lie close upon that of a system: a server takes about
+// as long over a raw socket as over HTTP.
+func (p *Page) above(system string) int {
+	ways := []string{"star", "http", "http-close"}
+	at := slices.Index(ways, system)
+	if at < 0 {
+		return 0
+	}
+	n := 0
+	for _, way := range ways[at+1:] {
+		if slices.ContainsFunc(p.Scenes, func(s comparison.Scene) bool { return s.First(way) != nil }) {
+			n++
+		}
+	}
+	return n
 }
 
 // which numbers the sets of the page.

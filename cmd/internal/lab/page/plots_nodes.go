@@ -63,11 +63,8 @@ func (s *studio) each(group, kind string, read gauge, unitOf func(float64) (floa
 	for i := range s.scene.Series {
 		series := &s.scene.Series[i]
 		bars, names := barsOf(series, read, divisor)
-		c, err := charts.Bars(names, unit, bars, highest/divisor)
-		if err == nil {
-			c.Describe = barWords(bars, unit)
-		}
-		s.add(Plot{Name: s.name(kind, series), Group: group, Caption: caption(series.Label())}, c, err)
+		c := charts.Bars(names, unit, bars, highest/divisor)
+		s.add(Plot{Name: s.name(kind, series), Group: group, Caption: caption(series.Label())}, c, barWords(bars, unit))
 	}
 }
 
@@ -176,12 +173,9 @@ func (s *studio) lorenz() {
 	}
 	lines = append(lines, charts.Series{Name: "even", Look: charts.Look{Color: charts.Ink, Stroke: charts.Dashed},
 		Points: []charts.Point{{X: 0, Y: 0}, {X: 100, Y: 100}}})
-	c, err := charts.Lines(charts.Axes{X: "% of nodes, those that sent least first", Unit: "% of all bytes sent"}, lines)
-	if err == nil {
-		c.Describe = text
-	}
+	c := charts.Lines(charts.Axes{X: "% of nodes, those that sent least first", Unit: "% of all bytes sent"}, lines)
 	s.add(Plot{Name: s.name("lorenz", nil), Group: "load",
-		Caption: "Lorenz curves"}, c, err)
+		Caption: "Lorenz curves"}, c, text)
 }
 
 func lorenzPoints(run *figures.Report) []charts.Point {

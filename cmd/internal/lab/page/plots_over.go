@@ -43,17 +43,11 @@ func (s *studio) overSize(scenes []comparison.Scene) {
 		at = append(at, float64(scenes[i].Receivers))
 	}
 	axes := charts.Axes{X: "receivers (N)", Unit: "seconds until all have it", At: at}
-	c, err := charts.Lines(axes, s.timesOver(scenes))
-	if err == nil {
-		c.Describe = describe(scenes, figures.Distribution)
-	}
-	s.add(Plot{Name: name("time"), Group: "time", Caption: fmt.Sprintf("Distribution time of %s against the number of receivers", size)}, c, err)
+	c := charts.Lines(axes, s.timesOver(scenes))
+	s.add(Plot{Name: name("time"), Group: "time", Caption: fmt.Sprintf("Distribution time of %s against the number of receivers", size)}, c, describe(scenes, figures.Distribution))
 	axes.Unit = "copies of the file sent by the origin"
-	c, err = charts.Lines(axes, s.medians(scenes, figures.OriginCopies))
-	if err == nil {
-		c.Describe = describe(scenes, figures.OriginCopies)
-	}
-	s.add(Plot{Name: name("copies"), Group: "time", Caption: "What the origin had to send, against the number of receivers"}, c, err)
+	c = charts.Lines(axes, s.medians(scenes, figures.OriginCopies))
+	s.add(Plot{Name: name("copies"), Group: "time", Caption: "What the origin had to send, against the number of receivers"}, c, describe(scenes, figures.OriginCopies))
 }
 
 // timeBars draws the time of each system, when there is but one N.
@@ -70,11 +64,8 @@ func (s *studio) timeBars(scene *comparison.Scene, name string) {
 		}
 		bars = append(bars, b)
 	}
-	c, err := charts.Bars("", "seconds until all have it", bars, 0)
-	if err == nil {
-		c.Describe = describe([]comparison.Scene{*scene}, figures.Distribution)
-	}
-	s.add(Plot{Name: name, Group: "time", Caption: fmt.Sprintf("Distribution time of %s to %s", units.Bytes(scene.FileBytes), receivers(scene.Receivers))}, c, err)
+	c := charts.Bars("", "seconds until all have it", bars, 0)
+	s.add(Plot{Name: name, Group: "time", Caption: fmt.Sprintf("Distribution time of %s to %s", units.Bytes(scene.FileBytes), receivers(scene.Receivers))}, c, describe([]comparison.Scene{*scene}, figures.Distribution))
 }
 
 // describe says in words what a plot over N shows.

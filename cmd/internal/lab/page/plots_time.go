@@ -38,12 +38,9 @@ func (s *studio) steps() {
 		lines = append(lines, line)
 	}
 	axes := charts.Axes{X: sinceStart, Unit: "receivers that hold the whole file", MaxY: float64(s.scene.Receivers), Whole: true}
-	c, err := charts.Lines(axes, lines)
-	if err == nil {
-		c.Describe = text
-	}
+	c := charts.Lines(axes, lines)
 	s.add(Plot{Name: s.name("done", nil), Group: "done",
-		Caption: fmt.Sprintf("Receivers that were done, of %d", s.scene.Receivers)}, c, err)
+		Caption: fmt.Sprintf("Receivers that were done, of %d", s.scene.Receivers)}, c, text)
 }
 
 // stepPoints climbs one step with each receiver that is done.
@@ -91,14 +88,11 @@ func (s *studio) progress() {
 			continue
 		}
 		lines, done := progressLines(run, s.look(series))
-		c, err := charts.Lines(charts.Axes{
+		c := charts.Lines(charts.Axes{
 			X: sinceStart, Unit: "% of the file held", MaxX: end, MaxY: 100, Events: s.page.events(series.Typical()),
 		}, lines)
-		if err == nil {
-			c.Describe = fmt.Sprintf("%d of %d receivers reach 100 %%", done, s.scene.Receivers)
-		}
 		s.add(Plot{Name: s.name("progress", series), Group: "done",
-			Caption: "What each receiver held: " + series.Label()}, c, err)
+			Caption: "What each receiver held: " + series.Label()}, c, fmt.Sprintf("%d of %d receivers reach 100 %%", done, s.scene.Receivers))
 	}
 }
 
@@ -177,15 +171,12 @@ func (s *studio) rates() {
 	}
 	divisor, unit := rateScale(highest)
 	for _, d := range all {
-		c, err := charts.Lanes(charts.LaneScale{
+		c := charts.Lanes(charts.LaneScale{
 			X: sinceStart, Unit: fmt.Sprintf("a full band is %.3g %s", highest/divisor, unit), MaxX: d.end, Highest: highest,
 			Area: "sent", Line: "received", DoneName: "done", Events: s.page.events(d.series.Typical()),
 		}, d.lanes)
-		if err == nil {
-			c.Describe = fmt.Sprintf("%d nodes; a full band is %.3g %s", len(d.lanes), highest/divisor, unit)
-		}
 		s.add(Plot{Name: s.name("throughput", d.series), Group: "rate",
-			Caption: "Throughput of each node: " + d.series.Label()}, c, err)
+			Caption: "Throughput of each node: " + d.series.Label()}, c, fmt.Sprintf("%d nodes; a full band is %.3g %s", len(d.lanes), highest/divisor, unit))
 	}
 }
 

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -91,8 +92,8 @@ func (p *Page) factsOfLogs() []fact {
 	var began time.Time
 	for i := range p.Runs {
 		for _, n := range p.Runs[i].Logs {
-			host := fmt.Sprintf("%s (%s %s, %s)", orUnknown(n.Host), n.Last.OS, n.Last.Arch, counted(n.Last.CPUs, "processor", "processors"))
-			hosts, versions = append(hosts, host), append(versions, "starmesh "+orUnknown(n.Version))
+			host := fmt.Sprintf("%s (%s %s, %s)", cmp.Or(n.Host, "unknown"), n.Last.OS, n.Last.Arch, counted(n.Last.CPUs, "processor", "processors"))
+			hosts, versions = append(hosts, host), append(versions, "starmesh "+cmp.Or(n.Version, "unknown"))
 			if began.IsZero() || n.Start.Before(began) {
 				began = n.Start
 			}
@@ -107,13 +108,6 @@ func (p *Page) factsOfLogs() []fact {
 		{Name: "program", Text: distinct(versions)},
 		{Name: "first node started", Text: []string{began.UTC().Format(time.DateTime + " MST")}},
 	}
-}
-
-func orUnknown(s string) string {
-	if s == "" {
-		return "unknown"
-	}
-	return s
 }
 
 // links says what each series of the main scene ran over, once for those that

@@ -2,7 +2,9 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"starmesh/cmd/internal/lab/comparison"
 	"starmesh/cmd/internal/lab/figures"
@@ -12,14 +14,20 @@ import (
 
 // times makes the table of distribution times over the number of receivers;
 // nil when there is only one scene, whose own table has them.
-func times(scenes []comparison.Scene) *tables.Grid {
+func times(scenes []comparison.Scene, once bool) *tables.Grid {
 	if len(scenes) < 2 {
 		return nil
 	}
 	g := &tables.Grid{Title: "Distribution time: median, and least–most of several runs", Head: []string{"receivers"}}
+	if once {
+		g.Title = "Distribution time"
+	}
 	labels := labelsOf(scenes)
 	g.Head = append(g.Head, labels...)
-	g.Head = append(g.Head, "star ÷ mesh")
+	both := slices.Contains(labels, "star") && slices.Contains(labels, "mesh")
+	if both {
+		g.Head = append(g.Head, "star ÷ mesh")
+	}
 	for i := range scenes {
 		row := []string{strconv.Itoa(scenes[i].Receivers)}
 		if scenes[0].FileBytes != scenes[len(scenes)-1].FileBytes {
@@ -28,7 +36,10 @@ func times(scenes []comparison.Scene) *tables.Grid {
 		for _, label := range labels {
 			row = append(row, timeCell(&scenes[i], label))
 		}
-		g.Rows = append(g.Rows, append(row, ratio(&scenes[i])))
+		if both {
+			row = append(row, ratio(&scenes[i]))
+		}
+		g.Rows = append(g.Rows, row)
 	}
 	return g
 }
@@ -59,7 +70,7 @@ func timeCell(scene *comparison.Scene, label string) string {
 
 // ratio is the time of the star over that of the mesh.
 func ratio(scene *comparison.Scene) string {
-	star, mesh := first(scene, "star"), first(scene, "mesh")
+	star, mesh := scene.First("star"), scene.First("mesh")
 	if star == nil || mesh == nil {
 		return tables.Missing
 	}
@@ -75,6 +86,7 @@ func ratio(scene *comparison.Scene) string {
 // in both, what became of its figures. It is nil when there is but one set.
 func change(scenes []comparison.Scene) *tables.Grid {
 	g := &tables.Grid{Title: "What has changed"}
+	var pairs [][2]string
 	for i := range scenes {
 		scene := &scenes[i]
 		for j := range scene.Series {
@@ -82,6 +94,7 @@ func change(scenes []comparison.Scene) *tables.Grid {
 			for k := j + 1; k < len(scene.Series); k++ {
 				if to := &scene.Series[k]; to.System == from.System {
 					g.Rows = append(g.Rows, changeRows(scene, from, to)...)
+					pairs = append(pairs, [2]string{from.Set, to.Set})
 				}
 			}
 		}
@@ -90,6 +103,13 @@ func change(scenes []comparison.Scene) *tables.Grid {
 		return nil
 	}
 	g.Head = []string{"task", "figure", "before", "after", "after ÷ before"}
+	if one := slices.Compact(pairs); len(one) == 1 { // the heads say it, not each row
+		before, after := one[0][0], one[0][1]
+		g.Head = []string{"task", "figure", before, after, after + " ÷ " + before}
+		for _, row := range g.Rows {
+			row[2], row[3] = strings.TrimPrefix(row[2], before+": "), strings.TrimPrefix(row[3], after+": ")
+		}
+	}
 	return g
 }
 

@@ -162,11 +162,7 @@ func (p *Page) missing() []string {
 			}
 		}
 	}
-	lines := g.lines()
-	for i := range lines {
-		lines[i] = strings.TrimSuffix(lines[i], " ()")
-	}
-	return lines
+	return g.lines()
 }
 
 // unfinished tells which runs were asked for and never made.
@@ -204,6 +200,9 @@ func (p *Page) limits() []string {
 		all = append(all, "All nodes shared one machine: its processors, memory and disk. On machines of their own, nodes would not be in each other's way, and the network between them would be real.")
 	} else if hosts > 1 {
 		all = append(all, fmt.Sprintf("The logs come from %d machines: times rest on their clocks being set alike.", hosts))
+	}
+	if len(p.faulty()) > 0 {
+		all = append(all, "A node that a fault kills writes no last report: what it carried and used after its last reading counts nowhere.")
 	}
 	return append(all,
 		"Not measured: delay, jitter and loss on the way, the network between the access links, energy, and what else the machines did meanwhile (but for the share of busy processors, where it is told).",

@@ -12,9 +12,6 @@ import (
 	"starmesh/cmd/internal/units"
 )
 
-// Headline says in a sentence what the scene with most receivers shows.
-func (p *Page) Headline() string { return p.lead()[0] }
-
 // Sentences says all that stands at the head of the page: the headline first.
 func (p *Page) Sentences() []string { return p.lead() }
 
@@ -43,7 +40,7 @@ func (p *Page) lead() []string {
 	if text := shifted(main); text != "" {
 		all = append(all, text)
 	}
-	star, mesh := first(main, "star"), first(main, "mesh")
+	star, mesh := main.First("star"), main.First("mesh")
 	if star != nil && mesh != nil && star.Set == mesh.Set {
 		all = append(all, against(main, star, mesh))
 	}
@@ -88,7 +85,7 @@ func beside(main *comparison.Scene, star, mesh *comparison.Series) string {
 		s := &main.Series[i]
 		switch {
 		case headed && (s == star || s == mesh):
-		case s.Set != "" && first(main, s.System).Set != s.Set: // what has changed is told
+		case s.Set != "" && main.First(s.System).Set != s.Set: // what has changed is told
 		case headed:
 			text, _, ok := took(s)
 			if !ok {
@@ -139,16 +136,6 @@ func shift(a, b *comparison.Series) string {
 		text += fmt.Sprintf(", %.2f times as long", after/before)
 	}
 	return text
-}
-
-// first gives the first series of a system, nil if there is none.
-func first(s *comparison.Scene, system string) *comparison.Series {
-	for i := range s.Series {
-		if s.Series[i].System == system {
-			return &s.Series[i]
-		}
-	}
-	return nil
 }
 
 // took writes a distribution time with its spread.

@@ -154,7 +154,7 @@ func (n node) at(share float64) *load.Report {
 	return r
 }
 
-// write writes a value as JSON.
+// writeJSON writes a value as JSON.
 func writeJSON(t *testing.T, name string, v any) {
 	t.Helper()
 	text, err := json.Marshal(v)
@@ -169,7 +169,7 @@ func writeJSON(t *testing.T, name string, v any) {
 	}
 }
 
-// trialOf is what the lab notes of the run.
+// trial is what the lab notes of the run.
 func (m made) trial() *record.Trial {
 	return &record.Trial{Format: record.TrialFormat, Name: record.TrialName(m.system, m.receivers, m.repetition), System: m.system,
 		Receivers: m.receivers, Repetition: m.repetition, Links: "rate", Verified: m.receivers - m.undone, Polls: 7,

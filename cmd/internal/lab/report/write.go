@@ -22,10 +22,7 @@ func write(o *Options, in *input) (*Result, error) {
 		out = o.Dirs[0]
 	}
 	p := in.page(o)
-	plots, err := p.Plots()
-	if err != nil {
-		return nil, err
-	}
+	plots := p.Plots()
 	w := &writer{dir: out}
 	w.prepare()
 	w.file(results.Name, results.New(o.Program, o.Made, in.reports).Write)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"starmesh/cmd/internal/lab/comparison"
 	"starmesh/cmd/internal/lab/figures"
@@ -22,6 +24,22 @@ type Grid struct {
 	Rows  [][]string
 	// Notes stand below the table: what was left unsaid in it.
 	Notes []string
+}
+
+// Words tells whether column i holds words, which stand to the left; the others
+// hold numbers and stand to the right.
+func (g *Grid) Words(i int) bool {
+	words := i == 0
+	for _, row := range g.Rows {
+		if i >= len(row) || row[i] == "" || row[i] == Missing {
+			continue
+		}
+		first, _ := utf8.DecodeRuneInString(row[i])
+		if words = unicode.IsLetter(first); !words {
+			return i == 0
+		}
+	}
+	return words
 }
 
 // Doubtful marks a value that is not to be trusted; the notes say why.

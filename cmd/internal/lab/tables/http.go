@@ -11,7 +11,7 @@ import (
 	"starmesh/cmd/internal/units"
 )
 
-// ways are the systems that ask one server, cheapest first, and how each asks.
+// wayOf says how a system asks its server; not ok for one that has none.
 func wayOf(system string) (string, bool) {
 	way, ok := map[string]string{
 		"star":       "raw socket",
@@ -56,12 +56,12 @@ func HTTPAgainstSocket(scenes []comparison.Scene) (g Grid, ok bool) {
 
 // overHTTP gives what a scene has over HTTP; nil for nothing.
 func overHTTP(s *comparison.Scene) *comparison.Series {
-	return cmp.Or(find(s, "http"), find(s, "http-close"))
+	return cmp.Or(s.First("http"), s.First("http-close"))
 }
 
 func waysOf(scene *comparison.Scene, keys []figures.Key, n *notes) [][]string {
 	var rows [][]string
-	socket := find(scene, "star")
+	socket := scene.First("star")
 	for i := range scene.Series {
 		s := &scene.Series[i]
 		way, ok := wayOf(s.System)
@@ -83,16 +83,6 @@ func waysOf(scene *comparison.Scene, keys []figures.Key, n *notes) [][]string {
 		rows = append(rows, slices.Insert(row, 3, share(s, socket, figures.Distribution)))
 	}
 	return rows
-}
-
-// find gives the first series of a system; nil if there is none.
-func find(scene *comparison.Scene, system string) *comparison.Series {
-	for i := range scene.Series {
-		if scene.Series[i].System == system {
-			return &scene.Series[i]
-		}
-	}
-	return nil
 }
 
 // share writes a figure of s as a multiple of the same of base.
@@ -136,13 +126,13 @@ func costInWords(scene *comparison.Scene) string {
 	var b strings.Builder
 	b.WriteString("HTTP is one request, one answer. Whoever wants a chunk asks for it by the file's name, in text, and gets a head of text before the bytes")
 	say := func(system, format string) {
-		if v, ok := median(find(scene, system), figures.OverheadPerChunk); ok {
+		if v, ok := median(scene.First(system), figures.OverheadPerChunk); ok {
 			fmt.Fprintf(&b, format, units.Bytes(int64(v)))
 		}
 	}
 	say("http", "; here that costs %s for each chunk over a connection that is used again")
 	say("http-close", "; %s when every request has a connection of its own, which one side opens, the other accepts, and both close")
-	if conns, ok := median(find(scene, "http-close"), figures.OriginConnsTotal); ok && scene.Receivers > 0 {
+	if conns, ok := median(scene.First("http-close"), figures.OriginConnsTotal); ok && scene.Receivers > 0 {
 		fmt.Fprintf(&b, " (%.0f connections to each receiver)", conns/float64(scene.Receivers))
 	}
 	say("star", ". The raw socket costs %s: its requests are numbers, one asks for many chunks, and the next is sent before the last is answered")
@@ -154,7 +144,7 @@ func costInWords(scene *comparison.Scene) string {
 func packetsInWords(scene *comparison.Scene) string {
 	var all []string
 	for _, system := range []string{"star", "http", "http-close"} {
-		if v, ok := median(find(scene, system), figures.LinkOverhead); ok {
+		if v, ok := median(scene.First(system), figures.LinkOverhead); ok {
 			way, _ := wayOf(system)
 			all = append(all, way+" "+Value(v, figures.Share))
 		}

@@ -108,3 +108,26 @@ func TestValuesAsPeopleWriteThem(t *testing.T) {
 		}
 	}
 }
+
+// TestWordsStandToTheLeftAndNumbersToTheRight: also where a number is missing.
+func TestWordsStandToTheLeftAndNumbersToTheRight(t *testing.T) {
+	g := tables.Grid{Head: []string{"to", "way", "time", "÷ socket"}, Rows: [][]string{
+		{"2 × 1 MiB", "raw socket", "6.7 s", "1.00"},
+		{"2 × 1 MiB", "HTTP", tables.Missing, "0.99"},
+	}}
+	var b strings.Builder
+	if err := g.Text(&b, 80); err != nil {
+		t.Fatal(err)
+	}
+	want := "" +
+		"to         way          time  ÷ socket\n" +
+		"2 × 1 MiB  raw socket  6.7 s      1.00\n" +
+		"2 × 1 MiB  HTTP            -      0.99\n"
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", &b, want)
+	}
+	b.Reset()
+	if err := g.Markdown(&b); err != nil || !strings.Contains(b.String(), "|---|---|---:|---:|") {
+		t.Errorf("%v\n%s", err, &b)
+	}
+}

@@ -12,8 +12,8 @@ import (
 	"starmesh/cmd/internal/lab/figures"
 )
 
-// Text writes a table for a terminal: the first column to the left, the others
-// to the right, notes broken at width columns.
+// Text writes a table for a terminal: words to the left, numbers to the right,
+// notes broken at width columns.
 func (g *Grid) Text(w io.Writer, width int) error {
 	widths := make([]int, len(g.Head))
 	for _, row := range append([][]string{g.Head}, g.Rows...) {
@@ -26,16 +26,19 @@ func (g *Grid) Text(w io.Writer, width int) error {
 		fmt.Fprintf(&b, "%s\n\n", g.Title)
 	}
 	for _, row := range append([][]string{g.Head}, g.Rows...) {
+		line := ""
 		for i, text := range row {
 			gap := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
-			switch {
-			case i == 0:
-				b.WriteString(text + gap)
-			default:
-				b.WriteString("  " + gap + text)
+			if i > 0 {
+				line += "  "
+			}
+			if g.Words(i) {
+				line += text + gap
+			} else {
+				line += gap + text
 			}
 		}
-		b.WriteByte('\n')
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	if len(g.Notes) > 0 {
 		b.WriteByte('\n')
@@ -82,7 +85,14 @@ func (g *Grid) Markdown(w io.Writer) error {
 		b.WriteString("|\n")
 	}
 	line(g.Head)
-	b.WriteString("|---" + strings.Repeat("|---:", len(g.Head)-1) + "|\n")
+	for i := range g.Head {
+		if g.Words(i) {
+			b.WriteString("|---")
+		} else {
+			b.WriteString("|---:")
+		}
+	}
+	b.WriteString("|\n")
 	for _, row := range g.Rows {
 		line(row)
 	}
