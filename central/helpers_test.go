@@ -150,7 +150,7 @@ func tryDial(t *testing.T, s *served, change ...func(*ClientConfig)) (*Client, e
 	return Dial(t.Context(), s.addr, cfg)
 }
 
-// describe asks for a file and its chunk list.
+// describeFile asks for a file and its chunk list.
 func describeFile(t *testing.T, c *Client, name string) (store.Entry, content.ChunkList) {
 	t.Helper()
 	entry, err := c.Describe(t.Context(), name, content.ID{}, nil)

@@ -41,15 +41,20 @@ func connPerRequest(c *ClientConfig) { c.ConnPerRequest = true }
 // get describes a file over HTTP, fetches it and gives its bytes.
 func (c *HTTPClient) get(t *testing.T, name string, cfg transfer.Config) ([]byte, error) {
 	t.Helper()
-	entry, err := c.Describe(t.Context(), name, content.ID{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	list, err := c.ChunkList(t.Context(), entry)
+	list, err := c.listOf(t, name)
 	if err != nil {
 		return nil, err
 	}
 	return fetch(t, list, cfg, c.Source(name, list))
+}
+
+// listOf describes a file over HTTP and gives its chunk list.
+func (c *HTTPClient) listOf(t *testing.T, name string) (content.ChunkList, error) {
+	entry, err := c.Describe(t.Context(), name, content.ID{}, nil)
+	if err != nil {
+		return content.ChunkList{}, err
+	}
+	return c.ChunkList(t.Context(), entry)
 }
 
 // settled waits until a client's connections are closed, and gives how many
@@ -168,11 +173,7 @@ func TestSeveralConnectionsShareAFileOverHTTP(t *testing.T) {
 	data := noise(2 << 20)
 	w.add(t, "x", data)
 	c, m, _ := httpClient(t, w.url)
-	entry, err := c.Describe(t.Context(), "x", content.ID{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := c.ChunkList(t.Context(), entry)
+	list, err := c.listOf(t, "x")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,11 +346,7 @@ func TestAnHTTPSourceEndsWithItsContext(t *testing.T) {
 	w := startHTTP(t, slowly)
 	w.add(t, "x", noise(8<<20))
 	c, m, _ := httpClient(t, w.url)
-	entry, err := c.Describe(t.Context(), "x", content.ID{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := c.ChunkList(t.Context(), entry)
+	list, err := c.listOf(t, "x")
 	if err != nil {
 		t.Fatal(err)
 	}

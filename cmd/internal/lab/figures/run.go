@@ -89,7 +89,7 @@ type Doubt struct {
 	Text  string `json:"text"`
 }
 
-// receivers and origins are the nodes with that part.
+// with gives the nodes that have that part.
 func (r *Run) with(part Part) []Node {
 	var some []Node
 	for _, n := range r.Nodes {

@@ -146,7 +146,7 @@ func (t *trial) perform(ctx context.Context, released func()) error {
 	return t.verify(ctx)
 }
 
-// give ends the trial, whoever still lacks the file.
+// giveUp ends the trial, whoever still lacks the file.
 func (t *trial) giveUp(why string) {
 	t.ending.once.Do(func() {
 		t.ending.why = why

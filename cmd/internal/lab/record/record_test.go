@@ -16,8 +16,6 @@ import (
 	"starmesh/common/fault"
 )
 
-func number[T any](v T) *T { return &v }
-
 // began is a time that JSON brings back as it is.
 var began = time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
 
