@@ -264,15 +264,10 @@ func (s *swarm) watch(ctx context.Context, patience time.Duration, cancel contex
 func (s *swarm) nowhere(waited time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.members) == 0 {
+	reach := s.reachLocked()
+	if reach.Nodes == 0 {
 		return fault.Wrapf(fault.NoSource, "nobody in reach has %s; waited %v; what has arrived is kept%s", s.name, waited, s.node.unreached())
 	}
-	nowhere := 0
-	for i := range s.list.Len() {
-		if !s.giver.Holds(i) && !s.giver.Held(i) {
-			nowhere++
-		}
-	}
 	return fault.Wrapf(fault.NoSource, "%d of the %d chunks of %s (%.1f %%) exist at none of the %d nodes in reach; waited %v; what has arrived is kept",
-		nowhere, s.list.Len(), s.name, 100*float64(nowhere)/float64(s.list.Len()), len(s.members), waited)
+		reach.Nowhere, reach.Chunks, s.name, 100*float64(reach.Nowhere)/float64(reach.Chunks), reach.Nodes, waited)
 }
