@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -102,8 +101,8 @@ func (f *planFlags) print(w io.Writer, p *planning.Plan) error {
 	told := make(map[string]bool)
 	for _, r := range p.Rows {
 		g.Rows = append(g.Rows, []string{
-			strconv.Itoa(r.Receivers), planTime(r.Star.BoundSeconds), planTime(r.Star.ExpectedSeconds),
-			planTime(r.Mesh.BoundSeconds), planTime(r.Mesh.ExpectedSeconds),
+			strconv.Itoa(r.Receivers), units.Seconds(r.Star.BoundSeconds), units.Seconds(r.Star.ExpectedSeconds),
+			units.Seconds(r.Mesh.BoundSeconds), units.Seconds(r.Mesh.ExpectedSeconds),
 			fmt.Sprintf("%.2f", r.Star.ExpectedSeconds/r.Mesh.ExpectedSeconds),
 		})
 		for _, note := range []string{"star: " + r.Star.Multiple.From, "mesh: " + r.Mesh.Multiple.From} {
@@ -121,12 +120,4 @@ func (f *planFlags) print(w io.Writer, p *planning.Plan) error {
 		return err
 	}
 	return tables.Paragraphs(w, p.Caveats, width)
-}
-
-// planTime writes seconds as people say them.
-func planTime(s float64) string {
-	if s > math.MaxInt64/1e9 {
-		return "centuries"
-	}
-	return units.Duration(time.Duration(s * float64(time.Second)))
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"strconv"
 	"text/tabwriter"
-	"time"
 
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
@@ -26,7 +25,7 @@ func WriteSockets(w io.Writer, rows []load.SocketRow) error {
 			endpoint(r.LocalIP, r.LocalPort), dash(r.LocalClass),
 			endpoint(r.RemoteIP, r.RemotePort), dash(r.RemoteClass),
 			r.State, bytes(r.OutBytes), bytes(r.InBytes),
-			units.Duration(time.Duration(r.AgeSeconds*float64(time.Second))), notes(r))
+			units.Seconds(r.AgeSeconds), notes(r))
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("cannot print the socket table: %w", err)

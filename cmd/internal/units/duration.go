@@ -29,6 +29,15 @@ func Duration(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
+// Seconds writes a time in seconds as Duration does, and one that is longer
+// than a time.Duration can be in years: 1.25 s, 3.17e+04 years.
+func Seconds(s float64) string {
+	if math.Abs(s) < math.MaxInt64/1e9 {
+		return Duration(time.Duration(s * float64(time.Second)))
+	}
+	return fmt.Sprintf("%.3g years", s/(365.25*24*3600))
+}
+
 func three(x float64) string { return strconv.FormatFloat(round(x), 'f', -1, 64) }
 
 // round keeps three digits of x, and all in front of the point.

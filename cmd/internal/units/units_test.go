@@ -94,6 +94,11 @@ func TestWritingForPeople(t *testing.T) {
 		{units.Duration(123 * time.Second), "2m03s"},
 		{units.Duration(62 * time.Minute), "1h02m"},
 		{units.Duration(-time.Second), "-1 s"},
+		{units.Seconds(1.25), "1.25 s"},
+		{units.Seconds(0), "0 ns"},
+		{units.Seconds(9e9), "2500000h00m"},
+		{units.Seconds(1e12), "3.17e+04 years"},
+		{units.Seconds(math.Inf(1)), "+Inf years"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)

@@ -3,19 +3,11 @@ package planning
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"starmesh/cmd/internal/lab/bounds"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 )
-
-func seconds(s float64) string {
-	if s > math.MaxInt64/1e9 {
-		return fmt.Sprintf("%.3g years", s/(365.25*24*3600))
-	}
-	return units.Duration(time.Duration(s * float64(time.Second)))
-}
 
 // advice says in words which system to take.
 func (q *Question) advice(p *Plan) []string {
@@ -43,16 +35,16 @@ func (q *Question) adviceFor(r Row) string {
 	sends := fmt.Sprintf("the origin sends about %s rather than %s", units.Bytes(int64(r.Mesh.OriginBytes)), units.Bytes(int64(r.Star.OriginBytes)))
 	switch {
 	case r.sooner():
-		return fmt.Sprintf("For %s: the mesh, about %s instead of %s, %.1f times as fast; %s.", who, seconds(mesh), seconds(star), star/mesh, sends)
+		return fmt.Sprintf("For %s: the mesh, about %s instead of %s, %.1f times as fast; %s.", who, units.Seconds(mesh), units.Seconds(star), star/mesh, sends)
 	case star < worthwhile*mesh:
-		return fmt.Sprintf("For %s: the star, about %s instead of %s.", who, seconds(star), seconds(mesh))
+		return fmt.Sprintf("For %s: the star, about %s instead of %s.", who, units.Seconds(star), units.Seconds(mesh))
 	case r.Receivers == 1:
-		return fmt.Sprintf("For %s: the star, which is simpler; both take about %s.", who, seconds(star))
+		return fmt.Sprintf("For %s: the star, which is simpler; both take about %s.", who, units.Seconds(star))
 	case r.Star.SetBy == bounds.ByDownlink:
 		return fmt.Sprintf("For %s: the star, which is simpler; both take about %s, because the receivers' downlinks decide. To spare the server, the mesh: %s.",
-			who, seconds(star), sends)
+			who, units.Seconds(star), sends)
 	}
-	return fmt.Sprintf("For %s: either; both take about %s. The star is simpler; with the mesh %s.", who, seconds(star), sends)
+	return fmt.Sprintf("For %s: either; both take about %s. The star is simpler; with the mesh %s.", who, units.Seconds(star), sends)
 }
 
 func (q *Question) whyNever() string {
@@ -88,7 +80,7 @@ func (q *Question) caveats(p *Plan) []string {
 		}
 	}
 	if shortest < 2 {
-		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more, and the star to be ahead.", seconds(shortest)))
+		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more, and the star to be ahead.", units.Seconds(shortest)))
 	}
 	if p.Chunks < 2*most {
 		all = append(all, fmt.Sprintf("The file has only %d chunks (of %s): a mesh of %d receivers cannot keep all uplinks busy, and takes longer than expected here.",

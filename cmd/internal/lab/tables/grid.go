@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -140,7 +139,7 @@ func Value(v float64, unit figures.Unit) string {
 		if v < 0.001 {
 			return number(v) + " s"
 		}
-		return units.Duration(time.Duration(v * float64(time.Second)))
+		return units.Seconds(v)
 	case figures.Bytes:
 		return units.Bytes(int64(v))
 	case figures.Share:
