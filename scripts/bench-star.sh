@@ -8,7 +8,17 @@
 #
 # Files are kept in $TMPDIR (default /dev/shm, so that no disk is measured).
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+help_if "${1:-}"
+for what in "$@"; do
+	case $what in
+	single | many | idle | resume) ;;
+	*) wrong "measures single, many, idle or resume, not $what" ;;
+	esac
+done
+cd "$top"
 
 runs=${RUNS:-5}
 size_mib=${SIZE_MIB:-2048}
@@ -27,7 +37,7 @@ trap 'stop_all; rm -rf "$work"' EXIT
 
 say() { printf '%s\n' "$*"; }
 
-build() {
+build_here() {
 	go build -o "$work/starmesh" ./cmd/starmesh
 	go build -o "$work/manyclients" ./scripts/manyclients
 	export XDG_CACHE_HOME="$work/cache"
@@ -172,6 +182,6 @@ one_resume() {
 }
 
 say "$(date -u +%FT%TZ), $(nproc) cores, $(awk -F': ' '/model name/ {print $2; exit}' /proc/cpuinfo), $(uname -sr)"
-build
+build_here
 [ $# -gt 0 ] || set -- single many idle resume
 for what in "$@"; do "$what"; done

@@ -4,7 +4,11 @@
 #   scripts/bench.sh                    all of them, once
 #   scripts/bench.sh -count 5 -bench Hash   with further flags of go test
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+help_if "${1:-}"
+cd "$top"
 
 mapfile -t packages < <(
 	grep -rlE --include='*_test.go' '^func Benchmark' . | xargs -rn1 dirname | sort -u

@@ -5,7 +5,12 @@
 #   FUZZTIME=10s scripts/fuzz.sh    ten seconds each
 #   scripts/fuzz.sh frame           only those in packages whose path has "frame"
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+help_if "${1:-}"
+[ $# -le 1 ] || wrong "one part of a path, not $#: $*"
+cd "$top"
 
 time=${FUZZTIME:-1m}
 filter=${1:-}

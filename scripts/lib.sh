@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts that start nodes share; sourced, not run.
+# What the scripts share; sourced, not run.
 #
 # Everything a script starts is noted in a state folder: NAME.pid holds the
 # process id and the time that process started, so that stop.sh never ends a
@@ -13,6 +13,26 @@ state=${XDG_RUNTIME_DIR:-/tmp}/starmesh-$(id -un)
 fail() {
 	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
 	exit 1
+}
+
+# usage: the words at the head of the script that runs.
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"; }
+
+# wrong WORDS: the script was called in a wrong way; nothing was tried.
+wrong() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	printf "Try '%s --help'.\n" "$0" >&2
+	exit 2
+}
+
+# help_if FIRST-ARGUMENT: prints the usage when that is asked for.
+help_if() {
+	case ${1:-} in
+	-h | --help)
+		usage
+		exit 0
+		;;
+	esac
 }
 
 build() {
@@ -49,6 +69,7 @@ start_node() {
 	fi
 	nohup "$@" >"$state/$name.out" 2>"$state/$name.err" </dev/null &
 	pid=$!
+	disown "$pid" # its end is told by who looks for it, not by bash
 	printf '%s %s\n' "$pid" "$(started_at "$pid")" >"$state/$name.pid"
 }
 

@@ -10,12 +10,8 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-case ${1:-} in
--h | --help)
-	sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"
-	exit 0
-	;;
-esac
+help_if "${1:-}"
+[[ ${1:-} != -* ]] || wrong "FOLDER comes before $1"
 
 build
 make_state

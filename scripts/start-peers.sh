@@ -13,23 +13,19 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"; }
-
+help_if "${1:-}"
 out=$top/results/peers
-while getopts o:h option; do
+while getopts :o:h option; do
 	case $option in
 	o) out=$OPTARG ;;
 	h) usage && exit 0 ;;
-	*) usage >&2 && exit 2 ;;
+	:) wrong "-$OPTARG needs a folder" ;;
+	*) wrong "there is no -$OPTARG; flags for the peers come last" ;;
 	esac
 done
 shift $((OPTIND - 1))
 count=${1:-}
-if ! [[ $count =~ ^[1-9][0-9]{0,2}$ ]]; then
-	echo "start-peers.sh: how many peers? 1 to 999, not '$count'" >&2
-	usage >&2
-	exit 2
-fi
+[[ $count =~ ^[1-9][0-9]{0,2}$ ]] || wrong "how many peers? 1 to 999, not '$count'"
 shift
 file=
 if [ $# -gt 0 ] && [[ $1 != -* ]]; then
@@ -37,6 +33,9 @@ if [ $# -gt 0 ] && [[ $1 != -* ]]; then
 	shift
 fi
 [ -z "$file" ] || [ -f "$file" ] || fail "there is no file $file"
+
+# last_words I: what a peer that has ended said.
+last_words() { tail -n 3 "$state/peer-$1.err" 2>/dev/null || true; }
 
 # own_folder I: an empty folder for peer I. A folder from the last run is
 # known by the mark in it; another's is left alone.
@@ -65,10 +64,12 @@ give_up() {
 	fail "$*"
 }
 
+has_it() { grep -qs '"event":"done"' "$state/peer-$1.out"; } # I
+
 have_it() { # prints how many of the receivers are done
 	local i n=0
 	for i in $(seq 2 "$count"); do
-		if grep -qs '"event":"done"' "$state/peer-$i.out"; then n=$((n + 1)); fi
+		if has_it "$i"; then n=$((n + 1)); fi
 	done
 	echo "$n"
 }
@@ -91,28 +92,50 @@ draw() { # BYTES DONE
 	}' >&2
 }
 
+# mourn I: says once that a peer has ended, whatever it still had to do.
+mourn() {
+	local words rest='the others go on'
+	[ "$1" -ne 1 ] || rest='the others finish if every chunk was out'
+	if has_it "$1"; then rest='it had the file'; fi
+	[ ! -t 2 ] || echo >&2
+	words=$(last_words "$1")
+	printf 'peer-%s has ended; %s%s\n' "$1" "$rest" "${words:+: $words}" >&2
+}
+
+# wait_all: until all receivers that have not ended are done. Peers that lack
+# what nobody in reach has end by themselves (--retry-for).
 wait_all() {
-	local i done=0
-	while done=$(have_it) && [ "$done" -lt $((count - 1)) ]; do
-		draw "$(bytes_here)" "$done"
+	local i open done=0
+	while
+		open=0 done=$(have_it)
 		for i in $(seq "$count"); do
-			if node_runs "peer-$i"; then continue; fi
-			[ ! -t 2 ] || echo >&2
-			give_up "peer-$i has ended: $(tail -n 3 "$state/peer-$i.err" "$state/peer-$i.out")"
+			if node_runs "peer-$i"; then
+				if [ "$i" -gt 1 ] && ! has_it "$i"; then open=$((open + 1)); fi
+			elif [[ " ${ended[*]-} " != *" $i "* ]]; then
+				ended+=("$i")
+				mourn "$i"
+			fi
 		done
+		[ "$open" -gt 0 ]
+	do
+		draw "$(bytes_here)" "$done"
 		sleep 0.2
 	done
-	draw $(((count - 1) * size)) "$done"
+	draw "$(bytes_here)" "$(have_it)"
 	[ ! -t 2 ] || echo >&2
 }
 
 table() {
-	local i last
+	local i last name value
 	printf '%-10s %15s %15s %8s %8s\n' peer 'sent bytes' 'received bytes' copies 'CPU s'
 	for i in $(seq "$count"); do
-		last=$(tail -n 1 "$out/peer-$i/load.jsonl")
-		printf 'peer-%s %s %s %s\n' "$i" "$(field payload_out_bytes <<<"$last")" \
-			"$(field payload_in_bytes <<<"$last")" "$(field cpu_seconds <<<"$last")"
+		last=$(tail -n 1 "$out/peer-$i/load.jsonl" 2>/dev/null || true)
+		printf 'peer-%s' "$i"
+		for name in payload_out_bytes payload_in_bytes cpu_seconds; do
+			value=$(field "$name" <<<"$last")
+			printf ' %s' "${value:-0}"
+		done
+		echo
 	done | awk -v size="$size" '{
 		printf "%-10s %15d %15d %8.2f %8.2f\n", $1, $2, $3, (size > 0 ? $2 / size : 0), $4
 		sum += $2; squares += $2 * $2
@@ -137,7 +160,7 @@ trap 'give_up stopped' INT TERM
 rm -f "$state"/peer-*.out "$state"/peer-*.err
 start_peer 1 serve "$file" --ticket-file "$out/ticket" "$@"
 until grep -qs '"event":"ticket"' "$state/peer-1.out"; do
-	node_runs peer-1 || give_up "peer-1 has ended: $(tail -n 3 "$state/peer-1.err" "$state/peer-1.out")"
+	node_runs peer-1 || give_up "peer-1 has ended: $(last_words 1)"
 	sleep 0.1
 done
 ticket=$(grep -m 1 '"event":"ticket"' "$state/peer-1.out" | field ticket)
@@ -146,15 +169,19 @@ began=$(date +%s.%N)
 for i in $(seq 2 "$count"); do
 	start_peer "$i" get "$ticket" -o "$out/peer-$i/" --stay forever "$@"
 done
+ended=()
 wait_all
-ended=$(date +%s.%N)
+until=$(date +%s.%N) all=$(have_it)
 trap - INT TERM
 sleep 0.6 # the last lines of the load logs
 printf '\n'
 table
-awk -v n=$((count - 1)) -v began="$began" -v ended="$ended" 'BEGIN {printf "all %d have the verified file after %.1f s\n", n, ended - began}'
+awk -v n=$((count - 1)) -v have="$all" -v began="$began" -v until="$until" 'BEGIN {
+	printf "%s have the verified file after %.1f s\n", have == n ? "all " n : have " of " n, until - began
+}'
 printf '\nfolders    %s/peer-*\n' "$out"
 printf 'load logs  %s/peer-*/load.jsonl\n' "$out"
 printf 'ticket     %s\n' "$ticket"
 printf 'download   %s peer get %s\n' bin/starmesh "$ticket"
 printf 'stop       scripts/stop.sh\n'
+[ "$all" -eq $((count - 1)) ] || fail "not all have the file"

@@ -6,14 +6,14 @@
 #   scripts/test.sh              everything
 #   GOFLAGS=-count=1 scripts/test.sh   without remembered test results
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+help_if "${1:-}"
+[ $# -eq 0 ] || wrong "takes no arguments, not $*"
+cd "$top"
 
 heading() { printf '\n== %s\n' "$*"; }
-fail() {
-	printf 'test.sh: %s\n' "$*" >&2
-	exit 1
-}
-
 # Command → Debian package, for what the tests compare with or drive. A test
 # whose tool is missing says so and is skipped.
 tools=(
