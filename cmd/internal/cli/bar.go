@@ -15,6 +15,7 @@ type Bar struct {
 	show  display
 	title string
 	kept  int64
+	after time.Duration
 	total atomic.Int64
 	done  atomic.Int64
 
@@ -44,6 +45,10 @@ func (o *Output) Bar(title string, total int64) *Bar {
 // Kept tells, before Start, how many bytes were there already: they are no
 // part of total nor of the rate.
 func (b *Bar) Kept(bytes int64) { b.kept = bytes }
+
+// Then tells, before Start, for how long other work is expected to go on after
+// this: how much time is left in all is told too.
+func (b *Bar) Then(after time.Duration) { b.after = after }
 
 // Add counts n more bytes done.
 func (b *Bar) Add(n int64) { b.done.Add(n) }
@@ -119,8 +124,9 @@ type progress struct {
 	total   int64 // bytes, -1 for not known
 	kept    int64 // bytes that were there before
 	elapsed time.Duration
+	after   time.Duration // of what follows
 }
 
 func (b *Bar) progress() progress {
-	return progress{title: b.title, done: b.done.Load(), total: b.total.Load(), kept: b.kept, elapsed: time.Since(b.begin)}
+	return progress{title: b.title, done: b.done.Load(), total: b.total.Load(), kept: b.kept, elapsed: time.Since(b.begin), after: b.after}
 }

@@ -55,6 +55,30 @@ func TestWorkThatTakesLongIsToldOfInPlainLines(t *testing.T) {
 	}
 }
 
+// TestTheTimeOfAllWorkIsToldBesideThatOfThis: a lab is of many trials.
+func TestTheTimeOfAllWorkIsToldBesideThatOfThis(t *testing.T) {
+	for mode, want := range map[cli.Mode]string{
+		cli.Plain:    "[1/2] trial: 1.0 KiB of 3.9 KiB (26%), 99 B/s, 30s left, 2m30s in all\n",
+		cli.Terminal: "[1/2] trial, 2m30s in all",
+	} {
+		var errOut bytes.Buffer
+		synctest.Test(t, func(t *testing.T) {
+			bar := cli.NewOutput(&bytes.Buffer{}, &errOut, mode).Bar("[1/2] trial", 4000)
+			bar.Then(2 * time.Minute)
+			bar.Start()
+			time.Sleep(5 * time.Millisecond)
+			for range 150 {
+				time.Sleep(100 * time.Millisecond)
+				bar.Add(10)
+			}
+			bar.Finish(nil)
+		})
+		if !strings.Contains(errOut.String(), want) {
+			t.Errorf("%v: %q is never told:\n%q", mode, want, errOut.String())
+		}
+	}
+}
+
 func TestWorkThatEndsAtOnceIsNotToldOf(t *testing.T) {
 	for _, mode := range []cli.Mode{cli.Plain, cli.Terminal, cli.Quiet, cli.JSON} {
 		var out, errOut bytes.Buffer

@@ -52,6 +52,9 @@ func (t *terminal) update(p progress) {
 			progressbar.OptionSetSpinnerChangeInterval(0), // it would start a goroutine; update turns it
 		)
 	}
+	if p.after > 0 {
+		t.bar.Describe(label(p) + inAll(p))
+	}
 	if p.total > 0 {
 		p.done = min(p.done, p.total-1) // the bar ends itself when full; end does that here
 	}
@@ -84,7 +87,7 @@ func (l *plain) update(p progress) {
 	if left, ok := left(p, rate); ok {
 		line += fmt.Sprintf(", %s left", left.Round(time.Second))
 	}
-	fmt.Fprintln(l.w, line)
+	fmt.Fprintln(l.w, line+inAll(p))
 }
 
 func (l *plain) clear() {}
@@ -152,6 +155,16 @@ func left(p progress, rate float64) (d time.Duration, ok bool) {
 		return 0, false
 	}
 	return time.Duration(seconds * float64(time.Second)), true
+}
+
+// inAll tells how much time is left with all that follows; "" if nothing does,
+// or there is no telling.
+func inAll(p progress) string {
+	left, ok := left(p, rate(p, progress{}))
+	if p.after <= 0 || !ok {
+		return ""
+	}
+	return fmt.Sprintf(", %s in all", (left + p.after).Round(time.Second))
 }
 
 func label(p progress) string {
