@@ -228,7 +228,7 @@ func logDoubts(nodes []*Node) []figures.Doubt {
 	names := make(map[string]string)
 	for _, n := range nodes {
 		switch {
-		case n.Whole:
+		case n.Whole, n.killedOnPurpose(): // the lab's faults are told elsewhere
 		case n.Starts > 1:
 			doubts = append(doubts, figures.Doubt{About: figures.Carried | figures.Cost, Text: fmt.Sprintf(
 				"%s was killed and started again: what it carried after the last line of a log that broke off counts nowhere", n.Node)})

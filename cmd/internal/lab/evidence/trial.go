@@ -8,6 +8,8 @@ import (
 	"math"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"starmesh/cmd/internal/lab/figures"
@@ -70,6 +72,15 @@ func takeNotes(node *figures.Node, n *Node) {
 		LinkOutBytes: noted.LinkOut, LinkInBytes: noted.LinkIn,
 		Trait: cmp.Or(noted.Trait, n.Trait), Excused: noted.Excused,
 	}
+}
+
+// killedOnPurpose tells that a fault of the lab ended the node: that its log
+// breaks off is no wonder.
+func (n *Node) killedOnPurpose() bool {
+	return n.Trial != nil && slices.ContainsFunc(n.Trial.Faults, func(f record.Fault) bool {
+		kind, _, _ := strings.Cut(strings.Replace(f.Fault, "@", ":", 1), ":")
+		return slices.Contains([]string{"stop-origin", "kill-receivers", "churn"}, kind) && slices.Contains(f.Nodes, n.Node)
+	})
 }
 
 // seenDone is when the lab saw a receiver hold the file whose log breaks off

@@ -162,6 +162,47 @@ func TestAReceiverThatWasKilledWithTheFileHasIt(t *testing.T) {
 	}
 }
 
+// TestALogThatAFaultBrokeOffIsNoDoubt: it would hide those that are.
+func TestALogThatAFaultBrokeOffIsNoDoubt(t *testing.T) {
+	for _, c := range []struct {
+		fault string
+		nodes []string
+		doubt bool
+	}{
+		{"kill-receivers:1@30%", []string{"c2"}, false},
+		{"churn:10s", []string{"c2", "c1"}, false},
+		{"kill-receivers:1@30%", []string{"c1"}, true},
+		{"slow:1", []string{"c2"}, true},
+	} {
+		dir := t.TempDir()
+		for _, m := range []made{server(0, 2*fileBytes), client("c1", 0)} {
+			write(t, dir, m.name+".jsonl", m.lines(t))
+		}
+		cut := client("c2", 0).process(3).lines(t)
+		write(t, dir, "c2.jsonl", cut[:len(cut)-1])
+		trial := noted()
+		trial.Faults = []record.Fault{{Fault: c.fault, Nodes: c.nodes, Met: true}}
+		text, err := json.Marshal(trial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, record.RunFile, []string{string(text)})
+		runs, _ := readDir(t, dir)
+		if got := has(one(t, runs).Doubts, "the log of c2 has no final report"); got != c.doubt {
+			t.Errorf("%s of %v: a doubt about the log of c2 is %v, want %v", c.fault, c.nodes, got, c.doubt)
+		}
+	}
+}
+
+func has(doubts []figures.Doubt, text string) bool {
+	for _, d := range doubts {
+		if strings.Contains(d.Text, text) {
+			return true
+		}
+	}
+	return false
+}
+
 func TestANoteThatCannotBeReadIsAFindingAndNoMore(t *testing.T) {
 	for text, want := range map[string]string{
 		"{":                           "it is broken",
