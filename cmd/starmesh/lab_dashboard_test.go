@@ -56,7 +56,7 @@ func runLab(t *testing.T, args ...string) (address string, wait func() error) {
 func TestTheDashboardShowsALabAndReallyKills(t *testing.T) {
 	p := webtest.Open(t, 1280, 900)
 	dir := filepath.Join(t.TempDir(), "lab")
-	address, wait := runLab(t, "-n", "2", "-s", "8MiB", "--up", "8mbit", "--systems", "star", "--anyway", "--out", dir)
+	address, wait := runLab(t, "-n", "2", "-s", "4MiB", "--up", "6mbit", "--systems", "star", "--anyway", "--out", dir)
 	p.Go(address)
 	const copies = `parseFloat(document.querySelector("[data-figure=copies]").textContent)`
 	p.Wait(copies + " > 0.1")
@@ -69,10 +69,8 @@ func TestTheDashboardShowsALabAndReallyKills(t *testing.T) {
 	p.Click(`.details [data-action=kill]`)
 	p.Wait(`document.querySelector(".node[data-node=client-1]").dataset.state === "gone"`)
 	p.Wait(`document.querySelector(".details .status").textContent.includes("has been killed")`)
-	if pid != 0 {
-		if err := syscall.Kill(pid, 0); err == nil {
-			t.Errorf("the process %d still runs", pid)
-		}
+	if alive(pid) {
+		t.Errorf("the process %d still runs", pid)
 	}
 	p.Wait(`document.querySelector(".log").innerText.includes("client-1")`)
 	p.Wait(`document.querySelector(".top .badge").textContent.includes("has ended")`)
@@ -88,11 +86,70 @@ func TestTheDashboardShowsALabAndReallyKills(t *testing.T) {
 	page.Wait(copies + " > " + early)
 }
 
+const escapeKey = "\u001b"
+
+// TestTheButtonsStopAServerStartItAgainAndKillAPeer: what is pressed happens to
+// the processes, and the others carry on as they would with any server that
+// comes back, and any peer that does not.
+func TestTheButtonsStopAServerStartItAgainAndKillAPeer(t *testing.T) {
+	p := webtest.Open(t, 1280, 900)
+	dir := filepath.Join(t.TempDir(), "lab")
+	address, wait := runLab(t, "-n", "2", "-s", "2MiB", "--up", "6mbit", "--systems", "star,mesh", "--anyway", "--out", dir)
+	p.Go(address)
+	p.Wait(`parseFloat(document.querySelector("[data-figure=copies]")?.textContent) > 0.1`)
+	server := listener(t, p, 1)
+	p.Click(`[data-quick=stop]`)
+	p.Wait(`document.querySelector(".panels + .status").textContent.includes("server has been stopped")`)
+	if alive(server) {
+		t.Errorf("the server, process %d, still runs", server)
+	}
+	p.Wait(`document.querySelector(".node[data-node=server] .more").textContent === "stopped"`)
+	p.Shot("real-stopped")
+	p.Wait(`!document.querySelector("[data-quick=start]").disabled`)
+	p.Click(`[data-quick=start]`)
+	p.Wait(`document.querySelector(".panels + .status").textContent.includes("server runs again")`)
+	p.Wait(`document.querySelector(".node[data-node=server] .again").textContent === "↻"`)
+	if again := listener(t, p, 1); again == server && again != 0 {
+		t.Errorf("it is still process %d", again)
+	}
+	p.Press(escapeKey) // else the page asks for its sockets when it is gone
+	p.Wait(`document.querySelector(".log").innerText.includes("2 of 2 hold the file")`)
+
+	mesh := `.panel[data-system=mesh]`
+	p.Wait(`document.querySelector("` + mesh + ` .node[data-node=peer-2]")?.getAttribute("aria-label").includes("receives, holds")`)
+	peer := listener(t, p, 2)
+	p.Click(`.details [data-action=kill]`)
+	p.Wait(`document.querySelector(".details .status").textContent.includes("peer-1 has been killed")`)
+	if alive(peer) {
+		t.Errorf("the peer, process %d, still runs", peer)
+	}
+	p.Wait(`document.querySelector("` + mesh + ` .node[data-node=peer-1] .more").textContent === "killed"`)
+	p.Shot("real-killed")
+	p.Press(escapeKey)
+	p.Wait(`document.querySelector(".log").innerText.includes("1 of 2 hold the file")`)
+	if err := wait(); err != nil {
+		t.Errorf("nothing went wrong but what was done by hand, and the lab says: %v", err)
+	}
+}
+
+// listener chooses a node in the panel of the run under way and gives the
+// process that holds its listening socket; 0 where the tool for it is missing.
+func listener(t *testing.T, p *webtest.Page, panel int) int {
+	t.Helper()
+	const row = `.sockets tbody tr[data-role=listening]`
+	p.Click(fmt.Sprintf(`.panels > section:nth-child(%d) .row:nth-child(%d) .who`, panel, panel))
+	p.Wait(`document.querySelector("` + row + `") !== null`)
+	return holder(t, p.Text(`document.querySelector("`+row+` td:nth-child(5)").textContent.split(" ")[0]`))
+}
+
+// alive tells whether there is such a process; 0 is none.
+func alive(pid int) bool { return pid != 0 && syscall.Kill(pid, 0) == nil }
+
 // holder finds the process with the TCP socket of that local port; 0 where the
 // tool for it is missing.
 func holder(t *testing.T, port string) int {
 	t.Helper()
-	out, err := exec.Command("ss", "-Htnp", "sport = :"+port).Output()
+	out, err := exec.Command("ss", "-Htanp", "sport = :"+port).Output()
 	if err != nil {
 		return 0
 	}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"starmesh/cmd/internal/lab/links"
 )
 
 func TestMain(m *testing.M) {
@@ -32,6 +35,7 @@ func runScripts(t *testing.T, dir string) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               isolate,
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"random": random, "flip": flip, "start": start, "waitfor": waitFor, "field": field,
 			"signal": sendSignal, "await": await, "sums": sums, "status": status, "proxy": proxy,
@@ -39,6 +43,14 @@ func runScripts(t *testing.T, dir string) {
 			"freeze": freeze, "nobody": nobody,
 		},
 	})
+}
+
+// condition knows netns: whether this process may make network namespaces.
+func condition(name string) (bool, error) {
+	if name != links.Netns {
+		return false, fmt.Errorf("there is no condition %q", name)
+	}
+	return links.Check(links.Netns) == nil, nil
 }
 
 // isolate keeps what the program remembers inside the test's folder.

@@ -65,7 +65,10 @@ class App {
     const trial = this.lab.add(e);
     if (!trial) return;
     const now = performance.now() / 1000;
-    if (e.begin) this.offset = Infinity;
+    if (e.begin) {
+      this.offset = Infinity;
+      put(this.quickStatus, ""); // was about the run before
+    }
     if (this.live && trial === this.lab.newest) this.offset = Math.min(this.offset, now - (e.t || 0));
     if (e.begin || e.end) this.listsStale = true;
     if (e.begin || e.end || e.note) this.logStale = true;

@@ -47,7 +47,7 @@ class Picture {
     this.root = el("div", {class: "picture"}, this.canvas, this.svg);
     this.flows = new Flows(this.canvas, ink);
     this.marks = [];
-    rove(this.svg, () => this.marks.map((m) => m.g));
+    rove(this.root, () => this.marks.map((m) => m.g));
   }
 
   show(trial) {

@@ -7,7 +7,13 @@ class Transport {
     this.slider = el("input", {type: "range", min: 0, step: 0.05, "aria-label": "Moment of the run", oninput: () => {
       app.unfollow();
       app.clock.playing = false;
-      app.seek(Number(this.slider.value));
+      const to = Number(this.slider.value);
+      app.seek(to > app.length - 0.05 ? Infinity : to); // its steps do not quite reach the end
+    }, onkeydown: (e) => {
+      const by = {ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1}[e.key];
+      if (!by || e.ctrlKey || e.altKey || e.metaKey) return;
+      e.preventDefault(); // its own steps are as fine as a mouse needs them
+      app.step(by);
     }});
     this.marks = el("div", {class: "marks", "aria-hidden": "true"});
     this.time = el("output", {class: "clock"});
@@ -22,7 +28,7 @@ class Transport {
     const {clock} = app, t = clock.following ? Math.max(0, ...app.shown.map((p) => p.trial === app.lab.newest ? app.timeOf(p, performance.now()) : 0)) : clock.t;
     put(this.play, clock.playing ? "❚❚ Pause" : "▶ Play");
     set(this.slider, "max", Math.max(0.1, app.length).toFixed(2));
-    if (document.activeElement !== this.slider || clock.playing || clock.following) this.slider.value = t;
+    if (!this.slider.matches(":active") || clock.playing || clock.following) this.slider.value = t;
     set(this.slider, "aria-valuetext", t.toFixed(1) + " seconds");
     put(this.time, `${t.toFixed(1)} of ${secondsText(app.length)}`);
     this.back.hidden = !app.live || clock.following;
