@@ -19,11 +19,12 @@ const (
 
 // Offer gives the next offer to make, if one is to be made now.
 func (g *Giver) Offer(now time.Time) (Offer, bool) {
-	if g.open() >= g.queue.ahead() {
+	if g.open() >= g.queue.ahead(len(g.takers)) {
 		return Offer{}, false
 	}
 	n, i, ok := g.fresh(now)
 	first := ok
+	g.queue.leads = first
 	sure := first && g.queue.trip > 0 // before the first answer nothing is known of trips
 	if !ok {
 		g.measure(now)

@@ -65,6 +65,7 @@ func NewGiver(self ID, have content.Set) *Giver {
 		source: have.Clone(),
 		near:   map[ID]*neighbour{},
 		held:   make([]int32, have.Len()),
+		queue:  queue{sending: map[Offer]*transit{}, slowed: map[ID]bool{}},
 		rand:   rng,
 	}
 	if have.Len() > 0 {
@@ -140,8 +141,7 @@ func (g *Giver) Lost(id ID, i int) {
 	g.unmark(n, i)
 }
 
-// Got records that this node now holds chunk i; first tells that it is the one
-// to pass it on.
+// Got records that this node now holds chunk i.
 func (g *Giver) Got(i int) {
 	g.have.Add(i)
 	g.coming.Remove(i)

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// firstAhead is how many offers are open before anything was measured.
-	firstAhead = 4
+	// firstAhead is how many offers are open before anything was measured; less
+	// while there are few to share them: whoever comes first is not to get all.
+	firstAhead = 6
 	// mostAhead bounds the offers open at a time, whatever was measured.
 	mostAhead = 64
 	// long and veryLong are times of a chunk on slow uplinks.
@@ -54,6 +55,7 @@ type queue struct {
 	moved   time.Time     // the same, or when one was sent on suspicion
 	window  window
 	slowed  map[ID]bool // neighbours whose downlink was slower than our uplink
+	leads   bool        // it hands out what nobody has yet
 }
 
 // transit is a chunk on its way.
@@ -113,9 +115,6 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 			continue
 		}
 		q.waiting = slices.Delete(q.waiting, at, at+1)
-		if q.sending == nil {
-			q.sending = map[Offer]*transit{}
-		}
 		q.sending[o.Offer] = &transit{since: now}
 		if !room || len(q.sending) == 1 {
 			q.moved = now
@@ -127,7 +126,8 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 
 // size is how many chunks may be on their way. Where one takes long there is
 // time enough for its receipt, and what this node says to those it sends to
-// waits behind each.
+// waits behind each. One more where this node leads: no mesh is faster than
+// its origin, so that uplink must never run dry, and nobody waits for its word.
 func (q *queue) size() int {
 	switch {
 	case q.each > veryLong:
@@ -135,6 +135,9 @@ func (q *queue) size() int {
 	case q.each > long:
 		return 2
 	default:
+		if q.leads {
+			return q.window.size() + 1
+		}
 		return q.window.size()
 	}
 }
@@ -197,9 +200,6 @@ func (q *queue) sent(o Offer, now time.Time) {
 // no longer than usual: when nothing else is sent meanwhile, nothing can
 // overtake.
 func (q *queue) isSlow(to ID, done *transit, now time.Time) bool {
-	if q.slowed == nil {
-		q.slowed = map[ID]bool{}
-	}
 	switch {
 	case q.isStuck(done):
 		q.slowed[to] = true
@@ -221,14 +221,15 @@ func (q *queue) dropAll(id ID) {
 			delete(q.sending, o)
 		}
 	}
+	delete(q.slowed, id)
 }
 
-// ahead is how many offers should be open: one being sent, one that waits
-// behind it, and what the uplink sends while an offer and its answer travel;
-// more where some will be declined.
-func (q *queue) ahead() int {
+// ahead is how many offers should be open to so many takers: one being sent,
+// one that waits behind it, and what the uplink sends while an offer and its
+// answer travel; more where some will be declined.
+func (q *queue) ahead(takers int) int {
 	if q.each <= 0 {
-		return firstAhead
+		return min(1+takers, firstAhead)
 	}
 	accepted := 1 - min(q.refused, mostRefused)
 	trips := (1 + float64(q.trip)/float64(q.each)) / accepted

@@ -19,7 +19,7 @@ const (
 	oneRound  = time.Second
 	// FewUnproven is how many of them one giver may hold that has not brought
 	// anything yet: promises cost it nothing.
-	FewUnproven = 4
+	FewUnproven = 6
 )
 
 // Taker decides for one file which offers this node accepts, and how long it
