@@ -44,9 +44,10 @@ type lab struct {
 
 // labWatch turns what the manager sees into a bar.
 type labWatch struct {
-	mu   sync.Mutex
-	bar  *cli.Bar // nil: no trial runs
-	have map[string]int64
+	mu     sync.Mutex
+	bar    *cli.Bar // nil: no trial runs
+	origin string   // has the file, and counts for nothing
+	have   map[string]int64
 }
 
 // experiment runs all trials.
@@ -77,10 +78,12 @@ func (l *lab) trials(ctx context.Context, m *manager.Manager) error {
 	failed, unexpected := 0, 0
 	for i, t := range trials {
 		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(trials), t.System, t.Receivers)
-		l.watch.start(l.out, title, int64(t.Receivers)*l.scenario.FileBytes)
+		left -= t.Expect()
+		bar := l.out.Bar(title, int64(t.Receivers)*l.scenario.FileBytes)
+		bar.Then(left)
+		l.watch.start(bar, t.Origin())
 		result, err := m.Run(ctx, t)
 		l.watch.stop()
-		left -= t.Expect()
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
@@ -168,11 +171,11 @@ func (l *lab) polled(p manager.Poll) {
 	l.out.Note("poll %d of %s: GET %s → %s (%s)", p.Number, p.Node, p.URL, answer, units.Duration(p.Took))
 }
 
-func (w *labWatch) start(out *cli.Output, title string, bytes int64) {
+func (w *labWatch) start(bar *cli.Bar, origin string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.have = make(map[string]int64)
-	w.bar = out.Bar(title, bytes)
+	w.origin, w.have = origin, make(map[string]int64)
+	w.bar = bar
 	w.bar.Start()
 }
 
@@ -184,13 +187,13 @@ func (w *labWatch) stop() {
 	bar.Drop()
 }
 
-// saw moves the bar. The origin has the file and counts for nothing.
+// saw moves the bar.
 func (w *labWatch) saw(r *record.Reading) {
-	if r.Node == "server" || r.Node == "origin" {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if r.Node == w.origin {
+		return
+	}
 	w.have[r.Node] = max(w.have[r.Node], r.HaveBytes)
 	sum := int64(0)
 	for _, bytes := range w.have {

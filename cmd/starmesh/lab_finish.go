@@ -33,7 +33,7 @@ func (l *lab) finish(ctx context.Context, failed error) error {
 		return errors.Join(failed, err)
 	}
 	err = errors.Join(failed, err, l.show(made.Scenes))
-	l.tell(made)
+	tellReport(l.out, made)
 	return err
 }
 
@@ -54,14 +54,6 @@ func (l *lab) show(scenes []comparison.Scene) error {
 	fmt.Fprintln(l.stdout)
 	// The largest shows best who carries the load.
 	return tables.Bars(l.stdout, &scenes[len(scenes)-1], width, mostBars)
-}
-
-// tell says what the report says and where it is.
-func (l *lab) tell(made *labreport.Result) {
-	if l.out.Mode() == cli.Plain || l.out.Mode() == cli.Terminal {
-		l.out.Note("%s", "")
-	}
-	tellReport(l.out, made)
 }
 
 // counted says how many there are of something whose plural ends in s.
