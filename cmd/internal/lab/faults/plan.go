@@ -6,10 +6,8 @@ import (
 	"slices"
 
 	"starmesh/cmd/internal/lab/bounds"
+	"starmesh/cmd/internal/lab/scenario"
 )
-
-// mesh is the system that is no star.
-const mesh = "mesh"
 
 // tenth is what a slow node has of the others' rates.
 const tenth = 0.1
@@ -61,7 +59,7 @@ func (p *Plan) asked(kind Kind) bool {
 // say little.
 func (p *Plan) disturbed() bool { return p.asked(StopOrigin) || p.asked(Churn) }
 
-func (p *Plan) isMesh() bool { return p.System == mesh }
+func (p *Plan) isMesh() bool { return p.System == scenario.Mesh }
 
 // names gives the receivers that a fault of that kind hits.
 func (p *Plan) names(kind Kind) []string {

@@ -97,19 +97,19 @@ func freeze(node *launch.Process) error {
 
 // stage is where actors are started and seen to be alive.
 type stage struct {
-	t    *testing.T
-	dir  string
-	ln   net.Listener
-	play string
+	t   *testing.T
+	dir string
+	ln  net.Listener
 }
 
 func newStage(t *testing.T, play string) *stage {
+	t.Setenv(actor, play)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	return &stage{t, t.TempDir(), ln, play}
+	return &stage{t, t.TempDir(), ln}
 }
 
 func (s *stage) errors() string { return filepath.Join(s.dir, "n.err") }
@@ -118,7 +118,6 @@ func (s *stage) start() *launch.Process {
 	s.t.Helper()
 	p, err := launch.Start(launch.Config{
 		Program: os.Args[0], Name: "n", Errors: s.errors(), Args: []string{s.ln.Addr().String()},
-		Env: []string{actor + "=" + s.play},
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -177,7 +176,7 @@ func TestANodeIsToldToSpeakJSONAndToEndWithItsManager(t *testing.T) {
 	s := newStage(t, "node")
 	var line []string
 	p, err := launch.Start(launch.Config{
-		Program: os.Args[0], Name: "n", Errors: s.errors(), Args: []string{s.ln.Addr().String(), "more"}, Env: []string{actor + "=node"},
+		Program: os.Args[0], Name: "n", Errors: s.errors(), Args: []string{s.ln.Addr().String(), "more"},
 		Start: func(cmd *exec.Cmd) error { line = cmd.Args; return cmd.Start() },
 	})
 	if err != nil {

@@ -19,7 +19,6 @@ type Config struct {
 	Name    string   // of the node, for errors
 	Errors  string   // the file for what it writes to standard error; removed if that is nothing
 	Args    []string // without DieFlag and --json, which are added
-	Env     []string // further variables, NAME=VALUE
 	// Start starts the command where the node is to live; nil: here.
 	Start func(*exec.Cmd) error
 }
@@ -40,7 +39,6 @@ type Process struct {
 // Start starts a process. Its events are read until it ends.
 func Start(cfg Config) (*Process, error) {
 	cmd := exec.Command(cfg.Program, append(cfg.Args, "--json", "--"+DieFlag)...)
-	cmd.Env = append(os.Environ(), cfg.Env...)
 	apart(cmd)
 	p := &Process{name: cfg.Name, cmd: cmd, events: newEvents(), ended: make(chan struct{})}
 	stdin, err := cmd.StdinPipe()
@@ -85,9 +83,6 @@ func (p *Process) closeErrors() error {
 	}
 	return err
 }
-
-// Name is the name the node was started under.
-func (p *Process) Name() string { return p.name }
 
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
