@@ -62,6 +62,9 @@ func TestTheDashboardShowsALabAndReallyKills(t *testing.T) {
 	p.Wait(copies + " > 0.1")
 	before := p.Text(copies)
 	p.Wait(copies + " > " + before)
+	if said := p.Text(`document.querySelector(".top .says").textContent`); !strings.HasSuffix(said, " chunks.") {
+		t.Errorf("of one system alone it says %q", said)
+	}
 	p.Click(`.row:nth-child(2) .who`)
 	p.Wait(`document.querySelector(".sockets tbody")?.innerText.includes("ESTABLISHED")`)
 	port := p.Text(`document.querySelector(".sockets tbody td:nth-child(5)").textContent.split(" ")[0]`)

@@ -112,7 +112,7 @@ func (l *lab) trials(ctx context.Context, m *manager.Manager) error {
 func (l *lab) say(title string, t scenario.Trial, result *record.Trial, left time.Duration) {
 	text := "failed: " + result.Error
 	if took := result.DistributionSeconds; took != nil {
-		text = units.Duration(time.Duration(*took * float64(time.Second)))
+		text = units.Seconds(*took)
 		if bound := t.Bound(); bound > 0 {
 			text += fmt.Sprintf(", %.2f × the bound", *took/bound)
 		}

@@ -124,8 +124,8 @@ func processesOf(ts *testscript.TestScript, lab string) map[string]string {
 	return all
 }
 
-// ended DIR NODES: so many nodes have logs in a trial's folder, and each of them
-// has come to its end and said so. It waits for that, a few seconds.
+// ended DIR: the nodes whose logs are in a trial's folder have come to their ends
+// and said so. It waits for that, a few seconds.
 func ended(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: ended DIR")
