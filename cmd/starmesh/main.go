@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"starmesh/cmd/internal/cli"
 )
 
 func main() {
@@ -29,3 +31,6 @@ func main() {
 	})
 	os.Exit(Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
+
+// giveUp ends a process that does not end by itself.
+func giveUp() { os.Exit(cli.Failed) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/url"
-	"os"
 	"os/signal"
 	"sync"
 	"syscall"
@@ -50,7 +49,7 @@ func (f *managedFlags) watchStdin(in io.Reader, stop func()) {
 	// Whoever reads what this node says may be gone as well: that must not end
 	// it before its log is whole.
 	signal.Ignore(syscall.SIGPIPE)
-	go endWith(in, stop, func() { os.Exit(cli.Failed) })
+	go endWith(in, stop, giveUp)
 }
 
 // endWith calls stop when in ends, and exit when that has not ended the process
