@@ -131,7 +131,7 @@ func (l Look) color() color.Color {
 }
 
 func (l Look) line() draw.LineStyle {
-	s := draw.LineStyle{Color: l.color(), Width: vg.Points(1.6 + 2*float64(l.Under))}
+	s := draw.LineStyle{Color: l.color(), Width: vg.Points(1.6 + 1.5*float64(l.Under))}
 	if l.Faint {
 		s.Width = vg.Points(0.9)
 	}
@@ -148,7 +148,7 @@ func (l Look) line() draw.LineStyle {
 
 func (l Look) glyph() draw.GlyphStyle {
 	s := draw.GlyphStyle{Color: l.color(), Radius: vg.Points(2.8)}
-	s.Radius += vg.Points(1.6 * float64(l.Under))
+	s.Radius += vg.Points(1.2 * float64(l.Under))
 	if l.wide {
 		s.Radius += vg.Points(1.8)
 	}

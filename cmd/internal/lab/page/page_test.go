@@ -62,3 +62,64 @@ func TestAPageOfNothingSaysSo(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestTheHeadlineTellsOfWhatWasRun: of one system alone, of several without a
+// mesh, of one receiver, of a run in which somebody did not get the file.
+func TestTheHeadlineTellsOfWhatWasRun(t *testing.T) {
+	run := func(system string, n int, seconds float64) figures.Report {
+		r := figures.Run{Head: figures.Head{Name: system, System: system, FileBytes: 1000}}
+		r.Nodes = append(r.Nodes, figures.Node{Name: "origin", Part: figures.Origin, Up: 1000, Down: 1000,
+			Traffic: load.Traffic{PayloadOutBytes: 1000 * int64(n)}})
+		for range n {
+			receiver := figures.Node{Name: "r", Part: figures.Receiver, Up: 1000, Down: 1000,
+				Traffic: load.Traffic{PayloadInBytes: 1000}, DeliveredBytes: 1000}
+			if seconds > 0 {
+				receiver.DoneSeconds = &seconds
+			}
+			r.Nodes = append(r.Nodes, receiver)
+		}
+		return figures.Of(&r)
+	}
+	const never = 0
+	for _, c := range []struct {
+		runs []figures.Report
+		want string
+	}{
+		{[]figures.Report{run("star", 2, 2)},
+			"The star took 2 s to bring 1000 B to 2 receivers, 1.00 times the least possible; its origin sent 2.00 copies of the file."},
+		{[]figures.Report{run("mesh", 1, 1), run("mesh", 4, 3)},
+			"The mesh took 3 s to bring 1000 B to 4 receivers, 3.00 times the least possible; its origin sent 4.00 copies of the file."},
+		{[]figures.Report{run("star", 1, 1), run("mesh", 1, 1.02)},
+			"To bring 1000 B to 1 receiver, the mesh took 1.02 s and the star 1 s: about the same (within 2 %)."},
+		{[]figures.Report{run("star", 2, 2), run("http", 2, 2.1), run("http-close", 2, 2.2)},
+			"To bring 1000 B to 2 receivers, the star took 2 s; HTTP over one kept connection took 2.1 s; HTTP with a connection for each request took 2.2 s."},
+		{[]figures.Report{run("star", 2, 2), run("mesh", 2, never)},
+			"To bring 1000 B to 2 receivers, the star took 2 s; the mesh did not bring it to everyone."},
+		{[]figures.Report{run("mesh", 2, never)}, "The mesh did not bring 1000 B to all of 2 receivers."},
+	} {
+		p := page.Page{Scenes: comparison.Of(c.runs)}
+		if got := p.Sentences()[0]; got != c.want {
+			t.Errorf("the headline is\n%s, want\n%s", got, c.want)
+		}
+		if err := p.Write(&bytes.Buffer{}); err != nil {
+			t.Errorf("%q: %v", c.want, err)
+		}
+	}
+}
+
+// TestWhatIsRunOnceHasNoSpread: the page does not speak of medians.
+func TestWhatIsRunOnceHasNoSpread(t *testing.T) {
+	for _, c := range []struct {
+		runs   []figures.Report
+		spread bool
+	}{{reports(), false}, {append(reports(), reports()...), true}} {
+		var b bytes.Buffer
+		p := page.Page{Scenes: comparison.Of(c.runs)}
+		if err := p.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), "hiskers") || strings.Contains(b.String(), "least–most of several"); got != c.spread {
+			t.Errorf("%d runs: of spread is spoken: %v, want %v", len(c.runs), got, c.spread)
+		}
+	}
+}

@@ -139,6 +139,13 @@ func (s *studio) look(series *comparison.Series) charts.Look {
 	return l
 }
 
+// bound gives the look of the bound of a star or a mesh.
+func (s *studio) bound(system string) charts.Look {
+	l := charts.SystemLook(system, 0)
+	l.Under = s.page.above(system)
+	return l.Bound()
+}
+
 // above is how many lines lie close upon that of a system: a server takes about
 // as long over a raw socket as over HTTP.
 func (p *Page) above(system string) int {

@@ -120,7 +120,7 @@ func (s *studio) boundsOver(scenes []comparison.Scene) []charts.Series {
 				kind = "mesh"
 			}
 			point := charts.Point{X: float64(scenes[i].Receivers), Y: *f.Median}
-			line := named(&all, "bound of a "+kind, charts.SystemLook(kind, 0).Bound())
+			line := named(&all, "bound of a "+kind, s.bound(kind))
 			if !slices.Contains(line.Points, point) {
 				line.Points = append(line.Points, point)
 			}

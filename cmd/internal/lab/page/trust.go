@@ -220,7 +220,7 @@ func (p *Page) linkLimits() []string {
 	}
 	var all []string
 	if rate {
-		all = append(all, "The links were the program's own rate limits over the loopback interface: no queue of a router, no delay, no loss; headers of TCP and IP pass free of charge.")
+		all = append(all, "The links were the program's own rate limits over the loopback interface: no queue of a router, no delay, no loss; headers of TCP and IP pass free of charge. A limit lets what 20 ms carry pass at once, so that very short times may lie a little below the bound.")
 	}
 	if netns {
 		all = append(all, "The links were shaped by the kernel between network namespaces of one machine: real packets, real queues and real headers, but no distance.")

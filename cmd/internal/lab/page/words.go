@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"starmesh/cmd/internal/lab/comparison"
@@ -53,10 +54,34 @@ func (p *Page) lead() []string {
 	if text := doubted(main); text != "" {
 		all = append(all, text)
 	}
-	if n := len(p.faulty()); n > 0 {
-		all = append(all, fmt.Sprintf("In %s faults were made on purpose: these times are not those of an undisturbed run.", counted(n, "run", "runs")))
+	if text := p.disturbed(); text != "" {
+		all = append(all[:1:1], append([]string{text}, all[1:]...)...)
 	}
 	return all
+}
+
+// disturbed tells of faults made on purpose, right after the headline; "" if
+// there were none.
+func (p *Page) disturbed() string {
+	n := len(p.faulty())
+	if n == 0 {
+		return ""
+	}
+	var kinds []string
+	met, all := 0, 0
+	for _, f := range p.faults() {
+		if !slices.Contains(kinds, f.Fault.Fault) {
+			kinds = append(kinds, f.Fault.Fault)
+		}
+		if all++; f.Met {
+			met++
+		}
+	}
+	text := "These are not times of undisturbed runs: in " + counted(n, "run", "runs") + " something went wrong on purpose"
+	if all == 0 {
+		return text + "."
+	}
+	return fmt.Sprintf("%s (%s), and %d of %d times the outcome was the one foretold.", text, strings.Join(kinds, ", "), met, all)
 }
 
 // doubted warns of times that are not to be trusted, with the first reason.
@@ -76,32 +101,37 @@ func doubted(scene *comparison.Scene) string {
 	return fmt.Sprintf("Not to be trusted without a look at the doubts: the time of %s (%s).", strings.Join(names, ", "), reason)
 }
 
-// beside tells of the series that are not in the headline: each in a sentence
-// when there is none.
+// beside tells of the series that are not in the headline: when there is none,
+// of a single one with more words.
 func beside(main *comparison.Scene, star, mesh *comparison.Series) string {
 	headed := star != nil && mesh != nil && star.Set == mesh.Set
+	if !headed && len(main.Series) == 1 {
+		return alone(main, &main.Series[0])
+	}
 	var parts []string
 	for i := range main.Series {
 		s := &main.Series[i]
 		switch {
 		case headed && (s == star || s == mesh):
+			continue
 		case s.Set != "" && main.First(s.System).Set != s.Set: // what has changed is told
-		case headed:
-			text, _, ok := took(s)
-			if !ok {
-				text = "did not bring it to everyone"
-			} else {
-				text = "took " + text
-			}
-			parts = append(parts, called(s)+" "+text)
-		default:
-			parts = append(parts, alone(main, s))
+			continue
 		}
+		text, _, ok := took(s)
+		if !ok {
+			text = "did not bring it to everyone"
+		} else {
+			text = "took " + text
+		}
+		parts = append(parts, called(s)+" "+text)
 	}
-	if headed && len(parts) > 0 {
+	switch {
+	case len(parts) == 0:
+		return ""
+	case headed:
 		return capital(strings.Join(parts, "; ")) + "."
 	}
-	return strings.Join(parts, " ")
+	return fmt.Sprintf("To bring %s to %s, %s.", units.Bytes(main.FileBytes), receivers(main.Receivers), strings.Join(parts, "; "))
 }
 
 // shifted tells what became of the times from one set to another; "" if there

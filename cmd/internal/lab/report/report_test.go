@@ -313,7 +313,7 @@ func TestFaultsAreToldWithTheirOutcome(t *testing.T) {
 	writeJSON(t, filepath.Join(record.TrialDir(dir, trial.Name), record.RunFile), trial)
 	_, text := makeReport(t, report.Options{Dirs: []string{dir}})
 	says(t, text, "Faults that ended as foretold", "1 of 2", "all &lt;finish&gt;", "✓ yes", "✗ no", "500 ms",
-		"the fault liar:1 did not end as foretold: somebody was", "In 1 run faults were made on purpose")
+		"the fault liar:1 did not end as foretold: somebody was", "in 1 run something went wrong on purpose (stop-origin@50%, liar:1), and 1 of 2 times the outcome was the one foretold")
 }
 
 func TestTheReplayMayRunItsOwnScriptAlone(t *testing.T) {
