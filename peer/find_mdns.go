@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -39,15 +41,49 @@ func (m *mdnsFinder) Run(ctx context.Context, found func(peer.AddrInfo)) error {
 	if !hasMulticast() {
 		return fault.Wrapf(fault.NoSource, "mDNS finds nobody here: this machine has no network interface with multicast (use --join or a ticket)")
 	}
+	for ctx.Err() == nil {
+		if err := m.announce(ctx, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mdnsLook is how often this node looks whether it has other addresses than it
+// announces. libp2p looks at them once, and remembers for a minute what it saw.
+const mdnsLook = 5 * time.Second
+
+// announce announces the addresses that the host has now, until it has others
+// or ctx ends.
+func (m *mdnsFinder) announce(ctx context.Context, found func(peer.AddrInfo)) error {
+	said := m.addrs()
 	s := mdns.NewMdnsService(m.host, m.name, notifiee{found: found, ctx: ctx})
 	if err := s.Start(); err != nil {
 		return errors.Join(fault.Wrapf(fault.NoSource, "mDNS does not work here: %v", err), s.Close())
 	}
-	<-ctx.Done()
+	tick := time.NewTicker(mdnsLook)
+	defer tick.Stop()
+	for ctx.Err() == nil && slices.Equal(said, m.addrs()) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
 	if err := s.Close(); err != nil {
 		return fault.Wrapf(fault.Internal, "mDNS did not end well: %v", err)
 	}
 	return nil
+}
+
+// addrs are the addresses that mdns announces.
+func (m *mdnsFinder) addrs() []string {
+	own, _ := m.host.Network().InterfaceListenAddresses() // Start says what is wrong
+	all := make([]string, 0, len(own))
+	for _, a := range own {
+		all = append(all, a.String())
+	}
+	slices.Sort(all)
+	return all
 }
 
 // notifiee passes on what was heard. mdns calls it in goroutines of its own,

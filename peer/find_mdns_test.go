@@ -30,12 +30,7 @@ func TestServiceNamesAreWellFormedAndTellNothingOfTheKey(t *testing.T) {
 // TestTwoMachinesMeetByMDNSAlone runs two processes of this test in network
 // namespaces that are joined by a cable.
 func TestTwoMachinesMeetByMDNSAlone(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("network namespaces need root")
-	}
-	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("network namespaces need the program ip")
-	}
+	needsNamespaces(t)
 	one, two := cabledNamespaces(t)
 	outOne, outTwo := mdnsProcess(t, one, "right"), mdnsProcess(t, two, "right")
 	stranger := mdnsProcess(t, two, "wrong")
@@ -48,6 +43,17 @@ func TestTwoMachinesMeetByMDNSAlone(t *testing.T) {
 	}
 	if got := next(t, stranger, "nobody"); got != "heard of" {
 		t.Errorf("the stranger: %s", got)
+	}
+}
+
+// needsNamespaces skips a test where it can make no network namespaces.
+func needsNamespaces(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("network namespaces need root")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("network namespaces need the program ip")
 	}
 }
 

@@ -5,19 +5,22 @@ import (
 	"encoding/base64"
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"starmesh/common/fault"
+	"starmesh/common/store"
 )
 
 // An Identity is a node's Ed25519 key pair. Others know the node by its public
 // half, the peer id.
 type Identity struct {
-	key crypto.PrivKey
-	id  peer.ID
+	key  crypto.PrivKey
+	id   peer.ID
+	file string // "": it is in none
 }
 
 // LoadIdentity reads the key in file, so that a node keeps its id across runs;
@@ -32,7 +35,9 @@ func LoadIdentity(file string) (Identity, error) {
 	for range 2 { // once more when somebody else has made it meanwhile
 		text, err := readSecret(file)
 		if err == nil {
-			return parseIdentity(file, text)
+			i, err := parseIdentity(file, text)
+			i.file = file
+			return i, err
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return Identity{}, err
@@ -43,6 +48,7 @@ func LoadIdentity(file string) (Identity, error) {
 		}
 		err = made.keep(file)
 		if err == nil {
+			made.file = file
 			return made, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
@@ -75,6 +81,28 @@ func (i Identity) keep(file string) error {
 		return fault.Wrapf(fault.Internal, "the identity could not be written: %v", err)
 	}
 	return writeSecret(file, identityHead+base64.StdEncoding.EncodeToString(raw)+"\n")
+}
+
+// hold keeps the identity for one node until release. Two nodes of one id would
+// take each other's connections: others believe that they speak with one. It
+// fails with fault.InUse while another node of this machine holds it.
+func (i Identity) hold() (release func(), err error) {
+	if i.file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Open(i.file)
+	if err != nil {
+		return nil, fault.Wrapf(readKind(err), "the identity file can not be read: %v", err)
+	}
+	busy, err := store.TryLock(f)
+	if err == nil && !busy {
+		return func() { _ = f.Close() }, nil // it was only read from
+	}
+	_ = f.Close()
+	if err != nil {
+		return nil, fault.Wrapf(fault.Internal, "the identity file %s can not be locked: %v", i.file, err)
+	}
+	return nil, fault.Wrapf(fault.InUse, "the identity in %s is in use: another node runs with it; give this one a file of its own, or none for a new id", i.file)
 }
 
 // identityHead begins an identity file, so that it is not taken for another

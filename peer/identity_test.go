@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -46,6 +47,32 @@ func TestAnIdentityIsKeptAcrossRuns(t *testing.T) {
 	checkRights(t, file)
 	if left, _ := os.ReadDir(filepath.Dir(file)); len(left) != 1 {
 		t.Errorf("there are more files than the identity: %v", left)
+	}
+}
+
+func TestAnIdentityIsForOneNodeAtATime(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "id")
+	with := func(c *Config) {
+		var err error
+		if c.Identity, err = LoadIdentity(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := startNode(t, with)
+	var cfg Config
+	with(&cfg) // it can be read: 'peer id' does
+	second, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = second.Run(t.Context(), func(context.Context) error { return nil })
+	if !errors.Is(err, fault.InUse) || !strings.Contains(err.Error(), file) {
+		t.Errorf("a second node with the identity: %v", err)
+	}
+	first.stop()
+	again := startNode(t, with)
+	if again.ID() != first.ID() {
+		t.Errorf("%s became %s", first.ID(), again.ID())
 	}
 }
 

@@ -29,11 +29,18 @@ const (
 type membership struct {
 	mu      sync.Mutex // guards the fields below
 	members map[topic]*member
-	entered chan struct{}              // closed when members has changed, or the link has ended
+	entered chan struct{}              // closed when more is known of topics, or the link has ended
 	gone    map[topic]bool             // topics they have left; nil when the link has ended
 	strange map[topic]join             // files of theirs that are not shared here
 	weight  int                        // of strange, in bytes
 	told    map[content.ID]content.Set // what our JOINs said
+}
+
+func newMembership() membership {
+	return membership{
+		entered: make(chan struct{}), gone: map[topic]bool{},
+		members: map[topic]*member{}, strange: map[topic]join{}, told: map[content.ID]content.Set{},
+	}
 }
 
 // forget forgets a file that is not shared here. The caller holds the lock.
@@ -154,6 +161,7 @@ func (l *link) joined(j join) error {
 		delete(f.gone, j.Topic)
 		f.strange[j.Topic] = j
 		f.weight += weight
+		f.changedLocked()
 	}
 	f.mu.Unlock()
 	switch {
@@ -211,6 +219,7 @@ func (l *link) leaves(m leave) error {
 	delete(f.members, m.Topic)
 	f.leftLocked(m.Topic)
 	f.forget(m.Topic)
+	f.changedLocked()
 	f.mu.Unlock()
 	if was != nil {
 		was.swarm.quit(was, nil)
@@ -253,7 +262,8 @@ func (l *link) quitAll(why error) {
 	}
 }
 
-// changedLocked wakes those who wait for a member.
+// changedLocked wakes those who wait for a member, or to know that there will
+// be none.
 func (f *membership) changedLocked() {
 	close(f.entered)
 	f.entered = make(chan struct{})

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -67,13 +68,9 @@ type natWorld struct{ tag string }
 // newNATWorld builds the world with a number of its own.
 func newNATWorld(t *testing.T, number int, routers string) natWorld {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("network namespaces need root")
-	}
-	for _, program := range []string{"ip", "nft"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("a NAT in network namespaces needs the program %s", program)
-		}
+	needsNamespaces(t)
+	if _, err := exec.LookPath("nft"); err != nil {
+		t.Skip("a NAT in network namespaces needs the program nft")
 	}
 	w := natWorld{fmt.Sprintf("sn%d-%d", os.Getpid()%100000, number)}
 	t.Cleanup(func() {
@@ -156,8 +153,16 @@ type natProcess struct {
 // node runs TestNATProcess at a host and gives its lines.
 func (w natWorld) node(t *testing.T, host, role, key string, args ...string) natProcess {
 	t.Helper()
-	cmd := exec.Command("ip", "netns", "exec", w.ns(host), os.Args[0], "-test.run=^TestNATProcess$")
-	cmd.Env = append(os.Environ(), natHelper+"="+strings.Join(append([]string{role, key}, args...), " "))
+	return helperProcess(t, w.ns(host), "TestNATProcess", natHelper+"="+strings.Join(append([]string{role, key}, args...), " "))
+}
+
+// helperProcess runs a test that is none of its own in a namespace.
+func helperProcess(t *testing.T, namespace, test, env string) natProcess {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "ip", "netns", "exec", namespace, os.Args[0], "-test.run=^"+test+"$")
+	cmd.Env = append(os.Environ(), env)
 	cmd.Stderr = os.Stderr
 	out, err1 := cmd.StdoutPipe()
 	stdin, err2 := cmd.StdinPipe()
@@ -211,14 +216,7 @@ func natServe(t *testing.T, n testNode) {
 	if _, err := n.Publish("file", file, false); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, func() bool {
-		for _, a := range n.Addrs() {
-			if transportOf(a) == overRelay {
-				return true
-			}
-		}
-		return false
-	})
+	n.Outside(testContext(t))
 	ticket := n.Ticket("file", file.List(), false)
 	fmt.Printf("ticket %s\n", ticket)
 }

@@ -119,9 +119,14 @@ func New(cfg Config) (*Node, error) {
 // Run lives as a node while work runs: work is called once the node listens,
 // and when it returns the node leaves and Run gives its error. By then all
 // goroutines have ended. The end of ctx is for work to heed: until it returns
-// others are still served, so that it can Settle. Run is called once.
+// others are still served, so that it can Settle. Run is called once. It fails
+// with fault.InUse while another node has the identity.
 func (n *Node) Run(ctx context.Context, work func(context.Context) error) error {
-	var err error
+	release, err := n.cfg.Identity.hold()
+	if err != nil {
+		return err
+	}
+	defer release()
 	if n.host, n.wire, err = newHost(n.starting); err != nil {
 		return err
 	}
@@ -149,7 +154,7 @@ func (n *Node) Run(ctx context.Context, work func(context.Context) error) error 
 
 // find starts all finders that cfg asks for.
 func (n *Node) find(ctx context.Context, group *sync.WaitGroup) {
-	finders := map[string]finder{"join": n.joining}
+	finders := map[string]finder{"join": n.joining, "moved": newMoved(n.host)}
 	if n.cfg.MDNS {
 		finders["mdns"] = newMDNS(n.host, n.cfg.Key)
 	}
@@ -235,18 +240,6 @@ func (n *Node) listen() {
 	})
 }
 
-// direct has streams over a relay ended: there a direct connection is agreed
-// on, which libp2p does by itself, and nothing else.
-func direct(handle network.StreamHandler) network.StreamHandler {
-	return func(s network.Stream) {
-		if s.Conn().Stat().Limited {
-			_ = s.Reset()
-			return
-		}
-		handle(s)
-	}
-}
-
 // start runs do, unless the node is leaving.
 func (n *Node) start(do func()) {
 	n.mu.Lock()
@@ -283,10 +276,7 @@ func (n *Node) serve(c network.Conn, s network.Stream) {
 		remote: n.meter.Remote(c.RemotePeer().String()),
 		cancel: cancel,
 		jobs:   make(chan job, mostJobs),
-		files: membership{
-			entered: make(chan struct{}), gone: map[topic]bool{},
-			members: map[topic]*member{}, strange: map[topic]join{}, told: map[content.ID]content.Set{},
-		},
+		files:  newMembership(),
 	}
 	l.out.wake = make(chan struct{}, 1)
 	l.post(hello{Version: version, Agent: n.cfg.Agent, Addrs: ownAddrs(n.host)})
@@ -345,8 +335,7 @@ func (n *Node) add(l *link) error {
 		return fault.Wrapf(fault.Refused, "not again, after: %v", err)
 	}
 	if old := n.links[l.peer]; old != nil {
-		before, now := n.dialler(old), n.dialler(l)
-		if before < now || before == now && l.since.Sub(old.since) < sameTime {
+		if l.since.Sub(old.since) < sameTime && n.dialler(old) <= n.dialler(l) {
 			n.mu.Unlock()
 			return fault.Wrapf(fault.Closed, "linked already")
 		}

@@ -10,6 +10,11 @@ import (
 	"starmesh/common/fault"
 )
 
+// TryLock takes the lock of an open file, for what only one process may use at
+// a time. It does not wait: busy tells that another has it. The lock goes with
+// f's Close, or the process. File systems without locks give it to everybody.
+func TryLock(f *os.File) (busy bool, err error) { return lockFile(f) }
+
 // openState opens the state of n and locks it; found is false when there is
 // none. It fails with fault.InUse while another has it.
 func openState(root *os.Root, n names) (f *os.File, found bool, err error) {

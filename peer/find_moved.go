@@ -1,0 +1,93 @@
+package peer
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+)
+
+// moved finds again whom this node was connected with when its machine's
+// addresses change: a laptop that comes to another network, a new lease. What
+// came from an address that is gone carries nothing any more, but TCP and QUIC
+// take half a minute and more to notice.
+type moved struct {
+	host host.Host
+	own  func() ([]ma.Multiaddr, error) // the machine's addresses
+}
+
+// movedPeriod is how soon a change is noticed.
+const movedPeriod = 2 * time.Second
+
+func newMoved(h host.Host) *moved { return &moved{host: h, own: manet.InterfaceMultiaddrs} }
+
+// Run closes what came from addresses that are gone, and tells of the nodes at
+// the other ends.
+func (m *moved) Run(ctx context.Context, found func(peer.AddrInfo)) error {
+	tick := time.NewTicker(movedPeriod)
+	defer tick.Stop()
+	before := m.addrs()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+		now := m.addrs()
+		if now == nil {
+			continue // to be asked again
+		}
+		for _, info := range m.cutOff(before, now) {
+			found(info)
+		}
+		before = now
+	}
+}
+
+// addrs gives the machine's IP addresses; nil where it does not tell.
+func (m *moved) addrs() map[netip.Addr]bool {
+	own, err := m.own()
+	if err != nil {
+		return nil
+	}
+	all := make(map[netip.Addr]bool, len(own))
+	for _, a := range own {
+		if ip, ok := ipOf(a); ok {
+			all[ip] = true
+		}
+	}
+	return all
+}
+
+func ipOf(a ma.Multiaddr) (netip.Addr, bool) {
+	ip, err := manet.ToIP(a)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	addr, ok := netip.AddrFromSlice(ip)
+	return addr.Unmap(), ok
+}
+
+// cutOff closes the connections that came from an address which the machine
+// had before and has no longer, and gives the nodes they were with.
+func (m *moved) cutOff(before, now map[netip.Addr]bool) []peer.AddrInfo {
+	var lost []peer.AddrInfo
+	for _, c := range m.host.Network().Conns() {
+		ip, ok := ipOf(c.LocalMultiaddr())
+		if !ok || !before[ip] || now[ip] {
+			continue
+		}
+		p := c.RemotePeer()
+		known := append(dialledAddrs(m.host, p), m.host.Peerstore().Addrs(p)...)
+		_ = c.Close() // nobody at the other end hears of it
+		if m.host.Network().Connectedness(p) == network.NotConnected {
+			lost = append(lost, usable(peer.AddrInfo{ID: p, Addrs: known}))
+		}
+	}
+	return lost
+}
