@@ -125,7 +125,7 @@ func (n *Node) ask(ctx context.Context, l *link, q message, each func(kind frame
 }
 
 func readAnswer(r io.Reader) (frame.Type, []byte, error) {
-	kind, body, err := frame.Read(r, bodyLimit(typeSlice), nil)
+	kind, body, err := frame.Read(r, max(bodyLimit(typeSlice), bodyLimit(typeFiles)), nil)
 	if err != nil {
 		return 0, nil, gone(err)
 	}

@@ -63,7 +63,7 @@ func (d *decoder) topic() topic { return topic(d.number("topic", 1<<32)) }
 
 // place reads where a node can be reached.
 func (d *decoder) place() peer.AddrInfo {
-	id, err := peer.IDFromBytes(d.bytes("peer id", maxAddr))
+	id, err := peer.IDFromBytes(d.bytes("peer id", maxAddrLen))
 	if err != nil {
 		d.fail("a peer id that is none: %v", err)
 	}
@@ -74,7 +74,7 @@ func (d *decoder) place() peer.AddrInfo {
 func (d *decoder) addrs() []ma.Multiaddr {
 	var addrs []ma.Multiaddr
 	for range d.number("count of addresses", maxAddrs+1) {
-		a, err := ma.NewMultiaddrBytes(d.bytes("address", maxAddr))
+		a, err := ma.NewMultiaddrBytes(d.bytes("address", maxAddrLen))
 		if err != nil {
 			d.fail("an address that is none: %v", err)
 		}

@@ -3,6 +3,7 @@ package peer
 import (
 	"encoding/binary"
 	"time"
+	"unicode/utf8"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -36,9 +37,8 @@ const (
 const (
 	maxText    = 1024     // an agent's or a file's name, a reason
 	maxAddrs   = 16       // of one node
-	maxAddr    = 256      // one address
 	maxPeers   = 32       // in one PEERS
-	maxEach    = 1024     // chunks in one OFFER, ANSWER, COMING or LOST
+	maxEach    = 1024     // chunks in one COMING or LOST
 	maxFiles   = 256      // in one FILES
 	maxSlice   = 8192     // chaining values in one SLICE
 	chunkHead  = 8        // bytes before the payload of CHUNK
@@ -54,8 +54,10 @@ func bodyLimit(t frame.Type) int {
 		return chunkHead + content.MaxChunk
 	case typeJoin:
 		return maxJoin
+	case typePeers:
+		return 64 + maxPeers*(64+maxAddrs*(maxAddrLen+2))
 	case typeSlice:
-		return 32 + maxSlice*content.CVSize
+		return 64 + maxText + maxSlice*content.CVSize
 	case typeFiles:
 		return maxFiles * (maxText + 64)
 	default:
@@ -117,7 +119,17 @@ func failed(t frame.Type, err error) failure {
 	return failure{last: t, Code: fault.Code(err), Text: cut(err.Error()), After: fault.RetryAfter(err)}
 }
 
-func cut(s string) string { return s[:min(len(s), maxText)] }
+// cut shortens a text that is too long, between two characters.
+func cut(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	n := maxText
+	for n > maxText-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
 
 func (m failure) kind() frame.Type { return m.last }
 
@@ -170,8 +182,10 @@ func decodeJoin(b []byte) (join, error) {
 		return m, d.err
 	}
 	var err error
-	m.Has, err = content.ParseSet(n, d.b)
-	return m, err
+	if m.Has, err = content.ParseSet(n, d.b); err != nil {
+		d.fail("%v", err)
+	}
+	return m, d.err
 }
 
 // leave says that the sender has nothing more to do with a file.

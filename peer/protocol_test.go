@@ -2,12 +2,16 @@ package peer
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -128,7 +132,11 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 		"text, bytes": maxText, "addresses of one peer in PEERS": maxAddrs, "peers in PEERS": maxPeers,
 		"chunks in COMING or LOST": maxEach, "files in FILES": maxFiles, "chaining values in SLICE": maxSlice,
 		"body of OFFER, ANSWER and the like, bytes":                       maxControl,
-		"body of CHUNK, bytes":                                            chunkHead + content.MaxChunk,
+		"body of JOIN, bytes":                                             bodyLimit(typeJoin),
+		"body of PEERS, bytes":                                            bodyLimit(typePeers),
+		"body of FILES, bytes":                                            bodyLimit(typeFiles),
+		"body of SLICE, bytes":                                            bodyLimit(typeSlice),
+		"body of CHUNK, bytes":                                            bodyLimit(typeChunk),
 		"files that one remote may join":                                  mostTopics,
 		"remotes served with one file at a time":                          mostMembers,
 		"promises of a giver that has brought nothing yet":                choose.FewUnproven,
@@ -141,6 +149,46 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 	for row, want := range map[string]time.Duration{"a question": askTimeout, "longest wait after *not now*": maxWait} {
 		if !strings.Contains(text, "\n| "+row+" | "+strconv.Itoa(int(want.Seconds()))+" s |") {
 			t.Errorf("%q takes %v in the code, not in the document", row, want)
+		}
+	}
+}
+
+// TestTheLargestMessagesPass: what may be said fits the limit of its message,
+// and is taken.
+func TestTheLargestMessagesPass(t *testing.T) {
+	long := strings.Repeat("a", maxText)
+	addr := ma.StringCast("/dns/" + strings.Repeat("a", maxAddrLen-6) + "/tcp/1")
+	if n := len(addr.Bytes()); n != maxAddrLen {
+		t.Fatalf("an address of %d bytes", n)
+	}
+	many := slices.Repeat([]ma.Multiaddr{addr}, maxAddrs)
+	last := []int{content.MaxChunks - 1}
+	whole := Shared{Size: content.MaxSize, Name: long, Held: content.MaxChunks, Folder: true, Total: math.MaxInt64 - 1}
+	for _, m := range []message{
+		hello{Version: version, Agent: long, Addrs: many},
+		failed(typeBye, errors.New(long+long)), failed(typeError, errors.New(long+long)),
+		join{Topic: math.MaxUint32, Size: content.MaxSize, Has: content.FullSet(content.MaxChunks)},
+		news{what: typeComing, Topic: math.MaxUint32, Chunks: slices.Repeat(last, maxEach)},
+		news{what: typeLost, Topic: math.MaxUint32, Chunks: slices.Repeat(last, maxEach)},
+		peers{Topic: math.MaxUint32, Places: slices.Repeat([]peer.AddrInfo{{ID: decodeID(t, anID), Addrs: many}}, maxPeers)},
+		files{slices.Repeat([]Shared{whole}, maxFiles)},
+		slice{Size: content.MaxSize, Name: long, CVs: make([]byte, maxSlice*content.CVSize)},
+	} {
+		b := encode(nil, m)[frame.HeaderSize:]
+		if limit := bodyLimit(m.kind()); len(b) > limit {
+			t.Errorf("%T has %d bytes, %d are allowed", m, len(b), limit)
+		}
+		if _, err := decode(m.kind(), b); err != nil {
+			t.Errorf("%T: %v", m, err)
+		}
+	}
+}
+
+func TestATextIsCutBetweenCharacters(t *testing.T) {
+	for n := range 5 {
+		got := cut(strings.Repeat("x", n) + strings.Repeat("€", maxText))
+		if len(got) > maxText || len(got) < maxText-2 || !utf8.ValidString(got) {
+			t.Errorf("after %d: cut to %d bytes, valid: %v", n, len(got), utf8.ValidString(got))
 		}
 	}
 }
