@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,8 +52,15 @@ changes while it is shared is noticed and no longer shared. Ctrl-C ends.`,
 	return cmd
 }
 
+// relayWait is how long a node behind a NAT waits for a relay, so that its
+// tickets lead there.
+const relayWait = 5 * time.Second
+
 // serve shares what is at paths until ctx ends.
 func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string) error {
+	outside, cancel := context.WithTimeout(ctx, relayWait)
+	n.Outside(outside)
+	cancel()
 	n.sayAddresses()
 	s := &sharer{meshNode: n, published: map[content.ID]bool{}}
 	if !f.noCache {
