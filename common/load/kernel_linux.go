@@ -22,6 +22,11 @@ func tcpInfo(fd int) (kernelInfo, bool) {
 	if err != nil {
 		return kernelInfo{}, false
 	}
+	// The kernel reads the state a moment before the counters (tcp_get_info): a
+	// FIN in between would be counted as data. Then the second reading is right.
+	if again, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && again.State != raw.State {
+		raw = again
+	}
 	info := kernelInfo{
 		state:  "UNKNOWN",
 		out:    int64(raw.Bytes_sent),
