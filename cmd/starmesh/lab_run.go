@@ -99,7 +99,8 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.links.kind, "links", f.links.kind, "rate: the program limits itself; netns: shaped by the kernel, in network namespaces (Linux, root)")
 	flags.Var(&f.links.up, "up", "uplink of every node; 0 is no limit")
 	flags.Var(&f.links.down, "down", "downlink of every node; 0 is no limit")
-	flags.Var(&f.links.originUp, "origin-up", "uplink of the origin, if it differs from --up")
+	flags.Var(&f.links.originUp, "origin-up", "uplink of the origin (default: that of --up)")
+	flags.Lookup("origin-up").DefValue = ""
 	flags.StringVar(&f.links.profile, "profile", "", "read the links of single nodes from `FILE`")
 	flags.StringSliceVar(&f.faults, "faults", nil, "what is to go wrong, of "+strings.Join(faults.Examples(), ", "))
 	flags.StringVarP(&f.out, "out", "o", "", "leave everything in the folder `DIR` (default: a new one below results)")

@@ -45,6 +45,9 @@ folder of results). A rate of 0 is no limit.`,
 	flags.Var(&f.originUp, "origin-up", "the uplink of the server, or of the node that has the file")
 	flags.Var(&f.up, "up", "the uplink of each receiver")
 	flags.Var(&f.down, "down", "the downlink of each receiver (default: no limit)")
+	for _, name := range []string{"size", "origin-up", "up", "down"} {
+		flags.Lookup(name).DefValue = "" // they must be given, or their texts say it
+	}
 	flags.StringVar(&f.from, "from", "", "expect what was measured in `DIR`, a folder with a results.json (or such a file)")
 	for _, name := range []string{"receivers", "size", "origin-up", "up"} {
 		_ = cmd.MarkFlagRequired(name) // the flag is there

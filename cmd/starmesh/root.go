@@ -116,7 +116,13 @@ func strict(cmd *cobra.Command) {
 	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			return cli.Usage(cmd, check(cmd, args))
+			if check(cmd, args) == nil {
+				return nil
+			}
+			if len(args) == 0 {
+				return cli.Usagef(cmd, "something is missing; it is %s", cmd.UseLine())
+			}
+			return cli.Usagef(cmd, "%s: wrong number of arguments; it is %s", strings.Join(args, " "), cmd.UseLine())
 		}
 	}
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {

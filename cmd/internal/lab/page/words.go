@@ -191,7 +191,7 @@ func against(scene *comparison.Scene, star, mesh *comparison.Series) string {
 	meshText, meshTime, meshOK := took(mesh)
 	task := fmt.Sprintf("To bring %s to %s", units.Bytes(scene.FileBytes), receivers(scene.Receivers))
 	if star.Set != "" {
-		task = fmt.Sprintf("In %s, to bring it to %s", star.Set, receivers(scene.Receivers))
+		task = fmt.Sprintf("In %s, to bring %s to %s", star.Set, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
 	}
 	switch {
 	case starOK && meshOK:

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"starmesh/cmd/internal/lab/page"
 	"starmesh/cmd/internal/lab/record"
@@ -59,6 +60,10 @@ func readTrials(f *page.Folder) {
 	}
 	slices.SortStableFunc(f.Trials, func(a, b record.Trial) int { return a.Began.Compare(b.Began) })
 	if f.Lab == nil && len(f.Trials) > 0 {
-		f.Notes = append(f.Notes, "there is no "+record.LabFile+": what was asked for, on which machine, and with which seed is not known")
+		text := "what was asked for, on which machine, and with which seed is not known"
+		if !slices.ContainsFunc(f.Notes, func(note string) bool { return strings.HasPrefix(note, record.LabFile) }) {
+			text = "there is no " + record.LabFile + ": " + text
+		}
+		f.Notes = append(f.Notes, text)
 	}
 }
