@@ -29,12 +29,6 @@ func Append(b []byte, t Type, body []byte) []byte {
 	return append(AppendHeader(b, t, len(body)), body...)
 }
 
-// Write sends one frame with a single call of w.Write.
-func Write(w io.Writer, t Type, body []byte) error {
-	_, err := w.Write(Append(make([]byte, 0, HeaderSize+len(body)), t, body))
-	return err
-}
-
 // ReadHeader reads a frame's header and checks the body's length against max
 // (bytes). It fails with fault.TooLarge, after which the connection is to be
 // ended; with io.EOF at the end between two frames; and with

@@ -49,41 +49,13 @@ func TestAppendKeepsWhatIsThere(t *testing.T) {
 // counter counts what passes through it.
 type counter struct {
 	io.Reader
-	io.Writer
-	calls, bytes int
+	bytes int
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
-	c.calls++
 	c.bytes += n
 	return n, err
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	c.calls++
-	c.bytes += len(p)
-	return c.Writer.Write(p)
-}
-
-func TestWriteMakesOneCall(t *testing.T) {
-	var out bytes.Buffer
-	w := &counter{Writer: &out}
-	if err := frame.Write(w, 9, []byte("body")); err != nil {
-		t.Fatal(err)
-	}
-	if w.calls != 1 || out.String() != "\x00\x00\x00\x04\x09body" {
-		t.Errorf("%d calls wrote %q", w.calls, out.String())
-	}
-}
-
-func TestWriteTellsOfItsWritersError(t *testing.T) {
-	broken := errors.New("the line is broken")
-	reader, writer := io.Pipe()
-	reader.CloseWithError(broken)
-	if err := frame.Write(writer, 1, nil); !errors.Is(err, broken) {
-		t.Error(err)
-	}
 }
 
 func TestManyFramesOneAfterAnother(t *testing.T) {

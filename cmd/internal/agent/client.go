@@ -32,11 +32,6 @@ func Fetch(ctx context.Context, addr, path string, into any) error {
 	return Client{}.Fetch(ctx, addr, path, into)
 }
 
-// Do is Client.Do without anything particular.
-func Do(ctx context.Context, addr, command string, args url.Values, token string, into any) error {
-	return Client{}.Do(ctx, addr, command, args, token, into)
-}
-
 // Fetch asks the agent at addr (HOST:PORT) for a reading, such as /load or
 // /sockets, and decodes its JSON into into.
 func (c Client) Fetch(ctx context.Context, addr, path string, into any) error {

@@ -25,18 +25,6 @@ func Listen(ctx context.Context, network, address string) (net.Listener, error) 
 	return ln, nil
 }
 
-// ListenPacket is Listen for UDP.
-func ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
-	if err := CheckAddress(address); err != nil {
-		return nil, err
-	}
-	conn, err := new(net.ListenConfig).ListenPacket(ctx, network, address)
-	if err != nil {
-		return nil, ListenError(address, err)
-	}
-	return conn, nil
-}
-
 // CheckAddress says what is wrong with the form of HOST:PORT: fault.Invalid.
 func CheckAddress(address string) error {
 	_, port, err := net.SplitHostPort(address)
