@@ -43,12 +43,12 @@ func (p *Page) lead() []string {
 	}
 	star, mesh := main.First("star"), main.First("mesh")
 	if star != nil && mesh != nil && star.Set == mesh.Set {
-		all = append(all, against(main, star, mesh))
+		all = append(all, p.against(main, star, mesh))
 	}
 	if star != nil && mesh != nil {
 		all = append(all, burden(star, mesh)...)
 	}
-	if others := beside(main, star, mesh); others != "" {
+	if others := p.beside(main, star, mesh); others != "" {
 		all = append(all, others)
 	}
 	if text := doubted(main); text != "" {
@@ -103,10 +103,10 @@ func doubted(scene *comparison.Scene) string {
 
 // beside tells of the series that are not in the headline: when there is none,
 // of a single one with more words.
-func beside(main *comparison.Scene, star, mesh *comparison.Series) string {
+func (p *Page) beside(main *comparison.Scene, star, mesh *comparison.Series) string {
 	headed := star != nil && mesh != nil && star.Set == mesh.Set
 	if !headed && len(main.Series) == 1 {
-		return alone(main, &main.Series[0])
+		return p.alone(main, &main.Series[0])
 	}
 	var parts []string
 	for i := range main.Series {
@@ -119,7 +119,7 @@ func beside(main *comparison.Scene, star, mesh *comparison.Series) string {
 		}
 		text, _, ok := took(s)
 		if !ok {
-			text = "did not bring it to everyone"
+			text = p.undone(s) + " it to everyone"
 		} else {
 			text = "took " + text
 		}
@@ -186,7 +186,7 @@ func took(s *comparison.Series) (text string, seconds float64, ok bool) {
 }
 
 // against is the headline when both have run.
-func against(scene *comparison.Scene, star, mesh *comparison.Series) string {
+func (p *Page) against(scene *comparison.Scene, star, mesh *comparison.Series) string {
 	starText, starTime, starOK := took(star)
 	meshText, meshTime, meshOK := took(mesh)
 	task := fmt.Sprintf("To bring %s to %s", units.Bytes(scene.FileBytes), receivers(scene.Receivers))
@@ -197,9 +197,9 @@ func against(scene *comparison.Scene, star, mesh *comparison.Series) string {
 	case starOK && meshOK:
 		return fmt.Sprintf("%s, the mesh took %s and the star %s: %s.", task, meshText, starText, pace(starTime, meshTime))
 	case meshOK:
-		return fmt.Sprintf("%s, the mesh took %s; the star did not bring it to everyone.", task, meshText)
+		return fmt.Sprintf("%s, the mesh took %s; the star %s it to everyone.", task, meshText, p.undone(star))
 	case starOK:
-		return fmt.Sprintf("%s, the star took %s; the mesh did not bring it to everyone.", task, starText)
+		return fmt.Sprintf("%s, the star took %s; the mesh %s it to everyone.", task, starText, p.undone(mesh))
 	}
 	return fmt.Sprintf("%s: neither the star nor the mesh brought it to everyone.", task)
 }
@@ -223,11 +223,22 @@ func pace(star, mesh float64) string {
 	}
 }
 
+// undone says that a system did not bring the file to everyone, or was not let:
+// of a lab that was stopped, or still runs, the last trial has no notes.
+func (p *Page) undone(s *comparison.Series) string {
+	for i := range p.Folders {
+		if f := &p.Folders[i]; f.Lab != nil && f.Set == s.Set && p.trial(s.Typical()) == nil {
+			return "was broken off before it had brought"
+		}
+	}
+	return "did not bring"
+}
+
 // alone tells of a system that nothing is set against.
-func alone(scene *comparison.Scene, s *comparison.Series) string {
+func (p *Page) alone(scene *comparison.Scene, s *comparison.Series) string {
 	text, _, ok := took(s)
 	if !ok {
-		return fmt.Sprintf("The %s did not bring %s to all of %s.", s.Label(), units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+		return fmt.Sprintf("The %s %s %s to all of %s.", s.Label(), p.undone(s), units.Bytes(scene.FileBytes), receivers(scene.Receivers))
 	}
 	sentence := fmt.Sprintf("%s took %s to bring %s to %s", capital(called(s)), text, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
 	if b := s.Get(figures.BoundMultiple); b != nil && b.Median != nil {

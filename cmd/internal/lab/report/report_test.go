@@ -367,3 +367,31 @@ func TestAnEarlierReportLeavesNoPlots(t *testing.T) {
 		t.Error("the run that is there has no time")
 	}
 }
+
+// TestATrialThatWasBrokenOffIsNotOneThatFailed: the lab was stopped, or still
+// runs.
+func TestATrialThatWasBrokenOffIsNotOneThatFailed(t *testing.T) {
+	for _, c := range []struct {
+		brokenOff bool
+		want      string
+	}{
+		{false, "the star took 2 s; the mesh did not bring it to everyone."},
+		{true, "the star took 2 s; the mesh was broken off before it had brought it to everyone."},
+	} {
+		dir := lab(t, []int{2}, 1)
+		m := made{system: "mesh", receivers: 2, repetition: 1, undone: 1}
+		m.write(t, dir)
+		notes := filepath.Join(record.TrialDir(dir, record.TrialName(m.system, 2, 1)), record.RunFile)
+		if c.brokenOff {
+			if err := os.Remove(notes); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			writeJSON(t, notes, m.trial())
+		}
+		made, _ := makeReport(t, report.Options{Dirs: []string{dir}})
+		if !strings.HasSuffix(made.Headline, c.want) {
+			t.Errorf("broken off is %v: the headline is\n%s, want …\n%s", c.brokenOff, made.Headline, c.want)
+		}
+	}
+}
