@@ -49,6 +49,9 @@ func (n *Node) answerQuestion(s network.Stream) {
 func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
 	switch kind {
 	case typeList:
+		if len(body) > 0 {
+			return nil, fault.Wrapf(fault.Protocol, "LIST has no body; this one has %d bytes", len(body))
+		}
 		return n.shared(), nil
 	case typeValues:
 		q, err := decodeValues(body)

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -36,12 +37,8 @@ func TestAMachineThatChangesItsAddressGoesOn(t *testing.T) {
 					t.Fatalf("ip %v: %s", args, out)
 				}
 			}
-			began := time.Now()
 			if got := next(t, taker.out, "all"); !strings.Contains(got, "/10.77.0.99/") {
 				t.Errorf("it came %s", got)
-			}
-			if took := time.Since(began); took > 20*time.Second {
-				t.Errorf("it took %v", took)
 			}
 		})
 	}
@@ -65,7 +62,7 @@ func TestMoveProcess(t *testing.T) {
 	n := startNode(t, func(c *Config) {
 		c.Listen = []string{"/ip4/0.0.0.0/tcp/4001"}
 		c.Join = args[1:]
-		c.Limits = limitUp(2 << 20) // 5 s
+		c.Limits = limitUp(4 << 20) // 2.5 s
 	})
 	if len(args) == 1 {
 		if _, err := n.Publish("file", file, false); err != nil {
@@ -87,7 +84,9 @@ func moveGet(t *testing.T, n testNode, file *store.Memory) {
 			some()
 		}
 	}}
-	if err := n.Fetch(testContext(t), "file", got, cfg); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second) // TCP alone takes longer to notice
+	defer cancel()
+	if err := n.Fetch(ctx, "file", got, cfg); err != nil {
 		fmt.Printf("some failed\nall failed: %v\n", err)
 		return
 	}

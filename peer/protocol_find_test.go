@@ -58,6 +58,7 @@ func TestTheDocumentsProofIsOurs(t *testing.T) {
 }
 
 func TestTheDocumentHasTheHostsLimits(t *testing.T) {
+	relayed := relayResources()
 	for row, want := range map[string]int{
 		"nodes in a ticket": maxTicketPeers, "addresses in a ticket": maxTicketAddrs, "address, bytes": maxAddrLen,
 		"peers told of in one message": maxTold, "addresses kept of one peer": maxAddrsPeer,
@@ -67,12 +68,19 @@ func TestTheDocumentHasTheHostsLimits(t *testing.T) {
 		"new connections from one address each second after that": newConnsRate,
 		"streams with one peer":                                   maxStreamsPeer,
 		"connections from which on the least useful are closed":   connsHigh,
+		"nodes that a relay holds a place for":                    relayed.MaxReservations,
+		"of them behind one address":                              relayed.MaxReservationsPerIP,
+		"relayed connections of one node":                         relayed.MaxCircuits,
+		"relayed connection: bytes each way":                      int(relayed.Limit.Data),
 	} {
 		if !strings.Contains(protocolText(t), "\n| "+row+" | "+strconv.Itoa(want)+" |") {
 			t.Errorf("%q is %d in the code, not in the document", row, want)
 		}
 	}
-	for row, want := range map[string]float64{"proof of the network key": proofTime.Seconds(), "dialling": dialTime.Seconds()} {
+	for row, want := range map[string]float64{
+		"proof of the network key": proofTime.Seconds(), "dialling": dialTime.Seconds(),
+		"relayed connection": relayed.Limit.Duration.Seconds(), "a direct connection after it": punchTime.Seconds(),
+	} {
 		if !strings.Contains(protocolText(t), "\n| "+row+" | "+strconv.Itoa(int(want))+" s |") {
 			t.Errorf("%q takes %v s in the code, not in the document", row, want)
 		}
