@@ -61,8 +61,12 @@ func (q *Question) processors(system string) string {
 	if !ok || rate == 0 || f.BusyShare < machine.TooMuch {
 		return ""
 	}
-	text := fmt.Sprintf("%s to %d receivers at these rates (%s/s to all of them together) would keep the %d processors %.0f %% busy, as measured with one receiver: "+
-		"its time would tell about them, and not about the links.", system, q.most(), units.Bytes(int64(rate)), q.Cores, 100*f.BusyShare)
+	noun := "receivers"
+	if q.most() == 1 {
+		noun = "receiver"
+	}
+	text := fmt.Sprintf("%s to %d %s at these rates (%s/s to all of them together) would keep the %d processors %.0f %% busy, as measured with one receiver: "+
+		"its time would tell about them, and not about the links.", system, q.most(), noun, units.Bytes(int64(rate)), q.Cores, 100*f.BusyShare)
 	var ways []string
 	if n := q.fit(system); n > 0 {
 		ways = append(ways, fmt.Sprintf("up to %d receivers", n))
@@ -84,7 +88,9 @@ func (q *Question) fit(system string) int {
 // slower says at which rates it would do, given by which factor.
 func (q *Question) slower(factor float64) string {
 	r := q.Scenario.Rates
-	factor = math.Floor(100*factor) / 100
+	if factor = math.Floor(100*factor) / 100; factor <= 0 {
+		return "far slower links"
+	}
 	if len(r.Profile) > 0 || r.Origin.Up != r.Receiver.Up || r.Receiver.Up == 0 {
 		return fmt.Sprintf("all rates at %.2f of what they are", factor)
 	}

@@ -90,3 +90,14 @@ func TestMoreCopiesThanTheDiskHoldsAreRefused(t *testing.T) {
 		t.Errorf("%q", problems)
 	}
 }
+
+// TestWhatNoRateCouldCarryNamesNone: rates round to nothing then.
+func TestWhatNoRateCouldCarryNamesNone(t *testing.T) {
+	q := question(1)
+	q.Samples[scenario.Star] = machine.Sample{CPUSeconds: 1000, Bytes: mib, RSSBytes: mib}
+	problems := q.Problems()
+	if len(problems) != 1 || !strings.HasSuffix(problems[0], "What would do: far slower links") || strings.Contains(problems[0], "NaN") ||
+		!strings.Contains(problems[0], "star to 1 receiver at") {
+		t.Errorf("%q", problems)
+	}
+}
