@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -45,12 +47,16 @@ func runScripts(t *testing.T, dir string) {
 	})
 }
 
-// condition knows netns: whether this process may make network namespaces.
+// condition knows netns, whether this process may make network namespaces, and
+// hangup, whether it hears of a terminal that goes.
 func condition(name string) (bool, error) {
-	if name != links.Netns {
-		return false, fmt.Errorf("there is no condition %q", name)
+	switch name {
+	case links.Netns:
+		return links.Check(links.Netns) == nil, nil
+	case "hangup": // not when the tests themselves run under nohup(1)
+		return !signal.Ignored(syscall.SIGHUP), nil
 	}
-	return links.Check(links.Netns) == nil, nil
+	return false, fmt.Errorf("there is no condition %q", name)
 }
 
 // isolate keeps what the program remembers inside the test's folder.
