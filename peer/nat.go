@@ -65,8 +65,7 @@ const (
 
 // perhapsBehindNAT gives what tells whether a node that listens at the given
 // addresses may be behind a NAT through which holes can be punched: it listens
-// on QUIC beyond its machine, none of the machine's addresses can be dialled by
-// all the world, and the operator has not said that it can be reached (public).
+// on QUIC beyond its machine, the machine is not on the internet itself, and the operator has not said that it can be reached (public).
 // A machine's addresses change, so each question is a look at them.
 func perhapsBehindNAT(listen []ma.Multiaddr, public bool) func() bool {
 	punches := slices.ContainsFunc(listen, func(a ma.Multiaddr) bool { return transportOf(a) == overQUIC && !manet.IsIPLoopback(a) })
@@ -75,8 +74,21 @@ func perhapsBehindNAT(listen []ma.Multiaddr, public bool) func() bool {
 	}
 	return func() bool {
 		own, err := manet.InterfaceMultiaddrs()
-		return err == nil && !slices.ContainsFunc(own, isPublic)
+		return err == nil && !isOutside(own)
 	}
+}
+
+// isOutside tells whether a machine with these addresses is on the internet
+// itself. IPv4's count if there are any but the loopback: most homes have an
+// address of IPv6 that is public, and yet their IPv4 is translated.
+func isOutside(own []ma.Multiaddr) bool {
+	byIPv4 := slices.DeleteFunc(slices.Clone(own), func(a ma.Multiaddr) bool {
+		return manet.IsIPLoopback(a) || a[0].Protocol().Code != ma.P_IP4
+	})
+	if len(byIPv4) > 0 {
+		own = byIPv4
+	}
+	return slices.ContainsFunc(own, isPublic)
 }
 
 // assumePrivate has a relay looked for at once. AutoNAT needs more than 15 s to

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,4 +115,44 @@ func collect(c <-chan peer.AddrInfo) []peer.AddrInfo {
 		all = append(all, p)
 	}
 	return all
+}
+
+func TestWhoIsOnTheInternetItself(t *testing.T) {
+	for _, c := range []struct {
+		own  string
+		want bool
+	}{
+		{"/ip4/127.0.0.1 /ip4/1.2.3.4", true},
+		{"/ip4/127.0.0.1 /ip4/192.168.1.2", false},
+		{"/ip4/127.0.0.1 /ip4/100.64.0.1", false},
+		{"/ip4/127.0.0.1 /ip4/192.168.1.2 /ip6/2a01:4f8::1", false},
+		{"/ip4/127.0.0.1 /ip6/2a01:4f8::1", true},
+		{"/ip4/127.0.0.1 /ip6/fd00::1 /ip6/::1", false},
+		{"/ip4/127.0.0.1", false},
+	} {
+		if got := isOutside(addrsOf(strings.Fields(c.own)...)); got != c.want {
+			t.Errorf("%s: %v", c.own, got)
+		}
+	}
+}
+
+// TestNodesBehindNATsDialQUICFirst, where it is of use: towards the internet.
+func TestNodesBehindNATsDialQUICFirst(t *testing.T) {
+	addrs := []string{
+		"/ip4/1.2.3.4/tcp/1", "/ip4/1.2.3.4/udp/1/quic-v1", "/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.1/udp/1/quic-v1",
+		"/ip4/1.2.3.4/tcp/1/p2p/" + anID + "/p2p-circuit", "/ip4/1.2.3.4/udp/1/quic-v1/p2p/" + anID + "/p2p-circuit",
+	}
+	for private, want := range map[bool][]int{true: {1, 2, 0, 3, 5, 4}, false: {0, 2, 1, 3, 4, 5}} {
+		ranked := dialOrder(func() bool { return private })(addrsOf(addrs...))
+		last := time.Duration(-1)
+		for i, at := range want {
+			if got := ranked[i].Addr.String(); got != addrs[at] {
+				t.Errorf("private %v: %d is %s, want %s", private, i, got, addrs[at])
+			}
+			if ranked[i].Delay <= last {
+				t.Errorf("private %v: %s after %v, the one before after %v", private, ranked[i].Addr, ranked[i].Delay, last)
+			}
+			last = ranked[i].Delay
+		}
+	}
 }
