@@ -54,6 +54,7 @@ func runLab(t *testing.T, args ...string) (address string, wait func() error) {
 // TestTheDashboardShowsALabAndReallyKills: numbers change while it runs, a
 // node's sockets are shown, and the button ends the process itself.
 func TestTheDashboardShowsALabAndReallyKills(t *testing.T) {
+	t.Parallel()
 	p := webtest.Open(t, 1280, 900)
 	dir := filepath.Join(t.TempDir(), "lab")
 	address, wait := runLab(t, "-n", "2", "-s", "4MiB", "--up", "6mbit", "--systems", "star", "--anyway", "--out", dir)
@@ -95,6 +96,7 @@ const escapeKey = "\u001b"
 // the processes, and the others carry on as they would with any server that
 // comes back, and any peer that does not.
 func TestTheButtonsStopAServerStartItAgainAndKillAPeer(t *testing.T) {
+	t.Parallel()
 	p := webtest.Open(t, 1280, 900)
 	dir := filepath.Join(t.TempDir(), "lab")
 	address, wait := runLab(t, "-n", "2", "-s", "2MiB", "--up", "6mbit", "--systems", "star,mesh", "--anyway", "--out", dir)

@@ -140,6 +140,26 @@ func TestWhatWasDoneToANodeIsToldInWords(t *testing.T) {
 	p.Wait(node("client-1", `.querySelector(".again").textContent === ""`) + " && " + row(2, ".held") + ` !== "killed"`)
 }
 
+// TestATimeWithoutAllReceiversIsNotSetAgainstTheBoundOfAll: fewer take less.
+func TestATimeWithoutAllReceiversIsNotSetAgainstTheBoundOfAll(t *testing.T) {
+	var events []record.Event
+	whole := 5.0 // the bound of all is 6
+	for _, e := range story("star", 3) {
+		if e.Reading != nil && e.Reading.Node == "client-3" && e.Seconds > 2 {
+			e.Reading = &record.Reading{Node: "client-3", State: record.Gone}
+		}
+		if e.End != nil {
+			e.End = &record.End{DistributionSeconds: &whole, Verified: 2}
+		}
+		events = append(events, e)
+	}
+	p := webtest.Open(t, 1280, 900)
+	addr, _ := serve(t, web.Config{Hub: told(events)})
+	p.Go("http://" + addr + "/")
+	p.Wait(`document.querySelector(".time .words")?.textContent === "in all, for 2 of 3; the bound is for all 3"`)
+	p.Wait(`document.querySelector(".log").innerText.includes("These had it after 5.0 s")`)
+}
+
 func TestABrowserFindsItsPlaceAgain(t *testing.T) {
 	p := webtest.Open(t, 800, 600)
 	hub := told(story("star", 1)[:40])
