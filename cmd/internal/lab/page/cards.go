@@ -171,6 +171,9 @@ func (p *Page) trustCard() card {
 	if n := len(t.Doubts); n > 0 {
 		c.Big, c.State = counted(n, "reason", "reasons"), warn
 		c.Rows = []cardRow{{Label: clip(t.Doubts[0], 90)}}
+	} else if len(t.Missing) > 0 {
+		c.Big, c.State = "something is missing", warn
+		c.Rows = []cardRow{{Label: clip(t.Missing[0], 90)}}
 	}
 	c.Rows = append(c.Rows, cardRow{Label: "what was not measured is listed at the end"})
 	return c

@@ -123,3 +123,22 @@ func TestWhatIsRunOnceHasNoSpread(t *testing.T) {
 		}
 	}
 }
+
+// TestThatSomethingIsMissingStandsAtTheHead: "no doubts" would be read as "all
+// is well".
+func TestThatSomethingIsMissingStandsAtTheHead(t *testing.T) {
+	const all = "none found"
+	for note, want := range map[string]string{"": all, "mesh-2-1 has no run.json": "something is missing"} {
+		p := page.Page{Scenes: comparison.Of(reports()), Folders: []page.Folder{{}}}
+		if note != "" {
+			p.Folders[0].Notes = []string{note}
+		}
+		var b bytes.Buffer
+		if err := p.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if text := b.String(); !strings.Contains(text, want) || want != all && strings.Contains(text, all) {
+			t.Errorf("with the note %q the page does not say %q at its head", note, want)
+		}
+	}
+}

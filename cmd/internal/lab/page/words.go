@@ -149,7 +149,7 @@ func shifted(scene *comparison.Scene) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s to %s: %s.", units.Bytes(scene.FileBytes), receivers(scene.Receivers), strings.Join(parts, "; "))
+	return fmt.Sprintf("Time to bring %s to %s: %s.", units.Bytes(scene.FileBytes), receivers(scene.Receivers), strings.Join(parts, "; "))
 }
 
 func shift(a, b *comparison.Series) string {
@@ -161,9 +161,9 @@ func shift(a, b *comparison.Series) string {
 		}
 		return tables.Value(seconds, figures.Seconds)
 	}
-	text := fmt.Sprintf("the %s took %s in %s and %s in %s", a.System, write(before, okA), a.Set, write(after, okB), b.Set)
+	text := fmt.Sprintf("%s %s (%s) → %s (%s)", a.System, write(before, okA), a.Set, write(after, okB), b.Set)
 	if okA && okB && before > 0 {
-		text += fmt.Sprintf(", %.2f times as long", after/before)
+		text += fmt.Sprintf(", × %.2f", after/before)
 	}
 	return text
 }
@@ -278,7 +278,7 @@ func burden(star, mesh *comparison.Series) []string {
 		return nil
 	}
 	text := fmt.Sprintf("The star's server sent %s of the file, all of the load; the mesh's origin sent %s", copies(*a.Median), copies(*b.Median))
-	if h := mesh.Get(figures.HottestShare); h != nil && h.Median != nil {
+	if h := mesh.Get(figures.HottestShare); h != nil && h.Median != nil && *h.Median < 0.999 {
 		text += fmt.Sprintf(", and no node more than %s of all that was sent", tables.Value(*h.Median, figures.Share))
 	}
 	if m := star.Get(figures.HottestShare); m == nil || m.Median == nil || *m.Median < 0.999 {

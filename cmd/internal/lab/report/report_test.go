@@ -174,7 +174,7 @@ func TestTwoFoldersAreNeverMixed(t *testing.T) {
 	}
 	result, text := makeReport(t, report.Options{Dirs: []string{before, after}, Labels: []string{"before", "<after>"}})
 	says(t, text, "star (before)", "mesh (before)", "mesh (&lt;after&gt;)", "Before and after", "&lt;after&gt; ÷ before",
-		"977 KiB to 4 receivers: the mesh took 2.1 s in before and 1.05 s in &lt;after&gt;, 0.50 times as long", "<span>2.1 s</span>", "<span>1.05 s</span>", "<span>0.50</span>")
+		"Time to bring 977 KiB to 4 receivers: mesh 2.1 s (before) → 1.05 s (&lt;after&gt;), × 0.50", "<span>2.1 s</span>", "<span>1.05 s</span>", "<span>0.50</span>")
 	if strings.Contains(text, "<after>") {
 		t.Error("a label is taken for HTML")
 	}
