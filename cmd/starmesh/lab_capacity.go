@@ -12,6 +12,7 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/lab/capacity"
 	"starmesh/cmd/internal/lab/machine"
+	"starmesh/cmd/internal/lab/work"
 	"starmesh/common/fault"
 )
 
@@ -66,11 +67,11 @@ func (l *lab) measure(ctx context.Context) (samples map[string]machine.Sample, e
 	if err != nil {
 		return nil, fmt.Errorf("cannot find this program to start nodes with: %w", err)
 	}
-	dir, err := os.MkdirTemp("", "starmesh-measure-")
+	dir, leave, err := work.Temporary("starmesh-measure-")
 	if err != nil {
 		return nil, fmt.Errorf("cannot measure this machine: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, leave()) }()
 	l.out.Note("measuring what %s cost on this machine, with one receiver each", strings.Join(l.scenario.Systems, " and "))
 	samples = make(map[string]machine.Sample)
 	probe := capacity.Probe{Program: program, Dir: dir, Scenario: l.scenario, Poll: l.watching.poll}

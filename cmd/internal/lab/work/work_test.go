@@ -216,3 +216,30 @@ func TestAFolderThatIsNoLabsIsLeftAlone(t *testing.T) {
 		t.Errorf("nowhere: %d, %v", n, err)
 	}
 }
+
+func TestTemporaryFoldersOfKilledProcessesGoWithTheNext(t *testing.T) {
+	temp := t.TempDir()
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		t.Setenv(name, temp)
+	}
+	killed, running := filepath.Join(temp, "lab-a"), filepath.Join(temp, "lab-b")
+	kill := hold(t, killed)
+	hold(t, running)
+	write(t, filepath.Join(killed, "runs", "x"), filepath.Join(temp, "lab-c", "work", "lock"), filepath.Join(temp, "lab-d"))
+	kill()
+	dir, leave, err := work.Temporary("lab-")
+	if err != nil || filepath.Dir(dir) != temp {
+		t.Fatalf("%s, %v", dir, err)
+	}
+	const others = "lab-b/work/lock lab-c/work/lock lab-d"
+	write(t, filepath.Join(dir, "x"))
+	if got := left(t, temp); got != strings.ReplaceAll("X/work/lock X/x "+others, "X", filepath.Base(dir)) {
+		t.Errorf("there is %q", got)
+	}
+	if work.Look(dir) != work.Held {
+		t.Error("nobody holds it")
+	}
+	if err := leave(); err != nil || left(t, temp) != others {
+		t.Errorf("%v; there is %q", err, left(t, temp))
+	}
+}
