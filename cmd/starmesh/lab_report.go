@@ -32,7 +32,8 @@ func newLabReport() *cobra.Command {
 		Short: "Make the report of a lab run again from its logs",
 		Long: `report makes results.json, results.csv, results.md, the plots and report.html of a
 folder again from the load logs in it. The folder is one of 'lab run', or any with
-load logs (*.jsonl): what the lab noted beside them is used where it is there.
+load logs (*.jsonl): what the lab noted beside them is used where it is there. If
+that lab was killed, what it needed only while it ran is removed.
 
 Of several folders one report is made, in which the runs of each stand beside
 those of the others (A, B, …, or as --labels say), for a before and after. It is
