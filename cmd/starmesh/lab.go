@@ -13,7 +13,7 @@ func newLab() *cobra.Command {
 with real processes on this machine, and leaves a folder with the load of every
 node and a report.`,
 		Example: `  starmesh lab run
-  starmesh lab run --receivers 1,4,16 --size 64MiB --systems star,http,mesh --runs 3
+  starmesh lab run --receivers 1,4 --size 4MiB --systems star,http,mesh --runs 3
   starmesh lab replay results/lab`,
 	}
 	cmd.AddCommand(newLabRun(), newLabReport(), newLabReplay())

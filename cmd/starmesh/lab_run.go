@@ -78,7 +78,7 @@ all nodes and keeps what was measured.
 --profile FILE gives single nodes other links, a line each: NODES UP DOWN, where
 NODES is origin, 3, 1-4 or 5- (receivers), as in "1-4 5mbit 40mbit".`,
 		Example: `  starmesh lab run
-  starmesh lab run --receivers 1,2,4,8,16 --size 64MiB --systems star,http,mesh --runs 3 --out results/lab
+  starmesh lab run --receivers 1,2,4,8 --size 4MiB --systems star,http,mesh --runs 3 --out results/lab
   starmesh lab run --file model.bin --receivers 16 --up 5mbit --down 40mbit --origin-up 50mbit
   starmesh lab run --receivers 4 --dashboard 127.0.0.1:8080 --show-polls
   sudo starmesh lab run --links netns --receivers 8`,

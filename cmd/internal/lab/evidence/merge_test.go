@@ -54,6 +54,21 @@ func TestANodeThatWasStartedAgainIsOneNode(t *testing.T) {
 	}
 }
 
+// TestWhoWasStartedAgainBeganWithNothing: the 50 bytes that came after the last
+// line of the log that broke off are no part that was there before the run.
+func TestWhoWasStartedAgainBeganWithNothing(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "server.jsonl", server(0, 2000).lines(t))
+	write(t, dir, "b.jsonl", client("b", 0).lines(t))
+	write(t, dir, "a.jsonl", client("a", 0).lines(t)[:4])
+	write(t, dir, "a.2.jsonl", client("a", 8).carried(0, 350).lines(t))
+	runs, _ := readDir(t, dir)
+	_, i := node(t, runs[0], "a")
+	if got := runs[0].Nodes[i].DeliveredBytes; got != fileBytes {
+		t.Errorf("a got %d bytes in this run, want %d", got, fileBytes)
+	}
+}
+
 func TestWhatOnlyLooksLikeAnotherStartIsAnotherNode(t *testing.T) {
 	for name, second := range map[string]made{
 		"of another name":  client("c", 1),

@@ -183,6 +183,9 @@ func nodeOf(n *Node, part figures.Part, files wanted, start time.Time, given Lin
 	node.DeliveredBytes = max(0, n.Last.PayloadInBytes-n.Last.AgainInBytes)
 	if len(files.sizes) > 0 {
 		node.DeliveredBytes = min(node.DeliveredBytes, have)
+		if n.Starts > 1 { // what no line of a log that broke off tells of came in this run, too
+			node.DeliveredBytes = have
+		}
 	}
 	if whole != nil {
 		after := n.at(*whole).Sub(start).Seconds()

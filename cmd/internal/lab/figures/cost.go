@@ -33,7 +33,7 @@ func (c *computation) extra() {
 	case wire < out:
 		c.absent(Overhead, "the kernel counted %d bytes on the wire, fewer than the %d of payload", wire, out)
 	default:
-		c.set(Overhead, float64(wire-out)/float64(out), "wire")
+		c.set(Overhead, float64(wire-out)/float64(out), "all bytes that the kernel counted at the sockets, but the payload")
 	}
 }
 
