@@ -21,8 +21,13 @@ type moved struct {
 	own  func() ([]ma.Multiaddr, error) // the machine's addresses
 }
 
-// movedPeriod is how soon a change is noticed.
-const movedPeriod = 2 * time.Second
+const (
+	// movedPeriod is how soon a change is noticed.
+	movedPeriod = 2 * time.Second
+	// movedTold is how long those who were lost are told of: the other side may
+	// turn the first new connection away, while it believes in the old one.
+	movedTold = time.Minute
+)
 
 func newMoved(h host.Host) *moved { return &moved{host: h, own: manet.InterfaceMultiaddrs} }
 
@@ -32,6 +37,8 @@ func (m *moved) Run(ctx context.Context, found func(peer.AddrInfo)) error {
 	tick := time.NewTicker(movedPeriod)
 	defer tick.Stop()
 	before := m.addrs()
+	var lost []peer.AddrInfo
+	var until time.Time
 	for {
 		select {
 		case <-tick.C:
@@ -42,8 +49,14 @@ func (m *moved) Run(ctx context.Context, found func(peer.AddrInfo)) error {
 		if now == nil {
 			continue // to be asked again
 		}
-		for _, info := range m.cutOff(before, now) {
-			found(info)
+		if time.Now().After(until) {
+			lost = nil
+		}
+		if more := m.cutOff(before, now); len(more) > 0 {
+			lost, until = mergePeers(lost, more), time.Now().Add(movedTold)
+		}
+		for _, info := range lost {
+			found(info) // who is connected is not dialled
 		}
 		before = now
 	}
