@@ -127,13 +127,21 @@ func (r *reader) read(name string) error {
 	}
 	log, problems, err := load.ReadLog(f)
 	shown := filepath.ToSlash(name)
+	var n *Node
+	if log.Last() != nil {
+		n = newNode(shown, &log)
+		n.note(r.trialIn(path.Dir(shown)))
+	}
 	for _, p := range problems {
+		if p.Line == 0 && n != nil && log.Start != nil && n.killedOnPurpose() {
+			continue // a fault of the lab: no final report is to be expected
+		}
 		r.find(Finding{File: shown, Line: p.Line, Text: p.Text})
 	}
 	if err != nil {
 		return ondisk.Named(name, err)
 	}
-	if log.Last() == nil {
+	if n == nil {
 		r.find(Finding{File: shown, Text: "not a load log; left out", LeftOut: true})
 		return nil
 	}
@@ -141,8 +149,6 @@ func (r *reader) read(name string) error {
 		r.find(Finding{File: shown, Text: wrong + "; left out", LeftOut: true})
 		return nil
 	}
-	n := newNode(shown, &log)
-	n.note(r.trialIn(path.Dir(shown)))
 	r.take(n)
 	return nil
 }

@@ -187,9 +187,12 @@ func TestALogThatAFaultBrokeOffIsNoDoubt(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(t, dir, record.RunFile, []string{string(text)})
-		runs, _ := readDir(t, dir)
+		runs, findings := readDir(t, dir)
 		if got := has(one(t, runs).Doubts, "the log of c2 has no final report"); got != c.doubt {
 			t.Errorf("%s of %v: a doubt about the log of c2 is %v, want %v", c.fault, c.nodes, got, c.doubt)
+		}
+		if got := len(findings) > 0; got != c.doubt {
+			t.Errorf("%s of %v: it is found that the log of c2 breaks off: %v, want %v: %v", c.fault, c.nodes, got, c.doubt, findings)
 		}
 	}
 }
