@@ -26,10 +26,11 @@ const natFile = 6 << 20
 // router of their own, made of Linux's address translation. What they see of
 // each other are addresses that libp2p takes for public.
 func TestNodesBehindNATsMeetOverAThirdAndMoveTheFileDirectly(t *testing.T) {
-	for i, c := range []struct{ name, key, routers, want string }{
-		{"an open mesh", "", sameEverywhere, "all over /ip4/1.2.3.2/udp/"},
-		{"a private mesh", "key", sameEverywhere, "all over /ip4/1.2.3.2/udp/"},
-		{"no hole can be punched", "", anotherForEach, "nothing: nobody in reach has file; waited 25s; what has arrived is kept; node "},
+	for i, c := range []struct{ name, key, routers, taker, want string }{
+		{"an open mesh", "", sameEverywhere, "b", "all over /ip4/1.2.3.2/udp/"},
+		{"a private mesh", "key", sameEverywhere, "b", "all over /ip4/1.2.3.2/udp/"},
+		{"the taker can be reached", "", anotherForEach, "q", "all over /ip4/1.2.3.2/"},
+		{"no hole can be punched", "", anotherForEach, "b", "nothing: nobody in reach has file; waited 25s; what has arrived is kept; node "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -38,7 +39,7 @@ func TestNodesBehindNATsMeetOverAThirdAndMoveTheFileDirectly(t *testing.T) {
 			where := next(t, public.out, "addr")
 			origin := world.node(t, "a", "serve", c.key, where)
 			ticket := next(t, origin.out, "ticket")
-			taker := world.node(t, "b", "get", c.key, where, ticket)
+			taker := world.node(t, c.taker, "get", c.key, where, ticket)
 			if how := next(t, taker.out, "got"); !strings.HasPrefix(how, c.want) {
 				t.Errorf("the taker got %s; want %s", how, c.want)
 			}
@@ -60,9 +61,9 @@ const (
 	anotherForEach = "fully-random"
 )
 
-// natWorld is an internet of one cable with three hosts on it: a public one,
-// p, and two routers, behind each of which is a private network with one host,
-// a and b.
+// natWorld is an internet of one cable with four hosts on it: public ones, p
+// and q, and two routers, behind each of which is a private network with one
+// host, a and b.
 type natWorld struct{ tag string }
 
 // newNATWorld builds the world with a number of its own.
@@ -74,7 +75,7 @@ func newNATWorld(t *testing.T, number int, routers string) natWorld {
 	}
 	w := natWorld{fmt.Sprintf("sn%d-%d", os.Getpid()%100000, number)}
 	t.Cleanup(func() {
-		for _, ns := range []string{"p", "ra", "rb", "a", "b", "w"} {
+		for _, ns := range []string{"p", "q", "ra", "rb", "a", "b", "w"} {
 			_ = exec.Command("ip", "netns", "del", w.tag+ns).Run() // it may not exist
 		}
 	})
@@ -83,7 +84,7 @@ func newNATWorld(t *testing.T, number int, routers string) natWorld {
 	}
 	w.ip(t, "-n "+w.ns("w")+" link add wire type bridge")
 	w.ip(t, "-n "+w.ns("w")+" link set wire up")
-	for i, host := range []string{"p", "ra", "rb"} {
+	for i, host := range []string{"p", "ra", "rb", "q"} {
 		w.host(t, host)
 		w.cable(t, host, "w", fmt.Sprintf("1.2.3.%d/24", i+1))
 		w.ip(t, "-n "+w.ns("w")+" link set dev "+host+" master wire")
