@@ -72,6 +72,9 @@ func (c *control) end(n *node, purpose string, kill bool) {
 		p.End(endTime)
 	}
 	c.t.timeline.fault(n.name, did, purpose)
+	if c.how == byHand {
+		c.t.doubt("%s was %s: the time is not that of an undisturbed run", n.name, purpose)
+	}
 }
 
 // Restart starts a node again.

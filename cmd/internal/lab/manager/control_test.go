@@ -162,6 +162,9 @@ func TestAPersonEndsANodeByHand(t *testing.T) {
 		t.Errorf("it juggles: %v", err)
 	}
 	result := <-done
+	if len(result.Doubts) != 1 || result.Doubts[0] != "client-1 was stopped by hand: the time is not that of an undisturbed run" {
+		t.Errorf("doubts: %q", result.Doubts)
+	}
 	if result.Error != "" || result.Nodes[1].Excused != "stopped by hand" || result.Verified != 1 {
 		t.Errorf("%+v", result)
 	}
