@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,11 +40,12 @@ func (t *trial) conclude(ctx context.Context, err error) (record.Trial, error) {
 	t.timeline.add(record.Event{End: &record.End{
 		DistributionSeconds: t.book.DistributionSeconds, Verified: t.book.Verified, Error: t.book.Error,
 	}})
-	problem := errors.Join(t.timeline.close(), t.network.Close(), t.tidy(), t.save())
+	book := t.account()
+	problem := errors.Join(t.timeline.close(), t.network.Close(), t.tidy(), t.save(&book))
 	if ctx.Err() != nil {
-		return t.book, ctx.Err()
+		return book, ctx.Err()
 	}
-	return t.book, problem
+	return book, problem
 }
 
 // endNodes ends nodes, all at the same time, and waits for that.
@@ -77,6 +79,16 @@ func (t *trial) doubt(format string, args ...any) {
 	t.doubts.Lock()
 	defer t.doubts.Unlock()
 	t.book.Doubts = append(t.book.Doubts, fmt.Sprintf(format, args...))
+}
+
+// account is what came of the trial. A person may still be doing something to
+// its nodes: whoever comes too late is not in it.
+func (t *trial) account() record.Trial {
+	t.doubts.Lock()
+	defer t.doubts.Unlock()
+	book := t.book
+	book.Doubts = slices.Clone(book.Doubts)
+	return book
 }
 
 // newBook begins the account of the trial.
@@ -205,8 +217,8 @@ func (t *trial) tidy() error {
 }
 
 // save writes run.json.
-func (t *trial) save() error {
-	text, err := json.MarshalIndent(t.book, "", "  ")
+func (t *trial) save(book *record.Trial) error {
+	text, err := json.MarshalIndent(book, "", "  ")
 	if err == nil {
 		err = os.WriteFile(filepath.Join(t.dir, record.RunFile), append(text, '\n'), 0o666)
 	}
