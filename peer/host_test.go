@@ -155,7 +155,7 @@ func TestWireCountsWhatCrossesTheSockets(t *testing.T) {
 				t.Skip("this kernel does not count")
 			}
 			again := sentAgain(c)
-			if most := n + n/20 + again; out < n || out > most {
+			if most := n + n/30 + again; out < n || out > most {
 				t.Errorf("sent %d bytes for a payload of %d, %d of them again", out, n, again)
 			}
 			if in < n || in > out {
@@ -165,10 +165,11 @@ func TestWireCountsWhatCrossesTheSockets(t *testing.T) {
 	}
 }
 
-// sentAgain is what QUIC has sent in vain: packets that were lost, or so late
-// that it took them for lost, as on a machine that is busy with other things.
-// TCP's socket is not asked: what the kernel counts is what it was given, and
-// on the loopback all of it arrives.
+// sentAgain is what QUIC has sent in vain: packets that came so late that it
+// took them for lost, as on a machine that is busy with other things. With six
+// busy loops beside it on two cores those were 1 to 5 % of the payload, all of
+// them arrived, and the rest was 1.023 times the payload each time. TCP has the
+// kernel wait, and nothing is sent again on the loopback.
 func sentAgain(c network.Conn) int64 {
 	var q *quic.Conn
 	if !c.As(&q) {
