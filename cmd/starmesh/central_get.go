@@ -208,7 +208,7 @@ func (g *getter) server(ctx context.Context, targets []target) error {
 		bytes += size
 	}
 	if len(wishes) > 1 {
-		g.out.Note("%d files, %s in %s", len(wishes), units.Bytes(bytes), units.Duration(time.Since(began)))
+		g.out.Note("%s, %s in %s", counted(len(wishes), "file"), units.Bytes(bytes), units.Duration(time.Since(began)))
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func list(ctx context.Context, n *node, c *central.Client, prefix string) error 
 			n.out.Result(entryLine(e))
 		}
 	}
-	n.out.Note("%d files, %s", count, units.Bytes(bytes))
+	n.out.Note("%s, %s", counted(count, "file"), units.Bytes(bytes))
 	return nil
 }
 

@@ -58,7 +58,7 @@ func (g *meshGetter) collection(ctx context.Context, name string, id content.ID)
 	err = g.all(ctx, wishes, bar)
 	bar.Finish(err)
 	if err == nil {
-		g.out.Note("%s  %d files, %s in %s", printableName(name), len(wishes), units.Bytes(total), units.Duration(time.Since(began)))
+		g.out.Note("%s  %s, %s in %s", printableName(name), counted(len(wishes), "file"), units.Bytes(total), units.Duration(time.Since(began)))
 	}
 	return err
 }

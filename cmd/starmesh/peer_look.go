@@ -72,7 +72,7 @@ func (n *meshNode) list(ctx context.Context, wait time.Duration) error {
 	if nodes == 0 {
 		return fault.Wrapf(fault.NoSource, "no node of the mesh is in reach: give --join or a ticket, or a longer --wait")
 	}
-	n.out.Note("%d shared by %d nodes in reach", len(all), nodes)
+	n.out.Note("%d shared by %s in reach", len(all), counted(nodes, "node"))
 	return nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -110,7 +109,7 @@ func (s *sharer) say(e ticketEvent) {
 	s.out.Event("ticket", e)
 	what := units.Bytes(e.Size)
 	if e.Collection {
-		what = fmt.Sprintf("%d files, %s", e.Files, what)
+		what = counted(e.Files, "file") + ", " + what
 	}
 	s.out.Note("sharing %s (%s), id %s", printableName(e.Name), what, e.ID)
 	if s.out.Mode() != cli.JSON {
