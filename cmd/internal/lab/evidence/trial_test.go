@@ -232,3 +232,25 @@ func TestALogBesideATrialThatIsNotOfItStaysWhatItIs(t *testing.T) {
 		t.Errorf("%s, %+v", r.System, r.Trial)
 	}
 }
+
+// TestWhatAKilledNodeCarriedAtTheEndMayBeMissing: 1920 of 2000 bytes that were
+// sent are in a log.
+func TestWhatAKilledNodeCarriedAtTheEndMayBeMissing(t *testing.T) {
+	for fault, doubt := range map[string]bool{"churn:3s": false, "free-rider:1": true} {
+		dir := t.TempDir()
+		for _, m := range []made{server(0, 2*fileBytes), client("c1", 0), client("c2", 0).process(3).carried(0, 920)} {
+			write(t, dir, m.name+".jsonl", m.lines(t))
+		}
+		trial := noted()
+		trial.Faults = []record.Fault{{Fault: fault, Nodes: []string{"c2"}, Met: true}}
+		text, err := json.Marshal(trial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, record.RunFile, []string{string(text)})
+		runs, _ := readDir(t, dir)
+		if got := has(one(t, runs).Doubts, "but received only"); got != doubt {
+			t.Errorf("%s: a doubt about what was received is %v, want %v", fault, got, doubt)
+		}
+	}
+}
