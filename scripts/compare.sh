@@ -34,6 +34,7 @@ set -- ${ours[@]+"${ours[@]}"}
 
 # What is not given here is as in 'lab run', whose defaults these are.
 out=$top/results/compare what=() links=()
+if [ "$PWD" = "$top" ]; then out=results/compare; fi # shorter to read
 while getopts :n:s:u:d:o:h option; do
 	case $option in
 	n) links+=(--receivers "$OPTARG") ;;
