@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"starmesh/cmd/internal/lab/launch"
+	"starmesh/common/fault"
 	"starmesh/common/load"
 )
 
@@ -61,6 +62,9 @@ func (t *trial) bringUp(ctx context.Context, n *node, again bool) error {
 func (t *trial) start(n *node, again bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if t.ending.over.Load() {
+		return fault.Wrapf(fault.Closed, "%s is not started: the trial %s is over", n.name, t.Name())
+	}
 	n.starts++
 	file := t.file(n)
 	p, err := launch.Start(launch.Config{

@@ -28,6 +28,7 @@ const (
 // conclude ends the nodes and writes down what came of the trial. err is why
 // it did not get to its end.
 func (t *trial) conclude(ctx context.Context, err error) (record.Trial, error) {
+	t.ending.over.Store(true)
 	if ctx.Err() != nil {
 		err = errors.Join(ctx.Err())
 		t.endNodes(t.nodes, haste)

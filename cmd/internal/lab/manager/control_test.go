@@ -169,3 +169,15 @@ func TestAPersonEndsANodeByHand(t *testing.T) {
 		t.Errorf("%+v", result)
 	}
 }
+
+// TestNothingIsStartedOnceATrialIsOver: a click may come as it ends, and nobody
+// would end that process.
+func TestNothingIsStartedOnceATrialIsOver(t *testing.T) {
+	b := newBench(t, "")
+	var late manager.Control
+	b.trouble(troubled{act: func(_ context.Context, _ <-chan record.Event, nodes manager.Control) { late = nodes }})
+	b.run(t.Context(), 1)
+	if err := late.Restart(t.Context(), "client-1"); !errors.Is(err, fault.Closed) || !strings.Contains(err.Error(), "the trial star-1-1 is over") {
+		t.Errorf("it is started: %v", err)
+	}
+}

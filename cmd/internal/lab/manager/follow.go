@@ -25,7 +25,7 @@ func (t *trial) follow(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		t.poll(ctx)
-		if t.over() {
+		if t.complete() {
 			return
 		}
 		select {
@@ -40,9 +40,9 @@ func (t *trial) follow(ctx context.Context) {
 	}
 }
 
-// over tells whether nothing more is to come, and notes why if that is not
+// complete tells whether nothing more is to come, and notes why if that is not
 // because all have the file.
-func (t *trial) over() bool {
+func (t *trial) complete() bool {
 	if why := t.nodes[0].failed; why != "" && t.System != scenario.Mesh {
 		t.book.Error = "the server ended: " + why
 		return true

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"starmesh/cmd/internal/lab/links"
@@ -32,11 +33,13 @@ type trial struct {
 	ending   ending
 }
 
-// ending is why a trial ends before all have the file.
+// ending is why a trial ends before all have the file, and whether it has come
+// to its end.
 type ending struct {
 	once sync.Once
 	now  chan struct{}
-	why  string // valid after now is closed
+	why  string      // valid after now is closed
+	over atomic.Bool // no process is started any more
 }
 
 // open makes the trial's folder and its network.
