@@ -136,8 +136,8 @@ func (c *connector) reach(ctx context.Context, info peer.AddrInfo) (network.Conn
 	return conn, err
 }
 
-// unseen tells whether c is a connection over TCP to a node outside, and none
-// of those outside has seen our UDP socket, through which alone holes are
+// unseen tells whether this is a connection over TCP to a node outside, and
+// none of those outside has seen our UDP socket, through which alone holes are
 // punched.
 func (c *connector) unseen(to network.Conn) bool {
 	if addr := to.RemoteMultiaddr(); transportOf(addr) != overTCP || !isPublic(addr) || !c.private() {
@@ -161,7 +161,7 @@ func (c *connector) showSocket(ctx context.Context, to network.Conn) (network.Co
 	if !slices.ContainsFunc(c.host.Peerstore().Addrs(p), func(a ma.Multiaddr) bool { return transportOf(a) == overQUIC && isPublic(a) }) {
 		return to, nil
 	}
-	_ = to.Close() // the swarm keeps to one that there is
+	_ = to.Close() // or the swarm would give this one again
 	return c.host.Network().DialPeer(ctx, p)
 }
 

@@ -65,8 +65,9 @@ const (
 
 // perhapsBehindNAT gives what tells whether a node that listens at the given
 // addresses may be behind a NAT through which holes can be punched: it listens
-// on QUIC beyond its machine, the machine is not on the internet itself, and the operator has not said that it can be reached (public).
-// A machine's addresses change, so each question is a look at them.
+// on QUIC beyond its machine, the machine is not on the internet itself, and
+// the operator has not said that it can be reached (public). A machine's
+// addresses change, so each question is a look at them.
 func perhapsBehindNAT(listen []ma.Multiaddr, public bool) func() bool {
 	punches := slices.ContainsFunc(listen, func(a ma.Multiaddr) bool { return transportOf(a) == overQUIC && !manet.IsIPLoopback(a) })
 	if public || !punches {
