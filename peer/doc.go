@@ -9,6 +9,7 @@
 //
 // Where to look: node.go lives; link.go moves messages and chunks; serve.go
 // and fetch.go are one file at this node, as giver and as taker; publish.go,
-// find*.go and ask.go are how files and nodes are found; wire.go, records.go
-// and queue.go lie between libp2p and the kernel.
+// find*.go and ask.go are how files and nodes are found; connector.go, dial.go
+// and nat.go how nodes are reached; wire.go, records.go and queue.go lie
+// between libp2p and the kernel.
 package peer
