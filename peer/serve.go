@@ -2,6 +2,7 @@ package peer
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -182,11 +183,15 @@ func (s *swarm) quitLocked(m *member, why error) {
 	s.actLocked()
 }
 
-// dropLocked gives up what was promised and does not come.
+// dropLocked gives up what was promised and does not come. What has come this
+// moment, and will be noted as soon as the lock is free, is not told as lost: it
+// would be sent once more.
 func (s *swarm) dropLocked(chunks []int) {
 	if len(chunks) == 0 {
 		return
 	}
+	have := s.file.Have()
+	chunks = slices.DeleteFunc(chunks, have.Has)
 	for _, i := range chunks {
 		p := s.claims[i]
 		if p == nil {

@@ -1,0 +1,32 @@
+package peer
+
+import (
+	"errors"
+	"testing"
+
+	"starmesh/common/content"
+	"starmesh/common/store"
+)
+
+// TestWhatHasJustComeIsNotToldAsLost: a giver may leave, or a fetch end, while
+// its last chunk is stored already and not yet noted.
+func TestWhatHasJustComeIsNotToldAsLost(t *testing.T) {
+	whole := makeFile(t, 3*chunk)
+	file := store.NewMemory(whole.List())
+	p := make([]byte, chunk)
+	if err := errors.Join(whole.ReadChunk(1, p), file.WriteChunk(1, p)); err != nil {
+		t.Fatal(err)
+	}
+	taker := startNode(t, nil)
+	s := newSwarm(taker.Node, "file", file, 1)
+	released := content.NewSet(3)
+	for i := range 3 {
+		s.claims[i] = &pledge{release: func() { released.Add(i) }}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropLocked([]int{0, 1})
+	if s.claims[0] != nil || s.claims[1] == nil || s.claims[2] == nil || !released.Has(0) || released.Count() != 1 {
+		t.Errorf("after 0 and 1 were given up, of which 1 is here: claims %v, %d released", s.claims, released.Count())
+	}
+}
