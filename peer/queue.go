@@ -26,6 +26,8 @@ type queue struct {
 	room   chan struct{}
 	closed bool
 	speed  speed
+	kernel func(most int64) // bounds what waits behind the queue, in the kernel; may be nil
+	bound  int64            // the last such bound
 	clock  func() time.Time
 }
 
@@ -34,18 +36,18 @@ const (
 	// bounds: long enough that it does not run empty before this process is
 	// woken, short enough that nobody waits for an offer.
 	queueTime  = 20 * time.Millisecond
-	queueLeast = 32 << 10
+	queueLeast = 4 << 10
 	queueMost  = 1 << 20
-	queueFirst = 128 << 10
+	queueFirst = 8 << 10
 	// A piece is the unit of bulk: what an offer can not overtake.
-	pieceLeast = 16 << 10
+	pieceLeast = 4 << 10
 	pieceMost  = 128 << 10
 
 	yamuxHeader = 12
 )
 
 func newQueue() *queue {
-	return &queue{limit: queueFirst, room: make(chan struct{}), clock: time.Now}
+	return &queue{limit: queueFirst, bound: queueFirst, room: make(chan struct{}), clock: time.Now}
 }
 
 // bulk writes p to s, a stream of the queue's connection, in pieces, each as
@@ -92,7 +94,7 @@ func (q *queue) reserve(ctx context.Context, n int) (int, error) {
 			return 0, net.ErrClosed
 		}
 		if q.in-q.out < q.limit {
-			n = int(min(int64(n), pieceMost, max(pieceLeast, q.limit/4)))
+			n = int(min(int64(n), pieceMost, max(pieceLeast, q.limit/3)))
 			q.in += int64(n)
 			q.mu.Unlock()
 			return n, ctx.Err()
@@ -125,8 +127,19 @@ func (q *queue) left(n int) {
 	q.in = max(q.in, q.out)
 	if rate, ok := q.speed.add(q.clock(), int64(n), busy); ok {
 		q.limit = min(max(int64(rate*queueTime.Seconds()), queueLeast), queueMost)
+		q.boundKernel()
 	}
 	q.wake()
+}
+
+// boundKernel lets as much wait in the kernel as in the queue, within what is
+// of use there. Small changes are not worth a system call.
+func (q *queue) boundKernel() {
+	bound := min(q.limit, notSentMost)
+	if q.kernel != nil && (bound >= 2*q.bound || q.bound >= 2*bound || bound == notSentMost && q.bound < bound) {
+		q.kernel(bound)
+		q.bound = bound
+	}
 }
 
 // wake tells who waits that there may be room.
@@ -151,8 +164,13 @@ type speed struct {
 	rate  float64 // bytes per second, smoothed
 }
 
-// speedSample is the least time from which a rate is computed.
-const speedSample = 5 * time.Millisecond
+const (
+	// speedSample is the least time from which a rate is computed.
+	speedSample = 5 * time.Millisecond
+	// A sample of slowSample is believed at once: what was measured before is
+	// how fast the kernel's empty buffers were filled.
+	slowSample = 100 * time.Millisecond
+)
 
 // add counts n bytes that left at now; busy tells whether more are waiting. It
 // is ok when there is a new rate.
@@ -161,7 +179,7 @@ func (s *speed) add(now time.Time, n int64, busy bool) (rate float64, ok bool) {
 		s.bytes += n
 		if took := now.Sub(s.since); took >= speedSample {
 			latest := float64(s.bytes) / took.Seconds()
-			if s.rate == 0 {
+			if s.rate == 0 || took >= slowSample {
 				s.rate = latest
 			}
 			s.rate += (latest - s.rate) / 4
@@ -215,7 +233,12 @@ func (m muxer) NewConn(c net.Conn, isServer bool, scope network.PeerScope) (netw
 		return nil, err
 	}
 	q := newQueue()
-	muxed, err := m.inner.NewConn(&frameConn{Conn: c, q: q, records: recordsUnder(c)}, isServer, scope)
+	f := &frameConn{Conn: c, q: q}
+	if tcp := tcpUnder(c); tcp != nil {
+		f.records, _ = tcp.Conn.(*records)
+		q.kernel = func(most int64) { setNotSentLowAt(tcp.under, int(most)) }
+	}
+	muxed, err := m.inner.NewConn(f, isServer, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -277,18 +300,15 @@ func (c *frameConn) follow(p []byte) {
 	}
 }
 
-// recordsUnder finds the records under a connection secured with TLS.
-func recordsUnder(c net.Conn) *records {
+// tcpUnder finds the TCP connection under one secured with TLS; nil where there
+// is none.
+func tcpUnder(c net.Conn) *tcpConn {
 	secured, ok := c.(interface{ NetConn() net.Conn })
 	if !ok {
 		return nil
 	}
-	under, ok := secured.NetConn().(*tcpConn)
-	if !ok {
-		return nil
-	}
-	r, _ := under.Conn.(*records)
-	return r
+	tcp, _ := secured.NetConn().(*tcpConn)
+	return tcp
 }
 
 // Close ends the waits for room.

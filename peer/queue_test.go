@@ -74,6 +74,28 @@ func TestTheQueueIsShortInTimeAndKeepsTheLinkBusy(t *testing.T) {
 	}
 }
 
+// TestTheKernelHoldsLittleForASlowLink: what waits there is before every word.
+func TestTheKernelHoldsLittleForASlowLink(t *testing.T) {
+	for perSecond, want := range map[float64]int64{5e4: queueLeast, 2e7: notSentMost} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			q := newQueue()
+			bound, calls := int64(queueFirst), 0
+			q.kernel = func(most int64) { bound = most; calls++ }
+			if _, err := q.bulk(ctx, slowLink(ctx, q, perSecond), make([]byte, int(perSecond))); err != nil {
+				t.Error(err)
+			}
+			if bound != want {
+				t.Errorf("at %.0f kB/s the kernel may hold %d bytes, want %d", perSecond/1e3, bound, want)
+			}
+			if calls > 5 {
+				t.Errorf("told the kernel %d times", calls)
+			}
+		})
+	}
+}
+
 func TestUrgentDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

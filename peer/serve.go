@@ -269,7 +269,7 @@ func (s *swarm) announceLocked(i int) {
 		m.pending = append(m.pending, i)
 	}
 	if s.flush == nil && len(s.members) > 0 {
-		wait := min(max(leastBatch, batchChunks*s.giver.Each()), mostBatch)
+		wait := min(max(leastBatch, batchChunks*s.giver.Each(time.Now())), mostBatch)
 		s.flush = time.AfterFunc(wait, s.tellAll)
 	}
 }
@@ -286,7 +286,7 @@ func (s *swarm) tellAll() {
 // tellLocked posts what m has not been told of.
 func (s *swarm) tellLocked(m *member) {
 	for part := range parts(m.pending) {
-		m.link.post(news{what: typeComing, Topic: s.topic, Each: s.giver.Each(), Chunks: part})
+		m.link.post(news{what: typeComing, Topic: s.topic, Each: s.giver.Each(time.Now()), Chunks: part})
 	}
 	m.pending = m.pending[:0]
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"go.uber.org/goleak"
 
 	"starmesh/common/content"
@@ -100,7 +101,9 @@ func TestASettlingNodeDoesNotWaitForThoseWhoDoNotRead(t *testing.T) {
 	if _, err := origin.Publish("file", file, false); err != nil {
 		t.Fatal(err)
 	}
-	r := loose(t, origin)
+	r := loose(t, origin, func(h testHost) {
+		h.SetStreamHandler(protoData, func(network.Stream) {}) // taken up, never read
+	})
 	list := file.List()
 	r.say(hello{Version: version}, join{Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(list.Len())})
 	r.acceptOne()

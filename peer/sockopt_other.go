@@ -5,4 +5,4 @@ package peer
 import "net"
 
 // setNotSentLowAt does nothing where the kernel has no such option.
-func setNotSentLowAt(net.Conn) {}
+func setNotSentLowAt(net.Conn, int) {}

@@ -149,5 +149,11 @@ func setOptions(c net.Conn) {
 		// (to free the port it dials from; ours are the kernel's choice).
 		_ = t.SetLinger(-1)
 	}
-	setNotSentLowAt(c)
+	setNotSentLowAt(c, queueFirst)
 }
+
+// notSentMost is how much may wait in the kernel of a fast link: 32 KiB are 13
+// ms at 20 Mbit/s. The kernel asks for more when half of it is gone, so it
+// holds two TLS records, one to send meanwhile. From 16 KiB to 4 MiB no
+// difference in CPU was measured on the loopback.
+const notSentMost = 32 << 10

@@ -12,6 +12,9 @@ const (
 	// least to be helped before them; with many neighbours it is half as many
 	// as they are.
 	leastBehind = 4
+	// farBehind is by how many times an uplink is slower than others' that is
+	// better kept for words.
+	farBehind = 16
 	// fullFor is how long a neighbour that asked for no more is taken to have
 	// no room on its downlink.
 	fullFor = 5 * time.Second
@@ -19,7 +22,7 @@ const (
 
 // Offer gives the next offer to make, if one is to be made now.
 func (g *Giver) Offer(now time.Time) (Offer, bool) {
-	if g.open() >= g.queue.ahead(len(g.takers)) {
+	if g.open(now) >= g.queue.ahead(len(g.takers)) {
 		return Offer{}, false
 	}
 	n, i, ok := g.fresh(now)
@@ -30,7 +33,7 @@ func (g *Giver) Offer(now time.Time) (Offer, bool) {
 		g.measure(now)
 		n, i, ok = g.duty(now)
 	}
-	if !ok {
+	if !ok && !g.trails(now) {
 		n, i, ok = g.help(now)
 	}
 	if !ok {
@@ -52,12 +55,42 @@ func (g *Giver) Offer(now time.Time) (Offer, bool) {
 // meanwhile; 0 when that would be of no use.
 func (g *Giver) Wait(now time.Time) time.Duration { return g.queue.wait(now) }
 
+// trails tells whether this node had better not help for now: its uplink is so
+// much slower than others' that its help is worth less than its own answers,
+// which would wait behind it.
+func (g *Giver) trails(now time.Time) bool {
+	pace := g.queue.pace(now)
+	if g.have.Full() || pace < long {
+		return false
+	}
+	var paces []time.Duration
+	for _, n := range g.near {
+		if n.each > 0 {
+			paces = append(paces, n.each)
+		}
+	}
+	if len(paces) == 0 {
+		return false
+	}
+	slices.Sort(paces)
+	return pace > farBehind*paces[len(paces)/2]
+}
+
 // open counts the offers that are to fill the uplink. A chunk that crawls into
-// a slow downlink does not fill it.
-func (g *Giver) open() int {
+// a slow downlink does not fill it, nor does an offer to one who does not
+// answer; who owes us an answer is offered nothing more.
+func (g *Giver) open(now time.Time) int {
 	open := 0
+	overdue := g.queue.overdue()
 	for _, n := range g.takers {
+		n.silent = false
 		open += len(n.open)
+		for i, since := range n.open {
+			if now.Sub(since) > overdue && !g.queue.holds(Offer{To: n.id, Chunk: i}) {
+				n.silent = true
+				open--
+			}
+		}
 	}
 	return open - g.queue.idle()
 }
@@ -142,7 +175,7 @@ func (g *Giver) catchUp(set content.Set, now time.Time) (*neighbour, int, bool) 
 	var last *neighbour
 	chunk := 0
 	for _, n := range g.takers {
-		if n.behind == 0 || last != nil && n.behind <= last.behind || now.Before(n.later) {
+		if n.behind == 0 || last != nil && n.behind <= last.behind || n.silent || now.Before(n.later) {
 			continue
 		}
 		if i, ok := g.rarestFor(n, set); ok {
@@ -197,7 +230,7 @@ func (g *Giver) least(i int, now time.Time, cost func(*neighbour) time.Duration)
 	var least time.Duration
 	ties := 0
 	for _, n := range g.takers {
-		if n.sure.Has(i) || now.Before(n.later) {
+		if n.sure.Has(i) || n.silent || now.Before(n.later) {
 			continue
 		}
 		switch c := cost(n); {

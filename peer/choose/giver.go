@@ -50,6 +50,7 @@ type neighbour struct {
 	open   map[int]time.Time // on offer from this node, and since when
 	firsts []int             // first copies it was given, perhaps not passed on yet
 	late   map[int]bool      // offers taken back that it may still accept
+	silent bool              // it owes an answer for too long, when last looked at
 	later  time.Time         // it asked for no offers until then
 	each   time.Duration     // what its uplink takes for one chunk, as it says
 }
@@ -124,9 +125,9 @@ func (g *Giver) Pace(id ID, each time.Duration) {
 	}
 }
 
-// Each is what this node's own uplink takes for one chunk; 0 when nothing was
-// sent yet.
-func (g *Giver) Each() time.Duration { return g.queue.each }
+// Each is what this node's own uplink takes for one chunk, as far as is known
+// by now; 0 when nothing was sent yet.
+func (g *Giver) Each(now time.Time) time.Duration { return g.queue.pace(now) }
 
 // Lost records that a neighbour will not get chunk i after all. An offer of it
 // that is still to be sent is withdrawn.

@@ -40,6 +40,27 @@ func (m mesh) dialling(others int) mesh {
 	return m
 }
 
+// bound is the least possible time: Kurose and Ross §2.5, in chunk times.
+func (m mesh) bound() float64 {
+	up := func(i int) float64 {
+		if m.up == nil {
+			return 1
+		}
+		return m.up(i)
+	}
+	sum, slowest := up(0), math.Inf(1)
+	for i := 1; i <= m.n; i++ {
+		sum += up(i)
+		d := 5.0
+		if m.down != nil {
+			d = m.down(i)
+		}
+		slowest = min(slowest, d)
+	}
+	f := float64(m.chunks)
+	return max(f/up(0), f/slowest, float64(m.n)*f/sum)
+}
+
 // acks is the share of an uplink left by the acknowledgements of a download.
 func acks(int) float64 { return 0.96 }
 
@@ -206,6 +227,26 @@ func TestWhoComesFirstIsNotGivenAll(t *testing.T) {
 	}
 	if len(given) != 4 {
 		t.Errorf("%d of 4 were offered something", len(given))
+	}
+}
+
+// TestFreeRidersWhoAnswerLateHardlySlowTheOthers: what a slow uplink has to say
+// to a neighbour waits behind the chunk that it sends there.
+func TestFreeRidersWhoAnswerLateHardlySlowTheOthers(t *testing.T) {
+	for seed := range uint64(3) {
+		m := at20(16).dialling(6).withUp(func(i int) float64 {
+			if i%4 == 3 {
+				return 0.025
+			}
+			return 1
+		})
+		m.stuck, m.seed = true, seed+1
+		r := m.run()
+		for i, done := range r.finished {
+			if done > 1.2*m.bound() {
+				t.Errorf("seed %d: receiver %d done at %.2f × the bound", m.seed, i+1, done/m.bound())
+			}
+		}
 	}
 }
 

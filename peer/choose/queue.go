@@ -17,6 +17,10 @@ const (
 	// long and veryLong are times of a chunk on slow uplinks.
 	long     = 80 * time.Millisecond
 	veryLong = 900 * time.Millisecond
+	// An answer that takes lateTrips times as long as usual, and leastLate at
+	// least, is not waited for.
+	lateTrips = 4
+	leastLate = 300 * time.Millisecond
 	// firstSlow is how long to wait for a receipt before anything was measured.
 	firstSlow = 500 * time.Millisecond
 	// mostRefused bounds by how much offers are multiplied because some are
@@ -73,6 +77,18 @@ type waiting struct {
 func (q *queue) accepted(o Offer, trip time.Duration) {
 	q.waiting = append(q.waiting, waiting{Offer: o})
 	q.refused -= q.refused / smooth
+	q.took(trip)
+}
+
+// overdue is how long an answer may take before it is not waited for.
+func (q *queue) overdue() time.Duration { return max(lateTrips*q.trip, leastLate) }
+
+// took measures a trip. One answer that waited behind a chunk on a slow uplink
+// says nothing about the others.
+func (q *queue) took(trip time.Duration) {
+	if q.trip > 0 {
+		trip = min(trip, q.overdue())
+	}
 	q.trip = blend(q.trip, trip)
 }
 
@@ -82,7 +98,7 @@ func (q *queue) again(o Offer) { q.waiting = append(q.waiting, waiting{Offer: o}
 func (q *queue) declined(o Offer, trip time.Duration) {
 	q.drop(o)
 	q.refused += (1 - q.refused) / smooth
-	q.trip = blend(q.trip, trip)
+	q.took(trip)
 }
 
 // expect takes an offer for accepted unless an answer comes in time.
@@ -107,7 +123,7 @@ func (q *queue) wait(now time.Time) time.Duration {
 func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 	stuck := q.stuck()
 	room := len(q.sending)-len(stuck) < q.size()
-	if !room && now.Sub(q.moved) < q.slow() {
+	if !room && now.Sub(q.moved) < q.slow(now) {
 		return Offer{}, false
 	}
 	for at, o := range q.waiting {
@@ -124,13 +140,14 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 	return Offer{}, false
 }
 
-// size is how many chunks may be on their way. Where one takes long there is
-// time enough for its receipt, and what this node says to those it sends to
-// waits behind each. One more where this node leads: no mesh is faster than
-// its origin, so that uplink must never run dry, and nobody waits for its word.
+// size is how many chunks may be on their way: one until it is known how long
+// that takes. Where it takes long there is time enough for its receipt, and
+// what this node says to those it sends to waits behind each. One more where
+// this node leads: no mesh is faster than its origin, so that uplink must never
+// run dry, and nobody waits for its word.
 func (q *queue) size() int {
 	switch {
-	case q.each > veryLong:
+	case q.each > veryLong, q.each == 0 && !q.leads:
 		return 1
 	case q.each > long:
 		return 2
@@ -195,6 +212,22 @@ func (q *queue) sent(o Offer, now time.Time) {
 	q.last = now
 }
 
+// pace is what the uplink takes for one chunk: what was measured, or more when
+// what is on its way already takes longer. A slow uplink is to be known as one
+// before its first chunk is through.
+func (q *queue) pace(now time.Time) time.Duration {
+	first := now
+	for _, t := range q.sending {
+		if t.since.Before(first) {
+			first = t.since
+		}
+	}
+	if q.last.After(first) {
+		first = q.last
+	}
+	return max(q.each, now.Sub(first)/time.Duration(max(len(q.sending), 1)))
+}
+
 // isSlow tells whether the chunk that is through went into a slow downlink. A
 // neighbour that was found to have one is taken to have it until a chunk takes
 // no longer than usual: when nothing else is sent meanwhile, nothing can
@@ -238,9 +271,9 @@ func (q *queue) ahead(takers int) int {
 
 // slow is how long to wait for a receipt before one more chunk is sent, to
 // somebody else.
-func (q *queue) slow() time.Duration {
+func (q *queue) slow(now time.Time) time.Duration {
 	if q.each <= 0 {
-		return firstSlow
+		return max(firstSlow, crawl*q.pace(now))
 	}
 	return crawl * q.each
 }

@@ -21,6 +21,7 @@ type mesh struct {
 	up     func(i int) float64     // chunks per unit; nil: 1 for all
 	down   func(i int) float64     // nil: 5
 	delay  float64                 // of a message, one way
+	stuck  bool                    // a word waits behind the chunk that is on its way to the same neighbour
 	batch  float64                 // announcements are collected for so long
 	degree int                     // neighbours of a node; 0: all
 	start  func(i int) float64     // when a receiver comes; nil: at once
@@ -60,12 +61,12 @@ type node struct {
 	taker    *choose.Taker
 	have     content.Set
 	claimed  map[int]int // chunk → from
-	first    map[int]bool
 	near     []*node
 	up, down float64
 	upFree   float64
 	downFree float64
 	sent     int
+	busyTo   map[*node]float64 // until when a chunk is being sent to it
 	news     []news
 	flushing bool
 	waiting  bool
@@ -119,7 +120,7 @@ func (m mesh) run() result {
 }
 
 func (s *sim) makeNode(i int) *node {
-	n := &node{sim: s, id: i, up: 1, down: 5, claimed: map[int]int{}, first: map[int]bool{}, done: math.Inf(1)}
+	n := &node{sim: s, id: i, up: 1, down: 5, claimed: map[int]int{}, busyTo: map[*node]float64{}, done: math.Inf(1)}
 	if s.up != nil {
 		n.up = s.up(i)
 	}
@@ -230,7 +231,7 @@ func (n *node) step() {
 			break
 		}
 		n.offers++
-		n.after(n.delay, func() { n.byKey(o.To).offered(n, o) })
+		n.word(n.byKey(o.To), func() { n.byKey(o.To).offered(n, o) })
 	}
 	for {
 		o, ok := n.giver.Next(at(n.now))
@@ -252,12 +253,12 @@ func (n *node) offered(from *node, o choose.Offer) {
 	_, promised := n.claimed[o.Chunk]
 	if promised || n.have.Has(o.Chunk) {
 		n.declines++
-		n.after(n.delay, func() { from.giver.Declined(n.key(), o.Chunk, at(n.now)); from.step() })
+		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, at(n.now)); from.step() })
 		return
 	}
 	if ok, wait := n.taker.Ready(from.key(), n.missing(), at(n.now)); !ok {
 		n.declines++
-		n.after(n.delay, func() { from.giver.Postponed(n.key(), o.Chunk, at(n.now).Add(wait)); from.step() })
+		n.word(from, func() { from.giver.Postponed(n.key(), o.Chunk, at(n.now).Add(wait)); from.step() })
 		return
 	}
 	n.taker.Claimed(from.key(), o.Chunk, at(n.now))
@@ -265,8 +266,17 @@ func (n *node) offered(from *node, o choose.Offer) {
 	n.giver.Coming(o.Chunk, o.First)
 	n.tell(o.Chunk, false)
 	if !o.Sure {
-		n.after(n.delay, func() { from.giver.Accepted(n.key(), o.Chunk, at(n.now)); from.step() })
+		n.word(from, func() { from.giver.Accepted(n.key(), o.Chunk, at(n.now)); from.step() })
 	}
+}
+
+// word brings a message to p.
+func (n *node) word(p *node, arrive func()) {
+	wait := n.delay
+	if n.stuck {
+		wait += max(0, n.busyTo[p]-n.now)
+	}
+	n.after(wait, arrive)
 }
 
 func (n *node) missing() int { return n.chunks - n.have.Count() }
@@ -279,7 +289,7 @@ func (n *node) late() {
 		}
 		n.lose(c.Chunk)
 		from := n.byKey(c.From)
-		n.after(n.delay, func() { from.giver.Lost(n.key(), c.Chunk); from.step() })
+		n.word(from, func() { from.giver.Lost(n.key(), c.Chunk); from.step() })
 	}
 }
 
@@ -301,8 +311,8 @@ func (n *node) tell(chunk int, lost bool) {
 		batch := n.news
 		n.news = nil
 		for _, p := range n.near {
-			each := n.giver.Each()
-			n.after(n.delay, func() { p.hear(n, batch, each) })
+			each := n.giver.Each(at(n.now))
+			n.word(p, func() { p.hear(n, batch, each) })
 		}
 	})
 }
@@ -326,6 +336,7 @@ func (n *node) send(to *node, chunk int) {
 	n.sent++
 	out := max(n.now, n.upFree) + 1/n.up
 	n.upFree = out
+	n.busyTo[to] = out
 	to.downFree = max(to.downFree, n.now) + 1/to.down
 	in := max(out, to.downFree)
 	n.after(in-n.now, func() {
@@ -333,9 +344,11 @@ func (n *node) send(to *node, chunk int) {
 			to.receive(n, chunk)
 		}
 	})
-	n.after(in-n.now+n.delay, func() { // the receipt
-		n.giver.Sent(to.key(), chunk, at(n.now))
-		n.step()
+	n.after(in-n.now, func() {
+		to.word(n, func() { // the receipt
+			n.giver.Sent(to.key(), chunk, at(n.now))
+			n.step()
+		})
 	})
 }
 
@@ -374,25 +387,4 @@ func (s *sim) result() result {
 	r.duplicates = float64(s.duplicates) / float64(s.arrivals)
 	r.declined = float64(s.declines) / float64(s.offers)
 	return r
-}
-
-// bound is the least possible time: Kurose and Ross §2.5, in chunk times.
-func (m mesh) bound() float64 {
-	up := func(i int) float64 {
-		if m.up == nil {
-			return 1
-		}
-		return m.up(i)
-	}
-	sum, slowest := up(0), math.Inf(1)
-	for i := 1; i <= m.n; i++ {
-		sum += up(i)
-		d := 5.0
-		if m.down != nil {
-			d = m.down(i)
-		}
-		slowest = min(slowest, d)
-	}
-	f := float64(m.chunks)
-	return max(f/up(0), f/slowest, float64(m.n)*f/sum)
 }
