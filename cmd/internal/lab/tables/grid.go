@@ -155,7 +155,8 @@ func number(v float64) string {
 	if v == 0 {
 		return "0"
 	}
-	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64) // 0.9999 has as many digits as 1
+	digits := 2 - int(math.Floor(math.Log10(math.Abs(rounded))))
 	return strconv.FormatFloat(v, 'f', min(max(0, digits), 6), 64)
 }
 

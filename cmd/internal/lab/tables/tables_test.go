@@ -131,3 +131,13 @@ func TestWordsStandToTheLeftAndNumbersToTheRight(t *testing.T) {
 		t.Errorf("%v\n%s", err, &b)
 	}
 }
+
+func TestThreeDigitsAreShown(t *testing.T) {
+	for v, want := range map[float64]string{
+		0.9999: "1.00", 1.0004: "1.00", 0.9994: "0.999", 12.34: "12.3", 99.96: "100", 143305: "143305", 0.00712: "0.00712", 0: "0",
+	} {
+		if got := tables.Value(v, figures.Ratio); got != want {
+			t.Errorf("%v is written as %s, want %s", v, got, want)
+		}
+	}
+}
