@@ -21,7 +21,7 @@ import (
 // was made or removed yet.
 func (l *lab) checkMachine(ctx context.Context) error {
 	l.machine = machine.Describe(ctx)
-	if busy := l.machine.LoadBefore; busy > 0.25 {
+	if busy := l.machine.LoadBefore; busy > machine.Busy {
 		l.out.Warn("this machine is %.0f %% busy with something else: times may suffer", 100*busy)
 	}
 	samples, err := l.measure(ctx)
