@@ -35,10 +35,10 @@ const (
 	// The queue holds queueTime of what the link is measured to carry, within
 	// bounds: long enough that it does not run empty before this process is
 	// woken, short enough that nobody waits for an offer.
-	queueTime  = 20 * time.Millisecond
+	queueTime  = 40 * time.Millisecond
 	queueLeast = 4 << 10
 	queueMost  = 1 << 20
-	queueFirst = 8 << 10
+	queueFirst = 16 << 10
 	// A piece is the unit of bulk: what an offer can not overtake.
 	pieceLeast = 4 << 10
 	pieceMost  = 128 << 10
@@ -94,7 +94,7 @@ func (q *queue) reserve(ctx context.Context, n int) (int, error) {
 			return 0, net.ErrClosed
 		}
 		if q.in-q.out < q.limit {
-			n = int(min(int64(n), pieceMost, max(pieceLeast, q.limit/3)))
+			n = int(min(int64(n), pieceMost, max(pieceLeast, q.limit/2)))
 			q.in += int64(n)
 			q.mu.Unlock()
 			return n, ctx.Err()

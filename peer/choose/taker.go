@@ -61,12 +61,24 @@ func (t *Taker) Ready(from ID, missing int, now time.Time) (ok bool, wait time.D
 	if len(t.claims) >= t.most() {
 		return false, t.interval * fewClaims / 2
 	}
-	if t.slow[from] > t.patience(missing) {
+	if t.slow[from] > max(t.patience(missing), patient*t.quickest()) {
 		// Its pace is forgiven by and by, else it could never do better.
 		t.slow[from] -= t.slow[from] / smooth
 		return false, t.slow[from]
 	}
 	return true, 0
+}
+
+// quickest is what chunks of the quickest giver take. Where they all take long
+// it is not the givers: our own answers are late.
+func (t *Taker) quickest() time.Duration {
+	var least time.Duration
+	for _, took := range t.slow {
+		if least == 0 || took < least {
+			least = took
+		}
+	}
+	return least
 }
 
 // most is how many chunks may be promised at a time: no more than a slow
