@@ -38,7 +38,7 @@ const (
 	queueTime  = 40 * time.Millisecond
 	queueLeast = 4 << 10
 	queueMost  = 1 << 20
-	queueFirst = 16 << 10
+	queueFirst = 128 << 10
 	// A piece is the unit of bulk: what an offer can not overtake.
 	pieceLeast = 4 << 10
 	pieceMost  = 128 << 10
@@ -47,7 +47,7 @@ const (
 )
 
 func newQueue() *queue {
-	return &queue{limit: queueFirst, bound: queueFirst, room: make(chan struct{}), clock: time.Now}
+	return &queue{limit: queueFirst, bound: notSentMost, room: make(chan struct{}), clock: time.Now}
 }
 
 // bulk writes p to s, a stream of the queue's connection, in pieces, each as

@@ -81,9 +81,9 @@ func TestTheKernelHoldsLittleForASlowLink(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			q := newQueue()
-			bound, calls := int64(queueFirst), 0
+			bound, calls := int64(notSentMost), 0
 			q.kernel = func(most int64) { bound = most; calls++ }
-			if _, err := q.bulk(ctx, slowLink(ctx, q, perSecond), make([]byte, int(perSecond))); err != nil {
+			if _, err := q.bulk(ctx, slowLink(ctx, q, perSecond), make([]byte, 10*int(perSecond))); err != nil {
 				t.Error(err)
 			}
 			if bound != want {

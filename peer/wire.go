@@ -149,7 +149,7 @@ func setOptions(c net.Conn) {
 		// (to free the port it dials from; ours are the kernel's choice).
 		_ = t.SetLinger(-1)
 	}
-	setNotSentLowAt(c, queueFirst)
+	setNotSentLowAt(c, notSentMost)
 }
 
 // notSentMost is how much may wait in the kernel of a fast link: 32 KiB are 13

@@ -1,6 +1,7 @@
 package choose
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -22,23 +23,23 @@ const (
 
 // Offer gives the next offer to make, if one is to be made now.
 func (g *Giver) Offer(now time.Time) (Offer, bool) {
-	if g.open(now) >= g.queue.ahead(len(g.takers)) {
+	ahead := g.queue.ahead(len(g.takers))
+	if g.open(now) >= ahead {
 		return Offer{}, false
 	}
-	n, i, ok := g.fresh(now)
-	first := ok
+	// No neighbour gets more than half of what is open while others can take
+	// anything: were its downlink slow, all would wait for it.
+	g.share, g.spared = max(ahead/2, 1), false
+	n, i, first := g.choose(now)
+	if n == nil && g.spared {
+		g.share = ahead
+		n, i, first = g.choose(now)
+	}
 	g.queue.leads = first
-	sure := first && g.queue.trip > 0 // before the first answer nothing is known of trips
-	if !ok {
-		g.measure(now)
-		n, i, ok = g.duty(now)
-	}
-	if !ok && !g.trails(now) {
-		n, i, ok = g.help(now)
-	}
-	if !ok {
+	if n == nil {
 		return Offer{}, false
 	}
+	sure := first && g.queue.trip > 0 // before the first answer nothing is known of trips
 	if first {
 		n.firsts = append(n.firsts, i)
 		g.first.gave(i)
@@ -49,6 +50,36 @@ func (g *Giver) Offer(now time.Time) (Offer, bool) {
 		g.queue.expect(Offer{To: n.id, Chunk: i}, now)
 	}
 	return Offer{To: n.id, Chunk: i, First: first, Sure: sure}, true
+}
+
+// choose gives the neighbour to offer something to and the chunk, and whether
+// it is a first copy; nil when there is nothing to offer.
+func (g *Giver) choose(now time.Time) (n *neighbour, i int, first bool) {
+	if n, i, ok := g.fresh(now); ok {
+		return n, i, true
+	}
+	g.measure(now)
+	if n, i, ok := g.duty(now); ok {
+		return n, i, false
+	}
+	if !g.trails(now) {
+		if n, i, ok := g.help(now); ok {
+			return n, i, false
+		}
+	}
+	return nil, 0, false
+}
+
+// takes tells whether n can be offered something now.
+func (g *Giver) takes(n *neighbour, now time.Time) bool {
+	if n.silent || now.Before(n.later) {
+		return false
+	}
+	if len(n.open) >= g.share {
+		g.spared = true
+		return false
+	}
+	return true
 }
 
 // Wait is how long to wait before asking Next again, although nothing happens
@@ -114,6 +145,9 @@ func (g *Giver) fresh(now time.Time) (*neighbour, int, bool) {
 // copy, and all that it was given before and has, as far as this node knows,
 // not passed on yet.
 func (g *Giver) burden(n *neighbour) time.Duration {
+	if g.queue.slowed[n.id] {
+		return math.MaxInt64 // it would get it late, and so would all others
+	}
 	left := len(g.takers)
 	n.firsts = slices.DeleteFunc(n.firsts, func(i int) bool { return g.lacking(i) == 0 })
 	for _, i := range n.firsts {
@@ -175,7 +209,7 @@ func (g *Giver) catchUp(set content.Set, now time.Time) (*neighbour, int, bool) 
 	var last *neighbour
 	chunk := 0
 	for _, n := range g.takers {
-		if n.behind == 0 || last != nil && n.behind <= last.behind || n.silent || now.Before(n.later) {
+		if n.behind == 0 || last != nil && n.behind <= last.behind || !g.takes(n, now) {
 			continue
 		}
 		if i, ok := g.rarestFor(n, set); ok {
@@ -230,7 +264,7 @@ func (g *Giver) least(i int, now time.Time, cost func(*neighbour) time.Duration)
 	var least time.Duration
 	ties := 0
 	for _, n := range g.takers {
-		if n.sure.Has(i) || n.silent || now.Before(n.later) {
+		if n.sure.Has(i) || !g.takes(n, now) {
 			continue
 		}
 		switch c := cost(n); {

@@ -36,6 +36,8 @@ type Giver struct {
 	held   []int32      // by chunk: how many takers hold it or are getting it
 	own    []int        // chunks got first-hand and perhaps not passed on yet, oldest first
 	first  handouts
+	share  int  // how many offers one neighbour may have open
+	spared bool // somebody was passed over because it has that many
 	queue  queue
 	rand   *rand.Rand
 }

@@ -173,13 +173,21 @@ func TestASlowDownlinkDoesNotHoldTheOthersBack(t *testing.T) {
 // TestInASmallMeshASlowDownlinkDoesNotHoldTheOthersBack: where each has few
 // neighbours, the slow one fills what its givers have on their way.
 func TestInASmallMeshASlowDownlinkDoesNotHoldTheOthersBack(t *testing.T) {
-	for seed := range uint64(4) {
-		m := at20(4)
-		m.down, m.seed = slowDownlink, seed+1
-		r := m.run()
-		for i, done := range r.finished {
-			if i+1 != 3 && done > 2.2*256 {
-				t.Errorf("seed %d: receiver %d done after %.0f chunk times", seed+1, i+1, done)
+	for _, n := range []int{2, 3, 4} {
+		for seed := range uint64(4) {
+			m := at20(n)
+			m.seed = seed + 1
+			m.down = func(i int) float64 {
+				if i == 2 {
+					return 0.33
+				}
+				return 3
+			}
+			r := m.run()
+			for i, done := range r.finished {
+				if i+1 != 2 && done > 1.3*256 {
+					t.Errorf("%d receivers, seed %d: number %d done after %.0f chunk times", n, seed+1, i+1, done)
+				}
 			}
 		}
 	}

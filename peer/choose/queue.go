@@ -127,8 +127,11 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 		return Offer{}, false
 	}
 	for at, o := range q.waiting {
-		if !have.Has(o.Chunk) || now.Before(o.from) || slices.Contains(stuck, o.To) || !room && q.isSending(o.To) {
+		if !have.Has(o.Chunk) || now.Before(o.from) || slices.Contains(stuck, o.To) || !room && q.sendingTo(o.To) > 0 {
 			continue
+		}
+		if q.sendingTo(o.To) >= max(q.size()-1, 1) && q.waitsAnother(o.To, have, now) {
+			continue // whose downlink may be slower than our uplink
 		}
 		q.waiting = slices.Delete(q.waiting, at, at+1)
 		q.sending[o.Offer] = &transit{since: now}
@@ -159,13 +162,21 @@ func (q *queue) size() int {
 	}
 }
 
-func (q *queue) isSending(to ID) bool {
+func (q *queue) sendingTo(to ID) int {
+	n := 0
 	for o := range q.sending {
 		if o.To == to {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
+}
+
+// waitsAnother tells whether a chunk for anyone else could be sent now.
+func (q *queue) waitsAnother(to ID, have content.Set, now time.Time) bool {
+	return slices.ContainsFunc(q.waiting, func(w waiting) bool {
+		return w.To != to && have.Has(w.Chunk) && !now.Before(w.from)
+	})
 }
 
 // holds tells whether an offer was accepted and is not through yet.
