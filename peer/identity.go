@@ -95,7 +95,7 @@ func (i Identity) hold() (release func(), err error) {
 		return nil, fault.Wrapf(readKind(err), "the identity file can not be read: %v", err)
 	}
 	busy, err := store.TryLock(f)
-	if err == nil && !busy {
+	if !busy && (err == nil || errors.Is(err, errors.ErrUnsupported)) {
 		return func() { _ = f.Close() }, nil // it was only read from
 	}
 	_ = f.Close()

@@ -12,7 +12,8 @@ import (
 
 // TryLock takes the lock of an open file, for what only one process may use at
 // a time. It does not wait: busy tells that another has it. The lock goes with
-// f's Close, or the process. File systems without locks give it to everybody.
+// f's Close, or the process. It fails with errors.ErrUnsupported where files have
+// no locks (some network drives): there nobody can tell.
 func TryLock(f *os.File) (busy bool, err error) { return lockFile(f) }
 
 // openState opens the state of n and locks it; found is false when there is
@@ -89,12 +90,12 @@ func writeNewState(root *os.Root, n names, f *os.File, b []byte, old *os.File) e
 func takeLock(root *os.Root, f *os.File, name, final string) (held bool, err error) {
 	busy, err := lockFile(f)
 	switch {
-	case err != nil:
+	case err != nil && !errors.Is(err, errors.ErrUnsupported): // without locks anybody may
 		err = explain(err, name)
 	case busy:
 		err = inUse(f, final)
 	default:
-		held = isFile(root, name, f)
+		held, err = isFile(root, name, f), nil
 	}
 	if !held {
 		f.Close()

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 )
@@ -11,7 +12,7 @@ import (
 // process, space is not reserved, and the last writes before a restart are
 // verified again.
 
-func lockFile(*os.File) (busy bool, err error)            { return false, nil }
+func lockFile(*os.File) (busy bool, err error)            { return false, errors.ErrUnsupported }
 func inodeOf(fs.FileInfo) uint64                          { return 0 }
 func allocated(info fs.FileInfo) int64                    { return info.Size() }
 func syncFolder(*os.Root, string) error                   { return nil }

@@ -23,7 +23,7 @@ func lockFile(f *os.File) (busy bool, err error) {
 		case errors.Is(err, unix.EWOULDBLOCK):
 			return true, nil
 		case errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.ENOLCK):
-			return false, nil
+			return false, errors.ErrUnsupported
 		default:
 			return false, err
 		}

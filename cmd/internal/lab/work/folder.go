@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"starmesh/common/fault"
+	"starmesh/common/store"
 )
 
 // format is what the mark says it is: a file without it is nobody's lock.
@@ -63,7 +64,7 @@ func (f *Folder) hold() (err error) {
 // sign does not, where nobody can tell whether a lock is held (on some network
 // drives): then what is left will never be taken for ours.
 func (f *Folder) sign() error {
-	busy, unknown := tryLock(f.lock)
+	busy, unknown := store.TryLock(f.lock)
 	if busy {
 		return inUse(f.lab, f.lock)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"starmesh/cmd/internal/lab/record"
+	"starmesh/common/store"
 )
 
 // State tells who holds the folder of a lab.
@@ -40,7 +41,7 @@ func look(root *os.Root) (*os.File, owner, State) {
 	if err != nil {
 		return nil, owner{}, Absent
 	}
-	busy, err := tryLock(lock)
+	busy, err := store.TryLock(lock)
 	who, ok := readOwner(lock)
 	switch {
 	case busy:
