@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,7 +15,6 @@ import (
 	"starmesh/cmd/internal/lab/record"
 	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/lab/work"
-	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 )
@@ -202,13 +199,4 @@ func (w *labWatch) saw(r *record.Reading) {
 	if w.bar != nil {
 		w.bar.Set(sum)
 	}
-}
-
-// save writes lab.json.
-func (l *lab) save() error {
-	return ondisk.Save(filepath.Join(l.dir, record.LabFile), func(w io.Writer) error {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(&l.book)
-	})
 }

@@ -22,7 +22,7 @@ func (l *lab) finish(ctx context.Context, failed error) error {
 	case failed != nil && !errors.Is(failed, errTrials):
 		l.book.Stopped = failed.Error()
 	}
-	if err := l.save(); err != nil {
+	if err := l.book.Save(l.dir); err != nil {
 		return errors.Join(failed, err)
 	}
 	if ctx.Err() != nil {

@@ -51,7 +51,7 @@ func (l *lab) prepare(ctx context.Context) error {
 	l.out.Event("lab", map[string]any{"dir": l.dir, "trials": len(l.scenario.Trials()), "expect_s": l.scenario.Expect().Seconds(), "file_id": id})
 	l.out.Note("%s (%s) in %s, about %s at the least; everything goes to %s", filepath.Base(path),
 		units.Bytes(l.file.Bytes), counted(len(l.scenario.Trials()), "trial"), units.Duration(l.scenario.Expect().Round(time.Second)), l.dir)
-	return l.save()
+	return l.book.Save(l.dir)
 }
 
 // checkFolder chooses the lab's folder. It refuses one that is in use, unless

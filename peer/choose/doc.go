@@ -23,5 +23,7 @@
 //     neighbours, and a leaver's duties are picked up.
 //   - Offers are made ahead by time, not by count: as many as the uplink sends
 //     while an offer and its answer travel, and two more.
+//   - Nobody fills what a node has open or on its way while others can take
+//     something: its downlink may be slow, or its answers late.
 //   - What somebody is about to receive counts as received.
 package choose

@@ -2,7 +2,6 @@ package manager
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -42,7 +41,7 @@ func (t *trial) conclude(ctx context.Context, err error) (record.Trial, error) {
 		DistributionSeconds: t.book.DistributionSeconds, Verified: t.book.Verified, Error: t.book.Error,
 	}})
 	book := t.account()
-	problem := errors.Join(t.timeline.close(), t.network.Close(), t.tidy(), t.save(&book))
+	problem := errors.Join(t.timeline.close(), t.network.Close(), t.tidy(), book.Save(t.dir))
 	if ctx.Err() != nil {
 		return book, ctx.Err()
 	}
@@ -216,17 +215,3 @@ func (t *trial) tidy() error {
 	}
 	return errors.Join(err, os.RemoveAll(t.received()))
 }
-
-// save writes run.json.
-func (t *trial) save(book *record.Trial) error {
-	text, err := json.MarshalIndent(book, "", "  ")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(t.dir, record.RunFile), append(text, '\n'), 0o666)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", record.RunFile, err)
-	}
-	return nil
-}
-
-func fileName(path string) string { return filepath.Base(path) }

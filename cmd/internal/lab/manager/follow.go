@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -106,7 +107,7 @@ func (t *trial) excused(n *node) string {
 func (t *trial) beginning() *record.Begin {
 	b := &record.Begin{
 		System: t.System, Receivers: t.Receivers, Repetition: t.Repetition,
-		FileName: fileName(t.cfg.File.Path), FileBytes: t.cfg.File.Bytes, Chunks: t.cfg.File.Chunks,
+		FileName: filepath.Base(t.cfg.File.Path), FileBytes: t.cfg.File.Bytes, Chunks: t.cfg.File.Chunks,
 		BoundSeconds: t.bound(), Nodes: t.book.Nodes,
 	}
 	if t.trouble != nil {

@@ -48,8 +48,9 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		Faults: []record.Fault{{Fault: "slow:1", Expected: "e", Found: "f", Met: true, Seconds: new(0.5), Nodes: []string{"peer-1"}}},
 		CPU:    record.CPU{BusyShare: 0.9, Limit: true, Why: "busy"}, Doubts: []string{"d"}, Error: "e",
 	}
-	write(t, filepath.Join(dir, record.LabFile), lab)
-	write(t, filepath.Join(dir, record.RunFile), trial)
+	if err := errors.Join(lab.Save(dir), trial.Save(dir)); err != nil {
+		t.Fatal(err)
+	}
 	if got, err := record.OpenLab(dir); err != nil || !reflect.DeepEqual(got, lab) {
 		t.Errorf("lab.json: %+v, %v", got, err)
 	}

@@ -31,8 +31,9 @@ type Folder struct {
 }
 
 // Take makes the folder for the lab in that folder, which is made too if need
-// be, and holds it; what another lab has left in it goes. Whoever wants to keep the files of the lab says so. A
-// folder that another process holds is fault.InUse.
+// be, and holds it; what another lab has left in it goes. Whoever wants to keep
+// the files of the lab says so. A folder that another process holds is
+// fault.InUse.
 func Take(lab string, keep bool) (*Folder, error) {
 	if err := os.MkdirAll(filepath.Join(lab, Name), 0o777); err != nil {
 		return nil, err
