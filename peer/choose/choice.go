@@ -24,7 +24,9 @@ const (
 // Offer gives the next offer to make, if one is to be made now.
 func (g *Giver) Offer(now time.Time) (Offer, bool) {
 	ahead := g.queue.ahead(len(g.takers))
-	if g.open(now) >= ahead {
+	open, inHand := g.open(now)
+	g.inHand = open >= ahead
+	if g.inHand && inHand >= min(ahead, g.queue.size()+1) {
 		return Offer{}, false
 	}
 	// No neighbour gets more than half of what is open while others can take
@@ -44,7 +46,7 @@ func (g *Giver) Offer(now time.Time) (Offer, bool) {
 		n.firsts = append(n.firsts, i)
 		g.first.gave(i)
 	}
-	n.open[i] = now
+	n.open.put(i, now)
 	g.mark(n, i)
 	if sure {
 		g.queue.expect(Offer{To: n.id, Chunk: i}, now)
@@ -107,23 +109,33 @@ func (g *Giver) trails(now time.Time) bool {
 	return pace > farBehind*paces[len(paces)/2]
 }
 
-// open counts the offers that are to fill the uplink. A chunk that crawls into
-// a slow downlink does not fill it, nor does an offer to one who does not
-// answer; who owes us an answer is offered nothing more.
-func (g *Giver) open(now time.Time) int {
-	open := 0
+// open counts the offers that are to fill the uplink, and those of them whose
+// chunks this node holds: the others may have to wait for theirs while the
+// uplink runs dry. A chunk that crawls into a slow downlink does not fill it,
+// nor does an offer to one who does not answer; who owes us an answer is
+// offered nothing more.
+func (g *Giver) open(now time.Time) (open, inHand int) {
 	overdue := g.queue.overdue()
+	stuck := g.queue.stuck()
 	for _, n := range g.takers {
 		n.silent = false
-		open += len(n.open)
-		for i, since := range n.open {
-			if now.Sub(since) > overdue && !g.queue.holds(Offer{To: n.id, Chunk: i}) {
+		crawls := slices.Contains(stuck, n.id)
+		for _, o := range n.open {
+			accepted := g.queue.holds(Offer{To: n.id, Chunk: o.chunk})
+			if !accepted && now.Sub(o.since) > overdue {
 				n.silent = true
-				open--
+				continue
+			}
+			if crawls && accepted {
+				continue
+			}
+			open++
+			if g.have.Has(o.chunk) {
+				inHand++
 			}
 		}
 	}
-	return open - g.queue.idle()
+	return open, inHand
 }
 
 // fresh chooses a chunk that only this node can bring into the mesh, and the
@@ -164,6 +176,9 @@ func (g *Giver) burden(n *neighbour) time.Duration {
 func (g *Giver) duty(now time.Time) (*neighbour, int, bool) {
 	g.own = slices.DeleteFunc(g.own, func(i int) bool { return g.lacking(i) == 0 })
 	for _, i := range g.own {
+		if g.inHand && !g.have.Has(i) {
+			continue
+		}
 		if n := g.least(i, now, (*neighbour).load); n != nil {
 			return n, i, true
 		}
@@ -180,6 +195,9 @@ func (g *Giver) help(now time.Time) (*neighbour, int, bool) {
 		}
 		if n, i, ok := g.rarest(set, now); ok {
 			return n, i, ok
+		}
+		if g.inHand {
+			break
 		}
 	}
 	return nil, 0, false

@@ -38,6 +38,7 @@ type Giver struct {
 	first  handouts
 	share  int  // how many offers one neighbour may have open
 	spared bool // somebody was passed over because it has that many
+	inHand bool // only what this node holds is to be offered now
 	queue  queue
 	rand   *rand.Rand
 }
@@ -46,15 +47,15 @@ type Giver struct {
 type neighbour struct {
 	id     ID
 	taker  bool
-	sure   content.Set       // held, coming, or on offer from this node
-	count  int               // of sure
-	behind int               // by how many steps it has less than the others, when last measured
-	open   map[int]time.Time // on offer from this node, and since when
-	firsts []int             // first copies it was given, perhaps not passed on yet
-	late   map[int]bool      // offers taken back that it may still accept
-	silent bool              // it owes an answer for too long, when last looked at
-	later  time.Time         // it asked for no offers until then
-	each   time.Duration     // what its uplink takes for one chunk, as it says
+	sure   content.Set   // held, coming, or on offer from this node
+	count  int           // of sure
+	behind int           // by how many steps it has less than the others, when last measured
+	open   offers        // on offer from this node, and since when
+	firsts []int         // first copies it was given, perhaps not passed on yet
+	late   map[int]bool  // offers taken back that it may still accept
+	silent bool          // it owes an answer for too long, when last looked at
+	later  time.Time     // it asked for no offers until then
+	each   time.Duration // what its uplink takes for one chunk, as it says
 }
 
 // NewGiver makes the giver of a file of which this node holds have, kept as
@@ -68,7 +69,7 @@ func NewGiver(self ID, have content.Set) *Giver {
 		source: have.Clone(),
 		near:   map[ID]*neighbour{},
 		held:   make([]int32, have.Len()),
-		queue:  queue{sending: map[Offer]*transit{}, slowed: map[ID]bool{}},
+		queue:  queue{slowed: map[ID]bool{}},
 		rand:   rng,
 	}
 	if have.Len() > 0 {
@@ -81,7 +82,7 @@ func NewGiver(self ID, have content.Set) *Giver {
 // Join adds a neighbour that holds has.
 func (g *Giver) Join(id ID, has content.Set) {
 	g.Leave(id)
-	n := &neighbour{id: id, taker: !has.Full(), sure: has.Clone(), open: map[int]time.Time{}, late: map[int]bool{}}
+	n := &neighbour{id: id, taker: !has.Full(), sure: has.Clone(), late: map[int]bool{}}
 	g.near[id] = n
 	if !n.taker {
 		return
@@ -138,7 +139,7 @@ func (g *Giver) Lost(id ID, i int) {
 	if n == nil || !n.sure.Has(i) {
 		return
 	}
-	delete(n.open, i)
+	n.open.remove(i)
 	delete(n.late, i)
 	g.queue.drop(Offer{To: id, Chunk: i})
 	g.unmark(n, i)
@@ -175,12 +176,12 @@ func (g *Giver) Accepted(id ID, i int, now time.Time) {
 	if n == nil {
 		return
 	}
-	since, ok := n.open[i]
+	since, ok := n.open.since(i)
 	if ok {
 		g.queue.accepted(Offer{To: id, Chunk: i}, now.Sub(since))
 	} else if n.late[i] { // it waits for the chunk: we promised it
 		delete(n.late, i)
-		n.open[i] = now
+		n.open.put(i, now)
 		if !n.sure.Has(i) {
 			g.mark(n, i)
 		}
@@ -195,8 +196,8 @@ func (g *Giver) Declined(id ID, i int, now time.Time) {
 	if n == nil {
 		return
 	}
-	if since, ok := n.open[i]; ok {
-		delete(n.open, i)
+	if since, ok := n.open.since(i); ok {
+		n.open.remove(i)
 		g.queue.declined(Offer{To: id, Chunk: i}, now.Sub(since))
 	}
 }
@@ -208,8 +209,8 @@ func (g *Giver) Postponed(id ID, i int, until time.Time) {
 	if n == nil {
 		return
 	}
-	if _, ok := n.open[i]; ok {
-		delete(n.open, i)
+	if _, ok := n.open.since(i); ok {
+		n.open.remove(i)
 		g.queue.drop(Offer{To: id, Chunk: i})
 		g.unmark(n, i)
 		n.later = until
@@ -232,14 +233,14 @@ const (
 func (g *Giver) Tick(now time.Time) {
 	silence := max(leastSilence, silentTrips*g.queue.trip)
 	for _, n := range g.takers {
-		for i, since := range n.open {
-			o := Offer{To: n.id, Chunk: i}
-			t := g.queue.sending[o]
+		for _, open := range slices.Clone(n.open) {
+			o := Offer{To: n.id, Chunk: open.chunk}
+			t := g.queue.transit(o)
 			lost := t != nil && g.queue.isStuck(t) && now.Sub(t.since) > mostTransit
-			if lost || !g.queue.holds(o) && now.Sub(since) > silence {
-				g.Lost(n.id, i)
-				n.late[i] = true
-				n.later = now.Add(now.Sub(since))
+			if lost || !g.queue.holds(o) && now.Sub(open.since) > silence {
+				g.Lost(n.id, open.chunk)
+				n.late[open.chunk] = true
+				n.later = now.Add(now.Sub(open.since))
 			}
 		}
 	}
@@ -252,7 +253,7 @@ func (g *Giver) Next(now time.Time) (Offer, bool) { return g.queue.next(g.have, 
 // Sent records that a neighbour has received chunk i whole.
 func (g *Giver) Sent(id ID, i int, now time.Time) {
 	if n := g.near[id]; n != nil {
-		delete(n.open, i)
+		n.open.remove(i)
 	}
 	g.queue.sent(Offer{To: id, Chunk: i}, now)
 }

@@ -51,7 +51,7 @@ const (
 // made so that it does not run dry.
 type queue struct {
 	waiting []waiting
-	sending map[Offer]*transit
+	sending []*transit
 	trip    time.Duration // from an offer to its answer
 	each    time.Duration // the uplink's time for one chunk
 	refused float64       // share of offers declined
@@ -64,6 +64,7 @@ type queue struct {
 
 // transit is a chunk on its way.
 type transit struct {
+	Offer
 	since     time.Time
 	overtaken int // chunks that were sent later and are through
 }
@@ -134,7 +135,7 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 			continue // whose downlink may be slower than our uplink
 		}
 		q.waiting = slices.Delete(q.waiting, at, at+1)
-		q.sending[o.Offer] = &transit{since: now}
+		q.sending = append(q.sending, &transit{Offer: o.Offer, since: now})
 		if !room || len(q.sending) == 1 {
 			q.moved = now
 		}
@@ -164,8 +165,8 @@ func (q *queue) size() int {
 
 func (q *queue) sendingTo(to ID) int {
 	n := 0
-	for o := range q.sending {
-		if o.To == to {
+	for _, t := range q.sending {
+		if t.To == to {
 			n++
 		}
 	}
@@ -179,9 +180,23 @@ func (q *queue) waitsAnother(to ID, have content.Set, now time.Time) bool {
 	})
 }
 
+// transit gives the chunk on its way that was offered so; nil when there is
+// none.
+func (q *queue) transit(o Offer) *transit {
+	for _, t := range q.sending {
+		if t.Offer == o {
+			return t
+		}
+	}
+	return nil
+}
+
+// stop forgets chunks that are on their way.
+func (q *queue) stop(which func(*transit) bool) { q.sending = slices.DeleteFunc(q.sending, which) }
+
 // holds tells whether an offer was accepted and is not through yet.
 func (q *queue) holds(o Offer) bool {
-	return q.sending[o] != nil || slices.ContainsFunc(q.waiting, func(w waiting) bool { return w.Offer == o })
+	return q.transit(o) != nil || slices.ContainsFunc(q.waiting, func(w waiting) bool { return w.Offer == o })
 }
 
 // stuck gives the neighbours whose chunk was overtaken by so many others that
@@ -189,9 +204,9 @@ func (q *queue) holds(o Offer) bool {
 // uplink.
 func (q *queue) stuck() []ID {
 	var to []ID
-	for o, t := range q.sending {
-		if q.isStuck(t) || q.slowed[o.To] {
-			to = append(to, o.To)
+	for _, t := range q.sending {
+		if q.isStuck(t) || q.slowed[t.To] {
+			to = append(to, t.To)
 		}
 	}
 	return to
@@ -200,11 +215,11 @@ func (q *queue) stuck() []ID {
 func (q *queue) isStuck(t *transit) bool { return t.overtaken > 2*q.size() }
 
 func (q *queue) sent(o Offer, now time.Time) {
-	done, ok := q.sending[o]
-	if !ok {
+	done := q.transit(o)
+	if done == nil {
 		return
 	}
-	delete(q.sending, o)
+	q.stop(func(t *transit) bool { return t == done })
 	for _, t := range q.sending {
 		if t.since.Before(done.since) {
 			t.overtaken++
@@ -254,17 +269,13 @@ func (q *queue) isSlow(to ID, done *transit, now time.Time) bool {
 }
 
 func (q *queue) drop(o Offer) {
-	delete(q.sending, o)
+	q.stop(func(t *transit) bool { return t.Offer == o })
 	q.waiting = slices.DeleteFunc(q.waiting, func(w waiting) bool { return w.Offer == o })
 }
 
 func (q *queue) dropAll(id ID) {
 	q.waiting = slices.DeleteFunc(q.waiting, func(w waiting) bool { return w.To == id })
-	for o := range q.sending {
-		if o.To == id {
-			delete(q.sending, o)
-		}
-	}
+	q.stop(func(t *transit) bool { return t.To == id })
 	delete(q.slowed, id)
 }
 
@@ -287,19 +298,6 @@ func (q *queue) slow(now time.Time) time.Duration {
 		return max(firstSlow, crawl*q.pace(now))
 	}
 	return crawl * q.each
-}
-
-// idle counts the offers that do not fill the uplink now, because their takers
-// are stuck.
-func (q *queue) idle() int {
-	to := q.stuck()
-	idle := len(to)
-	for _, o := range q.waiting {
-		if slices.Contains(to, o.To) {
-			idle++
-		}
-	}
-	return idle
 }
 
 func blend(old, sample time.Duration) time.Duration {
