@@ -83,6 +83,24 @@ func (s Set) Next(from int) (i int, ok bool) {
 	return 0, false
 }
 
+// NextNotIn gives the first index ≥ from that is in the set and not in t. Both
+// are over the same number of chunks.
+func (s Set) NextNotIn(from int, t Set) (i int, ok bool) {
+	if from < 0 {
+		from = 0
+	}
+	for w := from / 64; w < len(s.words); w++ {
+		word := s.words[w] &^ t.words[w]
+		if w == from/64 {
+			word &= ^uint64(0) << (from % 64)
+		}
+		if word != 0 {
+			return w*64 + bits.TrailingZeros64(word), true
+		}
+	}
+	return 0, false
+}
+
 // All goes through the indexes in the set in ascending order.
 func (s Set) All() iter.Seq[int] {
 	return func(yield func(int) bool) {

@@ -16,6 +16,8 @@ const (
 	// farBehind is by how many times an uplink is slower than others' that is
 	// better kept for words.
 	farBehind = 16
+	// mostLooked is how many chunks are looked at to choose one.
+	mostLooked = 2048
 	// fullFor is how long a neighbour that asked for no more is taken to have
 	// no room on its downlink.
 	fullFor = 5 * time.Second
@@ -144,7 +146,7 @@ func (g *Giver) open(now time.Time) (open, inHand int) {
 func (g *Giver) fresh(now time.Time) (*neighbour, int, bool) {
 	i, ok := g.first.stuck(g.held, len(g.takers))
 	if !ok {
-		i, ok = g.first.unseen(g.source, g.held)
+		i, ok = g.first.unseen(g.source, g.some)
 	}
 	if !ok {
 		return nil, 0, false
@@ -240,13 +242,13 @@ func (g *Giver) catchUp(set content.Set, now time.Time) (*neighbour, int, bool) 
 // rarestFor chooses, of the chunks of set that n lacks, the one that the
 // fewest have, any where several are.
 func (g *Giver) rarestFor(n *neighbour, set content.Set) (int, bool) {
-	return g.fewest(func(i int) bool { return set.Has(i) && !n.sure.Has(i) })
+	return g.fewest(set, n.sure)
 }
 
 // rarest chooses the chunk of set that the fewest have, and for it the
 // neighbour that this node brings least.
 func (g *Giver) rarest(set content.Set, now time.Time) (*neighbour, int, bool) {
-	i, ok := g.fewest(set.Has)
+	i, ok := g.fewest(set, g.all)
 	if !ok {
 		return nil, 0, false
 	}
@@ -254,24 +256,31 @@ func (g *Giver) rarest(set content.Set, now time.Time) (*neighbour, int, bool) {
 	return n, i, n != nil
 }
 
-// fewest chooses, of the chunks that fit, the one that most neighbours lack;
-// any where several are.
-func (g *Giver) fewest(fits func(i int) bool) (int, bool) {
-	best, lack, ties := -1, 0, 0
-	for i := range g.held {
-		if !fits(i) {
-			continue
-		}
-		switch l := g.lacking(i); {
-		case l == 0 || l < lack:
-		case l > lack:
-			best, lack, ties = i, l, 1
-		default:
-			if ties++; g.rand.IntN(ties) == 0 {
-				best = i
+// fewest chooses, of the chunks of set that are not in done, the one that most
+// neighbours lack; any where several are. In a large file not all are looked
+// at, but mostLooked from any one on.
+func (g *Giver) fewest(set, done content.Set) (int, bool) {
+	best, lack, ties, looked := -1, 0, 0, 0
+	look := func(from, until int) {
+		for i, ok := set.NextNotIn(from, done); ok && i < until && looked < mostLooked; i, ok = set.NextNotIn(i+1, done) {
+			looked++
+			switch l := g.lacking(i); {
+			case l == 0 || l < lack:
+			case l > lack:
+				best, lack, ties = i, l, 1
+			default:
+				if ties++; g.rand.IntN(ties) == 0 {
+					best = i
+				}
 			}
 		}
 	}
+	start := 0
+	if set.Len() > mostLooked {
+		start = g.rand.IntN(set.Len())
+	}
+	look(start, set.Len())
+	look(0, start)
 	return best, best >= 0
 }
 

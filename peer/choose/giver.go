@@ -34,6 +34,8 @@ type Giver struct {
 	near   map[ID]*neighbour
 	takers []*neighbour // those that did not hold all of it when they joined
 	held   []int32      // by chunk: how many takers hold it or are getting it
+	some   content.Set  // chunks for which that is not 0
+	all    content.Set  // chunks for which that is all of them
 	own    []int        // chunks got first-hand and perhaps not passed on yet, oldest first
 	first  handouts
 	share  int  // how many offers one neighbour may have open
@@ -69,6 +71,8 @@ func NewGiver(self ID, have content.Set) *Giver {
 		source: have.Clone(),
 		near:   map[ID]*neighbour{},
 		held:   make([]int32, have.Len()),
+		some:   content.NewSet(have.Len()),
+		all:    content.FullSet(have.Len()),
 		queue:  queue{slowed: map[ID]bool{}},
 		rand:   rng,
 	}
@@ -92,6 +96,8 @@ func (g *Giver) Join(id ID, has content.Set) {
 	for i := range n.sure.All() {
 		g.held[i]++
 	}
+	g.some = g.some.Union(n.sure)
+	g.all = g.all.Minus(g.all.Minus(n.sure))
 }
 
 // Leave forgets a neighbour. What it had still to pass on is helped with by
@@ -109,6 +115,23 @@ func (g *Giver) Leave(id ID) {
 	g.takers = slices.DeleteFunc(g.takers, func(t *neighbour) bool { return t == n })
 	for i := range n.sure.All() {
 		g.held[i]--
+	}
+	for i := range g.held {
+		g.place(i)
+	}
+}
+
+// place puts chunk i into the sets that it belongs to.
+func (g *Giver) place(i int) {
+	if g.held[i] > 0 {
+		g.some.Add(i)
+	} else {
+		g.some.Remove(i)
+	}
+	if g.lacking(i) == 0 {
+		g.all.Add(i)
+	} else {
+		g.all.Remove(i)
 	}
 }
 
@@ -260,12 +283,8 @@ func (g *Giver) Sent(id ID, i int, now time.Time) {
 
 // Done tells whether no neighbour lacks anything this node holds.
 func (g *Giver) Done() bool {
-	for i := range g.have.All() {
-		if g.lacking(i) > 0 {
-			return false
-		}
-	}
-	return true
+	_, lacking := g.have.NextNotIn(0, g.all)
+	return !lacking
 }
 
 // lacking counts the neighbours that chunk i still has to reach.
@@ -276,6 +295,7 @@ func (g *Giver) mark(n *neighbour, i int) {
 	n.count++
 	if n.taker {
 		g.held[i]++
+		g.place(i)
 	}
 }
 
@@ -284,6 +304,7 @@ func (g *Giver) unmark(n *neighbour, i int) {
 	n.count--
 	if n.taker {
 		g.held[i]--
+		g.place(i)
 	}
 }
 

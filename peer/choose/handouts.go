@@ -17,16 +17,16 @@ type handout struct {
 	at    int // count when it was given
 }
 
-// unseen gives a chunk of source that no taker holds or is getting.
-func (h *handouts) unseen(source content.Set, held []int32) (int, bool) {
-	for range held {
-		i := h.next
-		if source.Has(i) && held[i] == 0 {
-			return i, true
-		}
-		h.next = (i + 1) % len(held)
+// unseen gives a chunk of source that is not in some, which takers hold or are
+// getting.
+func (h *handouts) unseen(source, some content.Set) (i int, ok bool) {
+	if i, ok = source.NextNotIn(h.next, some); !ok {
+		i, ok = source.NextNotIn(0, some)
 	}
-	return 0, false
+	if ok {
+		h.next = i
+	}
+	return i, ok
 }
 
 // stuck gives a chunk whose first holder has not passed it on. Its age is
