@@ -64,6 +64,11 @@ func TestSetBehavesAsAMapDoes(t *testing.T) {
 			maps.DeleteFunc(minus.in, func(k int, _ bool) bool { return mb.in[k] })
 			sameSet(t, a.Union(b), union)
 			sameSet(t, a.Minus(b), minus)
+			from := r.IntN(n+2) - 1
+			next, ok := a.Minus(b).Next(from)
+			if got, found := a.NextNotIn(from, b); got != next || found != ok {
+				t.Fatalf("over %d: from %d the next is %d, %v; not %d, %v", n, from, got, found, next, ok)
+			}
 		}
 		sameSet(t, content.FullSet(n).Minus(a).Union(a), model{asMap(content.FullSet(n)), n})
 	}

@@ -84,6 +84,7 @@ func TestDistributionTimeStaysNearTheBound(t *testing.T) {
 		{"32 receivers", at20(32), 1.09, 1.08},
 		{"32 receivers, acknowledgements on their uplinks", at20(32).withUp(acks), 1.1, 1.1},
 		{"33 receivers, quick messages", mesh{chunks: 256, n: 33, delay: 0.2}, 1.06, 1.06},
+		{"16 receivers, quick messages, chunks that come late", mesh{chunks: 256, n: 16, delay: 0.3}.dialling(6).withUp(acks), 1.054, 1.05},
 		{"32 receivers, slow messages", mesh{chunks: 256, n: 32, delay: 2}, 1.13, 1.1},
 		{"32 receivers with 16 neighbours", mesh{chunks: 256, n: 32, delay: 1, batch: 4, degree: 16}, 1.1, 1.08},
 		{"32 receivers that dialled 6 others each", at20(32).dialling(6), 1.095, 1.08},
