@@ -115,6 +115,13 @@ func (s Set) All() iter.Seq[int] {
 // Clone gives a set with storage of its own.
 func (s Set) Clone() Set { return Set{words: append([]uint64(nil), s.words...), n: s.n} }
 
+// Keep takes out what is not in t. Both are over the same number of chunks.
+func (s Set) Keep(t Set) {
+	for w := range s.words {
+		s.words[w] &= t.words[w]
+	}
+}
+
 // Minus gives the chunks of s that are not in t, as a new set. Both are over
 // the same number of chunks.
 func (s Set) Minus(t Set) Set {

@@ -64,6 +64,9 @@ func TestSetBehavesAsAMapDoes(t *testing.T) {
 			maps.DeleteFunc(minus.in, func(k int, _ bool) bool { return mb.in[k] })
 			sameSet(t, a.Union(b), union)
 			sameSet(t, a.Minus(b), minus)
+			kept := a.Clone()
+			kept.Keep(b)
+			sameSet(t, a.Minus(kept), minus)
 			from := r.IntN(n+2) - 1
 			next, ok := a.Minus(b).Next(from)
 			if got, found := a.NextNotIn(from, b); got != next || found != ok {

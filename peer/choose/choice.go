@@ -191,11 +191,12 @@ func (g *Giver) duty(now time.Time) (*neighbour, int, bool) {
 // help chooses a chunk to help others with: for a neighbour that is behind, or
 // the one that the fewest have.
 func (g *Giver) help(now time.Time) (*neighbour, int, bool) {
+	done := g.done(now)
 	for _, set := range []content.Set{g.have, g.coming} {
 		if n, i, ok := g.catchUp(set, now); ok {
 			return n, i, ok
 		}
-		if n, i, ok := g.rarest(set, now); ok {
+		if n, i, ok := g.rarest(set, done, now); ok {
 			return n, i, ok
 		}
 		if g.inHand {
@@ -245,10 +246,26 @@ func (g *Giver) rarestFor(n *neighbour, set content.Set) (int, bool) {
 	return g.fewest(set, n.sure)
 }
 
-// rarest chooses the chunk of set that the fewest have, and for it the
-// neighbour that this node brings least.
-func (g *Giver) rarest(set content.Set, now time.Time) (*neighbour, int, bool) {
-	i, ok := g.fewest(set, g.all)
+// done gives the chunks that all those hold who can be offered something now:
+// one who takes no more for a while, but lacks most of the file, is not to keep
+// this node from helping the others with the rest.
+func (g *Giver) done(now time.Time) content.Set {
+	if !slices.ContainsFunc(g.takers, func(n *neighbour) bool { return !g.takes(n, now) }) {
+		return g.all
+	}
+	done := content.FullSet(g.have.Len())
+	for _, n := range g.takers {
+		if g.takes(n, now) {
+			done.Keep(n.sure)
+		}
+	}
+	return done
+}
+
+// rarest chooses the chunk of set, but not of done, that the fewest have, and
+// for it the neighbour that this node brings least.
+func (g *Giver) rarest(set, done content.Set, now time.Time) (*neighbour, int, bool) {
+	i, ok := g.fewest(set, done)
 	if !ok {
 		return nil, 0, false
 	}

@@ -97,7 +97,7 @@ func (g *Giver) Join(id ID, has content.Set) {
 		g.held[i]++
 	}
 	g.some = g.some.Union(n.sure)
-	g.all = g.all.Minus(g.all.Minus(n.sure))
+	g.all.Keep(n.sure)
 }
 
 // Leave forgets a neighbour. What it had still to pass on is helped with by

@@ -194,6 +194,30 @@ func TestInASmallMeshASlowDownlinkDoesNotHoldTheOthersBack(t *testing.T) {
 	}
 }
 
+// TestWhoTakesNoMoreDoesNotHideTheOthers: a receiver with a very slow downlink
+// lacks most chunks for long and is offered nothing meanwhile. The few that
+// others lack must be found among them.
+func TestWhoTakesNoMoreDoesNotHideTheOthers(t *testing.T) {
+	for _, n := range []int{3, 4, 16} {
+		for seed := range uint64(4) {
+			m := at20(n)
+			m.seed = seed + 1
+			m.down = func(i int) float64 {
+				if i == 2 {
+					return 0.1
+				}
+				return 5
+			}
+			r := m.run()
+			for i, done := range r.finished {
+				if i+1 != 2 && done > 1.3*256 {
+					t.Errorf("%d receivers, seed %d: number %d done after %.0f chunk times", n, seed+1, i+1, done)
+				}
+			}
+		}
+	}
+}
+
 func TestFreeRidersHardlySlowTheOthers(t *testing.T) {
 	m := at20(16).withUp(func(i int) float64 {
 		if i%4 == 3 {
