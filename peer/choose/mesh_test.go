@@ -161,57 +161,31 @@ func TestFewChunksSpreadInFewSteps(t *testing.T) {
 }
 
 func TestASlowDownlinkDoesNotHoldTheOthersBack(t *testing.T) {
-	m := at20(16)
-	m.down, m.seed = slowDownlink, 5
-	r := m.run()
-	for i, done := range r.finished {
-		if i+1 != 3 && done > 1.3*256 {
-			t.Errorf("receiver %d done after %.0f chunk times", i+1, done)
-		}
+	tests := []struct {
+		n              int
+		slow, ordinary float64
+	}{
+		{16, 0.3, 5},
+		// Where each has few neighbours, the slow one fills what its givers have
+		// on their way.
+		{2, 0.33, 3}, {3, 0.33, 3}, {4, 0.33, 3},
+		// For long the slow one lacks most chunks and is offered nothing: the few
+		// that others lack must be found among them.
+		{3, 0.1, 5}, {4, 0.1, 5}, {16, 0.1, 5},
 	}
-}
-
-// TestInASmallMeshASlowDownlinkDoesNotHoldTheOthersBack: where each has few
-// neighbours, the slow one fills what its givers have on their way.
-func TestInASmallMeshASlowDownlinkDoesNotHoldTheOthersBack(t *testing.T) {
-	for _, n := range []int{2, 3, 4} {
+	for _, test := range tests {
 		for seed := range uint64(4) {
-			m := at20(n)
+			m := at20(test.n)
 			m.seed = seed + 1
 			m.down = func(i int) float64 {
 				if i == 2 {
-					return 0.33
+					return test.slow
 				}
-				return 3
+				return test.ordinary
 			}
-			r := m.run()
-			for i, done := range r.finished {
+			for i, done := range m.run().finished {
 				if i+1 != 2 && done > 1.3*256 {
-					t.Errorf("%d receivers, seed %d: number %d done after %.0f chunk times", n, seed+1, i+1, done)
-				}
-			}
-		}
-	}
-}
-
-// TestWhoTakesNoMoreDoesNotHideTheOthers: a receiver with a very slow downlink
-// lacks most chunks for long and is offered nothing meanwhile. The few that
-// others lack must be found among them.
-func TestWhoTakesNoMoreDoesNotHideTheOthers(t *testing.T) {
-	for _, n := range []int{3, 4, 16} {
-		for seed := range uint64(4) {
-			m := at20(n)
-			m.seed = seed + 1
-			m.down = func(i int) float64 {
-				if i == 2 {
-					return 0.1
-				}
-				return 5
-			}
-			r := m.run()
-			for i, done := range r.finished {
-				if i+1 != 2 && done > 1.3*256 {
-					t.Errorf("%d receivers, seed %d: number %d done after %.0f chunk times", n, seed+1, i+1, done)
+					t.Errorf("%+v, seed %d: number %d done after %.0f chunk times", test, m.seed, i+1, done)
 				}
 			}
 		}
