@@ -14,10 +14,11 @@ import (
 
 // TestWhoJoinsIsToldOfOthersBeforeIdentify: nodes that join at the same moment
 // would not learn of each other if that had to wait for libp2p's identify,
-// which these here never answer.
+// which these here never bring.
 func TestWhoJoinsIsToldOfOthersBeforeIdentify(t *testing.T) {
 	file := makeFile(t, 4*chunk)
 	origin := startNode(t, nil)
+	origin.host.RemoveStreamHandler(identify.IDPush) // by which they would say it unasked
 	if _, err := origin.Publish("file", file, false); err != nil {
 		t.Fatal(err)
 	}
