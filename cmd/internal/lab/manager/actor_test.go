@@ -28,6 +28,7 @@ const plot = "STARMESH_TEST_PLOT"
 // What can happen to a node.
 const (
 	fails   = "fails"   // it ends with an error while it receives
+	brief   = "brief"   // the same, before it has answered that it begins
 	quits   = "quits"   // it ends before it is ready
 	stalls  = "stalls"  // it receives half of the file, and nothing more
 	wrong   = "wrong"   // its file differs from the original
@@ -134,6 +135,9 @@ func (a *actor) live(ctx context.Context) int {
 func (a *actor) commands(ln net.Listener) map[string]agent.Command {
 	return map[string]agent.Command{launch.StartCommand: func(context.Context, url.Values) (any, error) {
 		a.reporter.Begin()
+		if a.fate == brief {
+			os.Exit(a.fail("the disk is full"))
+		}
 		close(a.begin)
 		if a.fate == mute {
 			go func() {

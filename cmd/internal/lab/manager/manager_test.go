@@ -118,19 +118,21 @@ func TestATrialBringsTheFileToAllAndIsWrittenDown(t *testing.T) {
 }
 
 func TestAReceiverThatFailsIsToldAndTheOthersGoOn(t *testing.T) {
-	b := newBench(t, "client-1=fails")
-	result := b.run(t.Context(), 2)
-	if want := "1 of 2 receivers did not get the file: client-1 ended: the disk is full"; result.Error != want {
-		t.Errorf("error %q, not %q", result.Error, want)
-	}
-	if result.Verified != 1 || result.DistributionSeconds != nil {
-		t.Errorf("%+v", result)
-	}
-	if !strings.Contains(b.notes(), "client-1: client-1 ended: the disk is full") {
-		t.Errorf("notes: %s", b.notes())
-	}
-	if text, err := os.ReadFile(b.path("client-1.err")); err != nil || string(text) != "the disk is full\n" {
-		t.Errorf("client-1.err: %q, %v", text, err)
+	for _, fate := range []string{fails, brief} {
+		b := newBench(t, "client-1="+fate)
+		result := b.run(t.Context(), 2)
+		if want := "1 of 2 receivers did not get the file: client-1 ended: the disk is full"; result.Error != want {
+			t.Errorf("%s: error %q, not %q", fate, result.Error, want)
+		}
+		if result.Verified != 1 || result.DistributionSeconds != nil {
+			t.Errorf("%s: %+v", fate, result)
+		}
+		if !strings.Contains(b.notes(), "client-1: client-1 ended: the disk is full") {
+			t.Errorf("%s: notes: %s", fate, b.notes())
+		}
+		if text, err := os.ReadFile(b.path("client-1.err")); err != nil || string(text) != "the disk is full\n" {
+			t.Errorf("%s: client-1.err: %q, %v", fate, text, err)
+		}
 	}
 }
 

@@ -51,6 +51,18 @@ func (n *node) running() (p *launch.Process, agent string) {
 	return n.process, n.agent
 }
 
+// endsWithin tells whether the node's process has ended, or does so soon.
+func (n *node) endsWithin(ctx context.Context, soon time.Duration) bool {
+	p, _ := n.running()
+	select {
+	case <-p.Ended():
+		return true
+	case <-time.After(soon):
+	case <-ctx.Done():
+	}
+	return false
+}
+
 // down tells whether the node has no process that runs, nor will have one
 // soon, and why it was ended on purpose, if it was.
 func (n *node) down() (down bool, purpose string) {
