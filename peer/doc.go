@@ -3,7 +3,7 @@
 //
 // It owns everything with a network in it: hosts and their limits, finding
 // nodes, links, messages, and the node itself. Which chunk goes to whom is
-// decided in peer/choose, which chunks are still wanted in common/transfer, and
+// decided in peer/scheduler, which chunks are still wanted in common/transfer, and
 // bytes at rest are common/store's. PROTOCOL.md is what nodes say to each
 // other.
 //

@@ -19,7 +19,7 @@ import (
 	"starmesh/common/fault"
 	"starmesh/common/frame"
 	"starmesh/common/load"
-	"starmesh/peer/choose"
+	"starmesh/peer/scheduler"
 )
 
 // The protocols of a node; a new number is a new grammar.
@@ -44,7 +44,7 @@ const (
 type link struct {
 	node    *Node
 	peer    peer.ID
-	key     choose.ID
+	key     scheduler.ID
 	conn    network.Conn
 	since   time.Time
 	control network.Stream

@@ -22,7 +22,7 @@ import (
 	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/common/rate"
-	"starmesh/peer/choose"
+	"starmesh/peer/scheduler"
 )
 
 // Config is how a Node lives; the zero value is a node that only tickets lead
@@ -72,7 +72,7 @@ type Node struct {
 	trace     *trace
 	host      host.Host
 	wire      *wire
-	key       choose.ID
+	key       scheduler.ID
 	connector *connector
 	joining   *joined
 	dht       *dhtFinder // nil: none
@@ -173,10 +173,10 @@ func (n *Node) warn(what string, err error) {
 	}
 }
 
-// keyOf gives a node's number in choose.
-func keyOf(id peer.ID) choose.ID {
+// keyOf gives a node's number in scheduler.
+func keyOf(id peer.ID) scheduler.ID {
 	sum := blake3.Sum256([]byte(id))
-	return choose.ID(binary.LittleEndian.Uint64(sum[:]))
+	return scheduler.ID(binary.LittleEndian.Uint64(sum[:]))
 }
 
 // ID is the node's peer id.

@@ -19,7 +19,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/frame"
-	"starmesh/peer/choose"
+	"starmesh/peer/scheduler"
 )
 
 // examples are the messages of PROTOCOL.md §10.
@@ -139,7 +139,7 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 		"body of CHUNK, bytes":                                            bodyLimit(typeChunk),
 		"files that one remote may join":                                  mostTopics,
 		"remotes served with one file at a time":                          mostMembers,
-		"promises of a giver that has brought nothing yet":                choose.FewUnproven,
+		"promises of a giver that has brought nothing yet":                scheduler.FewUnproven,
 		"control messages waiting for a remote that does not read, bytes": mostUnsent,
 	} {
 		if !strings.Contains(text, "\n| "+row+" | "+strconv.Itoa(want)+" |") {

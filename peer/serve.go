@@ -12,7 +12,7 @@ import (
 	"starmesh/common/fault"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
-	"starmesh/peer/choose"
+	"starmesh/peer/scheduler"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 )
 
 // swarm is one file at this node and all remotes that have to do with it. It
-// asks choose what to do and does it. All of it may be used from several
+// asks the scheduler what to do and does it. All of it may be used from several
 // goroutines.
 type swarm struct {
 	node  *Node
@@ -37,9 +37,9 @@ type swarm struct {
 	topic topic // ours
 
 	mu      sync.Mutex // guards the fields below, and those of its members
-	giver   *choose.Giver
-	taker   *choose.Taker
-	members map[choose.ID]*member
+	giver   *scheduler.Giver
+	taker   *scheduler.Taker
+	members map[scheduler.ID]*member
 	claims  map[int]*pledge
 	missing int                    // chunks that have not arrived
 	sources chan<- transfer.Source // set while a fetch runs
@@ -76,9 +76,9 @@ func newSwarm(n *Node, name string, file store.File, t topic) *swarm {
 	have := file.Have()
 	return &swarm{
 		node: n, name: name, file: file, list: file.List(), topic: t,
-		giver:   choose.NewGiver(n.key, have),
-		taker:   choose.NewTaker(),
-		members: map[choose.ID]*member{},
+		giver:   scheduler.NewGiver(n.key, have),
+		taker:   scheduler.NewTaker(),
+		members: map[scheduler.ID]*member{},
 		claims:  map[int]*pledge{},
 		missing: have.Len() - have.Count(),
 	}

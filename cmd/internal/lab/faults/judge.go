@@ -12,7 +12,7 @@ import (
 
 const (
 	// mostWrong is how many chunks a node of the mesh takes from one that has
-	// not brought anything right yet (choose.FewUnproven): as many may be on
+	// not brought anything right yet (scheduler.FewUnproven): as many may be on
 	// their way when the first is found wrong.
 	mostWrong = 4
 	// starFlight and meshFlight are how many chunks may be on their way to a

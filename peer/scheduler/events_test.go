@@ -1,4 +1,4 @@
-package choose_test
+package scheduler_test
 
 import "container/heap"
 

@@ -1,4 +1,4 @@
-package choose
+package scheduler
 
 import "time"
 

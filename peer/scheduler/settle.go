@@ -1,4 +1,4 @@
-package choose
+package scheduler
 
 // Promised counts the chunks that this node holds and has still to bring to
 // neighbours: those that they accepted, and those on their way.

@@ -1,11 +1,11 @@
-package choose_test
+package scheduler_test
 
 import (
 	"fmt"
 	"testing"
 
 	"starmesh/common/content"
-	"starmesh/peer/choose"
+	"starmesh/peer/scheduler"
 )
 
 // BenchmarkOffer shows what a giver takes to choose when it is asked again and
@@ -20,7 +20,7 @@ func BenchmarkOffer(b *testing.B) {
 				for i := range chunks / 2 {
 					have.Add(2 * i)
 				}
-				g := choose.NewGiver(1, content.NewSet(chunks))
+				g := scheduler.NewGiver(1, content.NewSet(chunks))
 				for i := range have.All() {
 					g.Got(i)
 				}
@@ -29,7 +29,7 @@ func BenchmarkOffer(b *testing.B) {
 					for i := range lacking {
 						theirs.Remove((chunks / 4 * 2) + 2*((i+n)%(lacking+1)))
 					}
-					g.Join(choose.ID(n+2), theirs)
+					g.Join(scheduler.ID(n+2), theirs)
 				}
 				b.ReportAllocs()
 				for b.Loop() {

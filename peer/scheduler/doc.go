@@ -1,4 +1,4 @@
-// Package choose owns the question a mesh is about: which chunk do I give to
+// Package scheduler owns the question a mesh is about: which chunk do I give to
 // whom next, and what do I accept.
 //
 // It is bookkeeping alone: no goroutine, no lock, no clock and no message. The
@@ -26,4 +26,4 @@
 //   - Nobody fills what a node has open or on its way while others can take
 //     something: its downlink may be slow, or its answers late.
 //   - What somebody is about to receive counts as received.
-package choose
+package scheduler

@@ -1,4 +1,4 @@
-package choose_test
+package scheduler_test
 
 import (
 	"math"
@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"starmesh/common/content"
-	"starmesh/peer/choose"
+	"starmesh/peer/scheduler"
 )
 
 // The simulator plays a whole mesh of Givers on a simulated clock, chunk by
@@ -57,8 +57,8 @@ type sim struct {
 type node struct {
 	*sim
 	id       int
-	giver    *choose.Giver
-	taker    *choose.Taker
+	giver    *scheduler.Giver
+	taker    *scheduler.Taker
 	have     content.Set
 	claimed  map[int]int // chunk → from
 	near     []*node
@@ -133,8 +133,8 @@ func (s *sim) makeNode(i int) *node {
 			n.have.Add(c)
 		}
 	}
-	n.taker = choose.NewTaker()
-	n.giver = choose.NewGiver(n.key(), n.have)
+	n.taker = scheduler.NewTaker()
+	n.giver = scheduler.NewGiver(n.key(), n.have)
 	return n
 }
 
@@ -170,11 +170,11 @@ func (s *sim) wire() {
 }
 
 // key is the node's ID: the number mixed with the seed, with the index below.
-func (n *node) key() choose.ID {
-	return choose.ID(rand.New(rand.NewPCG(n.seed, uint64(n.id))).Uint64()<<16 | uint64(n.id))
+func (n *node) key() scheduler.ID {
+	return scheduler.ID(rand.New(rand.NewPCG(n.seed, uint64(n.id))).Uint64()<<16 | uint64(n.id))
 }
 
-func (s *sim) byKey(id choose.ID) *node { return s.nodes[id&0xffff] }
+func (s *sim) byKey(id scheduler.ID) *node { return s.nodes[id&0xffff] }
 
 func (n *node) come() {
 	n.alive = true
@@ -246,7 +246,7 @@ func (n *node) step() {
 	}
 }
 
-func (n *node) offered(from *node, o choose.Offer) {
+func (n *node) offered(from *node, o scheduler.Offer) {
 	if !n.alive {
 		return
 	}

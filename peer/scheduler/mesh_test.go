@@ -1,4 +1,4 @@
-package choose_test
+package scheduler_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"starmesh/common/content"
-	"starmesh/peer/choose"
+	"starmesh/peer/scheduler"
 )
 
 // at20 is the usual case: a message takes as long as a chunk, one way, and
@@ -215,9 +215,9 @@ func TestWhoComesFirstIsNotGivenAll(t *testing.T) {
 	for i := range all.Len() {
 		all.Add(i)
 	}
-	g := choose.NewGiver(99, all)
-	given := map[choose.ID]int{}
-	for id := range choose.ID(4) {
+	g := scheduler.NewGiver(99, all)
+	given := map[scheduler.ID]int{}
+	for id := range scheduler.ID(4) {
 		g.Join(id, content.NewSet(all.Len()))
 		for {
 			o, ok := g.Offer(at(0))
