@@ -54,7 +54,7 @@ func addrOf(remote net.Addr) netip.Addr {
 // fault.ReadOnly or fault.Refused.
 func (a Access) mayWrite(user string) error {
 	if !a.Writable {
-		return fault.Wrapf(fault.ReadOnly, "this server is read-only (its operator would start it with --writable)")
+		return fault.Wrapf(fault.ReadOnly, "this server is read-only")
 	}
 	if a.Users != nil && !a.Users.writers[user] {
 		return fault.Wrapf(fault.Refused, "user %q may read but not write here", user)

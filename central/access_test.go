@@ -201,7 +201,7 @@ func TestWithoutAPasswordNothingIsSaid(t *testing.T) {
 func TestTheClientSaysThatAPasswordIsNeeded(t *testing.T) {
 	s := startServer(t, withAccess(Access{Users: users(t, nil, "alice")}))
 	_, err := tryDial(t, s)
-	if !errors.Is(err, fault.Unauthorized) || !strings.Contains(err.Error(), "--user") {
+	if !errors.Is(err, fault.Unauthorized) || fault.HintOf(err) != fault.HintUser {
 		t.Errorf("%v", err)
 	}
 }

@@ -58,17 +58,17 @@ func ParseAddress(s string) (Address, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return Address{}, badAddress(s, err.Error())
+		return Address{}, badAddress(s, err)
 	}
 	scheme, known := schemeOf(u.Scheme)
 	if !known {
-		return Address{}, badAddress(s, "the scheme is "+u.Scheme)
+		return Address{}, badAddress(s, errors.New("the scheme is "+u.Scheme))
 	}
 	if u.User != nil {
-		return Address{}, badAddress(s, "user and password do not belong in an address: use --user and --password-file")
+		return Address{}, badAddress(s, fault.Advise(errors.New("user and password do not belong in an address"), fault.HintLogin))
 	}
 	if scheme.http && u.RawQuery != "" {
-		return Address{}, badAddress(s, "a file's address has no ?query (write %3F for a question mark in its name)")
+		return Address{}, badAddress(s, errors.New("a file's address has no ?query (write %3F for a question mark in its name)"))
 	}
 	hostPort, err := withPort(u.Host, scheme.port)
 	if err != nil {
@@ -77,7 +77,7 @@ func ParseAddress(s string) (Address, error) {
 	a := Address{HostPort: hostPort, TLS: scheme.tls, HTTP: scheme.http, Name: strings.TrimPrefix(u.Path, "/")}
 	if a.Name != "" {
 		if err := content.CheckPath(strings.TrimSuffix(a.Name, "/")); err != nil {
-			return Address{}, badAddress(s, err.Error())
+			return Address{}, badAddress(s, err)
 		}
 	}
 	return a, a.setFingerprint(s, u.Fragment)
@@ -89,23 +89,23 @@ func (a *Address) setFingerprint(s, fragment string) error {
 	}
 	hex, ok := strings.CutPrefix(fragment, "sha256=")
 	if !ok || !a.TLS {
-		return badAddress(s, "after # only sha256=FINGERPRINT of a stars:// or https:// server may stand")
+		return badAddress(s, errors.New("after # only sha256=FINGERPRINT of a stars:// or https:// server may stand"))
 	}
 	if _, err := content.ParseID(hex); err != nil {
-		return badAddress(s, "the fingerprint is not 64 hex digits")
+		return badAddress(s, errors.New("the fingerprint is not 64 hex digits"))
 	}
 	a.Fingerprint = strings.ToLower(hex)
 	return nil
 }
 
-func badAddress(s, why string) error {
-	return fault.Wrapf(fault.Invalid, "%.200q is no server address: %s (right: host:port, star://host:port/name, stars://host:port/name; for get also http://host:port/name)", s, why)
+func badAddress(s string, why error) error {
+	return fault.Wrapf(fault.Invalid, "%.200q is no server address: %w (right: host:port, star://host:port/name, stars://host:port/name; for get also http://host:port/name)", s, why)
 }
 
 // withPort completes host:port and refuses what can not be one.
 func withPort(s string, usual int) (string, error) {
 	if s == "" {
-		return "", badAddress(s, "it is empty")
+		return "", badAddress(s, errors.New("it is empty"))
 	}
 	if _, err := strconv.ParseUint(s, 10, 64); err == nil {
 		s = ":" + s
@@ -119,10 +119,10 @@ func withPort(s string, usual int) (string, error) {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return "", badAddress(s, "the port is not a number from 1 to 65535")
+		return "", badAddress(s, errors.New("the port is not a number from 1 to 65535"))
 	}
 	if !isHost(host) {
-		return "", badAddress(s, "the host is not a name or IP address")
+		return "", badAddress(s, errors.New("the host is not a name or IP address"))
 	}
 	if host == "" {
 		host = "127.0.0.1"
@@ -164,16 +164,18 @@ func (a Address) At(name string) Address {
 // listenError says what to do about an address that can not be listened on.
 func listenError(addr string, err error) error {
 	_, port, _ := net.SplitHostPort(addr)
-	hint := ""
+	err = fmt.Errorf("cannot listen on %s: %w", addr, bare(err))
 	switch {
 	case errors.Is(err, syscall.EACCES) || errors.Is(err, os.ErrPermission):
-		hint = fmt.Sprintf(" (ports below 1024 need privileges; try --listen :%d)", DefaultPort)
+		why := errors.New("ports below 1024 need privileges")
+		return fmt.Errorf("%w (%w)", err, fault.Advise(why, fault.HintListenAt, fmt.Sprintf(":%d", DefaultPort)))
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint = fmt.Sprintf(" (another program listens on port %s already; choose another with --listen)", port)
+		why := fmt.Errorf("another program listens on port %s already", port)
+		return fmt.Errorf("%w (%w)", err, fault.Advise(why, fault.HintListenOther))
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		hint = " (no interface of this machine has that address)"
+		return fmt.Errorf("%w (no interface of this machine has that address)", err)
 	}
-	return fmt.Errorf("cannot listen on %s: %w%s", addr, bare(err), hint)
+	return err
 }
 
 // bare is the system's own word, without the operations around it.

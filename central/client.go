@@ -132,7 +132,7 @@ func tlsError(err error) error {
 	}
 	var record tls.RecordHeaderError
 	if errors.As(err, &record) {
-		return fault.Wrapf(fault.Invalid, "the server does not speak TLS: use star:// instead of stars://, or leave --tls out")
+		return fault.Advise(fault.Wrapf(fault.Invalid, "the server does not speak TLS: use star:// instead of stars://"), fault.HintPlain)
 	}
 	var network net.Error
 	if errors.As(err, &network) && !errors.As(err, new(*tls.CertificateVerificationError)) {
@@ -162,12 +162,17 @@ func (c *Client) greet(ctx context.Context) error {
 
 func (c *Client) login(ctx context.Context) error {
 	if c.cfg.User == "" {
-		return fault.Wrapf(fault.Unauthorized, "the server wants a user name and password (--user NAME)")
+		return wantsLogin()
 	}
 	if !c.addr.TLS && !loopback(c.link.conn.RemoteAddr()) {
 		return fault.Wrapf(fault.Refused, "the password is not sent: the connection is not encrypted and leaves this machine (use stars://)")
 	}
 	return c.exchange(ctx, auth{Req: c.next(), User: c.cfg.User, Password: c.cfg.Password}, isOK(typeAuth))
+}
+
+// wantsLogin is the failure of a client that has no name to say.
+func wantsLogin() error {
+	return fault.Advise(fault.Wrapf(fault.Unauthorized, "the server wants a user name and password"), fault.HintUser)
 }
 
 // next numbers a request.
@@ -218,6 +223,9 @@ func refusal(kind frame.Type, b []byte) error {
 		m, err := decodeFailure(b)
 		if err != nil {
 			return err
+		}
+		if err := m.err(); errors.Is(err, fault.ReadOnly) {
+			return fault.Advise(err, fault.HintWritable)
 		}
 		return m.err()
 	case typeBye:

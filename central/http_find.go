@@ -160,7 +160,7 @@ func (c *HTTPClient) statusError(r *http.Response, name string) error {
 	case status == http.StatusNotFound, status == http.StatusGone:
 		return fault.Wrapf(fault.NotFound, "%s has no file %q", c.addr.HostPort, printable(name))
 	case status == http.StatusUnauthorized && c.cfg.User == "":
-		return fault.Wrapf(fault.Unauthorized, "the server wants a user name and password (--user NAME)")
+		return wantsLogin()
 	case status == http.StatusUnauthorized:
 		return fault.Wrapf(fault.Unauthorized, "the server does not know user %q with that password", c.cfg.User)
 	case status == http.StatusForbidden:

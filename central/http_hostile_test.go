@@ -112,7 +112,7 @@ func TestHTTPServersThatDeceive(t *testing.T) {
 		"not there":           {func(d *deceiver) { d.head = status(404) }, fault.NotFound, `no file "x"`},
 		"gone":                {func(d *deceiver) { d.head = status(410) }, fault.NotFound, `no file "x"`},
 		"not allowed":         {func(d *deceiver) { d.chunks = status(403) }, fault.Refused, "the site's own words (403"},
-		"a password":          {func(d *deceiver) { d.head = status(401) }, fault.Unauthorized, "--user"},
+		"a password":          {func(d *deceiver) { d.head = status(401) }, fault.Unauthorized, "wants a user name"},
 		"it fails":            {func(d *deceiver) { d.part = status(500) }, nil, "the server failed"},
 		"a teapot":            {func(d *deceiver) { d.head = status(418) }, fault.Invalid, "418"},
 		"a loop":              {func(d *deceiver) { d.head = status(302, "Location", "/x") }, fault.Invalid, "give that address"},

@@ -285,7 +285,7 @@ func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn, tcp *patientCo
 	}
 	if first.first != tlsRecord {
 		plain := newLink(first, tcp, s.cfg.Instruments, s.cfg.Bounds.Handshake)
-		plain.lastWord(failureOf(0, fault.Wrapf(fault.Refused, "this server speaks TLS only: use stars://… or --tls")))
+		plain.lastWord(failureOf(0, fault.Wrapf(fault.Refused, "this server speaks TLS only: use stars://…")))
 		return nil, fmt.Errorf("a client without TLS")
 	}
 	secured := tls.Server(first, s.cfg.TLS)

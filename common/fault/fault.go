@@ -45,7 +45,7 @@ var codes = []struct {
 	{16, Closed}, {17, NoSource}, {18, Internal},
 }
 
-// Code gives the wire code of err: that of the first sentinel it wraps, and
+// Code returns the wire code of err: that of the first sentinel it wraps, and
 // Internal's for an error that wraps none. Code(nil) is 0.
 func Code(err error) uint16 {
 	if err == nil {
@@ -100,7 +100,7 @@ type laterError struct {
 func (e *laterError) Error() string { return e.err.Error() }
 func (e *laterError) Unwrap() error { return e.err }
 
-// RetryAfter tells how long whoever failed with err asked us to wait; 0 when
+// RetryAfter returns how long whoever failed with err asked us to wait; 0 when
 // nothing was said.
 func RetryAfter(err error) time.Duration {
 	var remote *remoteError
@@ -114,7 +114,7 @@ func RetryAfter(err error) time.Duration {
 	return 0
 }
 
-// Final tells whether trying the same again can not help: the other side
+// Final reports whether trying the same again can not help: the other side
 // understood and said no, or our own disk did. Everything else (a broken
 // connection, a server that is down or busy) may pass.
 func Final(err error) bool {
@@ -139,16 +139,32 @@ func Codes() map[string]uint16 {
 	return all
 }
 
-// Wrapf is fmt.Errorf("…: %w", …, kind) with the kind in front, so that a
-// message reads as a sentence and not as a chain of colons.
+// Wrapf returns an error of the given kind with a text of its own, so that a
+// message reads as a sentence and not as a chain of colons. A cause may be part
+// of the text by %w: errors.Is and errors.As find it, but what kind the cause
+// had is not asked any more.
 func Wrapf(kind error, format string, args ...any) error {
-	return &wrapped{kind: kind, text: fmt.Sprintf(format, args...)}
+	return &wrapped{kind: kind, words: words{fmt.Errorf(format, args...)}}
 }
 
 type wrapped struct {
-	kind error
-	text string
+	kind  error
+	words words
 }
 
-func (e *wrapped) Error() string { return e.text }
-func (e *wrapped) Unwrap() error { return e.kind }
+func (e *wrapped) Error() string   { return e.words.err.Error() }
+func (e *wrapped) Unwrap() []error { return []error{e.kind, e.words} }
+
+// words are the text of an error and its causes, without their kinds.
+type words struct{ err error }
+
+func (w words) Error() string      { return w.err.Error() }
+func (w words) As(target any) bool { return errors.As(w.err, target) }
+func (w words) Is(target error) bool {
+	for _, c := range codes {
+		if target == c.err {
+			return false
+		}
+	}
+	return errors.Is(w.err, target)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"testing"
@@ -161,8 +162,25 @@ func TestWhatIsFinal(t *testing.T) {
 }
 
 func TestWrapfReadsAsASentence(t *testing.T) {
-	err := fault.Wrapf(fault.Exists, "%s is there already: use --force", "x.bin")
-	if err.Error() != "x.bin is there already: use --force" || !errors.Is(err, fault.Exists) {
+	err := fault.Wrapf(fault.Exists, "%s is there already: use another", "x.bin")
+	if err.Error() != "x.bin is there already: use another" || !errors.Is(err, fault.Exists) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestTheKindInFrontCounts: a cause is found, but for its kind.
+func TestTheKindInFrontCounts(t *testing.T) {
+	path := &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}
+	cause := fault.Later(fmt.Errorf("%w: %w", fault.NotFound, path), time.Second)
+	err := fmt.Errorf("a: %w", fault.Wrapf(fault.Corrupt, "it is broken: %w", cause))
+	if err.Error() != "a: it is broken: not found: open x: file does not exist" {
+		t.Errorf("it reads %q", err)
+	}
+	if fault.Code(err) != fault.Code(fault.Corrupt) || errors.Is(err, fault.NotFound) || fault.Final(err) {
+		t.Errorf("%v has the kind of its cause", err)
+	}
+	var found *fs.PathError
+	if !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &found) || found != path || fault.RetryAfter(err) != time.Second {
+		t.Errorf("the cause of %v is lost", err)
 	}
 }

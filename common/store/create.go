@@ -88,7 +88,7 @@ func (p *Part) checkTarget(early bool) error {
 }
 
 func (p *Part) targetExists() error {
-	return fault.Wrapf(fault.Exists, "%s exists already; --force replaces it", p.n.final)
+	return fault.Advise(fault.Wrapf(fault.Exists, "%s exists already", p.n.final), fault.HintReplace)
 }
 
 // open locks the state, making one if there is none, and opens the data.
@@ -114,7 +114,8 @@ func (p *Part) open() error {
 	case p.opt.Force:
 		return p.begin(f, true)
 	default:
-		return fault.Wrapf(fault.Exists, "%s is in the making with the id %s, not %s; --force starts over", p.n.final, s.list.ID(), p.list.ID())
+		err := fault.Wrapf(fault.Exists, "%s is in the making with the id %s, not %s", p.n.final, s.list.ID(), p.list.ID())
+		return fault.Advise(err, fault.HintStartOver)
 	}
 }
 
@@ -217,7 +218,8 @@ func (p *Part) salvage(trusted, suspects content.Set, info fs.FileInfo, found bo
 	have := trusted.Union(verifyChunks(p.list, p.files.read, suspects, p.opt.Progress))
 	if found && have.Empty() && info.Size() > 0 && !p.opt.Force {
 		p.root.Remove(p.n.state)
-		return fault.Wrapf(fault.Exists, "%s is there and has nothing of this file; move it away, or --force replaces it", p.n.data)
+		err := fault.Wrapf(fault.Exists, "%s is there and has nothing of this file; move it away", p.n.data)
+		return fault.Advise(err, fault.HintReplaceAlien)
 	}
 	if err := p.reserve(); err != nil {
 		return err

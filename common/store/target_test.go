@@ -21,7 +21,7 @@ func TestTargetThatExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := store.Create(root, "f", list, store.Options{})
-	if !errors.Is(err, fault.Exists) || !strings.Contains(err.Error(), "--force") {
+	if !errors.Is(err, fault.Exists) || fault.HintOf(err) != fault.HintReplace {
 		t.Error(err)
 	}
 	wantFiles(t, dir, "f")
@@ -76,7 +76,7 @@ func TestSomethingElseInTheMaking(t *testing.T) {
 	put(t, p, one, 1)
 	p.Close()
 	_, err := store.Create(root, "f", listTwo, store.Options{})
-	if !errors.Is(err, fault.Exists) || !strings.Contains(err.Error(), "--force") ||
+	if !errors.Is(err, fault.Exists) || fault.HintOf(err) != fault.HintStartOver ||
 		!strings.Contains(err.Error(), listOne.ID().String()) || !strings.Contains(err.Error(), listTwo.ID().String()) {
 		t.Error(err)
 	}

@@ -230,3 +230,27 @@ func TestExitStatus(t *testing.T) {
 		t.Errorf("OneLine gives %q", got)
 	}
 }
+
+// TestHintsAreWordedInFlags: what a library says would help is said as it is
+// typed, by OneLine, which all errors pass.
+func TestHintsAreWordedInFlags(t *testing.T) {
+	why := errors.New("it is so")
+	for hint, want := range map[fault.Hint]string{
+		fault.HintReplace:      "f: it is so; --force replaces it",
+		fault.HintReplaceAlien: "f: it is so, or --force replaces it",
+		fault.HintStartOver:    "f: it is so; --force starts over",
+		fault.HintLogin:        "f: it is so: use --user and --password-file",
+		fault.HintUser:         "f: it is so (--user NAME)",
+		fault.HintPlain:        "f: it is so, or leave --tls out",
+		fault.HintWritable:     "f: it is so (its operator would start it with --writable)",
+		fault.HintListenOther:  "f: it is so; choose another with --listen",
+	} {
+		if got := cli.OneLine(fmt.Errorf("f: %w", fault.Advise(why, hint))); got != want {
+			t.Errorf("%s: %q, want %q", hint, got, want)
+		}
+	}
+	port := fault.Advise(why, fault.HintListenAt, ":7070")
+	if got := cli.OneLine(fmt.Errorf("f (%w)", port)); got != "f (it is so; try --listen :7070)" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"starmesh/common/fault"
 )
 
 // Exit statuses of the program.
@@ -66,9 +68,22 @@ func Hint(err error) string {
 	return fmt.Sprintf("Try '%s --help'.", m.command)
 }
 
-// OneLine puts the words of err on one line: joined errors come on several,
-// and a file name may hold anything.
+// hints are the words for what a library says would help: in flags.
+var hints = map[fault.Hint]string{
+	fault.HintReplace:      "; --force replaces it",
+	fault.HintReplaceAlien: ", or --force replaces it",
+	fault.HintStartOver:    "; --force starts over",
+	fault.HintLogin:        ": use --user and --password-file",
+	fault.HintUser:         " (--user NAME)",
+	fault.HintPlain:        ", or leave --tls out",
+	fault.HintWritable:     " (its operator would start it with --writable)",
+	fault.HintListenAt:     "; try --listen %s",
+	fault.HintListenOther:  "; choose another with --listen",
+}
+
+// OneLine puts the words of err, and of its hints, on one line: joined errors
+// come on several, and a file name may hold anything.
 func OneLine(err error) string {
-	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
+	lines := strings.FieldsFunc(fault.Worded(err, hints), func(r rune) bool { return r == '\n' || r == '\r' })
 	return strings.Join(lines, "; ")
 }

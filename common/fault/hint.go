@@ -1,0 +1,80 @@
+package fault
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Hint names what would help after a failure. A library knows what would,
+// but not what its user would have to type: the program words it (Worded).
+type Hint string
+
+// What would help, and with what words it is said in a sentence of whom.
+const (
+	HintReplace      Hint = "replace"       // replace the file that is there
+	HintReplaceAlien Hint = "replace alien" // the same, of a file that is not ours
+	HintStartOver    Hint = "start over"    // forget what was begun
+	HintLogin        Hint = "login"         // give user name and password beside the address
+	HintUser         Hint = "user"          // name a user
+	HintPlain        Hint = "plain"         // do without TLS
+	HintWritable     Hint = "writable"      // the server's operator would allow writing
+	HintListenAt     Hint = "listen at"     // listen at the address given with the hint
+	HintListenOther  Hint = "listen other"  // listen at another address
+)
+
+// Advise attaches a hint to err, whose text stays as it is. args are what the
+// program's words for the hint need, if they need anything.
+func Advise(err error, hint Hint, args ...any) error {
+	return &advisedError{err: err, hint: hint, args: args}
+}
+
+type advisedError struct {
+	err  error
+	hint Hint
+	args []any
+}
+
+func (e *advisedError) Error() string { return e.err.Error() }
+func (e *advisedError) Unwrap() error { return e.err }
+
+// Worded returns the text of err with the words for each hint in it put behind
+// what the hint was attached to. words are formats of package fmt; what is not
+// among them is not worded.
+func Worded(err error, words map[Hint]string) string {
+	text := err.Error()
+	for _, e := range advised(err, nil) {
+		said := e.Error()
+		hint := fmt.Sprintf(words[e.hint], e.args...)
+		// Another program, of an older version, may have worded it already.
+		if words[e.hint] != "" && !strings.Contains(text, said+hint) && !strings.HasSuffix(said, hint) {
+			text = strings.Replace(text, said, said+hint, 1)
+		}
+	}
+	return text
+}
+
+// HintOf returns the first hint in err, "" when there is none.
+func HintOf(err error) Hint {
+	for _, e := range advised(err, nil) {
+		return e.hint
+	}
+	return ""
+}
+
+// advised appends what has a hint in the tree of err to found.
+func advised(err error, found []*advisedError) []*advisedError {
+	if e, ok := err.(*advisedError); ok {
+		found = append(found, e)
+	}
+	switch e := err.(type) {
+	case words:
+		return advised(e.err, found)
+	case interface{ Unwrap() error }:
+		return advised(e.Unwrap(), found)
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			found = advised(inner, found)
+		}
+	}
+	return found
+}
