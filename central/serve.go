@@ -15,6 +15,7 @@ import (
 	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/common/rate"
+	"starmesh/common/retry"
 	"starmesh/common/store"
 )
 
@@ -139,9 +140,12 @@ func (s *Server) Serve(ctx context.Context, ln *net.TCPListener) error {
 	return err
 }
 
+// acceptPauses are those before the server tries again to accept.
+var acceptPauses = retry.Backoff{First: 5 * time.Millisecond, Max: time.Second}
+
 func (s *Server) accept(ctx context.Context, ln *net.TCPListener, conns *sync.WaitGroup) error {
 	listenFD := descriptor(ln)
-	for pause := time.Duration(0); ; {
+	for failures := 0; ; {
 		conn, err := ln.AcceptTCP()
 		switch {
 		case ctx.Err() != nil:
@@ -153,15 +157,13 @@ func (s *Server) accept(ctx context.Context, ln *net.TCPListener, conns *sync.Wa
 			return err
 		case err != nil:
 			// Out of descriptors, mostly: clients wait in the queue meanwhile.
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			failures++
+			pause := acceptPauses.Pause(failures)
 			s.cfg.Log.Warn("cannot accept", "error", err, "again in", pause)
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
+			_ = retry.Wait(ctx, pause) // the end of ctx is seen above
 			continue
 		}
-		pause = 0
+		failures = 0
 		s.cfg.Trace.step("accept(fd %d) → fd %d: %s ← %s, port class %s", listenFD, descriptor(conn),
 			conn.LocalAddr(), conn.RemoteAddr(), load.PortClass(addrPort(conn.RemoteAddr())))
 		conns.Go(func() { s.serve(ctx, conn) })

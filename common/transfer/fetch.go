@@ -4,21 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"starmesh/common/fault"
+	"starmesh/common/retry"
 )
 
-const (
-	firstWait = 100 * time.Millisecond
-	longWait  = 5 * time.Second
-	longAsked = time.Minute // a source may ask for a longer pause, up to this
-	// corruptTries is how often in a row a source may bring nothing but a
-	// corrupt chunk before it is given up: once may be the wire, five times
-	// is the file.
-	corruptTries = 5
-)
+// pauses are those before a source that failed is run again.
+var pauses = retry.Backoff{First: 100 * time.Millisecond, Max: 5 * time.Second, Jitter: 0.5}
+
+// corruptTries is how often in a row a source may bring nothing but a corrupt
+// chunk before it is given up: once may be the wire, five times is the file.
+const corruptTries = 5
 
 // Config says how a fetch goes about its sources; the zero value asks each
 // source once.
@@ -131,7 +128,7 @@ func (f *fetch) noSource() error {
 // drive runs one source, again and again if Config says so.
 func (f *fetch) drive(ctx context.Context, source Source) error {
 	t := &taker{wanted: f.wanted, source: source.Name()}
-	var patience patience
+	patience := patience{Patience: retry.New(pauses, f.RetryFor)}
 	for {
 		before := f.wanted.stored()
 		err := source.Run(ctx, t)
@@ -139,7 +136,7 @@ func (f *fetch) drive(ctx context.Context, source Source) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		wait, ok := patience.next(err, f.RetryFor, f.wanted.stored() > before)
+		wait, ok := patience.next(err, f.wanted.stored() > before)
 		if !ok {
 			return fmt.Errorf("%s: %w", source.Name(), err)
 		}
@@ -158,27 +155,19 @@ func (f *fetch) drive(ctx context.Context, source Source) error {
 
 // patience decides whether and when a failed source is run again.
 type patience struct {
-	since   time.Time // when the failures without progress began
-	wait    time.Duration
+	*retry.Patience
 	corrupt int
 }
 
-func (p *patience) next(err error, retryFor time.Duration, progress bool) (time.Duration, bool) {
-	if retryFor == 0 || fault.Final(err) {
-		return 0, false
-	}
-	if progress || p.since.IsZero() {
-		*p = patience{since: time.Now(), wait: firstWait}
+func (p *patience) next(err error, progress bool) (time.Duration, bool) {
+	if progress {
+		p.Progress(time.Now())
+		p.corrupt = 0
 	}
 	if errors.Is(err, fault.Corrupt) {
 		if p.corrupt++; p.corrupt >= corruptTries {
 			return 0, false
 		}
 	}
-	if retryFor > 0 && time.Since(p.since) >= retryFor {
-		return 0, false
-	}
-	wait := p.wait/2 + rand.N(p.wait) // jitter: not all clients return in the same moment
-	p.wait = min(2*p.wait, longWait)
-	return max(wait, min(fault.RetryAfter(err), longAsked)), true
+	return p.Next(err)
 }
