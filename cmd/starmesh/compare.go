@@ -11,12 +11,9 @@ import (
 	"golang.org/x/term"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/comparison"
-	"starmesh/cmd/internal/lab/evidence"
-	"starmesh/cmd/internal/lab/figures"
-	"starmesh/cmd/internal/lab/page"
-	"starmesh/cmd/internal/lab/results"
-	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/report"
+	"starmesh/cmd/internal/lab/runlogs"
 	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 )
@@ -67,27 +64,27 @@ do not name can be given here.`,
 
 // compared is what a comparison has found.
 type compared struct {
-	runs     []evidence.Run
-	reports  []figures.Report
-	scenes   []comparison.Scene
-	findings []evidence.Finding
+	runs     []runlogs.Run
+	reports  []metrics.Report
+	scenes   []metrics.Case
+	findings []runlogs.Finding
 }
 
 func (f *compareFlags) compare(cmd *cobra.Command, paths []string) error {
 	if f.bars < 0 {
 		return cli.Usagef(cmd, "--bars %d: 0 or more", f.bars)
 	}
-	nodes, findings, unread := evidence.Read(cmd.Context(), paths)
+	nodes, findings, unread := runlogs.Read(cmd.Context(), paths)
 	if cmd.Context().Err() != nil {
 		return cmd.Context().Err()
 	}
 	c := compared{}
-	runs, more := evidence.Runs(nodes, evidence.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)})
+	runs, more := runlogs.Runs(nodes, runlogs.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)})
 	c.runs, c.findings = runs, append(findings, more...)
 	for i := range runs {
-		c.reports = append(c.reports, figures.Of(&runs[i].Run))
+		c.reports = append(c.reports, metrics.Compute(&runs[i].Run))
 	}
-	c.scenes = comparison.Of(c.reports)
+	c.scenes = metrics.Compare(c.reports)
 	out := cli.ForCommand(cmd)
 	leftOut := c.tell(out)
 	if len(c.scenes) == 0 {
@@ -131,10 +128,10 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *compared) error {
 		}
 		return nil
 	case f.csv:
-		return tables.CSV(w, c.scenes)
+		return report.CSV(w, c.scenes)
 	case f.markdown:
 		for i := range c.scenes {
-			g := tables.Of(&c.scenes[i])
+			g := report.GridOf(&c.scenes[i])
 			if err := g.Markdown(w); err != nil {
 				return err
 			}
@@ -143,7 +140,7 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *compared) error {
 	}
 	width := terminalWidth(w)
 	for i := range c.scenes {
-		g := tables.Of(&c.scenes[i])
+		g := report.GridOf(&c.scenes[i])
 		if err := g.Text(w, width); err != nil {
 			return err
 		}
@@ -151,7 +148,7 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *compared) error {
 		if f.bars == 0 {
 			continue
 		}
-		if err := tables.Bars(w, &c.scenes[i], width, f.bars); err != nil {
+		if err := report.Bars(w, &c.scenes[i], width, f.bars); err != nil {
 			return err
 		}
 	}
@@ -172,14 +169,14 @@ func terminalWidth(w io.Writer) int {
 func (f *compareFlags) save(out *cli.Output, c *compared) error {
 	program := thisBuild().Version
 	if f.results != "" {
-		document := results.New(program, time.Now(), c.reports)
+		document := metrics.NewDocument(program, time.Now(), c.reports)
 		if err := ondisk.Save(f.results, document.Write); err != nil {
 			return err
 		}
 		out.Note("results: %s", f.results)
 	}
 	if f.html != "" {
-		report := page.Page{Made: time.Now(), Program: "starmesh " + program, Command: os.Args, Scenes: c.scenes, Runs: c.runs}
+		report := report.Page{Made: time.Now(), Program: "starmesh " + program, Command: os.Args, Scenes: c.scenes, Runs: c.runs}
 		for _, finding := range c.findings {
 			report.Findings = append(report.Findings, finding.String())
 		}

@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/capacity"
-	"starmesh/cmd/internal/lab/machine"
-	"starmesh/cmd/internal/lab/work"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/preflight"
+	"starmesh/cmd/internal/lab/runner"
 	"starmesh/common/fault"
 )
 
@@ -20,17 +20,17 @@ import (
 // what it cannot do honestly, unless the flags want it all the same. Nothing
 // was made or removed yet.
 func (l *lab) checkMachine(ctx context.Context) error {
-	l.machine = machine.Describe(ctx)
-	if busy := l.machine.LoadBefore; busy > machine.Busy {
+	l.machine = runner.DescribeMachine(ctx)
+	if busy := l.machine.LoadBefore; busy > runner.Busy {
 		l.out.Warn("this machine is %.0f %% busy with something else: times may suffer", 100*busy)
 	}
 	samples, err := l.measure(ctx)
 	if err != nil {
 		return err
 	}
-	q := capacity.Question{
+	q := preflight.Question{
 		Scenario: l.scenario, Samples: samples, Cores: runtime.NumCPU(),
-		Room: machine.RoomAt(ctx, existing(l.dir)), Keep: l.watching.keep,
+		Room: preflight.RoomAt(ctx, existing(l.dir)), Keep: l.watching.keep,
 	}
 	problems := q.Problems()
 	if len(problems) == 0 {
@@ -62,19 +62,19 @@ func existing(dir string) string {
 
 // measure takes a sample of each system. What cannot be measured is told, and
 // not judged.
-func (l *lab) measure(ctx context.Context) (samples map[string]machine.Sample, err error) {
+func (l *lab) measure(ctx context.Context) (samples map[string]preflight.Sample, err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("cannot find this program to start nodes with: %w", err)
 	}
-	dir, leave, err := work.Temporary("starmesh-measure-")
+	dir, leave, err := labdir.TemporaryDir("starmesh-measure-")
 	if err != nil {
 		return nil, fmt.Errorf("cannot measure this machine: %w", err)
 	}
 	defer func() { err = errors.Join(err, leave()) }()
 	l.out.Note("measuring what %s cost on this machine, with one receiver each", strings.Join(l.scenario.Systems, " and "))
-	samples = make(map[string]machine.Sample)
-	probe := capacity.Probe{Program: program, Dir: dir, Scenario: l.scenario, Poll: l.watching.poll}
+	samples = make(map[string]preflight.Sample)
+	probe := preflight.Probe{Program: program, Dir: dir, Scenario: l.scenario, Poll: l.watching.poll}
 	for _, system := range l.scenario.Systems {
 		sample, err := probe.Measure(ctx, system)
 		if ctx.Err() != nil {

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"starmesh/cmd/internal/web/webtest"
+	"starmesh/cmd/internal/dashboard/webtest"
 )
 
 // runLab starts the real program's lab with a dashboard, and gives the

@@ -10,11 +10,10 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/faults"
-	"starmesh/cmd/internal/lab/manager"
-	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/faultinject"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/scenario"
-	"starmesh/cmd/internal/lab/work"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 )
@@ -26,16 +25,16 @@ var errTrials = errors.New("trials failed")
 type lab struct {
 	*labFlags
 	scenario *scenario.Scenario
-	wrong    []faults.Fault // what is to go wrong
+	wrong    []faultinject.Fault // what is to go wrong
 	out      *cli.Output
 	stdout   io.Writer
 
-	dir     string       // of the lab
-	work    *work.Folder // what is needed only while it runs; nil: not made yet
-	machine record.Machine
-	file    manager.File
-	book    record.Lab
-	page    *dashboard // nil: none
+	dir     string          // of the lab
+	work    *labdir.Scratch // what is needed only while it runs; nil: not made yet
+	machine labdir.Machine
+	file    runner.File
+	book    labdir.Lab
+	page    *livePage // nil: none
 	watch   labWatch
 }
 
@@ -53,10 +52,10 @@ func (l *lab) experiment(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot find this program to start nodes with: %w", err)
 	}
-	m := manager.New(manager.Config{
-		Program: program, Dir: l.dir, File: l.file, Links: l.links.kind, Cache: l.work.Path(work.Cache),
+	m := runner.New(runner.Config{
+		Program: program, Dir: l.dir, File: l.file, Links: l.links.kind, Cache: l.work.Path(labdir.ScratchCache),
 		Poll: l.watching.poll, Stall: l.watching.stall, Keep: l.watching.keep,
-		Watch: manager.Watch{Event: l.event, Poll: l.polled}, Trouble: l.trouble(),
+		Watch: runner.Watch{Event: l.event, Poll: l.polled}, Trouble: l.trouble(),
 	})
 	if l.page == nil {
 		return l.trials(ctx, m)
@@ -69,7 +68,7 @@ func (l *lab) experiment(ctx context.Context) error {
 	return errors.Join(err, <-ended)
 }
 
-func (l *lab) trials(ctx context.Context, m *manager.Manager) error {
+func (l *lab) trials(ctx context.Context, m *runner.Manager) error {
 	trials := l.scenario.Trials()
 	left := l.scenario.Expect()
 	failed, unexpected := 0, 0
@@ -106,7 +105,7 @@ func (l *lab) trials(ctx context.Context, m *manager.Manager) error {
 }
 
 // say tells how a trial went.
-func (l *lab) say(title string, t scenario.Trial, result *record.Trial, left time.Duration) {
+func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Duration) {
 	text := "failed: " + result.Error
 	if took := result.DistributionSeconds; took != nil {
 		text = units.Seconds(*took)
@@ -132,7 +131,7 @@ func (l *lab) say(title string, t scenario.Trial, result *record.Trial, left tim
 }
 
 // event passes on what the manager sees.
-func (l *lab) event(e record.Event) {
+func (l *lab) event(e labdir.Event) {
 	if l.page != nil {
 		l.page.Event(e)
 	}
@@ -152,7 +151,7 @@ func (l *lab) event(e record.Event) {
 }
 
 // polled shows the manager at work, if the flags want that.
-func (l *lab) polled(p manager.Poll) {
+func (l *lab) polled(p runner.Poll) {
 	if !l.watching.showPolls {
 		return
 	}
@@ -185,7 +184,7 @@ func (w *labWatch) stop() {
 }
 
 // saw moves the bar.
-func (w *labWatch) saw(r *record.Reading) {
+func (w *labWatch) saw(r *labdir.Reading) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r.Node == w.origin {

@@ -8,21 +8,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/faults"
-	"starmesh/cmd/internal/lab/manager"
-	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/faultinject"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/scenario"
-	"starmesh/cmd/internal/lab/trouble"
 )
 
 // wrongs reads --faults, and checks that every trial has receivers enough.
-func (f *labFlags) wrongs(cmd *cobra.Command) ([]faults.Fault, error) {
+func (f *labFlags) wrongs(cmd *cobra.Command) ([]faultinject.Fault, error) {
 	if !cmd.Flags().Changed("faults") {
 		return nil, nil
 	}
-	all, err := faults.Parse(strings.Join(f.faults, ","))
+	all, err := faultinject.Parse(strings.Join(f.faults, ","))
 	if err == nil {
-		err = faults.Check(all, slices.Min(f.receivers))
+		err = faultinject.Check(all, slices.Min(f.receivers))
 	}
 	if err != nil {
 		return nil, cli.Usage(cmd, fmt.Errorf("--faults: %w", err))
@@ -31,11 +30,11 @@ func (f *labFlags) wrongs(cmd *cobra.Command) ([]faults.Fault, error) {
 }
 
 // trouble is what makes the faults in each trial; nil if there are none.
-func (l *lab) trouble() func(scenario.Trial) (manager.Trouble, error) {
+func (l *lab) trouble() func(scenario.Run) (runner.Trouble, error) {
 	if len(l.wrong) == 0 {
 		return nil
 	}
-	return trouble.Lab{Faults: l.wrong, Seed: l.seed, FileBytes: l.file.Bytes, Chunks: l.file.Chunks}.Of
+	return faultinject.Injector{Faults: l.wrong, Seed: l.seed, FileBytes: l.file.Bytes, Chunks: l.file.Chunks}.Of
 }
 
 // expect states the outcomes that are expected, before the trial.
@@ -49,7 +48,7 @@ func (l *lab) expect(trial string, all []string) {
 }
 
 // found tells what came of the faults, and whether all came as expected.
-func (l *lab) found(t *record.Trial) (asExpected bool) {
+func (l *lab) found(t *labdir.Run) (asExpected bool) {
 	asExpected = true
 	for _, f := range t.Faults {
 		if f.Met {

@@ -6,9 +6,8 @@ import (
 	"fmt"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/comparison"
-	labreport "starmesh/cmd/internal/lab/report"
-	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/report"
 )
 
 // mostBars is how many nodes of each system are drawn.
@@ -28,7 +27,7 @@ func (l *lab) finish(ctx context.Context, failed error) error {
 	if ctx.Err() != nil {
 		return failed
 	}
-	made, err := makeReport(ctx, labreport.Options{Dirs: []string{l.dir}})
+	made, err := makeReport(ctx, report.Options{Dirs: []string{l.dir}})
 	if made == nil {
 		return errors.Join(failed, err)
 	}
@@ -38,7 +37,7 @@ func (l *lab) finish(ctx context.Context, failed error) error {
 }
 
 // show prints what was measured.
-func (l *lab) show(scenes []comparison.Scene) error {
+func (l *lab) show(scenes []metrics.Case) error {
 	if l.out.Mode() == cli.JSON {
 		for _, s := range scenes {
 			l.out.Event("scene", s)
@@ -47,13 +46,13 @@ func (l *lab) show(scenes []comparison.Scene) error {
 	}
 	width := terminalWidth(l.stdout)
 	l.out.Note("%s", "")
-	summary := tables.Summary(scenes)
+	summary := report.Summary(scenes)
 	if err := summary.Text(l.stdout, width); err != nil || len(scenes) == 0 {
 		return err
 	}
 	fmt.Fprintln(l.stdout)
 	// The largest shows best who carries the load.
-	return tables.Bars(l.stdout, &scenes[len(scenes)-1], width, mostBars)
+	return report.Bars(l.stdout, &scenes[len(scenes)-1], width, mostBars)
 }
 
 // counted says how many there are of something whose plural ends in s.

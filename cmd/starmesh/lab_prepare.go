@@ -7,11 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"starmesh/cmd/internal/lab/madeup"
-	"starmesh/cmd/internal/lab/manager"
-	"starmesh/cmd/internal/lab/record"
-	"starmesh/cmd/internal/lab/results"
-	"starmesh/cmd/internal/lab/work"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
@@ -41,8 +39,8 @@ func (l *lab) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.book = record.Lab{
-		Format: record.LabFormat, Began: time.Now(), Program: thisBuild().Version, Command: load.WithoutSecrets(os.Args),
+	l.book = labdir.Lab{
+		Format: labdir.LabFormat, Began: time.Now(), Program: thisBuild().Version, Command: load.WithoutSecrets(os.Args),
 		FileName: filepath.Base(path), FileBytes: l.file.Bytes, FileID: id,
 		Systems: l.scenario.Systems, Receivers: l.scenario.Receivers, Runs: l.scenario.Runs, Seed: l.seed,
 		Links: l.links.kind, Faults: l.faults,
@@ -63,18 +61,18 @@ func (l *lab) checkFolder() error {
 		l.tellOfKilled()
 	}
 	entries, err := os.ReadDir(l.dir)
-	_, old := os.Stat(filepath.Join(l.dir, record.LabFile))
-	state := work.Look(l.dir)
+	_, old := os.Stat(filepath.Join(l.dir, labdir.LabFile))
+	state := labdir.LookAtScratch(l.dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0:
 	case err != nil:
 		return ondisk.Named(l.dir, err)
-	case state == work.Held:
+	case state == labdir.Held:
 		return fault.Wrapf(fault.InUse, "another lab runs in %s: choose another folder with --out", l.dir)
-	case state == work.Left && !l.watching.force:
+	case state == labdir.Left && !l.watching.force:
 		return fault.Wrapf(fault.Exists, "%s holds a lab whose process was killed: 'starmesh lab report %s' makes the report of what it measured and tidies up; "+
 			"or choose another folder with --out, or replace it with --force", l.dir, l.dir)
-	case old != nil && state != work.Left:
+	case old != nil && state != labdir.Left:
 		return fault.Wrapf(fault.Exists, "%s is not empty and holds no lab: choose another folder with --out", l.dir)
 	case !l.watching.force:
 		return fault.Wrapf(fault.Exists, "%s holds another lab: choose another folder with --out, or replace it with --force", l.dir)
@@ -87,7 +85,7 @@ func (l *lab) checkFolder() error {
 func (l *lab) tellOfKilled() {
 	earlier, _ := filepath.Glob(filepath.Join("results", "lab-*")) // the pattern is right
 	for _, dir := range earlier {
-		if work.Look(dir) == work.Left {
+		if labdir.LookAtScratch(dir) == labdir.Left {
 			l.out.Warn("%s is left of a lab that was killed: 'starmesh lab report %s' makes the report of what it measured, and removes what nobody needs", dir, dir)
 		}
 	}
@@ -96,11 +94,11 @@ func (l *lab) tellOfKilled() {
 // makeFolder makes the lab's folder, in the place of a lab that may be there.
 // Only what a lab leaves is removed: whatever else a user keeps there stays.
 func (l *lab) makeFolder() (err error) {
-	if l.work, err = work.Take(l.dir, l.watching.keep); err != nil {
+	if l.work, err = labdir.TakeScratch(l.dir, l.watching.keep); err != nil {
 		return ondisk.Named(l.dir, err)
 	}
-	for _, name := range []string{record.RunsDir, record.PlotsDir, record.ReportFile, record.TableFile, record.TextFile,
-		record.LabFile, results.Name} {
+	for _, name := range []string{labdir.RunsDir, labdir.PlotsDir, labdir.ReportFile, labdir.TableFile, labdir.TextFile,
+		labdir.LabFile, metrics.DocumentName} {
 		if err := os.RemoveAll(filepath.Join(l.dir, name)); err != nil {
 			return ondisk.Named(l.dir, err)
 		}
@@ -113,17 +111,17 @@ func (l *lab) theFile(ctx context.Context) (string, error) {
 	if l.labFlags.file != "" {
 		return filepath.Abs(l.labFlags.file)
 	}
-	path, err := filepath.Abs(l.work.Path(work.File))
+	path, err := filepath.Abs(l.work.Path(labdir.ScratchFile))
 	if err != nil {
 		return "", err
 	}
-	return path, madeup.File(ctx, path, l.scenario.FileBytes, l.seed)
+	return path, runner.RandomFile(ctx, path, l.scenario.FileBytes, l.seed)
 }
 
 // identify hashes the file, into a cache from which the origins of all trials
 // know it: no trial is to wait for that.
 func (l *lab) identify(ctx context.Context, path string) (string, error) {
-	cache, err := store.OpenCache(l.work.Path(work.Cache))
+	cache, err := store.OpenCache(l.work.Path(labdir.ScratchCache))
 	if err != nil {
 		return "", err
 	}
@@ -134,7 +132,7 @@ func (l *lab) identify(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l.file = manager.File{Path: path, Bytes: list.Size(), Chunks: list.Len()}
+	l.file = runner.File{Path: path, Bytes: list.Size(), Chunks: list.Len()}
 	return list.ID().String(), nil
 }
 

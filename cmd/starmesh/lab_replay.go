@@ -9,8 +9,8 @@ import (
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/record"
-	"starmesh/cmd/internal/web"
+	"starmesh/cmd/internal/dashboard"
+	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/common/fault"
 )
 
@@ -39,19 +39,19 @@ with Ctrl-C. The same replay is inside DIR/report.html.`,
 }
 
 func replay(cmd *cobra.Command, dir, listen string) error {
-	hub := web.NewHub()
-	trials, err := web.Load(dir, hub.Event)
+	hub := dashboard.NewHub()
+	trials, err := dashboard.Load(dir, hub.Event)
 	if err != nil {
 		return err
 	}
 	if trials == 0 {
-		return fault.Wrapf(fault.NotFound, "%s holds no %s/*/%s: name the folder that 'starmesh lab run --out' wrote", dir, record.RunsDir, record.TimelineFile)
+		return fault.Wrapf(fault.NotFound, "%s holds no %s/*/%s: name the folder that 'starmesh lab run --out' wrote", dir, labdir.RunsDir, labdir.TimelineFile)
 	}
 	ln, err := agent.Listen(cmd.Context(), "tcp", listen)
 	if err != nil {
 		return err
 	}
-	d := &dashboard{ln: ln, cfg: web.Config{Hub: hub}}
+	d := &livePage{ln: ln, cfg: dashboard.Config{Hub: hub}}
 	out := cli.ForCommand(cmd)
 	out.Event("replay", map[string]any{"url": d.URL(), "trials": trials})
 	out.Note("%d runs to see at %s ; Ctrl-C ends", trials, d.URL())
@@ -59,15 +59,15 @@ func replay(cmd *cobra.Command, dir, listen string) error {
 }
 
 // dashboard is a lab's page, and where it is.
-type dashboard struct {
+type livePage struct {
 	ln  net.Listener
-	cfg web.Config
+	cfg dashboard.Config
 }
 
 // openDashboard takes the address of a page for a lab that is about to run, so
 // that a wrong one is known before any work is done. The agents' token, if the
 // environment has one, lets others than this machine command its nodes.
-func openDashboard(ctx context.Context, addr string) (*dashboard, error) {
+func openDashboard(ctx context.Context, addr string) (*livePage, error) {
 	token, err := agent.ReadToken("")
 	if err != nil {
 		return nil, err
@@ -76,15 +76,15 @@ func openDashboard(ctx context.Context, addr string) (*dashboard, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dashboard{ln, web.Config{Hub: web.NewHub(), Token: token, Live: true}}, nil
+	return &livePage{ln, dashboard.Config{Hub: dashboard.NewHub(), Token: token, Live: true}}, nil
 }
 
 // Event shows what has happened. It never waits.
-func (d *dashboard) Event(e record.Event) { d.cfg.Hub.Event(e) }
+func (d *livePage) Event(e labdir.Event) { d.cfg.Hub.Event(e) }
 
 // URL is the page's address. One that listens everywhere is told as it is
 // reached from this machine.
-func (d *dashboard) URL() string {
+func (d *livePage) URL() string {
 	host, port, err := net.SplitHostPort(d.ln.Addr().String())
 	if err != nil {
 		return d.ln.Addr().String()
@@ -97,7 +97,7 @@ func (d *dashboard) URL() string {
 
 // Serve shows the page until ctx ends: let that be after the last event. The
 // control, which may be nil, makes its buttons do something.
-func (d *dashboard) Serve(ctx context.Context, control web.Control) error {
+func (d *livePage) Serve(ctx context.Context, control dashboard.Control) error {
 	d.cfg.Control = control
-	return web.Serve(ctx, d.ln, d.cfg)
+	return dashboard.Serve(ctx, d.ln, d.cfg)
 }

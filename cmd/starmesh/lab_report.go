@@ -9,12 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/evidence"
-	"starmesh/cmd/internal/lab/page"
-	labreport "starmesh/cmd/internal/lab/report"
-	"starmesh/cmd/internal/lab/work"
+	"starmesh/cmd/internal/dashboard"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/report"
+	"starmesh/cmd/internal/lab/runlogs"
 	"starmesh/cmd/internal/units"
-	"starmesh/cmd/internal/web"
 	"starmesh/common/load"
 )
 
@@ -64,8 +63,8 @@ func (f *reportFlags) report(cmd *cobra.Command, dirs []string) error {
 	if out == "" && len(dirs) > 1 {
 		out = overlayDir
 	}
-	links := evidence.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)}
-	made, err := makeReport(cmd.Context(), labreport.Options{Dirs: dirs, Labels: f.labels, Out: out, Links: links})
+	links := runlogs.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)}
+	made, err := makeReport(cmd.Context(), report.Options{Dirs: dirs, Labels: f.labels, Out: out, Links: links})
 	said := cli.ForCommand(cmd)
 	if made != nil {
 		tellReport(said, made)
@@ -79,11 +78,11 @@ func (f *reportFlags) report(cmd *cobra.Command, dirs []string) error {
 // tidyUp removes what a lab needed only while it ran, if its process was
 // killed: nobody else would.
 func tidyUp(out *cli.Output, dir string) error {
-	if work.Look(dir) == work.Held {
+	if labdir.LookAtScratch(dir) == labdir.Held {
 		out.Note("%s: a lab runs there; this is what it has measured so far", dir)
 		return nil
 	}
-	bytes, err := work.Clear(dir)
+	bytes, err := labdir.ClearScratch(dir)
 	if bytes > 0 {
 		out.Event("tidied", map[string]any{"dir": dir, "bytes": bytes})
 		out.Note("%s: its lab was killed; removed what that needed only while it ran, and the copies that receivers had (%s)", dir, units.Bytes(bytes))
@@ -92,12 +91,12 @@ func tidyUp(out *cli.Output, dir string) error {
 }
 
 // makeReport makes a report, to which it adds what only the program knows.
-func makeReport(ctx context.Context, o labreport.Options) (*labreport.Result, error) {
+func makeReport(ctx context.Context, o report.Options) (*report.Result, error) {
 	o.Program = thisBuild().Version
 	o.Command = load.WithoutSecrets(os.Args)
 	o.Made = time.Now()
 	o.Replay = replayOf
-	made, err := labreport.Make(ctx, o)
+	made, err := report.Make(ctx, o)
 	if made != nil {
 		err = errors.Join(err, made.Pictures())
 	}
@@ -105,16 +104,16 @@ func makeReport(ctx context.Context, o labreport.Options) (*labreport.Result, er
 }
 
 // replayOf makes the block of the report that shows the runs again.
-func replayOf(dir string) (*page.Replay, error) {
-	style, body, script, err := web.Replay(dir)
+func replayOf(dir string) (*report.Replay, error) {
+	style, body, script, err := dashboard.Replay(dir)
 	if err != nil || body == "" {
 		return nil, err
 	}
-	return &page.Replay{Style: style, Body: body, Script: script}, nil
+	return &report.Replay{Style: style, Body: body, Script: script}, nil
 }
 
 // tellReport says what the report says and where it is.
-func tellReport(out *cli.Output, made *labreport.Result) {
+func tellReport(out *cli.Output, made *report.Result) {
 	for _, f := range made.Findings {
 		out.Event("problem", f)
 		if out.Mode() != cli.JSON {

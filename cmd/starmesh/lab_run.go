@@ -12,7 +12,7 @@ import (
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/faults"
+	"starmesh/cmd/internal/lab/faultinject"
 	"starmesh/cmd/internal/lab/links"
 	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/ondisk"
@@ -102,7 +102,7 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.Var(&f.links.originUp, "origin-up", "uplink of the origin (default: that of --up)")
 	flags.Lookup("origin-up").DefValue = ""
 	flags.StringVar(&f.links.profile, "profile", "", "read the links of single nodes from `FILE`")
-	flags.StringSliceVar(&f.faults, "faults", nil, "what is to go wrong, of "+strings.Join(faults.Examples(), ", "))
+	flags.StringSliceVar(&f.faults, "faults", nil, "what is to go wrong, of "+strings.Join(faultinject.Examples(), ", "))
 	flags.StringVarP(&f.out, "out", "o", "", "leave everything in the folder `DIR` (default: a new one below results)")
 	flags.Uint64Var(&f.seed, "seed", f.seed, "of the made-up file, and of whatever is chosen at random")
 	flags.BoolVar(&f.anyway, "anyway", false, "do also what this machine cannot carry honestly, as it has measured before")

@@ -11,8 +11,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"starmesh/cmd/internal/lab/evidence"
-	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/runlogs"
 	"starmesh/common/load"
 )
 
@@ -23,10 +23,10 @@ func conserved(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: conserved DIR TRIAL...")
 	}
 	for _, trial := range args[1:] {
-		dir := record.TrialDir(ts.MkAbs(args[0]), trial)
-		text, err := os.ReadFile(filepath.Join(dir, record.RunFile))
+		dir := labdir.RunDir(ts.MkAbs(args[0]), trial)
+		text, err := os.ReadFile(filepath.Join(dir, labdir.RunFile))
 		ts.Check(err)
-		var run record.Trial
+		var run labdir.Run
 		ts.Check(json.Unmarshal(text, &run))
 		if run.Error != "" || run.Verified != run.Receivers || run.DistributionSeconds == nil || len(run.Doubts) > 0 {
 			ts.Fatalf("%s: %d of %d verified, error %q, doubts %q", trial, run.Verified, run.Receivers, run.Error, run.Doubts)
@@ -47,7 +47,7 @@ func conserved(ts *testscript.TestScript, neg bool, args []string) {
 
 // logsOf reads the load logs in a folder.
 func logsOf(ts *testscript.TestScript, dir string) []load.Log {
-	names, err := filepath.Glob(filepath.Join(dir, "*"+evidence.Ext))
+	names, err := filepath.Glob(filepath.Join(dir, "*"+runlogs.Ext))
 	ts.Check(err)
 	var logs []load.Log
 	for _, name := range names {
@@ -117,7 +117,7 @@ func processesOf(ts *testscript.TestScript, lab string) map[string]string {
 		text, _ := os.ReadFile(name) // it may have ended
 		line := strings.ReplaceAll(string(text), "\x00", " ")
 		cwd, _ := os.Readlink(filepath.Join(proc, "cwd"))
-		if cwd == ts.Getenv("WORK") && strings.Contains(line, " --load-log "+lab+"/"+record.RunsDir) {
+		if cwd == ts.Getenv("WORK") && strings.Contains(line, " --load-log "+lab+"/"+labdir.RunsDir) {
 			all[filepath.Base(proc)] = line
 		}
 	}

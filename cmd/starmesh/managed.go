@@ -13,7 +13,7 @@ import (
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/launch"
+	"starmesh/cmd/internal/lab/runner"
 	"starmesh/common/load"
 )
 
@@ -25,17 +25,17 @@ type managedFlags struct {
 }
 
 func (f *managedFlags) add(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.untilStdin, launch.DieFlag, false, "end when standard input is closed, as it is when the program that started this one ends")
+	cmd.Flags().BoolVar(&f.untilStdin, runner.DieFlag, false, "end when standard input is closed, as it is when the program that started this one ends")
 }
 
 // addHold is for the commands that have something to begin with.
 func (f *managedFlags) addHold(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.hold, launch.HoldFlag, false, "get ready, but fetch only when POST /"+launch.StartCommand+" comes to the agent")
+	cmd.Flags().BoolVar(&f.hold, runner.HoldFlag, false, "get ready, but fetch only when POST /"+runner.StartCommand+" comes to the agent")
 }
 
 func (f *managedFlags) check(cmd *cobra.Command, agentAddr string) error {
 	if f.hold && agentAddr == "" {
-		return cli.Usagef(cmd, "--%s needs --agent: that is where the command to begin comes to", launch.HoldFlag)
+		return cli.Usagef(cmd, "--%s needs --agent: that is where the command to begin comes to", runner.HoldFlag)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (f *managedFlags) watchStdin(in io.Reader, stop func()) {
 func endWith(in io.Reader, stop, exit func()) {
 	_, _ = io.Copy(io.Discard, in) // however it ends, nobody is there any more
 	stop()
-	time.Sleep(launch.LastGrace)
+	time.Sleep(runner.LastGrace)
 	exit()
 }
 
@@ -82,7 +82,7 @@ func (g *gate) commands() map[string]agent.Command {
 	if g == nil {
 		return nil
 	}
-	return map[string]agent.Command{launch.StartCommand: func(context.Context, url.Values) (any, error) {
+	return map[string]agent.Command{runner.StartCommand: func(context.Context, url.Values) (any, error) {
 		g.once.Do(func() {
 			g.reporter.Begin()
 			close(g.open)
@@ -96,8 +96,8 @@ func (g *gate) wait(ctx context.Context) error {
 	if g == nil {
 		return nil
 	}
-	g.out.Event(launch.HeldEvent, nil)
-	g.out.Note("ready; waiting for POST /%s", launch.StartCommand)
+	g.out.Event(runner.HeldEvent, nil)
+	g.out.Note("ready; waiting for POST /%s", runner.StartCommand)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"starmesh/cmd/internal/lab/launch"
+	"starmesh/cmd/internal/lab/runner"
 )
 
 // TestANodeThatHangsInItsEndEndsAllTheSame: nobody may be left to kill it.
@@ -27,7 +27,7 @@ func TestANodeThatHangsInItsEndEndsAllTheSame(t *testing.T) {
 		gone := time.Now()
 		manager.Close()
 		<-done
-		if asked.Sub(gone) != 0 || ended.Sub(gone) != launch.LastGrace {
+		if asked.Sub(gone) != 0 || ended.Sub(gone) != runner.LastGrace {
 			t.Errorf("asked after %v, ended after %v", asked.Sub(gone), ended.Sub(gone))
 		}
 	})

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/planning"
-	"starmesh/cmd/internal/lab/results"
-	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/predict"
+	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/units"
 )
 
@@ -58,21 +58,21 @@ folder of results). A rate of 0 is no limit.`,
 
 func (f *planFlags) plan(cmd *cobra.Command) error {
 	slices.Sort(f.receivers)
-	q := &planning.Question{
+	q := &predict.Question{
 		Receivers: slices.Compact(f.receivers), FileBytes: int64(f.size),
 		OriginUp: unlimited(f.originUp), Up: unlimited(f.up), Down: unlimited(f.down),
 	}
 	if err := q.Check(); err != nil {
 		return cli.Usage(cmd, err)
 	}
-	var multiples planning.Multiples = planning.Assumed{}
+	var multiples predict.Multiples = predict.Assumed{}
 	out := cli.ForCommand(cmd)
 	if f.from != "" {
-		document, err := results.Open(f.from)
+		document, err := metrics.OpenDocument(f.from)
 		if err != nil {
 			return err
 		}
-		measured := planning.NewMeasured(document, printableName(f.from))
+		measured := predict.NewMeasured(document, printableName(f.from))
 		for _, system := range []string{"star", "mesh"} {
 			if !measured.Has(system) {
 				out.Warn("%s holds no run of a %s with a bound and without doubts; its times are assumed", printableName(f.from), system)
@@ -80,7 +80,7 @@ func (f *planFlags) plan(cmd *cobra.Command) error {
 		}
 		multiples = measured
 	}
-	p := planning.Make(q, multiples)
+	p := predict.Make(q, multiples)
 	if out.Mode() == cli.JSON {
 		out.Event("plan", p)
 		return nil
@@ -96,8 +96,8 @@ func unlimited(r units.Rate) float64 {
 	return float64(r)
 }
 
-func (f *planFlags) print(w io.Writer, p *planning.Plan) error {
-	g := tables.Grid{
+func (f *planFlags) print(w io.Writer, p *predict.Plan) error {
+	g := report.Grid{
 		Title: fmt.Sprintf("%s, origin %s up, receivers %s up and %s down", f.size, f.originUp, f.up, f.down),
 		Head:  []string{"receivers", "star bound", "star expected", "mesh bound", "mesh expected", "star ÷ mesh"},
 	}
@@ -119,8 +119,8 @@ func (f *planFlags) print(w io.Writer, p *planning.Plan) error {
 	if err := g.Text(w, width); err != nil {
 		return err
 	}
-	if err := tables.Paragraphs(w, p.Advice, width); err != nil {
+	if err := report.Paragraphs(w, p.Advice, width); err != nil {
 		return err
 	}
-	return tables.Paragraphs(w, p.Caveats, width)
+	return report.Paragraphs(w, p.Caveats, width)
 }

@@ -22,12 +22,12 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
-	report(cmd, err)
+	reportError(cmd, err)
 	return cli.Status(err)
 }
 
-// report tells of the error a command ended with, once.
-func report(cmd *cobra.Command, err error) {
+// reportError tells of the error a command ended with, once.
+func reportError(cmd *cobra.Command, err error) {
 	if err == nil || errors.Is(err, cli.ErrReported) {
 		return
 	}

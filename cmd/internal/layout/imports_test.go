@@ -74,7 +74,7 @@ var arrows = []struct {
 	{"central", []string{"common/"}},
 	{"peer", []string{"common/"}},
 	{"cmd/internal/lab", []string{"common/", "cmd/internal/"}},
-	{"cmd/internal/web", []string{"common/", "cmd/internal/"}},
+	{"cmd/internal/dashboard", []string{"common/", "cmd/internal/"}},
 	{"cmd/internal/", []string{"common/", "cmd/internal/"}},
 	{"cmd/starmesh", []string{"common/", "cmd/internal/", "central", "peer"}},
 	{"scripts/", []string{"common/", "cmd/internal/", "central", "peer"}}, // programs that scripts run

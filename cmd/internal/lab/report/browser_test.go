@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"starmesh/cmd/internal/lab/page"
+	"starmesh/cmd/internal/dashboard/webtest"
 	"starmesh/cmd/internal/lab/report"
-	"starmesh/cmd/internal/web/webtest"
 )
 
 // openReport opens a page from disk in a browser without a network.
@@ -37,9 +36,9 @@ func fileURL(t *testing.T, name string) string {
 // of nothing and asks for nothing but the page.
 func TestTheReportOpensFromDiskWithoutANetwork(t *testing.T) {
 	dir := lab(t, []int{1, 4}, 2)
-	replay := &page.Replay{Style: "#replay-here { color: red }", Body: `<p id="replay-here"></p>`,
+	replay := &report.Replay{Style: "#replay-here { color: red }", Body: `<p id="replay-here"></p>`,
 		Script: `document.getElementById("replay-here").textContent = "replayed"`}
-	result, _ := makeReport(t, report.Options{Dirs: []string{dir}, Replay: func(string) (*page.Replay, error) { return replay, nil }})
+	result, _ := makeReport(t, report.Options{Dirs: []string{dir}, Replay: func(string) (*report.Replay, error) { return replay, nil }})
 	for _, width := range []int{375, 1200} {
 		browser := openReport(t, width, result.Page)
 		if got := browser.Text(`document.querySelector(".headline").textContent.replaceAll("\u00a0", " ")`); got != result.Headline {

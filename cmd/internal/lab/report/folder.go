@@ -9,14 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"starmesh/cmd/internal/lab/page"
-	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/labdir"
 )
 
 // readFolder reads what the lab wrote beside the load logs. It tells whether
 // there was anything; what is missing or broken is in the folder's notes.
-func readFolder(dir string) (page.Folder, bool) {
-	f := page.Folder{Dir: dir}
+func readFolder(dir string) (Folder, bool) {
+	f := Folder{Dir: dir}
 	readLab(&f)
 	readTrials(&f)
 	if f.Lab == nil && len(f.Trials) == 0 {
@@ -27,17 +26,17 @@ func readFolder(dir string) (page.Folder, bool) {
 	return f, true
 }
 
-func readLab(f *page.Folder) {
-	lab, err := record.OpenLab(f.Dir)
+func readLab(f *Folder) {
+	lab, err := labdir.OpenLab(f.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // that there is none is told once the trials are known
-		f.Notes = append(f.Notes, fmt.Sprintf("%s: %v", record.LabFile, err))
+		f.Notes = append(f.Notes, fmt.Sprintf("%s: %v", labdir.LabFile, err))
 	}
 	f.Lab = lab
 }
 
 // readTrials reads the run.json of each folder of a run.
-func readTrials(f *page.Folder) {
-	entries, err := os.ReadDir(filepath.Join(f.Dir, record.RunsDir))
+func readTrials(f *Folder) {
+	entries, err := os.ReadDir(filepath.Join(f.Dir, labdir.RunsDir))
 	if err != nil {
 		return // logs may lie elsewhere
 	}
@@ -45,24 +44,24 @@ func readTrials(f *page.Folder) {
 		if !e.IsDir() {
 			continue
 		}
-		t, err := record.OpenTrial(record.TrialDir(f.Dir, e.Name()))
+		t, err := labdir.OpenRun(labdir.RunDir(f.Dir, e.Name()))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if f.Lab != nil {
-				f.Notes = append(f.Notes, e.Name()+" has no "+record.RunFile+": it was broken off, and its files were not compared")
+				f.Notes = append(f.Notes, e.Name()+" has no "+labdir.RunFile+": it was broken off, and its files were not compared")
 			}
 		case err != nil:
-			f.Notes = append(f.Notes, fmt.Sprintf("%s of %s: %v; left out", record.RunFile, e.Name(), err))
+			f.Notes = append(f.Notes, fmt.Sprintf("%s of %s: %v; left out", labdir.RunFile, e.Name(), err))
 		default:
 			t.Name = e.Name() // where its logs are, whatever it says
 			f.Trials = append(f.Trials, *t)
 		}
 	}
-	slices.SortStableFunc(f.Trials, func(a, b record.Trial) int { return a.Began.Compare(b.Began) })
+	slices.SortStableFunc(f.Trials, func(a, b labdir.Run) int { return a.Began.Compare(b.Began) })
 	if f.Lab == nil && len(f.Trials) > 0 {
 		text := "what was asked for, on which machine, and with which seed is not known"
-		if !slices.ContainsFunc(f.Notes, func(note string) bool { return strings.HasPrefix(note, record.LabFile) }) {
-			text = "there is no " + record.LabFile + ": " + text
+		if !slices.ContainsFunc(f.Notes, func(note string) bool { return strings.HasPrefix(note, labdir.LabFile) }) {
+			text = "there is no " + labdir.LabFile + ": " + text
 		}
 		f.Notes = append(f.Notes, text)
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/common/load"
 )
 
@@ -39,7 +39,7 @@ type made struct {
 // write writes the logs of the run into a folder below dir, as the lab does.
 func (m made) write(t *testing.T, dir string) {
 	t.Helper()
-	folder := record.TrialDir(dir, record.TrialName(m.system, m.receivers, m.repetition))
+	folder := labdir.RunDir(dir, labdir.RunName(m.system, m.receivers, m.repetition))
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -170,8 +170,8 @@ func writeJSON(t *testing.T, name string, v any) {
 }
 
 // trial is what the lab notes of the run.
-func (m made) trial() *record.Trial {
-	return &record.Trial{Format: record.TrialFormat, Name: record.TrialName(m.system, m.receivers, m.repetition), System: m.system,
+func (m made) trial() *labdir.Run {
+	return &labdir.Run{Format: labdir.RunFormat, Name: labdir.RunName(m.system, m.receivers, m.repetition), System: m.system,
 		Receivers: m.receivers, Repetition: m.repetition, Links: "rate", Verified: m.receivers - m.undone, Polls: 7,
 		Began: began.Add(time.Duration(m.receivers*1000+m.repetition*100) * time.Second)}
 }
@@ -187,14 +187,14 @@ func lab(t *testing.T, receivers []int, runs int) string {
 				m := made{system: system, receivers: n, repetition: r, slower: 1 + float64(r-1)/100}
 				m.write(t, dir)
 				trial := m.trial()
-				writeJSON(t, filepath.Join(record.TrialDir(dir, trial.Name), record.RunFile), trial)
+				writeJSON(t, filepath.Join(labdir.RunDir(dir, trial.Name), labdir.RunFile), trial)
 			}
 		}
 	}
-	writeJSON(t, filepath.Join(dir, record.LabFile), &record.Lab{
-		Format: record.LabFormat, Began: began, Program: "v1", Command: []string{"starmesh", "lab", "run", "--out", "a b"},
+	writeJSON(t, filepath.Join(dir, labdir.LabFile), &labdir.Lab{
+		Format: labdir.LabFormat, Began: began, Program: "v1", Command: []string{"starmesh", "lab", "run", "--out", "a b"},
 		FileName: "f.bin", FileBytes: fileBytes, FileID: fileID, Systems: []string{"star", "mesh"}, Receivers: receivers, Runs: runs,
-		Seed: 4711, Links: "rate", Machine: record.Machine{OS: "linux 6.1", Arch: "amd64", CPU: "Test CPU", CPUs: 2, MemoryBytes: 8 << 30, GoVersion: "go1.26"},
+		Seed: 4711, Links: "rate", Machine: labdir.Machine{OS: "linux 6.1", Arch: "amd64", CPU: "Test CPU", CPUs: 2, MemoryBytes: 8 << 30, GoVersion: "go1.26"},
 	})
 	return dir
 }

@@ -5,13 +5,11 @@ import (
 	"io"
 	"strings"
 
-	"starmesh/cmd/internal/lab/page"
-	"starmesh/cmd/internal/lab/record"
-	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/lab/labdir"
 )
 
 // markdown writes the words and tables of the page, with links to the plots.
-func markdown(w io.Writer, p *page.Page, plots []page.Plot, in *input) error {
+func markdown(w io.Writer, p *Page, plots []Plot, in *input) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# starmesh lab report\n\n")
 	for _, s := range p.Sentences() {
@@ -21,7 +19,7 @@ func markdown(w io.Writer, p *page.Page, plots []page.Plot, in *input) error {
 		return err
 	}
 	for i := range in.scenes {
-		g := tables.Of(&in.scenes[i])
+		g := GridOf(&in.scenes[i])
 		if err := g.Markdown(w); err != nil {
 			return err
 		}
@@ -31,7 +29,7 @@ func markdown(w io.Writer, p *page.Page, plots []page.Plot, in *input) error {
 		fmt.Fprintf(&b, "\n## Plots\n\n")
 	}
 	for _, plot := range plots {
-		fmt.Fprintf(&b, "- [%s](%s/%s.svg)\n", plain(plot.Caption), record.PlotsDir, plot.Name)
+		fmt.Fprintf(&b, "- [%s](%s/%s.svg)\n", plain(plot.Caption), labdir.PlotsDir, plot.Name)
 	}
 	if len(p.Findings) > 0 {
 		fmt.Fprintf(&b, "\n## What was wrong with the logs\n\n")

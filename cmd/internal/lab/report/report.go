@@ -8,10 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"starmesh/cmd/internal/lab/comparison"
-	"starmesh/cmd/internal/lab/evidence"
-	"starmesh/cmd/internal/lab/figures"
-	"starmesh/cmd/internal/lab/page"
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/runlogs"
 )
 
 // Options say what is reported of, and how.
@@ -22,28 +20,28 @@ type Options struct {
 	Labels []string // of Dirs, in sentences; "" or too few: A, B, C, …
 	Out    string   // folder to write to; "" is the first of Dirs
 	// Links are for nodes whose logs do not name their limits.
-	Links   evidence.Links
+	Links   runlogs.Links
 	Program string   // version of the program
 	Command []string // that makes the report, as it stands in the page
 	Made    time.Time
 	// Replay makes the block that shows a folder's runs again; nil, and a nil
 	// result, is none. Of several folders only the first is replayed.
-	Replay func(dir string) (*page.Replay, error)
+	Replay func(dir string) (*Replay, error)
 }
 
 // A Result tells what was made.
 type Result struct {
 	Headline  string
-	Sentences []string           // the headline and what follows it
-	Page      string             // path of report.html
-	Files     []string           // all that were written
-	Findings  []evidence.Finding // what was wrong with logs
-	Scenes    []comparison.Scene
+	Sentences []string          // the headline and what follows it
+	Page      string            // path of report.html
+	Files     []string          // all that were written
+	Findings  []runlogs.Finding // what was wrong with logs
+	Scenes    []metrics.Case
 	// Notes tell what was missing in the folders.
 	Notes []string
 
 	out   *writer
-	plots []page.Plot
+	plots []Plot
 }
 
 // Make reads the folders and writes the report, all but its Pictures. What
@@ -75,12 +73,12 @@ func (r *Result) Pictures() error {
 
 // input is what was read of all folders.
 type input struct {
-	runs     []evidence.Run
-	reports  []figures.Report
-	scenes   []comparison.Scene
-	folders  []page.Folder
-	findings []evidence.Finding
-	replay   *page.Replay
+	runs     []runlogs.Run
+	reports  []metrics.Report
+	scenes   []metrics.Case
+	folders  []Folder
+	findings []runlogs.Finding
+	replay   *Replay
 }
 
 func read(ctx context.Context, o *Options) (*input, error) {
@@ -95,7 +93,7 @@ func read(ctx context.Context, o *Options) (*input, error) {
 			all = errors.Join(all, err)
 		}
 	}
-	in.scenes = comparison.Of(in.reports)
+	in.scenes = metrics.Compare(in.reports)
 	return in, all
 }
 
@@ -112,7 +110,7 @@ func (o *Options) label(i int) string {
 func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 	folder, there := readFolder(dir)
 	folder.Set = set
-	nodes, findings, err := evidence.Read(ctx, []string{dir})
+	nodes, findings, err := runlogs.Read(ctx, []string{dir})
 	if len(nodes) == 0 && !there {
 		return cmp.Or(err, fmt.Errorf("%s: holds neither load logs nor a lab run", filepath.ToSlash(dir)))
 	}
@@ -120,10 +118,10 @@ func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 		folder.Notes = append(folder.Notes, err.Error())
 		err = nil
 	}
-	runs, more := evidence.Runs(nodes, o.Links)
+	runs, more := runlogs.Runs(nodes, o.Links)
 	for i := range runs {
 		runs[i].Set = set
-		in.reports = append(in.reports, figures.Of(&runs[i].Run))
+		in.reports = append(in.reports, metrics.Compute(&runs[i].Run))
 	}
 	in.runs = append(in.runs, runs...)
 	in.findings = append(append(in.findings, findings...), more...)
@@ -139,8 +137,8 @@ func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 }
 
 // page makes the page of what was read.
-func (in *input) page(o *Options) *page.Page {
-	p := &page.Page{
+func (in *input) page(o *Options) *Page {
+	p := &Page{
 		Made: o.Made.UTC(), Program: "starmesh " + cmp.Or(o.Program, "of an unknown version"), Command: o.Command,
 		Scenes: in.scenes, Runs: in.runs, Folders: in.folders, Replay: in.replay,
 	}

@@ -16,12 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"starmesh/cmd/internal/lab/comparison"
-	"starmesh/cmd/internal/lab/figures"
-	"starmesh/cmd/internal/lab/page"
-	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
-	"starmesh/cmd/internal/lab/results"
 )
 
 // makeReport makes a report and gives it with the text of its page.
@@ -75,14 +72,14 @@ func TestALabFolderBecomesAReport(t *testing.T) {
 		"Test CPU", "8.0 GiB of memory", "4711", "starmesh lab run --out &#39;a b&#39;", fileID, "go1.26",
 		"origin 8 Mbit/s up, 40 Mbit/s down; receivers 8 Mbit/s up, 40 Mbit/s down; kind: rate (the same for all systems)",
 		"the program&#39;s own rate limits over the loopback interface", "All nodes shared one machine", "Nothing was found that speaks against")
-	for _, name := range []string{results.Name, "results.csv", "results.md", record.ReportFile,
+	for _, name := range []string{metrics.DocumentName, "results.csv", "results.md", labdir.ReportFile,
 		"plots/time.svg", "plots/time.png", "plots/load-star-4.svg", "plots/load-mesh-1.png", "plots/lorenz-4.svg", "plots/progress-mesh-4.svg",
 		"plots/throughput-star-4.png", "plots/memory-mesh-4.svg", "plots/done-2.svg"} {
 		if info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	document, err := results.Open(dir)
+	document, err := metrics.OpenDocument(dir)
 	if err != nil || len(document.Runs) != 18 {
 		t.Errorf("the results: %v", err)
 	}
@@ -190,7 +187,7 @@ func TestTwoFoldersAreNeverMixed(t *testing.T) {
 	if want := []string{"star (before)", "mesh (before)", "mesh (<after>)"}; !slices.Equal(series[:3], want) {
 		t.Errorf("%q, want %q", series, want)
 	}
-	document, err := results.Open(filepath.Dir(result.Page))
+	document, err := metrics.OpenDocument(filepath.Dir(result.Page))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +291,7 @@ func TestWhatIsMissingOrBrokenIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	failed := (made{system: "mesh", receivers: 2, repetition: 9, undone: 2}).trial()
-	failed.Error, failed.CPU = "peer-1 did not start <at all>", record.CPU{Limit: true, Why: "both cores were busy"}
+	failed.Error, failed.CPU = "peer-1 did not start <at all>", labdir.CPU{Limit: true, Why: "both cores were busy"}
 	writeJSON(t, path("runs", "mesh-2-9", "run.json"), failed)
 	_, text := makeReport(t, report.Options{Dirs: []string{dir}})
 	says(t, text, "star-2-1 has no run.json: it was broken off", "run.json of star-2-2: it is broken",
@@ -306,11 +303,11 @@ func TestFaultsAreToldWithTheirOutcome(t *testing.T) {
 	dir := lab(t, []int{2}, 1)
 	m := made{system: "mesh", receivers: 2, repetition: 1}
 	trial, at := m.trial(), 0.5
-	trial.Faults = []record.Fault{
+	trial.Faults = []labdir.Fault{
 		{Fault: "stop-origin@50%", Expected: "all <finish>", Found: "all finished", Met: true, Seconds: &at, Nodes: []string{"origin"}},
 		{Fault: "liar:1", Expected: "nobody is fooled", Found: "somebody was", Met: false},
 	}
-	writeJSON(t, filepath.Join(record.TrialDir(dir, trial.Name), record.RunFile), trial)
+	writeJSON(t, filepath.Join(labdir.RunDir(dir, trial.Name), labdir.RunFile), trial)
 	_, text := makeReport(t, report.Options{Dirs: []string{dir}})
 	says(t, text, "Faults that ended as foretold", "1 of 2", "all &lt;finish&gt;", "✓ yes", "✗ no", "500 ms",
 		"the fault liar:1 did not end as foretold: somebody was", "in 1 run something went wrong on purpose (stop-origin@50%, liar:1), and 1 of 2 times the outcome was the one foretold")
@@ -318,15 +315,15 @@ func TestFaultsAreToldWithTheirOutcome(t *testing.T) {
 
 func TestTheReplayMayRunItsOwnScriptAlone(t *testing.T) {
 	dir := lab(t, []int{1}, 1)
-	replay := &page.Replay{Style: ".replay{}", Body: `<p id="replay-here">again</p>`, Script: "document.title += '!'"}
-	give := func(string) (*page.Replay, error) { return replay, nil }
+	replay := &report.Replay{Style: ".replay{}", Body: `<p id="replay-here">again</p>`, Script: "document.title += '!'"}
+	give := func(string) (*report.Replay, error) { return replay, nil }
 	_, text := makeReport(t, report.Options{Dirs: []string{dir}, Replay: give})
 	says(t, text, replay.Body, "<script>"+replay.Script+"</script>", "; script-src 'sha256-")
 	replay.Script = "'</SCRIPT><script>'"
 	if _, err := report.Make(context.Background(), report.Options{Dirs: []string{dir}, Out: t.TempDir(), Replay: give}); err == nil {
 		t.Error("a script that ends its own element was let in")
 	}
-	fails := func(string) (*page.Replay, error) { return nil, errors.New("the timeline is broken") }
+	fails := func(string) (*report.Replay, error) { return nil, errors.New("the timeline is broken") }
 	_, text = makeReport(t, report.Options{Dirs: []string{dir}, Replay: fails})
 	says(t, text, "the runs cannot be replayed: the timeline is broken")
 }
@@ -350,7 +347,7 @@ func TestAnEarlierReportLeavesNoPlots(t *testing.T) {
 	earlier, _ := makeReport(t, report.Options{Dirs: []string{dir}, Out: dir})
 	draw(t, earlier)
 	for _, name := range []string{"star-2-1", "mesh-2-1"} {
-		if err := os.RemoveAll(record.TrialDir(dir, name)); err != nil {
+		if err := os.RemoveAll(labdir.RunDir(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -360,10 +357,10 @@ func TestAnEarlierReportLeavesNoPlots(t *testing.T) {
 			t.Errorf("a plot (%s) of a run that is gone is still there", ending)
 		}
 	}
-	if i := slices.IndexFunc(result.Scenes, func(s comparison.Scene) bool { return s.Receivers == 2 }); i >= 0 {
+	if i := slices.IndexFunc(result.Scenes, func(s metrics.Case) bool { return s.Receivers == 2 }); i >= 0 {
 		t.Error("a run that is gone is still in the report")
 	}
-	if _, ok := result.Scenes[0].Series[0].Runs[0].Value(figures.Distribution); !ok {
+	if _, ok := result.Scenes[0].Series[0].Runs[0].Value(metrics.Distribution); !ok {
 		t.Error("the run that is there has no time")
 	}
 }
@@ -381,7 +378,7 @@ func TestATrialThatWasBrokenOffIsNotOneThatFailed(t *testing.T) {
 		dir := lab(t, []int{2}, 1)
 		m := made{system: "mesh", receivers: 2, repetition: 1, undone: 1}
 		m.write(t, dir)
-		notes := filepath.Join(record.TrialDir(dir, record.TrialName(m.system, 2, 1)), record.RunFile)
+		notes := filepath.Join(labdir.RunDir(dir, labdir.RunName(m.system, 2, 1)), labdir.RunFile)
 		if c.brokenOff {
 			if err := os.Remove(notes); err != nil {
 				t.Fatal(err)

@@ -8,10 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"starmesh/cmd/internal/lab/page"
-	"starmesh/cmd/internal/lab/record"
-	"starmesh/cmd/internal/lab/results"
-	"starmesh/cmd/internal/lab/tables"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/ondisk"
 )
 
@@ -25,17 +23,17 @@ func write(o *Options, in *input) (*Result, error) {
 	plots := p.Plots()
 	w := &writer{dir: out}
 	w.prepare()
-	w.file(results.Name, results.New(o.Program, o.Made, in.reports).Write)
-	w.file(record.TableFile, func(w io.Writer) error { return tables.CSV(w, in.scenes) })
+	w.file(metrics.DocumentName, metrics.NewDocument(o.Program, o.Made, in.reports).Write)
+	w.file(labdir.TableFile, func(w io.Writer) error { return CSV(w, in.scenes) })
 	for _, plot := range plots {
 		w.bytes(plotFile(plot)+".svg", plot.Chart.SVG)
 	}
-	w.file(record.TextFile, func(w io.Writer) error { return markdown(w, p, plots, in) })
-	w.file(record.ReportFile, p.Write)
+	w.file(labdir.TextFile, func(w io.Writer) error { return markdown(w, p, plots, in) })
+	w.file(labdir.ReportFile, p.Write)
 	if w.err != nil {
 		return nil, w.err
 	}
-	r := &Result{Sentences: p.Sentences(), Page: filepath.Join(out, record.ReportFile), Files: w.files,
+	r := &Result{Sentences: p.Sentences(), Page: filepath.Join(out, labdir.ReportFile), Files: w.files,
 		Findings: in.findings, Scenes: in.scenes, out: w, plots: plots}
 	r.Headline = r.Sentences[0]
 	for _, f := range in.folders {
@@ -54,7 +52,7 @@ type writer struct {
 // prepare makes the folders and removes the plots of an earlier report, which
 // may have been of other runs.
 func (w *writer) prepare() {
-	dir := filepath.Join(w.dir, record.PlotsDir)
+	dir := filepath.Join(w.dir, labdir.PlotsDir)
 	if w.err = os.MkdirAll(dir, 0o755); w.err != nil {
 		return
 	}
@@ -77,7 +75,7 @@ func escapeGlob(path string) string {
 }
 
 // plotFile names the file of a plot, without its ending.
-func plotFile(p page.Plot) string { return filepath.Join(record.PlotsDir, p.Name) }
+func plotFile(p Plot) string { return filepath.Join(labdir.PlotsDir, p.Name) }
 
 func (w *writer) bytes(name string, draw func() ([]byte, error)) {
 	w.file(name, func(to io.Writer) error {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"starmesh/cmd/internal/lab/bounds"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 )
@@ -43,8 +43,8 @@ func (r *Rates) Of(i int) Rate {
 	return r.Receiver
 }
 
-func (r *Rates) links(receivers int) bounds.Links {
-	l := bounds.Links{Origin: limit(r.Of(0).Up)}
+func (r *Rates) links(receivers int) system.Links {
+	l := system.Links{Origin: limit(r.Of(0).Up)}
 	for i := 1; i <= receivers; i++ {
 		l.Up = append(l.Up, limit(r.Of(i).Up))
 		l.Down = append(l.Down, limit(r.Of(i).Down))

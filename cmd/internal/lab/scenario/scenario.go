@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"starmesh/cmd/internal/lab/bounds"
-	"starmesh/cmd/internal/lab/record"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/fault"
 )
 
@@ -96,12 +96,12 @@ func (s *Scenario) Check() error {
 // all numbers of receivers, and at each through all systems one after the
 // other, so that what disturbs the machine for a while disturbs all alike, and
 // a lab that is stopped has something of everything.
-func (s *Scenario) Trials() []Trial {
-	var all []Trial
+func (s *Scenario) Trials() []Run {
+	var all []Run
 	for repetition := 1; repetition <= s.Runs; repetition++ {
 		for _, n := range s.Receivers {
 			for _, system := range s.Systems {
-				all = append(all, Trial{System: system, Receivers: n, Repetition: repetition, scenario: s})
+				all = append(all, Run{System: system, Receivers: n, Repetition: repetition, scenario: s})
 			}
 		}
 	}
@@ -122,7 +122,7 @@ func (s *Scenario) Expect() time.Duration {
 const upkeep = 1500 * time.Millisecond
 
 // Expect is how long the trial takes at the least.
-func (t Trial) Expect() time.Duration {
+func (t Run) Expect() time.Duration {
 	return upkeep + seconds(t.Bound())
 }
 
@@ -132,21 +132,21 @@ func seconds(s float64) time.Duration {
 
 // Bound is the least possible distribution time of the trial in seconds; 0 if
 // no link has a limit.
-func (t Trial) Bound() float64 {
+func (t Run) Bound() float64 {
 	return t.BoundOver(t.Links())
 }
 
 // BoundOver is Bound over other links.
-func (t Trial) BoundOver(l bounds.Links) float64 {
+func (t Run) BoundOver(l system.Links) float64 {
 	if t.System == Mesh {
-		return bounds.Mesh(float64(t.scenario.FileBytes), l).Seconds
+		return system.MeshBound(float64(t.scenario.FileBytes), l).Seconds
 	}
-	return bounds.Star(float64(t.scenario.FileBytes), l).Seconds
+	return system.StarBound(float64(t.scenario.FileBytes), l).Seconds
 }
 
 // Pace is the payload in bytes per second that reaches all receivers together
 // when it goes as fast as the links allow; 0 if they have no limit.
-func (t Trial) Pace() float64 {
+func (t Run) Pace() float64 {
 	bound := t.Bound()
 	if bound == 0 {
 		return 0
@@ -155,4 +155,4 @@ func (t Trial) Pace() float64 {
 }
 
 // Name is the name of the trial's folder.
-func (t Trial) Name() string { return record.TrialName(t.System, t.Receivers, t.Repetition) }
+func (t Run) Name() string { return labdir.RunName(t.System, t.Receivers, t.Repetition) }

@@ -3,11 +3,11 @@ package scenario
 import (
 	"fmt"
 
-	"starmesh/cmd/internal/lab/bounds"
+	"starmesh/cmd/internal/lab/system"
 )
 
-// A Trial is one system with one number of receivers, once.
-type Trial struct {
+// A Run is one system with one number of receivers, once.
+type Run struct {
 	System     string
 	Receivers  int
 	Repetition int // from 1
@@ -16,7 +16,7 @@ type Trial struct {
 }
 
 // Origin is the name of the node that has the file.
-func (t Trial) Origin() string {
+func (t Run) Origin() string {
 	if t.System == Mesh {
 		return "origin"
 	}
@@ -24,7 +24,7 @@ func (t Trial) Origin() string {
 }
 
 // Receiver is the name of receiver i, from 1.
-func (t Trial) Receiver(i int) string {
+func (t Run) Receiver(i int) string {
 	if t.System == Mesh {
 		return fmt.Sprintf("peer-%d", i)
 	}
@@ -32,7 +32,7 @@ func (t Trial) Receiver(i int) string {
 }
 
 // Nodes gives the names of all nodes, the origin first.
-func (t Trial) Nodes() []string {
+func (t Run) Nodes() []string {
 	names := []string{t.Origin()}
 	for i := range t.Receivers {
 		names = append(names, t.Receiver(i+1))
@@ -42,9 +42,9 @@ func (t Trial) Nodes() []string {
 
 // Rate gives the access link of node i in bytes per second, the origin being
 // 0; a rate of 0 is no limit.
-func (t Trial) Rate(i int) Rate { return t.scenario.Rates.Of(i) }
+func (t Run) Rate(i int) Rate { return t.scenario.Rates.Of(i) }
 
 // Links gives the access links of all nodes.
-func (t Trial) Links() bounds.Links {
+func (t Run) Links() system.Links {
 	return t.scenario.Rates.links(t.Receivers)
 }

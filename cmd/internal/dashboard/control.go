@@ -1,0 +1,75 @@
+package dashboard
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"starmesh/common/fault"
+	"starmesh/common/load"
+)
+
+// What a node can be told to do.
+const (
+	Stop  = "stop"  // end in good order
+	Kill  = "kill"  // end at once, without a word
+	Start = "start" // run again, after it has ended
+)
+
+// Control is the manager, as far as the page needs it: it tells nodes what to
+// do, and asks them. The trial is named so that a click that comes late does
+// not hit a node of the next one; then, and for a node that is not there, the
+// error is fault.NotFound. Errors are shown to the user.
+type Control interface {
+	// Do returns when it is done: the process has ended, or runs again.
+	Do(ctx context.Context, trial, node, action string) error
+	Sockets(ctx context.Context, trial, node string) ([]load.SocketRow, error)
+}
+
+// controlTime bounds a command.
+const controlTime = 20 * time.Second
+
+// command has a node stopped, killed or started.
+func (s *server) command(action string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), controlTime)
+		defer cancel()
+		if err := s.cfg.Control.Do(ctx, r.FormValue("trial"), r.FormValue("node"), action); err != nil {
+			refuse(w, err)
+			return
+		}
+		answer(w, struct{}{})
+	}
+}
+
+// sockets asks a node for its socket table.
+func (s *server) sockets(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), controlTime)
+	defer cancel()
+	rows, err := s.cfg.Control.Sockets(ctx, r.FormValue("trial"), r.FormValue("node"))
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	answer(w, rows)
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusUnprocessableEntity
+	if errors.Is(err, fault.NotFound) {
+		status = http.StatusNotFound
+	}
+	http.Error(w, err.Error(), status)
+}
+
+func answer(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(body, '\n')) // a browser that has gone needs no answer
+}

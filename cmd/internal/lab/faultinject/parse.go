@@ -1,0 +1,150 @@
+package faultinject
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"starmesh/common/fault"
+)
+
+// A Kind is one of the things that can go wrong.
+type Kind string
+
+const (
+	StopOrigin    Kind = "stop-origin"
+	KillReceivers Kind = "kill-receivers"
+	Churn         Kind = "churn"
+	FreeRider     Kind = "free-rider" // also a trait in records
+	Liar          Kind = "liar"       // also a trait in records
+	Slow          Kind = "slow"       // also a trait in records
+)
+
+// A Fault is one that is asked for.
+type Fault struct {
+	Kind  Kind
+	Count int           // of nodes; 0 where the kind says which
+	At    float64       // the share of all bytes that have arrived when it strikes; 0: from the start
+	Every time.Duration // of churn
+	text  string
+}
+
+// String gives the fault as it was asked for.
+func (f Fault) String() string { return f.text }
+
+// form is how a fault of a kind is written.
+type form struct {
+	kind                 Kind
+	example              string
+	counted, at, regular bool
+}
+
+func forms() []form {
+	return []form{
+		{kind: StopOrigin, example: "stop-origin@50%", at: true},
+		{kind: KillReceivers, example: "kill-receivers:3@30%", counted: true, at: true},
+		{kind: Churn, example: "churn:10s", regular: true},
+		{kind: FreeRider, example: "free-rider:4", counted: true},
+		{kind: Liar, example: "liar:1", counted: true},
+		{kind: Slow, example: "slow:2", counted: true},
+	}
+}
+
+// Examples gives a fault of each kind, as it is written.
+func Examples() []string {
+	var all []string
+	for _, f := range forms() {
+		all = append(all, f.example)
+	}
+	return all
+}
+
+// Parse reads faults with commas between them: stop-origin@50%,free-rider:4.
+// It fails with fault.Invalid and says the right form.
+func Parse(text string) ([]Fault, error) {
+	var all []Fault
+	for _, one := range strings.Split(text, ",") {
+		f, err := parse(strings.ToLower(strings.TrimSpace(one)))
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(all, func(o Fault) bool { return o.Kind == f.Kind }) {
+			return nil, fault.Wrapf(fault.Invalid, "%s twice: one of a kind", f.Kind)
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
+// leastChurn is how quick churn may be: a node needs some time to come back.
+const leastChurn = time.Second
+
+func parse(text string) (Fault, error) {
+	rest, at, hasAt := strings.Cut(text, "@")
+	name, number, hasNumber := strings.Cut(rest, ":")
+	all := forms()
+	known := slices.IndexFunc(all, func(f form) bool { return string(f.kind) == name })
+	if known < 0 {
+		return Fault{}, fault.Wrapf(fault.Invalid, "there is no fault %q; there are %s", text, strings.Join(Examples(), ", "))
+	}
+	form := all[known]
+	f := Fault{Kind: form.kind, text: text}
+	wrong := func(why string) (Fault, error) {
+		return f, fault.Wrapf(fault.Invalid, "%q: %s; it is written like %s", text, why, form.example)
+	}
+	if hasAt != form.at {
+		return wrong(map[bool]string{true: "when is missing, as a share of all bytes", false: "it has no point in time"}[form.at])
+	}
+	if hasNumber != (form.counted || form.regular) {
+		return wrong(map[bool]string{true: "there is just one", false: "the number is missing"}[hasNumber])
+	}
+	if form.at {
+		percent, err := strconv.ParseFloat(strings.TrimSuffix(at, "%"), 64)
+		if err != nil || !strings.HasSuffix(at, "%") || !(percent > 0 && percent < 100) {
+			return wrong("the share is more than 0% and less than 100%")
+		}
+		f.At = percent / 100
+	}
+	if form.counted {
+		var err error
+		if f.Count, err = strconv.Atoi(number); err != nil || f.Count < 1 || f.Count > math.MaxInt32 {
+			return wrong("the number of nodes is 1 or more")
+		}
+	}
+	if form.regular {
+		var err error
+		if f.Every, err = time.ParseDuration(number); err != nil || f.Every < leastChurn {
+			return wrong(fmt.Sprintf("the time between two is %v or more", leastChurn))
+		}
+	}
+	return f, nil
+}
+
+// Check tells whether so many receivers are enough for the faults. Nobody is
+// hit by two of those that choose their nodes, and somebody must be left to get
+// the file.
+func Check(all []Fault, receivers int) error {
+	hit, excused := 0, 0
+	for _, f := range all {
+		hit += f.Count
+		if f.Kind == KillReceivers || f.Kind == Liar {
+			excused += f.Count
+		}
+	}
+	need := max(hit, excused+min(excused, 1))
+	if need <= receivers {
+		return nil
+	}
+	return fault.Wrapf(fault.Invalid, "%s: that takes %d receivers at the least, and there is a trial with %d", list(all), need, receivers)
+}
+
+func list(all []Fault) string {
+	var texts []string
+	for _, f := range all {
+		texts = append(texts, f.text)
+	}
+	return strings.Join(texts, ",")
+}

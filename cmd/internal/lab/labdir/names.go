@@ -1,0 +1,27 @@
+package labdir
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// Names in the folder of a lab run, and in that of a trial.
+const (
+	LabFile      = "lab.json"
+	RunsDir      = "runs"
+	RunFile      = "run.json"
+	TimelineFile = "timeline.ndjson" // not .jsonl, which load logs end in
+	ReportFile   = "report.html"
+	TableFile    = "results.csv"
+	TextFile     = "results.md"
+	PlotsDir     = "plots"
+)
+
+// RunName names a trial: mesh-8-1 is the first time the mesh serves eight
+// receivers.
+func RunName(system string, receivers, repetition int) string {
+	return fmt.Sprintf("%s-%d-%d", system, receivers, repetition)
+}
+
+// RunDir is the folder of a trial in the lab folder dir.
+func RunDir(dir, trial string) string { return filepath.Join(dir, RunsDir, trial) }

@@ -1,0 +1,91 @@
+package labdir
+
+import (
+	"slices"
+	"time"
+)
+
+// RunFormat is what run.json says it is.
+const RunFormat = "starmesh-run/1"
+
+// A Run is run.json: one system, one number of receivers, once.
+type Run struct {
+	Format     string    `json:"format"`
+	Name       string    `json:"name"`
+	System     string    `json:"system"` // star, http, http-close or mesh
+	Receivers  int       `json:"receivers"`
+	Repetition int       `json:"repetition"`          // from 1
+	Began      time.Time `json:"began"`               // when the receivers were told to start
+	Links      string    `json:"links"`               // rate or netns
+	LinksHow   string    `json:"links_how,omitempty"` // the same in a sentence
+	Nodes      []Node    `json:"nodes"`               // the origin first
+	Polls      int       `json:"polls"`               // readings the manager took of agents
+
+	// Verified is how many receivers hold the file, compared byte for byte.
+	Verified int `json:"verified"`
+	// DistributionSeconds is by the manager's clock; absent when not all
+	// receivers got the file.
+	DistributionSeconds *float64 `json:"distribution_s,omitempty"`
+
+	Faults []Fault `json:"faults,omitempty"`
+	CPU    CPU     `json:"cpu"`
+	// Doubts are reasons not to trust the trial, in sentences.
+	Doubts []string `json:"doubts,omitempty"`
+	// Error says why the trial failed; "" if it did not.
+	Error string `json:"error,omitempty"`
+}
+
+// A Node is one process of a trial.
+type Node struct {
+	Name string `json:"node"` // as in its load log
+	Part string `json:"part"` // origin or receiver
+	// Up and Down are the rates of its access link in bytes per second;
+	// absent: no limit.
+	Up   *float64 `json:"up_bytes_per_s,omitempty"`
+	Down *float64 `json:"down_bytes_per_s,omitempty"`
+	// LinkOut and LinkIn are the bytes of IP packets and their Ethernet
+	// headers that crossed its link from the start of the receivers to the end
+	// of the last of them; absent where the link is not counted.
+	LinkOut *int64 `json:"link_out_bytes,omitempty"`
+	LinkIn  *int64 `json:"link_in_bytes,omitempty"`
+	// Trait is what is wrong with it on purpose: free-rider, liar or slow.
+	Trait string `json:"trait,omitempty"`
+	// Starts is how often it was started, when more than once. Its first load
+	// log is NAME.jsonl, the next NAME.2.jsonl.
+	Starts int `json:"starts,omitempty"`
+	// Excused says why it need not have got the file, such as that it was
+	// killed on purpose; "" if it was to get it.
+	Excused string `json:"excused,omitempty"`
+	// DoneSeconds is when it held the verified file, since the receivers were
+	// told to start; absent if it never did.
+	DoneSeconds *float64 `json:"done_s,omitempty"`
+}
+
+// A Fault is one that was made on purpose: what was to be expected, and what
+// came of it.
+type Fault struct {
+	Fault    string   `json:"fault"` // as given: stop-origin@50%
+	Expected string   `json:"expected"`
+	Found    string   `json:"found"`
+	Met      bool     `json:"met"` // what was found is what was expected
+	Seconds  *float64 `json:"at_s,omitempty"`
+	Nodes    []string `json:"nodes,omitempty"` // that it hit
+}
+
+// CPU tells whether the processors were the limit, and not the links.
+type CPU struct {
+	BusyShare float64 `json:"busy_share"` // of all cores, over the trial
+	PeakShare float64 `json:"peak_share"` // over its busiest second
+	// Limit tells that the time says more about the machine than about links.
+	Limit bool   `json:"was_the_limit"`
+	Why   string `json:"why,omitempty"`
+}
+
+// Node gives what was noted of a node; nil if nothing was.
+func (t *Run) Node(name string) *Node {
+	i := slices.IndexFunc(t.Nodes, func(n Node) bool { return n.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &t.Nodes[i]
+}

@@ -1,0 +1,25 @@
+package labdir
+
+import (
+	"encoding/json"
+	"io"
+	"path/filepath"
+
+	"starmesh/cmd/internal/ondisk"
+)
+
+// Save writes lab.json into a lab's folder, whole or not at all. The error names
+// the file.
+func (l *Lab) Save(dir string) error { return save(filepath.Join(dir, LabFile), l) }
+
+// Save writes run.json into a trial's folder, whole or not at all. The error
+// names the file.
+func (t *Run) Save(dir string) error { return save(filepath.Join(dir, RunFile), t) }
+
+func save(name string, v any) error {
+	return ondisk.Save(name, func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(v)
+	})
+}

@@ -1,0 +1,108 @@
+package metrics
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"starmesh/cmd/internal/ondisk"
+)
+
+// DocumentName is the document's file in a folder of results.
+const DocumentName = "results.json"
+
+// Format is what a document of this kind says it is.
+const Format = "starmesh-results/1"
+
+// maxBytes bounds what is read: a run of a thousand nodes takes 300 KB.
+const maxBytes = 256 << 20
+
+// A Document is the contents of results.json.
+type Document struct {
+	Format  string    `json:"format"`
+	Made    time.Time `json:"made"`
+	Program string    `json:"program"`
+	Runs    []Report  `json:"runs"`
+}
+
+// NewDocument makes a document of runs.
+func NewDocument(program string, made time.Time, runs []Report) *Document {
+	return &Document{Format: Format, Made: made.UTC().Truncate(time.Second), Program: program, Runs: runs}
+}
+
+// Write writes the document to w, indented.
+func (d *Document) Write(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(d); err != nil {
+		return fmt.Errorf("cannot write the results: %w", err)
+	}
+	return nil
+}
+
+// ReadDocument reads a document and checks that its numbers can be used.
+func ReadDocument(r io.Reader) (*Document, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the results: %w", err)
+	}
+	if len(text) > maxBytes {
+		return nil, fmt.Errorf("longer than %d bytes", maxBytes)
+	}
+	var d Document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, fmt.Errorf("not a results document: %w", err)
+	}
+	if d.Format != Format {
+		return nil, fmt.Errorf("its format is %.60q; this program reads %q", d.Format, Format)
+	}
+	for i := range d.Runs {
+		if err := check(&d.Runs[i]); err != nil {
+			return nil, fmt.Errorf("run %d (%.60q): %w", i+1, d.Runs[i].Name, err)
+		}
+	}
+	return &d, nil
+}
+
+// OpenDocument reads the document of a folder, or that file itself.
+func OpenDocument(path string) (*Document, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, DocumentName)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, ondisk.Named(path, err)
+	}
+	defer f.Close()
+	d, err := ReadDocument(f)
+	if err != nil {
+		return nil, ondisk.Named(path, err)
+	}
+	return d, nil
+}
+
+// check refuses what no run can be.
+func check(r *Report) error {
+	switch {
+	case r.System == "":
+		return errors.New("it does not say of which system it is")
+	case r.Receivers < 0 || r.FileBytes < 0 || r.Chunks < 0:
+		return fmt.Errorf("%d receivers, %d bytes, %d chunks", r.Receivers, r.FileBytes, r.Chunks)
+	}
+	for _, f := range r.Figures {
+		if f.Value != nil && (*f.Value < 0 || math.IsInf(*f.Value, 0)) {
+			return fmt.Errorf("%.60s is %v", f.Key, *f.Value)
+		}
+	}
+	for _, rate := range append(append([]Limit{r.Links.OriginUp}, r.Links.Up...), r.Links.Down...) {
+		if rate != nil && *rate < 0 {
+			return fmt.Errorf("a link has a rate of %v", *rate)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/units"
+)
+
+// A Grid is a table ready to be written anywhere.
+type Grid struct {
+	Title string
+	Head  []string // the first is over the names of the rows
+	Rows  [][]string
+	// Notes stand below the table: what was left unsaid in it.
+	Notes []string
+}
+
+// Words tells whether column i holds words, which stand to the left; the others
+// hold numbers and stand to the right.
+func (g *Grid) Words(i int) bool {
+	words := i == 0
+	for _, row := range g.Rows {
+		if i >= len(row) || row[i] == "" || row[i] == Missing {
+			continue
+		}
+		first, _ := utf8.DecodeRuneInString(row[i])
+		if words = unicode.IsLetter(first); !words {
+			return i == 0
+		}
+	}
+	return words
+}
+
+// Doubtful marks a value that is not to be trusted; the notes say why.
+const Doubtful = " ?"
+
+// Missing stands for a value that is absent; the notes say why.
+const Missing = "-"
+
+// GridOf makes the table of a scene: a row for each figure, a column for each
+// system, and one for each system's share of the first.
+func GridOf(scene *metrics.Case) Grid {
+	g := Grid{Title: title(scene), Head: []string{"figure"}}
+	for _, s := range scene.Series {
+		g.Head = append(g.Head, columnName(&s))
+	}
+	for _, s := range scene.Series[1:] {
+		g.Head = append(g.Head, s.Label()+" ÷ "+scene.Base())
+	}
+	n := &notes{}
+	for _, d := range metrics.Catalog() {
+		if row, ok := gridRow(scene, d, n); ok {
+			g.Rows = append(g.Rows, row)
+		}
+	}
+	g.Notes = append(slices.Clone(scene.Warnings), n.lines()...)
+	return g
+}
+
+func title(scene *metrics.Case) string {
+	noun := "receivers"
+	if scene.Receivers == 1 {
+		noun = "receiver"
+	}
+	size := units.Bytes(scene.FileBytes)
+	if scene.FileBytes == 0 {
+		size = "nothing, or a file of unknown size,"
+	}
+	return fmt.Sprintf("%s to %d %s", size, scene.Receivers, noun)
+}
+
+func columnName(s *metrics.Series) string {
+	if len(s.Runs) > 1 {
+		return fmt.Sprintf("%s (%d runs)", s.Label(), len(s.Runs))
+	}
+	return s.Label()
+}
+
+// gridRow makes the row of one figure; not ok if no system has such a figure.
+func gridRow(scene *metrics.Case, d metrics.Definition, n *notes) ([]string, bool) {
+	row, any := []string{d.Label}, false
+	for i := range scene.Series {
+		s := &scene.Series[i]
+		spread := s.Get(d.Key)
+		any = any || spread != nil
+		row = append(row, Cell(spread, d.Unit))
+		if spread != nil {
+			n.of(d.Label, s.Label(), spread)
+		}
+	}
+	for i := range scene.Series[1:] {
+		spread := scene.Series[i+1].Get(d.Key)
+		if spread == nil || spread.Relative == nil {
+			row = append(row, Missing)
+			continue
+		}
+		row = append(row, number(*spread.Relative))
+	}
+	return row, any
+}
+
+// Cell writes a spread: the median, and how far the runs were from each other.
+func Cell(s *metrics.Spread, unit metrics.Unit) string {
+	if s == nil || s.Median == nil {
+		return Missing
+	}
+	text := Value(*s.Median, unit)
+	if low, high := Value(*s.Min, unit), Value(*s.Max, unit); low != high {
+		// The unit is said once where both have the same.
+		number, name, _ := strings.Cut(low, " ")
+		if name != "" && strings.HasSuffix(high, " "+name) {
+			low = number
+		}
+		text += fmt.Sprintf(" (%s–%s)", low, high)
+	}
+	if s.Have < s.Of {
+		text += fmt.Sprintf(" in %d of %d", s.Have, s.Of)
+	}
+	if len(s.Doubts) > 0 {
+		text += Doubtful
+	}
+	return text
+}
+
+// Value writes a value for people, with three digits or so.
+func Value(v float64, unit metrics.Unit) string {
+	switch unit {
+	case metrics.Seconds:
+		if v < 0.001 {
+			return number(v) + " s"
+		}
+		return units.Seconds(v)
+	case metrics.Bytes:
+		return units.Bytes(int64(v))
+	case metrics.Share:
+		return number(v*100) + " %"
+	case metrics.Count:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return number(v)
+}
+
+// number keeps three digits, and all before the point.
+func number(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64) // 0.9999 has as many digits as 1
+	digits := 2 - int(math.Floor(math.Log10(math.Abs(rounded))))
+	return strconv.FormatFloat(v, 'f', min(max(0, digits), 6), 64)
+}
+
+// notes collects what the cells of a table leave unsaid. What is true of
+// several figures is said once.
+type notes struct {
+	kinds []string            // "?", "-" and "" for plain notes
+	texts []string            // in the order of their coming
+	about map[string][]string // text → figures and systems
+}
+
+func (n *notes) add(kind, text, about string) {
+	if n.about == nil {
+		n.about = make(map[string][]string)
+	}
+	key := kind + text
+	if n.about[key] == nil {
+		n.kinds, n.texts = append(n.kinds, kind), append(n.texts, text)
+	}
+	n.about[key] = append(n.about[key], about)
+}
+
+func (n *notes) of(label, system string, s *metrics.Spread) {
+	about := label + " (" + system + ")"
+	for _, d := range s.Doubts {
+		n.add("?", d, about)
+	}
+	if s.Absent != "" {
+		n.add("-", s.Absent, about)
+	}
+	if s.Median != nil && len(s.Notes) <= 2 {
+		for _, note := range s.Notes {
+			n.add("", note, about)
+		}
+	}
+}
+
+func (n *notes) lines() []string {
+	var lines []string
+	for _, wanted := range []string{"?", "-", ""} {
+		for i, text := range n.texts {
+			if n.kinds[i] != wanted {
+				continue
+			}
+			about := strings.Join(n.about[wanted+text], ", ")
+			switch wanted {
+			case "?":
+				lines = append(lines, fmt.Sprintf("not to be trusted (?): %s. That concerns: %s", text, about))
+			case "-":
+				lines = append(lines, fmt.Sprintf("not known (-): %s: %s", about, text))
+			default:
+				lines = append(lines, fmt.Sprintf("%s: %s", about, text))
+			}
+		}
+	}
+	return lines
+}

@@ -1,0 +1,172 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/units"
+)
+
+// wayOf says how a system asks its server; not ok for one that has none.
+func wayOf(system string) (string, bool) {
+	way, ok := map[string]string{
+		"star":       "raw socket",
+		"http":       "HTTP, one connection used again",
+		"http-close": "HTTP, a connection for each request",
+	}[system]
+	return way, ok
+}
+
+// columnsOfHTTP are the figures in which the ways to ask a server differ, those
+// of counted links only where links were counted.
+func columnsOfHTTP(scenes []metrics.Case) []metrics.Key {
+	keys := []metrics.Key{metrics.Distribution, metrics.OverheadPerChunk, metrics.Overhead}
+	for i := range scenes {
+		if _, counted := median(overHTTP(&scenes[i]), metrics.LinkOverhead); counted {
+			keys = append(keys, metrics.LinkOverhead)
+			break
+		}
+	}
+	return append(keys, metrics.OriginConnsTotal, metrics.OriginCPUPerGiB)
+}
+
+// HTTPAgainstSocket makes the table of what HTTP costs beside the raw socket: a
+// row for each way and scene. It is not ok when no scene was run over HTTP.
+func HTTPAgainstSocket(scenes []metrics.Case) (g Grid, ok bool) {
+	g = Grid{Title: "HTTP against a socket", Head: []string{"to", "way"}}
+	keys := columnsOfHTTP(scenes)
+	for _, key := range keys {
+		d, _ := metrics.Define(key)
+		g.Head = append(g.Head, d.Label)
+	}
+	g.Head = slices.Insert(g.Head, 3, "÷ socket")
+	n := &notes{}
+	for i := range scenes {
+		if overHTTP(&scenes[i]) != nil {
+			g.Rows = append(g.Rows, waysOf(&scenes[i], keys, n)...)
+		}
+	}
+	g.Notes = n.lines()
+	return g, len(g.Rows) > 0
+}
+
+// overHTTP gives what a scene has over HTTP; nil for nothing.
+func overHTTP(s *metrics.Case) *metrics.Series {
+	return cmp.Or(s.First("http"), s.First("http-close"))
+}
+
+func waysOf(scene *metrics.Case, keys []metrics.Key, n *notes) [][]string {
+	var rows [][]string
+	socket := scene.First("star")
+	for i := range scene.Series {
+		s := &scene.Series[i]
+		way, ok := wayOf(s.System)
+		if !ok {
+			continue
+		}
+		if s.Set != "" {
+			way += " (" + s.Set + ")"
+		}
+		row := []string{fmt.Sprintf("%d × %s", scene.Receivers, units.Bytes(scene.FileBytes)), way}
+		for _, key := range keys {
+			d, _ := metrics.Define(key)
+			spread := s.Get(key)
+			row = append(row, Cell(spread, d.Unit))
+			if spread != nil {
+				n.of(d.Label, s.Label(), spread)
+			}
+		}
+		rows = append(rows, slices.Insert(row, 3, share(s, socket, metrics.Distribution)))
+	}
+	return rows
+}
+
+// share writes a figure of s as a multiple of the same of base.
+func share(s, base *metrics.Series, key metrics.Key) string {
+	a, okA := median(s, key)
+	b, okB := median(base, key)
+	if !okA || !okB || b == 0 {
+		return Missing
+	}
+	return number(a / b)
+}
+
+func median(s *metrics.Series, key metrics.Key) (float64, bool) {
+	if s == nil {
+		return 0, false
+	}
+	spread := s.Get(key)
+	if spread == nil || spread.Median == nil {
+		return 0, false
+	}
+	return *spread.Median, true
+}
+
+// HTTPInWords tells in two paragraphs what the table of HTTPAgainstSocket
+// shows, and what it cannot show; none when no scene was run over HTTP. Its
+// numbers are those of the last scene over HTTP, which has most receivers.
+func HTTPInWords(scenes []metrics.Case) []string {
+	var scene *metrics.Case
+	for i := range scenes {
+		if overHTTP(&scenes[i]) != nil {
+			scene = &scenes[i]
+		}
+	}
+	if scene == nil {
+		return nil
+	}
+	return []string{costInWords(scene), packetsInWords(scene) + " " + delayInWords(scene)}
+}
+
+func costInWords(scene *metrics.Case) string {
+	var b strings.Builder
+	b.WriteString("HTTP is one request, one answer. Whoever wants a chunk asks for it by the file's name, in text, and gets a head of text before the bytes")
+	say := func(system, format string) {
+		if v, ok := median(scene.First(system), metrics.OverheadPerChunk); ok {
+			fmt.Fprintf(&b, format, units.Bytes(int64(v)))
+		}
+	}
+	say("http", "; here that costs %s for each chunk over a connection that is used again")
+	say("http-close", "; %s when every request has a connection of its own, which one side opens, the other accepts, and both close")
+	if conns, ok := median(scene.First("http-close"), metrics.OriginConnsTotal); ok && scene.Receivers > 0 {
+		fmt.Fprintf(&b, " (%.0f connections to each receiver)", conns/float64(scene.Receivers))
+	}
+	say("star", ". The raw socket costs %s: its requests are numbers, one asks for many chunks, and the next is sent before the last is answered")
+	b.WriteString(". An HTTP server speaks when it is asked; on a raw socket either side may speak first, as the server does when a client watches it (central watch).")
+	return b.String()
+}
+
+// packetsInWords says what the links counted, or that nobody counted there.
+func packetsInWords(scene *metrics.Case) string {
+	var all []string
+	for _, system := range []string{"star", "http", "http-close"} {
+		if v, ok := median(scene.First(system), metrics.LinkOverhead); ok {
+			way, _ := wayOf(system)
+			all = append(all, way+" "+Value(v, metrics.Share))
+		}
+	}
+	if len(all) == 0 {
+		return "Not in these bytes: the packets that open and close a connection, and the headers of TCP and IP; links that count packets (--links netns) have them."
+	}
+	return "With the packets that open and close connections and the headers of TCP and IP, as the links counted them, the overhead is: " + strings.Join(all, "; ") + "."
+}
+
+// delayInWords says what the links of a lab cannot show.
+func delayInWords(scene *metrics.Case) string {
+	const text = "Not in these times: distance. Over HTTP each request waits for the answer before it, so a round trip is paid once a chunk, and once more where a connection is made for it, which then also begins slowly (TCP slow start); the raw socket pays it a few times in all"
+	chunks := 0
+	for i := range scene.Series {
+		for _, r := range scene.Series[i].Runs {
+			chunks = max(chunks, r.Chunks)
+		}
+	}
+	if chunks < 2 {
+		return text + "."
+	}
+	const trip = 0.05
+	return fmt.Sprintf("%s. With the %d chunks of this file and a round trip of 50 ms that would be %s more over HTTP, and at least %s with a connection for each request.",
+		text, chunks, Value(float64(chunks)*trip, metrics.Seconds), Value(2*float64(chunks)*trip, metrics.Seconds))
+}

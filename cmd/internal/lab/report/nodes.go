@@ -1,0 +1,80 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/runlogs"
+	"starmesh/cmd/internal/units"
+)
+
+// nodesView is a table of the nodes of one run.
+type nodesView struct {
+	Name string
+	Rows []nodeRow
+	// Linked tells that bytes were counted at the links.
+	Linked, Remarks bool
+}
+
+type nodeRow struct {
+	metrics.Row
+	Up, Down, LinkOut, LinkIn, Remark string
+}
+
+// nodes gives the typical run of each series of a scene.
+func (p *Page) nodes(scene *metrics.Case) []nodesView {
+	var all []nodesView
+	for i := range scene.Series {
+		series := &scene.Series[i]
+		typical := series.Typical()
+		v := nodesView{Name: fmt.Sprintf("%s to %s", series.Label(), receivers(scene.Receivers))}
+		if len(series.Runs) > 1 {
+			v.Name += fmt.Sprintf(", the run in the middle of %d", len(series.Runs))
+		}
+		v.Name += " (" + p.short(typical) + ")"
+		run := p.run(typical)
+		for j := range typical.Nodes {
+			row := newRow(typical.Nodes[j], run)
+			v.Linked = v.Linked || row.LinkOut != Missing
+			v.Remarks = v.Remarks || row.Remark != ""
+			v.Rows = append(v.Rows, row)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// newRow adds to a row what it does not tell: the limits of the node's link.
+func newRow(r metrics.Row, run *runlogs.Run) nodeRow {
+	row := nodeRow{Row: r, Up: Missing, Down: Missing, LinkOut: Missing, LinkIn: Missing}
+	if run != nil {
+		for i := range run.Nodes {
+			if n := &run.Nodes[i]; n.Name == r.Node {
+				row.Up, row.Down = rate(n.Up), rate(n.Down)
+			}
+		}
+	}
+	if r.LinkOutBytes != nil && r.LinkInBytes != nil {
+		row.LinkOut, row.LinkIn = units.Bytes(*r.LinkOutBytes), units.Bytes(*r.LinkInBytes)
+	}
+	row.Remark = r.Trait
+	if r.Excused != "" {
+		row.Remark = strings.TrimPrefix(row.Remark+", ", ", ") + "excused: " + r.Excused
+	}
+	return row
+}
+
+// trial finds what the lab noted about a run; nil if nothing is there.
+func (p *Page) trial(r *metrics.Report) *labdir.Run {
+	for i := range p.Folders {
+		f := &p.Folders[i]
+		for j := range f.Trials {
+			if f.Set == r.Set && f.at(&f.Trials[j]) == r.Dir {
+				return &f.Trials[j]
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package report
+
+import (
+	"strconv"
+
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/units"
+)
+
+// summed are the figures that a summary has, with what they are called there.
+var summed = []struct {
+	key  metrics.Key
+	name string
+}{
+	{metrics.Distribution, "time"},
+	{metrics.BoundMultiple, "÷ bound"},
+	{metrics.OriginCopies, "copies from origin"},
+	{metrics.HottestShare, "busiest node sent"},
+	{metrics.Overhead, "overhead"},
+}
+
+// Summary makes one table of all scenes: a row for each number of receivers
+// and system, with the figures that matter most. Its notes are the doubts
+// alone: the tables of the scenes say the rest.
+func Summary(scenes []metrics.Case) Grid {
+	g := Grid{Head: []string{"receivers", "system"}}
+	for _, f := range summed {
+		g.Head = append(g.Head, f.name)
+	}
+	g.Head = append(g.Head, "time ÷ "+base(scenes))
+	n := &notes{}
+	for i := range scenes {
+		for k := range scenes[i].Series {
+			g.Rows = append(g.Rows, summaryRow(&scenes[i], k, n))
+		}
+	}
+	g.Notes = n.lines()
+	return g
+}
+
+func base(scenes []metrics.Case) string {
+	if len(scenes) == 0 {
+		return ""
+	}
+	return scenes[0].Base()
+}
+
+func summaryRow(scene *metrics.Case, k int, n *notes) []string {
+	s := &scene.Series[k]
+	to := strconv.Itoa(scene.Receivers)
+	if k > 0 {
+		to = "" // said in the row above
+	}
+	row := []string{to, columnName(s)}
+	for _, f := range summed {
+		d, _ := metrics.Define(f.key)
+		spread := s.Get(f.key)
+		row = append(row, Cell(spread, d.Unit))
+		if spread == nil {
+			continue
+		}
+		about := f.name + " (" + s.Label() + " to " + strconv.Itoa(scene.Receivers) + " of " + units.Bytes(scene.FileBytes) + ")"
+		for _, doubt := range spread.Doubts {
+			n.add("?", doubt, about)
+		}
+	}
+	relative := Missing
+	if spread := s.Get(metrics.Distribution); spread != nil && spread.Relative != nil {
+		relative = number(*spread.Relative)
+	} else if k == 0 && spread != nil && spread.Median != nil {
+		relative = "1"
+	}
+	return append(row, relative)
+}

@@ -1,0 +1,131 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/units"
+)
+
+// times makes the table of distribution times over the number of receivers;
+// nil when there is only one scene, whose own table has them.
+func times(scenes []metrics.Case, once bool) *Grid {
+	if len(scenes) < 2 {
+		return nil
+	}
+	g := &Grid{Title: "Distribution time: median, and least–most of several runs", Head: []string{"receivers"}}
+	if once {
+		g.Title = "Distribution time"
+	}
+	labels := labelsOf(scenes)
+	g.Head = append(g.Head, labels...)
+	both := slices.Contains(labels, "star") && slices.Contains(labels, "mesh")
+	if both {
+		g.Head = append(g.Head, "star ÷ mesh")
+	}
+	for i := range scenes {
+		row := []string{strconv.Itoa(scenes[i].Receivers)}
+		if scenes[0].FileBytes != scenes[len(scenes)-1].FileBytes {
+			row[0] = units.Bytes(scenes[i].FileBytes) + " to " + row[0]
+		}
+		for _, label := range labels {
+			row = append(row, timeCell(&scenes[i], label))
+		}
+		if both {
+			row = append(row, ratio(&scenes[i]))
+		}
+		g.Rows = append(g.Rows, row)
+	}
+	return g
+}
+
+// labelsOf lists the series of all scenes, in their order.
+func labelsOf(scenes []metrics.Case) []string {
+	var labels []string
+	seen := make(map[string]bool)
+	for i := range scenes {
+		for j := range scenes[i].Series {
+			if label := scenes[i].Series[j].Label(); !seen[label] {
+				seen[label] = true
+				labels = append(labels, label)
+			}
+		}
+	}
+	return labels
+}
+
+func timeCell(scene *metrics.Case, label string) string {
+	for i := range scene.Series {
+		if scene.Series[i].Label() == label {
+			return Cell(scene.Series[i].Get(metrics.Distribution), metrics.Seconds)
+		}
+	}
+	return Missing
+}
+
+// ratio is the time of the star over that of the mesh.
+func ratio(scene *metrics.Case) string {
+	star, mesh := scene.First("star"), scene.First("mesh")
+	if star == nil || mesh == nil {
+		return Missing
+	}
+	_, a, okA := took(star)
+	_, b, okB := took(mesh)
+	if !okA || !okB || b == 0 {
+		return Missing
+	}
+	return fmt.Sprintf("%.2f", a/b)
+}
+
+// change makes the table of one set against another: for each system that is
+// in both, what became of its figures. It is nil when there is but one set.
+func change(scenes []metrics.Case) *Grid {
+	g := &Grid{Title: "What has changed"}
+	var pairs [][2]string
+	for i := range scenes {
+		scene := &scenes[i]
+		for j := range scene.Series {
+			from := &scene.Series[j]
+			for k := j + 1; k < len(scene.Series); k++ {
+				if to := &scene.Series[k]; to.System == from.System {
+					g.Rows = append(g.Rows, changeRows(scene, from, to)...)
+					pairs = append(pairs, [2]string{from.Set, to.Set})
+				}
+			}
+		}
+	}
+	if len(g.Rows) == 0 {
+		return nil
+	}
+	g.Head = []string{"task", "figure", "before", "after", "after ÷ before"}
+	if one := slices.Compact(pairs); len(one) == 1 { // the heads say it, not each row
+		before, after := one[0][0], one[0][1]
+		g.Head = []string{"task", "figure", before, after, after + " ÷ " + before}
+		for _, row := range g.Rows {
+			row[2], row[3] = strings.TrimPrefix(row[2], before+": "), strings.TrimPrefix(row[3], after+": ")
+		}
+	}
+	return g
+}
+
+// changeRows tells of the figures that people choose by.
+func changeRows(scene *metrics.Case, from, to *metrics.Series) [][]string {
+	var rows [][]string
+	for _, key := range []metrics.Key{metrics.Distribution, metrics.OriginCopies, metrics.Jain, metrics.CPUPerGiB, metrics.PeakMemory} {
+		a, b := from.Get(key), to.Get(key)
+		if a == nil || b == nil {
+			continue
+		}
+		d, _ := metrics.Define(key)
+		relative := Missing
+		if a.Median != nil && b.Median != nil && *a.Median > 0 {
+			relative = fmt.Sprintf("%.2f", *b.Median / *a.Median)
+		}
+		task := fmt.Sprintf("%s, %s to %s", from.System, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+		rows = append(rows, []string{task, d.Label, from.Set + ": " + Cell(a, d.Unit), to.Set + ": " + Cell(b, d.Unit), relative})
+	}
+	return rows
+}

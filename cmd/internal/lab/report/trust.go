@@ -1,0 +1,264 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/metrics"
+)
+
+// trust is what should keep the reader from believing too much.
+type trust struct {
+	Doubts  []string // this run: what is not to be trusted
+	Missing []string // this run: what is not there
+	Logs    []string // what was wrong with the logs
+	Limits  []string // of the method
+}
+
+func (p *Page) trust() trust {
+	return trust{Doubts: p.doubts(), Missing: p.missing(), Logs: p.Findings, Limits: p.limits()}
+}
+
+// gathered says a text once, and of which runs it is true.
+type gathered struct {
+	texts []string
+	of    map[string][]string
+}
+
+func (g *gathered) add(text, run string) {
+	if g.of == nil {
+		g.of = make(map[string][]string)
+	}
+	if g.of[text] == nil {
+		g.texts = append(g.texts, text)
+	}
+	if !slices.Contains(g.of[text], run) {
+		g.of[text] = append(g.of[text], run)
+	}
+}
+
+func (g *gathered) lines() []string {
+	const few = 4
+	var lines []string
+	for _, text := range g.texts {
+		runs := g.of[text]
+		names := strings.Join(runs[:min(few, len(runs))], ", ")
+		if len(runs) > few {
+			names += fmt.Sprintf(" and %d more", len(runs)-few)
+		}
+		if names != "" {
+			text += " (" + names + ")"
+		}
+		lines = append(lines, text)
+	}
+	return lines
+}
+
+// doubts are reasons not to trust what is shown.
+func (p *Page) doubts() []string {
+	g := &gathered{}
+	logged := p.logged()
+	for i := range p.Folders {
+		for j := range p.Folders[i].Trials {
+			t := &p.Folders[i].Trials[j]
+			judge(g, t)
+			if !logged[t] { // else they are doubts of the run
+				noted(g, t)
+			}
+		}
+	}
+	for i := range p.Scenes {
+		scene := &p.Scenes[i]
+		for _, w := range scene.Warnings {
+			g.add(w, "to "+receivers(scene.Receivers))
+		}
+		for j := range scene.Series {
+			for k := range scene.Series[j].Runs {
+				run := &scene.Series[j].Runs[k]
+				for _, d := range run.Doubts {
+					g.add(d.Text, p.short(run))
+				}
+			}
+		}
+	}
+	return g.lines()
+}
+
+// judge adds what no log tells of a trial.
+func judge(g *gathered, t *labdir.Run) {
+	for _, f := range t.Faults {
+		if !f.Met {
+			g.add(fmt.Sprintf("the fault %s did not end as foretold: %s", f.Fault, f.Found), t.Name)
+		}
+	}
+	if due := due(t); t.Error == "" && t.Verified < due {
+		g.add(fmt.Sprintf("only %d of the %d receivers that were to get the file hold it byte for byte", t.Verified, due), t.Name)
+	}
+}
+
+// noted adds what the lab itself found doubtful.
+func noted(g *gathered, t *labdir.Run) {
+	for _, d := range t.Doubts {
+		g.add(d, t.Name)
+	}
+	if t.CPU.Limit {
+		g.add(cmp.Or(t.CPU.Why, "the processors were the limit, not the links"), t.Name)
+	}
+}
+
+// due is how many receivers were to get the file.
+func due(t *labdir.Run) int {
+	n := t.Receivers
+	for i := range t.Nodes {
+		if t.Nodes[i].Excused != "" {
+			n--
+		}
+	}
+	return n
+}
+
+// logged tells which trials have load logs.
+func (p *Page) logged() map[*labdir.Run]bool {
+	all := make(map[*labdir.Run]bool)
+	for i := range p.Scenes {
+		for j := range p.Scenes[i].Series {
+			for k := range p.Scenes[i].Series[j].Runs {
+				if t := p.trial(&p.Scenes[i].Series[j].Runs[k]); t != nil {
+					all[t] = true
+				}
+			}
+		}
+	}
+	return all
+}
+
+// missing tells what was to be there and is not.
+func (p *Page) missing() []string {
+	g, logged := &gathered{}, p.logged()
+	for i := range p.Folders {
+		f := &p.Folders[i]
+		for _, note := range f.Notes {
+			g.add(note, f.Set)
+		}
+		if f.Lab != nil {
+			unfinished(g, f)
+		}
+		for j := range f.Trials {
+			if t := &f.Trials[j]; t.Error != "" && !logged[t] {
+				g.add("a run failed: "+t.Error, t.Name)
+			}
+		}
+	}
+	for i := range p.Scenes {
+		for j := range p.Scenes[i].Series {
+			for k := range p.Scenes[i].Series[j].Runs {
+				run := &p.Scenes[i].Series[j].Runs[k]
+				if f := run.Figure(metrics.Distribution); f != nil && f.Value == nil {
+					g.add(f.Absent, p.short(run))
+				}
+			}
+		}
+	}
+	return g.lines()
+}
+
+// unfinished tells which runs were asked for and never made.
+func unfinished(g *gathered, f *Folder) {
+	if f.Lab.Stopped != "" {
+		g.add("the lab was stopped before its end: "+f.Lab.Stopped, f.Set)
+	}
+	var names []string
+	for _, n := range f.Lab.Receivers {
+		for _, system := range f.Lab.Systems {
+			for r := 1; r <= f.Lab.Runs; r++ {
+				name := labdir.RunName(system, n, r)
+				if !slices.ContainsFunc(f.Trials, func(t labdir.Run) bool { return t.Name == name }) {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	for _, name := range names {
+		g.add("runs that were asked for and are not there", name)
+	}
+}
+
+// limits are those of the method: true of every run of this kind.
+func (p *Page) limits() []string {
+	var all []string
+	if p.once() {
+		all = append(all, "Every system was run once for each number of receivers: nothing is known of the spread. Use --runs 3 or more.")
+	}
+	if p.steady() {
+		all = append(all, "Only one number of receivers was tried: how times grow with it is not shown.")
+	}
+	all = append(all, p.linkLimits()...)
+	if hosts := p.hosts(); hosts == 1 {
+		all = append(all, "All nodes shared one machine: its processors, memory and disk. On machines of their own, nodes would not be in each other's way, and the network between them would be real.")
+	} else if hosts > 1 {
+		all = append(all, fmt.Sprintf("The logs come from %d machines: times rest on their clocks being set alike.", hosts))
+	}
+	if len(p.faulty()) > 0 {
+		all = append(all, "A node that a fault kills writes no last report: what it carried and used after its last reading counts nowhere.")
+	}
+	return append(all,
+		"Not measured: delay, jitter and loss on the way, the network between the access links, energy, and what else the machines did meanwhile (but for the share of busy processors, where it is told).",
+		"Not counted in any time: hashing the file at the origin before the run. Counted: connecting, finding each other, verifying every chunk and writing it.",
+	)
+}
+
+// linkLimits tells how real the links were.
+func (p *Page) linkLimits() []string {
+	rate, netns := false, false
+	for _, f := range p.Folders {
+		for _, t := range f.Trials {
+			rate, netns = rate || t.Links == "rate", netns || t.Links == "netns"
+		}
+	}
+	var all []string
+	if rate {
+		all = append(all, "The links were the program's own rate limits over the loopback interface: no queue of a router, no delay, no loss; headers of TCP and IP pass free of charge. A limit lets what 20 ms carry pass at once, so that very short times may lie a little below the bound.")
+	}
+	if netns {
+		all = append(all, "The links were shaped by the kernel between network namespaces of one machine: real packets, real queues and real headers, but no distance.")
+	}
+	if !rate && !netns {
+		all = append(all, "How the links were made is not told by load logs; limits named by the nodes themselves are the program's own.")
+	}
+	return all
+}
+
+// once tells that nothing was repeated.
+func (p *Page) once() bool {
+	for i := range p.Scenes {
+		for j := range p.Scenes[i].Series {
+			if len(p.Scenes[i].Series[j].Runs) > 1 {
+				return false
+			}
+		}
+	}
+	return len(p.Scenes) > 0
+}
+
+func (p *Page) steady() bool {
+	for i := range p.Scenes {
+		if p.Scenes[i].Receivers != p.Scenes[0].Receivers {
+			return false
+		}
+	}
+	return len(p.Scenes) > 0
+}
+
+// hosts counts the machines that logs name.
+func (p *Page) hosts() int {
+	seen := make(map[string]bool)
+	for i := range p.Runs {
+		for _, n := range p.Runs[i].Logs {
+			seen[n.Host] = true
+		}
+	}
+	return len(seen)
+}

@@ -1,0 +1,300 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/units"
+)
+
+// Sentences says all that stands at the head of the page: the headline first.
+func (p *Page) Sentences() []string { return p.lead() }
+
+func (p *Page) title() string {
+	main := p.main()
+	if main == nil {
+		return "Who carried what"
+	}
+	return fmt.Sprintf("%s to %s: who carried what", units.Bytes(main.FileBytes), receivers(main.Receivers))
+}
+
+func receivers(n int) string {
+	if n == 1 {
+		return "1 receiver"
+	}
+	return fmt.Sprintf("%d receivers", n)
+}
+
+// lead is what to remember, in sentences.
+func (p *Page) lead() []string {
+	main := p.main()
+	if main == nil {
+		return []string{"No run could be read."}
+	}
+	var all []string
+	if text := shifted(main); text != "" {
+		all = append(all, text)
+	}
+	star, mesh := main.First("star"), main.First("mesh")
+	if star != nil && mesh != nil && star.Set == mesh.Set {
+		all = append(all, p.against(main, star, mesh))
+	}
+	if star != nil && mesh != nil {
+		all = append(all, burden(star, mesh)...)
+	}
+	if others := p.beside(main, star, mesh); others != "" {
+		all = append(all, others)
+	}
+	if text := doubted(main); text != "" {
+		all = append(all, text)
+	}
+	if text := p.disturbed(); text != "" {
+		all = append(all[:1:1], append([]string{text}, all[1:]...)...)
+	}
+	return all
+}
+
+// disturbed tells of faults made on purpose, right after the headline; "" if
+// there were none.
+func (p *Page) disturbed() string {
+	n := len(p.faulty())
+	if n == 0 {
+		return ""
+	}
+	var kinds []string
+	met, all := 0, 0
+	for _, f := range p.faults() {
+		if !slices.Contains(kinds, f.Fault.Fault) {
+			kinds = append(kinds, f.Fault.Fault)
+		}
+		if all++; f.Met {
+			met++
+		}
+	}
+	text := "These are not times of undisturbed runs: in " + counted(n, "run", "runs") + " something went wrong on purpose"
+	if all == 0 {
+		return text + "."
+	}
+	return fmt.Sprintf("%s (%s), and %d of %d times the outcome was the one foretold.", text, strings.Join(kinds, ", "), met, all)
+}
+
+// doubted warns of times that are not to be trusted, with the first reason.
+func doubted(scene *metrics.Case) string {
+	var names []string
+	reason := ""
+	for i := range scene.Series {
+		s := &scene.Series[i]
+		if t := s.Get(metrics.Distribution); t != nil && t.Median != nil && len(t.Doubts) > 0 {
+			names = append(names, s.Label())
+			reason = cmp.Or(reason, t.Doubts[0])
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Not to be trusted without a look at the doubts: the time of %s (%s).", strings.Join(names, ", "), reason)
+}
+
+// beside tells of the series that are not in the headline: when there is none,
+// of a single one with more words.
+func (p *Page) beside(main *metrics.Case, star, mesh *metrics.Series) string {
+	headed := star != nil && mesh != nil && star.Set == mesh.Set
+	if !headed && len(main.Series) == 1 {
+		return p.alone(main, &main.Series[0])
+	}
+	var parts []string
+	for i := range main.Series {
+		s := &main.Series[i]
+		switch {
+		case headed && (s == star || s == mesh):
+			continue
+		case s.Set != "" && main.First(s.System).Set != s.Set: // what has changed is told
+			continue
+		}
+		text, _, ok := took(s)
+		if !ok {
+			text = p.undone(s) + " it to everyone"
+		} else {
+			text = "took " + text
+		}
+		parts = append(parts, called(s)+" "+text)
+	}
+	switch {
+	case len(parts) == 0:
+		return ""
+	case headed:
+		return capital(strings.Join(parts, "; ")) + "."
+	}
+	return fmt.Sprintf("To bring %s to %s, %s.", units.Bytes(main.FileBytes), receivers(main.Receivers), strings.Join(parts, "; "))
+}
+
+// shifted tells what became of the times from one set to another; "" if there
+// is only one.
+func shifted(scene *metrics.Case) string {
+	var parts []string
+	for j := range scene.Series {
+		for k := j + 1; k < len(scene.Series); k++ {
+			a, b := &scene.Series[j], &scene.Series[k]
+			if a.System == b.System {
+				parts = append(parts, shift(a, b))
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Time to bring %s to %s: %s.", units.Bytes(scene.FileBytes), receivers(scene.Receivers), strings.Join(parts, "; "))
+}
+
+func shift(a, b *metrics.Series) string {
+	_, before, okA := took(a)
+	_, after, okB := took(b)
+	write := func(seconds float64, ok bool) string {
+		if !ok {
+			return "no end"
+		}
+		return Value(seconds, metrics.Seconds)
+	}
+	text := fmt.Sprintf("%s %s (%s) → %s (%s)", a.System, write(before, okA), a.Set, write(after, okB), b.Set)
+	if okA && okB && before > 0 {
+		text += fmt.Sprintf(", × %.2f", after/before)
+	}
+	return text
+}
+
+// took writes a distribution time with its spread.
+func took(s *metrics.Series) (text string, seconds float64, ok bool) {
+	t := s.Get(metrics.Distribution)
+	if t == nil || t.Median == nil {
+		return "", 0, false
+	}
+	text = Value(*t.Median, metrics.Seconds)
+	least, most := Value(*t.Min, metrics.Seconds), Value(*t.Max, metrics.Seconds)
+	switch {
+	case t.Have > 1 && least == most:
+		text += fmt.Sprintf(" (in each of %d runs)", t.Have)
+	case t.Have > 1:
+		text += fmt.Sprintf(" (median of %d runs, %s to %s)", t.Have, least, most)
+	}
+	return text, *t.Median, true
+}
+
+// against is the headline when both have run.
+func (p *Page) against(scene *metrics.Case, star, mesh *metrics.Series) string {
+	starText, starTime, starOK := took(star)
+	meshText, meshTime, meshOK := took(mesh)
+	task := fmt.Sprintf("To bring %s to %s", units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	if star.Set != "" {
+		task = fmt.Sprintf("In %s, to bring %s to %s", star.Set, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	}
+	switch {
+	case starOK && meshOK:
+		return fmt.Sprintf("%s, the mesh took %s and the star %s: %s.", task, meshText, starText, pace(starTime, meshTime))
+	case meshOK:
+		return fmt.Sprintf("%s, the mesh took %s; the star %s it to everyone.", task, meshText, p.undone(star))
+	case starOK:
+		return fmt.Sprintf("%s, the star took %s; the mesh %s it to everyone.", task, starText, p.undone(mesh))
+	}
+	return fmt.Sprintf("%s: neither the star nor the mesh brought it to everyone.", task)
+}
+
+// pace compares two times, a difference of 5 % or less being none.
+func pace(star, mesh float64) string {
+	if mesh <= 0 || star <= 0 {
+		return "both took next to nothing"
+	}
+	switch ratio := star / mesh; {
+	case ratio >= 1.995:
+		return fmt.Sprintf("the mesh was %.1f times as fast", ratio)
+	case ratio > 1.05:
+		return fmt.Sprintf("the mesh was %.0f %% faster", (ratio-1)*100)
+	case ratio >= 1/1.05:
+		return fmt.Sprintf("about the same (within %.0f %%)", math.Ceil(math.Abs(ratio-1)*100))
+	case ratio > 1/1.995:
+		return fmt.Sprintf("the mesh was %.0f %% slower", (1/ratio-1)*100)
+	default:
+		return fmt.Sprintf("the mesh was %.1f times as slow", 1/ratio)
+	}
+}
+
+// undone says that a system did not bring the file to everyone, or was not let:
+// of a lab that was stopped, or still runs, the last trial has no notes.
+func (p *Page) undone(s *metrics.Series) string {
+	for i := range p.Folders {
+		if f := &p.Folders[i]; f.Lab != nil && f.Set == s.Set && p.trial(s.Typical()) == nil {
+			return "was broken off before it had brought"
+		}
+	}
+	return "did not bring"
+}
+
+// alone tells of a system that nothing is set against.
+func (p *Page) alone(scene *metrics.Case, s *metrics.Series) string {
+	text, _, ok := took(s)
+	if !ok {
+		return fmt.Sprintf("The %s %s %s to all of %s.", s.Label(), p.undone(s), units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	}
+	sentence := fmt.Sprintf("%s took %s to bring %s to %s", capital(called(s)), text, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	if b := s.Get(metrics.BoundMultiple); b != nil && b.Median != nil {
+		sentence += fmt.Sprintf(", %.2f times the least possible", *b.Median)
+	}
+	if c := s.Get(metrics.OriginCopies); c != nil && c.Median != nil {
+		sentence += fmt.Sprintf("; its origin sent %s of the file", copies(*c.Median))
+	}
+	return sentence + "."
+}
+
+// called names a series in a sentence.
+func called(s *metrics.Series) string {
+	suffix := strings.TrimPrefix(s.Label(), s.System)
+	switch s.System {
+	case "star", "mesh":
+		return "the " + s.Label()
+	case "http":
+		return "HTTP over one kept connection" + suffix
+	case "http-close":
+		return "HTTP with a connection for each request" + suffix
+	}
+	return s.Label()
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// burden says whom the two load.
+func burden(star, mesh *metrics.Series) []string {
+	a, b := star.Get(metrics.OriginCopies), mesh.Get(metrics.OriginCopies)
+	if a == nil || b == nil || a.Median == nil || b.Median == nil {
+		return nil
+	}
+	text := fmt.Sprintf("The star's server sent %s of the file, all of the load; the mesh's origin sent %s", copies(*a.Median), copies(*b.Median))
+	if h := mesh.Get(metrics.HottestShare); h != nil && h.Median != nil && *h.Median < 0.999 {
+		text += fmt.Sprintf(", and no node more than %s of all that was sent", Value(*h.Median, metrics.Share))
+	}
+	if m := star.Get(metrics.HottestShare); m == nil || m.Median == nil || *m.Median < 0.999 {
+		text = strings.Replace(text, ", all of the load", "", 1)
+	}
+	return []string{text + "."}
+}
+
+func copies(n float64) string {
+	if n == 1 {
+		return "1 copy"
+	}
+	return fmt.Sprintf("%.2f copies", n)
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,145 @@
+package runlogs
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"starmesh/common/load"
+)
+
+// merged makes one node of the logs of one that was started again: NAME.jsonl,
+// NAME.2.jsonl, NAME.3.jsonl in one folder, of the same node, one after the
+// other. Its totals are those of all its starts.
+func merged(nodes []*Node) []*Node {
+	firsts := map[string]*Node{}
+	var all, rest []*Node // rest: the further starts
+	for _, n := range nodes {
+		if _, number := startNumber(n.File); number == 1 {
+			firsts[n.File], all = n, append(all, n)
+		} else {
+			rest = append(rest, n)
+		}
+	}
+	slices.SortStableFunc(rest, func(a, b *Node) int {
+		_, i := startNumber(a.File)
+		_, j := startNumber(b.File)
+		return cmp.Compare(i, j)
+	})
+	for _, n := range rest {
+		file, _ := startNumber(n.File)
+		if first := firsts[file]; first != nil && first.goesOnAs(n) {
+			again := *first // what the caller has stays as it is
+			again.goOn(n)
+			all[slices.Index(all, first)], firsts[file] = &again, &again
+		} else {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// startNumber gives the log of a node's first start and which start file is
+// about: DIR/peer-3.2.jsonl is about the second one of DIR/peer-3.jsonl.
+func startNumber(file string) (first string, number int) {
+	stem := strings.TrimSuffix(file, Ext)
+	name, digits, ok := cutLast(path.Base(stem), ".")
+	number, err := strconv.Atoi(digits)
+	if !ok || name == "" || err != nil || number < 2 || stem == file {
+		return file, 1
+	}
+	return strings.TrimSuffix(stem, "."+digits) + Ext, number
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// goesOnAs tells whether next is the same node, started again after n.
+func (n *Node) goesOnAs(next *Node) bool {
+	return n.Node == next.Node && n.System == next.System && n.Host == next.Host &&
+		next.Start.After(n.Start) && !next.Start.Before(n.End().Add(-slack))
+}
+
+// goOn adds the log of the node's next start.
+func (n *Node) goOn(next *Node) {
+	n.Starts = max(n.Starts, 1) + 1
+	n.Points = slices.Clone(n.Points)
+	later := next.Start.Sub(n.Start).Seconds()
+	before := n.Last
+	for _, p := range next.Points {
+		p.Seconds += later
+		p.OutBytes += before.PayloadOutBytes
+		p.InBytes += before.PayloadInBytes
+		p.CPUSeconds = sum(p.CPUSeconds, before.CPUSeconds)
+		n.Points = append(n.Points, p)
+	}
+	n.EndSeconds, n.Whole = later+next.EndSeconds, n.Whole && next.Whole
+	n.Last = next.Last
+	n.Last.HeldSeconds = before.HeldSeconds
+	n.Last.ElapsedSeconds += later
+	n.Last.Traffic = addTraffic(before.Traffic, next.Last.Traffic)
+	n.Last.Conns = addConns(before.Conns, next.Last.Conns)
+	n.Last.CPUSeconds = sum(before.CPUSeconds, next.Last.CPUSeconds)
+	n.Last.RSSPeakBytes = most(before.RSSPeakBytes, next.Last.RSSPeakBytes)
+	n.Last.Transfers = nil
+	for _, t := range next.Last.Transfers {
+		t.BeginSeconds += later
+		if t.EndSeconds != nil {
+			t.EndSeconds = new(*t.EndSeconds + later)
+		}
+		n.Last.Transfers = append(n.Last.Transfers, t)
+	}
+	n.Last.Remotes = addRemotes(before.Remotes, next.Last.Remotes)
+}
+
+func addTraffic(a, b load.Traffic) load.Traffic {
+	return load.Traffic{
+		PayloadOutBytes: a.PayloadOutBytes + b.PayloadOutBytes, PayloadInBytes: a.PayloadInBytes + b.PayloadInBytes,
+		OtherOutBytes: a.OtherOutBytes + b.OtherOutBytes, OtherInBytes: a.OtherInBytes + b.OtherInBytes,
+		AgainInBytes: a.AgainInBytes + b.AgainInBytes,
+		WireOutBytes: sum(a.WireOutBytes, b.WireOutBytes), WireInBytes: sum(a.WireInBytes, b.WireInBytes),
+		ChunksOut: a.ChunksOut + b.ChunksOut, ChunksIn: a.ChunksIn + b.ChunksIn, ChunksBad: a.ChunksBad + b.ChunksBad,
+	}
+}
+
+func addConns(a, b load.Conns) load.Conns {
+	b.ConnsPeak = max(a.ConnsPeak, b.ConnsPeak)
+	b.ConnsTotal += a.ConnsTotal
+	b.ConnsRefused += a.ConnsRefused
+	return b
+}
+
+func addRemotes(a, b []load.RemoteReport) []load.RemoteReport {
+	all := slices.Clone(b)
+	for _, r := range a {
+		i := slices.IndexFunc(all, func(o load.RemoteReport) bool { return o.Remote == r.Remote })
+		if i < 0 {
+			all = append(all, r)
+			continue
+		}
+		all[i].PayloadOutBytes += r.PayloadOutBytes
+		all[i].PayloadInBytes += r.PayloadInBytes
+	}
+	return all
+}
+
+// sum is unknown if one of the two is.
+func sum[N int64 | float64](a, b *N) *N {
+	if a == nil || b == nil {
+		return nil
+	}
+	return new(*a + *b)
+}
+
+func most(a, b *int64) *int64 {
+	if a == nil || b == nil {
+		return nil
+	}
+	return new(max(*a, *b))
+}

@@ -1,0 +1,69 @@
+package runlogs
+
+import (
+	"slices"
+
+	"starmesh/cmd/internal/lab/metrics"
+)
+
+// A server speaks its own protocol and HTTP at once, and its log says star
+// whoever came. So a run over HTTP has receivers of system http or http-close
+// and an origin that calls itself a star.
+
+// overHTTP tells whether a system's origin is a star's server.
+func overHTTP(system string) bool { return system == "http" || system == "http-close" }
+
+// withServers moves a star's servers to the receivers over HTTP that they alone
+// served: those in the server's folder while it ran, or at that time in other
+// folders when its own has no receivers. A server that served receivers of
+// several systems at once stays a star's: its load cannot be divided.
+func withServers(all []bucket) []bucket {
+	for i := range all {
+		if !overHTTP(all[i].system) || among(all[i].nodes, metrics.Origin) != nil {
+			continue
+		}
+		for j := range all {
+			if all[j].system != "star" {
+				continue
+			}
+			mine := func(n *Node) bool { return n.part() == metrics.Origin && servedAlone(n, all[j].dir, all[i], all) }
+			for _, n := range all[j].nodes {
+				if mine(n) {
+					all[i].nodes = append(all[i].nodes, n)
+				}
+			}
+			all[j].nodes = slices.DeleteFunc(all[j].nodes, mine)
+		}
+	}
+	return slices.DeleteFunc(all, func(b bucket) bool { return len(b.nodes) == 0 })
+}
+
+// servedAlone tells whether a server, whose log is in dir, had the receivers of
+// b and no others.
+func servedAlone(server *Node, dir string, b bucket, all []bucket) bool {
+	during := func(n *Node) bool { return overlap([]*Node{server}, []*Node{n}) }
+	if !slices.ContainsFunc(among(b.nodes, metrics.Receiver), during) {
+		return false
+	}
+	near := false // whether somebody's log is beside the server's
+	for _, other := range all {
+		if other.dir == dir && slices.ContainsFunc(among(other.nodes, metrics.Receiver), during) {
+			if other.system != b.system {
+				return false
+			}
+			near = true
+		}
+	}
+	return near == (b.dir == dir)
+}
+
+// among gives the nodes that have that part; nil if none has.
+func among(nodes []*Node, part metrics.Part) []*Node {
+	var found []*Node
+	for _, n := range nodes {
+		if n.part() == part {
+			found = append(found, n)
+		}
+	}
+	return found
+}

@@ -1,0 +1,160 @@
+package runlogs
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/metrics"
+)
+
+// A lab notes beside the logs of a run what no node can know of itself: the
+// links that the kernel shapes, the bytes they carried, what went wrong on
+// purpose.
+
+// trialIn gives what a lab has noted about the run whose logs are in dir; nil
+// if there is nothing to be read.
+func (r *reader) trialIn(dir string) *labdir.Run {
+	if t, known := r.trials[dir]; known {
+		return t
+	}
+	t, err := labdir.OpenRun(filepath.FromSlash(dir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.find(Finding{File: path.Join(dir, labdir.RunFile), Text: err.Error() + "; what the lab noted of this run is not known: its links, its faults"})
+	}
+	r.trials[dir] = t
+	return t
+}
+
+// note takes into account what a lab has noted, if the node was in that trial.
+// The system is the trial's: a server does not know whom it serves over HTTP.
+func (n *Node) note(t *labdir.Run) {
+	if t == nil || t.Node(n.Node) == nil {
+		return
+	}
+	n.Trial = t
+	n.System = cmp.Or(t.System, n.System)
+}
+
+// noted is what a lab has noted of the node; nil if nothing.
+func (n *Node) noted() *labdir.Node {
+	if n.Trial == nil {
+		return nil
+	}
+	return n.Trial.Node(n.Node)
+}
+
+func partIn(noted *labdir.Node) metrics.Part {
+	if noted.Part == string(metrics.Origin) {
+		return metrics.Origin
+	}
+	return metrics.Receiver
+}
+
+// takeNotes adds what the lab has noted of the node. Its link cannot be faster
+// than the limit the node set itself.
+func takeNotes(node *metrics.Node, n *Node) {
+	node.Trait = n.Trait
+	noted := n.noted()
+	if noted == nil {
+		return
+	}
+	node.Up, node.Down = narrower(node.Up, noted.Up), narrower(node.Down, noted.Down)
+	node.Noted = metrics.Noted{
+		LinkOutBytes: noted.LinkOut, LinkInBytes: noted.LinkIn,
+		Trait: cmp.Or(noted.Trait, n.Trait), Excused: noted.Excused,
+	}
+}
+
+// killedOnPurpose tells that a fault of the lab ended the node: that its log
+// breaks off is no wonder.
+func (n *Node) killedOnPurpose() bool {
+	return n.Trial != nil && slices.ContainsFunc(n.Trial.Faults, func(f labdir.Fault) bool {
+		kind, _, _ := strings.Cut(strings.Replace(f.Fault, "@", ":", 1), ":")
+		return slices.Contains([]string{"stop-origin", "kill-receivers", "churn"}, kind) && slices.Contains(f.Nodes, n.Node)
+	})
+}
+
+// seenDone is when the lab saw a receiver hold the file whose log breaks off
+// before that, because it was killed; nil if it did not. It is counted from
+// start.
+func (n *Node) seenDone(start time.Time) *float64 {
+	noted := n.noted()
+	if noted == nil || noted.DoneSeconds == nil || n.Whole {
+		return nil
+	}
+	return new(n.Trial.Began.Sub(start).Seconds() + *noted.DoneSeconds)
+}
+
+func narrower(limit float64, link *float64) float64 {
+	if link == nil || !(*link > 0) {
+		return limit
+	}
+	return min(limit, *link)
+}
+
+// longest is how many characters of a sentence of the lab are shown.
+const longest = 500
+
+// labDoubts are what the lab found doubtful, and what contradicts it.
+func labDoubts(r *Run) []metrics.Doubt {
+	var doubts []metrics.Doubt
+	doubt := func(about metrics.Aspect, format string, args ...any) {
+		doubts = append(doubts, metrics.Doubt{About: about, Text: fmt.Sprintf(format, args...)})
+	}
+	for i := range r.Nodes {
+		n := &r.Nodes[i]
+		unlikely(doubt, n.Name, "sent", n.PayloadOutBytes, n.LinkOutBytes)
+		unlikely(doubt, n.Name, "received", n.PayloadInBytes, n.LinkInBytes)
+	}
+	t := r.Trial
+	if t == nil {
+		return doubts
+	}
+	for _, text := range t.Doubts {
+		doubt(metrics.Everything, "%s", clean(text, longest))
+	}
+	if t.CPU.Limit {
+		doubt(metrics.Clock, "%s", cmp.Or(clean(t.CPU.Why, longest), "the processors were the limit, not the links"))
+	}
+	if t.Error != "" {
+		doubt(metrics.Everything, "the run failed: %s", clean(t.Error, longest))
+	}
+	if last, ok := lastDone(r.Nodes); ok && t.DistributionSeconds != nil {
+		if off := last - *t.DistributionSeconds; math.Abs(off) > slack.Seconds() {
+			doubt(metrics.Clock, "by the lab's clock the last receiver had the file after %.2f s, by the logs after %.2f s", *t.DistributionSeconds, last)
+		}
+	}
+	return doubts
+}
+
+// unlikely tells of a link that carried less than the payload that crossed it.
+func unlikely(doubt func(metrics.Aspect, string, ...any), name, verb string, payload int64, link *int64) {
+	if link != nil && *link < payload {
+		doubt(metrics.Carried, "%s has %s %d bytes of payload, but its link has counted only %d bytes", name, verb, payload, *link)
+	}
+}
+
+// lastDone is when the last of the receivers that were to get the file had it;
+// not ok if one has not.
+func lastDone(nodes []metrics.Node) (seconds float64, ok bool) {
+	for i := range nodes {
+		n := &nodes[i]
+		if n.Part != metrics.Receiver || n.Excused != "" {
+			continue
+		}
+		if n.DoneSeconds == nil {
+			return 0, false
+		}
+		seconds, ok = max(seconds, *n.DoneSeconds), true
+	}
+	return seconds, ok
+}

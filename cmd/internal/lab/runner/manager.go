@@ -1,0 +1,81 @@
+package runner
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/scenario"
+)
+
+// Config says how trials are run.
+type Config struct {
+	Program string // the file of this program
+	Dir     string // the lab's folder
+	File    File
+	Links   string        // rate or netns
+	Poll    time.Duration // between two questions to an agent
+	Stall   time.Duration // without progress, after which a trial is given up; 0: by its bound
+	Keep    bool          // received copies stay
+	Cache   string        // folder in which origins find the file's id
+
+	Watch Watch
+	// Trouble gives what is to go wrong in a trial, or nil; nil: nothing ever.
+	Trouble func(scenario.Run) (Trouble, error)
+}
+
+// File is what is sent.
+type File struct {
+	Path   string
+	Bytes  int64
+	Chunks int
+}
+
+// Watch is told what the manager sees, as it sees it; what is nil is not told.
+// None of the functions may block.
+type Watch struct {
+	Event func(labdir.Event) // in the order of the timeline
+	Poll  func(Poll)         // called from several goroutines
+}
+
+// A Poll is a question to an agent and what came of it.
+type Poll struct {
+	Trial, Node string
+	Number      int64 // of this node's polls, from 1
+	URL         string
+	Took        time.Duration
+	Reading     *labdir.Reading // nil: there was no answer
+	Err         error
+}
+
+// A Manager runs trials, one at a time.
+type Manager struct {
+	cfg Config
+
+	mu  sync.Mutex
+	now *trial // that under way; nil: none
+}
+
+// New makes a manager.
+func New(cfg Config) *Manager { return &Manager{cfg: cfg} }
+
+// Run runs a trial and gives what came of it, which is in the trial's folder
+// too. What went wrong in the trial is told by its Error; Run itself fails only
+// if nothing can be run at all, or ctx has ended. When it returns no process of
+// the trial is left.
+func (m *Manager) Run(ctx context.Context, what scenario.Run) (labdir.Run, error) {
+	t, err := open(&m.cfg, what)
+	if err != nil {
+		return labdir.Run{}, err
+	}
+	err = t.perform(ctx, func() { m.show(t) })
+	m.show(nil) // commands that come from now on find nothing
+	return t.conclude(ctx, err)
+}
+
+func (m *Manager) show(t *trial) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = t
+}

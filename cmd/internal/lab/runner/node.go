@@ -1,0 +1,94 @@
+package runner
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/links"
+)
+
+// node is one node of a trial, through all its starts.
+type node struct {
+	name  string
+	index int // 0 is the origin
+	place *links.Place
+	shape Shape
+
+	mu         sync.Mutex
+	process    *Process // the last one
+	agent      string   // its agent's address
+	starts     int
+	purpose    string // why it was ended on purpose; "" if it was not
+	byHand     bool   // a person ended it
+	restarting bool
+
+	watched // by the goroutine that polls, alone
+}
+
+// watched is what the manager has seen of a node.
+type watched struct {
+	last     labdir.Reading
+	progress time.Time // when it last got something new
+	done     time.Time // when it held the verified file; zero: not yet
+	failed   string    // why it ended without; "" if it has not
+	wrong    bool      // what it says is the file is not
+	polls    int64
+	mute     int  // polls in a row without an answer
+	closed   bool // its last report was read
+}
+
+// receiver tells whether the node is to get the file.
+func (n *node) receiver() bool { return n.index > 0 }
+
+// running gives the node's process and its agent's address as they are now.
+func (n *node) running() (p *Process, agent string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.process, n.agent
+}
+
+// endsWithin tells whether the node's process has ended, or does so soon.
+func (n *node) endsWithin(ctx context.Context, soon time.Duration) bool {
+	p, _ := n.running()
+	select {
+	case <-p.Ended():
+		return true
+	case <-time.After(soon):
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// down tells whether the node has no process that runs, nor will have one
+// soon, and why it was ended on purpose, if it was.
+func (n *node) down() (down bool, purpose string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.restarting && (n.process == nil || !n.process.Alive()), n.purpose
+}
+
+// endedByHand says how a person ended the node; "" if nobody did, or it runs
+// again.
+func (n *node) endedByHand() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.byHand && !n.restarting && !n.process.Alive() {
+		return n.purpose
+	}
+	return ""
+}
+
+// ask asks the node's agent.
+func (n *node) ask(ctx context.Context, path string, into any) error {
+	_, addr := n.running()
+	return agent.Client{Dial: n.place.Dial}.Fetch(ctx, addr, path, into)
+}
+
+// command gives the node's agent a command.
+func (n *node) command(ctx context.Context, command string) error {
+	_, addr := n.running()
+	return agent.Client{Dial: n.place.Dial}.Do(ctx, addr, command, nil, "", nil)
+}
