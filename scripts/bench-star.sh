@@ -38,8 +38,8 @@ trap 'stop_all; rm -rf "$work"' EXIT
 say() { printf '%s\n' "$*"; }
 
 build_here() {
-	go build -o "$work/starmesh" ./cmd/starmesh
-	go build -o "$work/manyclients" ./scripts/manyclients
+	build_to "$work/starmesh" ./cmd/starmesh
+	build_to "$work/manyclients" ./scripts/manyclients
 	export XDG_CACHE_HOME="$work/cache"
 	mkdir -p "$work/data" "$work/in"
 }

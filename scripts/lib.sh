@@ -6,7 +6,6 @@
 # stranger that was given the same number later.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# shellcheck disable=SC2034 # for those who source this
 starmesh=$top/bin/starmesh
 state=${XDG_RUNTIME_DIR:-/tmp}/starmesh-$(id -un)
 
@@ -35,10 +34,14 @@ help_if() {
 	esac
 }
 
-build() {
+# build_to FILE PACKAGE: a program that needs no library of the machine it runs
+# on. Go notes version, commit and date in it by itself ('starmesh version').
+build_to() {
 	command -v go >/dev/null 2>&1 || fail "needs Go 1.26 or later: https://go.dev/dl/"
-	(cd "$top" && go build -o bin/starmesh ./cmd/starmesh) || fail "starmesh does not build"
+	(cd "$top" && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$1" "$2") || fail "$2 does not build"
 }
+
+build() { build_to "$starmesh" ./cmd/starmesh; }
 
 # The state folder is ours alone: in /tmp anyone may have made one of its name.
 make_state() {
