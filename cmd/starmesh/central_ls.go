@@ -10,6 +10,7 @@ import (
 
 	"starmesh/central"
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/store"
 )
@@ -43,7 +44,7 @@ and name.` + addressHelp(),
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.with(cmd, args[0], func(ctx context.Context, n *node, c *central.Client, a central.Address) error {
-				return list(ctx, n, c, folder(a, args[1:]))
+				return list(ctx, n, c, folderOf(a, args[1:]))
 			})
 		},
 	}
@@ -51,12 +52,12 @@ and name.` + addressHelp(),
 	return cmd
 }
 
-// folder is the one named after the address, or in it.
-func folder(a central.Address, args []string) string {
+// folderOf is the one named after the address, or in it.
+func folderOf(a central.Address, args []string) string {
 	if len(args) > 0 {
-		return trimSlashes(args[0])
+		return fetch.TrimSlashes(args[0])
 	}
-	return trimSlashes(a.Name)
+	return fetch.TrimSlashes(a.Name)
 }
 
 func list(ctx context.Context, n *node, c *central.Client, prefix string) error {
@@ -72,7 +73,7 @@ func list(ctx context.Context, n *node, c *central.Client, prefix string) error 
 			n.out.Result(entryLine(e))
 		}
 	}
-	n.out.Note("%s, %s", counted(count, "file"), units.Bytes(bytes))
+	n.out.Note("%s, %s", units.Counted(count, "file"), units.Bytes(bytes))
 	return nil
 }
 
@@ -81,7 +82,7 @@ func entryLine(e store.Entry) string {
 	if !e.ID.IsZero() {
 		id = e.ID.String()
 	}
-	return fmt.Sprintf("%-64s  %12d  %s  %s", id, e.Size, e.ModTime.Local().Format("2006-01-02 15:04"), printableName(e.Name))
+	return fmt.Sprintf("%-64s  %12d  %s  %s", id, e.Size, e.ModTime.Local().Format("2006-01-02 15:04"), units.Printable(e.Name))
 }
 
 func newCentralWatch() *cobra.Command {
@@ -98,7 +99,7 @@ with Ctrl-C, or when the server does.` + addressHelp(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.with(cmd, args[0], func(ctx context.Context, n *node, c *central.Client, a central.Address) error {
 				n.out.Note("watching %s; Ctrl-C ends", a)
-				err := c.Watch(ctx, folder(a, args[1:]), func(e store.Event) { n.tell(e) })
+				err := c.Watch(ctx, folderOf(a, args[1:]), func(e store.Event) { n.tell(e) })
 				if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 					return nil
 				}
@@ -124,9 +125,9 @@ func (n *node) tell(e store.Event) {
 	case e.Kind == store.Lost:
 		n.out.Warn("some changes were missed: list again")
 	case e.Kind == store.Gone:
-		n.out.Result("gone      " + printableName(e.Entry.Name))
+		n.out.Result("gone      " + units.Printable(e.Entry.Name))
 	default:
-		n.out.Result(fmt.Sprintf("%-8s  %s  %s  %s", what, printableName(e.Entry.Name), units.Bytes(e.Entry.Size), e.Entry.ID))
+		n.out.Result(fmt.Sprintf("%-8s  %s  %s  %s", what, units.Printable(e.Entry.Name), units.Bytes(e.Entry.Size), e.Entry.ID))
 	}
 }
 

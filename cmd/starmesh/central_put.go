@@ -14,6 +14,7 @@ import (
 
 	"starmesh/central"
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
@@ -23,9 +24,9 @@ import (
 
 // putFlags say how files are uploaded.
 type putFlags struct {
-	connectFlags
-	as    string
-	force bool
+	server connectFlags
+	as     string
+	force  bool
 }
 
 func newCentralPut() *cobra.Command {
@@ -50,8 +51,8 @@ where it stopped. With a URL star://host:port/FOLDER the files go there.` + addr
 	flags := cmd.Flags()
 	flags.StringVar(&f.as, "as", "", "call the file `NAME` at the server")
 	flags.BoolVarP(&f.force, "force", "f", false, "replace files that are there and differ")
-	f.addRetry(cmd)
-	f.add(cmd)
+	f.server.addRetry(cmd)
+	f.server.add(cmd)
 	return cmd
 }
 
@@ -64,7 +65,7 @@ type upload struct {
 func (u upload) path() string { return filepath.Join(u.dir, u.base) }
 
 func (f *putFlags) put(cmd *cobra.Command, server string, names []string) error {
-	addr, err := f.address(cmd, server)
+	addr, err := f.server.address(cmd, server)
 	if err != nil {
 		return err
 	}
@@ -74,14 +75,16 @@ func (f *putFlags) put(cmd *cobra.Command, server string, names []string) error 
 	if err != nil {
 		return err
 	}
-	return f.run(cmd, "client", func(ctx context.Context, n *node) error {
-		cfg, err := f.config(cmd, n)
+	return f.server.node.run(cmd, "client", func(ctx context.Context, n *node) error {
+		cfg, err := f.server.config(cmd, n)
 		if err != nil {
 			return err
 		}
-		s := newSession(cmd, &f.connectFlags, n, addr, cfg, central.Dial)
-		defer s.close()
-		p := &putter{putFlags: f, node: n, session: s, cache: openCache("", n.out)}
+		p := &putter{
+			out: told{n.out}, force: f.force, cache: openCache("", n.out),
+			session: fetch.Session[*central.Client]{Addr: addr, Client: cfg, Dial: central.Dial, Retry: f.server.patience(cmd), Out: told{n.out}},
+		}
+		defer p.session.Close()
 		for _, u := range uploads {
 			if err := p.upload(ctx, u); err != nil {
 				return fmt.Errorf("%s: %w", u.path(), err)
@@ -102,7 +105,7 @@ func (f *putFlags) uploads(names []string, into string) ([]upload, error) {
 		dir, base := filepath.Split(filepath.Clean(name))
 		switch {
 		case info.IsDir():
-			files, _, err := listFolder(name)
+			files, _, err := fetch.ListFolder(name)
 			if err != nil {
 				return nil, err
 			}
@@ -134,9 +137,9 @@ func folderName(name string) string {
 
 // putter uploads files to one server.
 type putter struct {
-	*putFlags
-	*node
-	session *session[*central.Client]
+	out     told
+	force   bool
+	session fetch.Session[*central.Client]
 	cache   *store.Cache
 }
 
@@ -149,16 +152,16 @@ func (p *putter) upload(ctx context.Context, u upload) error {
 	began := time.Now()
 	err = p.send(ctx, held, entry)
 	if errors.Is(err, fault.Exists) && p.sameThere(ctx, entry) {
-		p.out.Note("%s is there already", printableName(entry.Name))
-		p.out.Event("done", doneEvent{Name: entry.Name, Path: u.path(), ID: entry.ID, Size: entry.Size, Kept: entry.Size})
+		p.out.Note("%s is there already", units.Printable(entry.Name))
+		p.out.Event("done", fetch.Done{Name: entry.Name, Path: u.path(), ID: entry.ID, Size: entry.Size, Kept: entry.Size})
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	took := time.Since(began)
-	p.out.Note("%s  %s in %s", p.session.addr.At(entry.Name), units.Bytes(entry.Size), units.Duration(took))
-	p.out.Event("done", doneEvent{Name: entry.Name, Path: u.path(), ID: entry.ID, Size: entry.Size, Seconds: took.Seconds()})
+	p.out.Note("%s  %s in %s", p.session.Addr.At(entry.Name), units.Bytes(entry.Size), units.Duration(took))
+	p.out.Event("done", fetch.Done{Name: entry.Name, Path: u.path(), ID: entry.ID, Size: entry.Size, Seconds: took.Seconds()})
 	return nil
 }
 
@@ -168,8 +171,7 @@ func (p *putter) open(ctx context.Context, u upload) (*store.Held, store.Entry, 
 	if err != nil {
 		return nil, store.Entry{}, err
 	}
-	bar := p.out.Bar("hash "+u.path(), info.Size())
-	bar.Start()
+	bar := p.out.Bar("hash "+u.path(), 0, info.Size())
 	list, err := store.HashFile(ctx, u.path(), p.cache, bar.Add)
 	bar.Finish(err)
 	if err != nil {
@@ -186,9 +188,8 @@ func (p *putter) open(ctx context.Context, u upload) (*store.Held, store.Entry, 
 }
 
 func (p *putter) send(ctx context.Context, held *store.Held, entry store.Entry) error {
-	bar := p.out.Bar("put "+printableName(entry.Name), entry.Size)
-	bar.Start()
-	err := p.session.do(ctx, func(c *central.Client) error {
+	bar := p.out.Bar("put "+units.Printable(entry.Name), 0, entry.Size)
+	err := p.session.Do(ctx, func(c *central.Client) error {
 		return c.Put(ctx, held, entry, p.force, func(done, _ int64) { bar.Set(done) })
 	})
 	bar.Finish(err)
@@ -198,7 +199,7 @@ func (p *putter) send(ctx context.Context, held *store.Held, entry store.Entry) 
 // sameThere tells whether the server has the very file under that name.
 func (p *putter) sameThere(ctx context.Context, entry store.Entry) bool {
 	same := false
-	err := p.session.do(ctx, func(c *central.Client) error {
+	err := p.session.Do(ctx, func(c *central.Client) error {
 		there, err := c.Describe(ctx, entry.Name, content.ID{}, nil)
 		same = err == nil && there.ID == entry.ID
 		return err

@@ -23,8 +23,8 @@ import (
 
 // serveFlags say how a server serves.
 type serveFlags struct {
-	nodeFlags
-	accessFlags
+	node      nodeFlags
+	access    accessFlags
 	listen    string
 	backlog   int
 	http      string
@@ -63,7 +63,7 @@ of the folder are not. Ctrl-C lets downloads finish for ten seconds at most.`,
 			if err != nil {
 				return err
 			}
-			return f.run(cmd, "server", func(ctx context.Context, n *node) error {
+			return f.node.run(cmd, "server", func(ctx context.Context, n *node) error {
 				return f.serve(ctx, n, args[0], cfg, fingerprint)
 			})
 		},
@@ -77,7 +77,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	flags.StringVarP(&f.listen, "listen", "l", fmt.Sprintf("127.0.0.1:%d", central.DefaultPort), "listen at `ADDR`; :7070 is every interface")
 	flags.IntVar(&f.backlog, "backlog", 1024, "how many connections may wait to be accepted")
 	flags.StringVar(&f.http, "http", "", "serve the same files over HTTP at `ADDR` too, such as :8080")
-	f.accessFlags.add(cmd)
+	f.access.add(cmd)
 	flags.IntVar(&f.bounds.Conns, "max-conns", 12_000, "connections at once")
 	flags.IntVar(&f.bounds.ConnsPerAddr, "max-conns-per-ip", 1024, "connections at once from one address other than this machine's own")
 	flags.Var(&f.maxUpload, "max-upload", "largest file taken with put, such as 10GiB (0: what fits on the disk)")
@@ -87,7 +87,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&f.bounds.Grace, "grace", 10*time.Second, "let downloads go on for so long when the server is stopped")
 	flags.StringVar(&f.cacheDir, "cache", "", "remember ids in the folder `DIR` (default: in the user's cache folder)")
 	flags.BoolVar(&f.noCache, "no-cache", false, "hash every file anew")
-	f.nodeFlags.add(cmd)
+	f.node.add(cmd)
 	cmd.MarkFlagsMutuallyExclusive("cache", "no-cache")
 }
 
@@ -118,14 +118,14 @@ func (f *serveFlags) config(cmd *cobra.Command) (cfg central.ServerConfig, finge
 	}
 	cfg.Bounds = b
 	cfg.Bounds.Upload = int64(f.maxUpload)
-	if cfg.Access, err = f.access(cmd); err != nil {
+	if cfg.Access, err = f.access.rules(cmd); err != nil {
 		return cfg, "", err
 	}
-	cfg.TLS, fingerprint, err = f.encryption()
+	cfg.TLS, fingerprint, err = f.access.encryption()
 	return cfg, fingerprint, err
 }
 
-func (f *accessFlags) access(cmd *cobra.Command) (central.Access, error) {
+func (f *accessFlags) rules(cmd *cobra.Command) (central.Access, error) {
 	a := central.Access{Writable: f.writable}
 	var err error
 	if a.Allow, err = central.ParsePrefixes(f.allow); err != nil {
@@ -178,10 +178,10 @@ func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central
 		return err
 	}
 	defer folder.Close()
-	cfg.Folder, cfg.Instruments, cfg.Limits = folder, n.Instruments, n.limits
+	cfg.Folder, cfg.Instruments, cfg.Limits = folder, f.node.instruments(n), n.limits
 	cfg.Log, cfg.Agent = n.out.Logger(), n.agent
 
-	ln, err := central.Listen(f.listen, f.backlog, n.Trace)
+	ln, err := central.Listen(f.listen, f.backlog, cfg.Trace)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central
 		ln.Close()
 		return err
 	}
-	a := announcement{dir: dir, addr: ln.Addr(), tls: cfg.TLS != nil, fingerprint: fingerprint, writable: f.writable}
+	a := announcement{dir: dir, addr: ln.Addr(), tls: cfg.TLS != nil, fingerprint: fingerprint, writable: f.access.writable}
 	if web != nil {
 		a.web = web.Addr()
 	}

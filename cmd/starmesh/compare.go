@@ -110,7 +110,7 @@ func (c *compared) tell(out *cli.Output) (leftOut int) {
 		}
 		out.Event("problem", f)
 		if out.Mode() != cli.JSON {
-			out.Warn("%s", printableName(f.String()))
+			out.Warn("%s", units.Printable(f.String()))
 		}
 	}
 	return leftOut

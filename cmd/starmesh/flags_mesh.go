@@ -8,12 +8,13 @@ import (
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/cores"
+	"starmesh/cmd/internal/fetch"
 	"starmesh/peer"
 )
 
 // peerFlags say how a node of the mesh lives and finds others.
 type peerFlags struct {
-	nodeFlags
+	node                   nodeFlags
 	listen, join, allow    []string
 	identity, networkKey   string
 	noMDNS, dht, publicDHT bool
@@ -32,14 +33,14 @@ func (f *peerFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.public, "public", false, "this node can be reached from the internet: offer others to relay for them")
 	flags.StringSliceVar(&f.allow, "allow-peer", nil, "speak with the node of this `ID` only; may be repeated")
 	flags.StringVar(&f.networkKey, "network-key", "", "speak only with nodes that know the secret in `FILE`")
-	f.nodeFlags.add(cmd)
+	f.node.add(cmd)
 	flags.Lookup("trace").Usage = "print what happens on the network: connections, streams, messages"
 }
 
 // meshNode is a running command that is a node of the mesh.
 type meshNode struct {
 	*node
-	*sharingNode
+	*fetch.Node
 }
 
 // live does work as a node of the mesh with that role ("origin", "peer").
@@ -47,8 +48,8 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 	if f.publicDHT && f.networkKey != "" {
 		return cli.Usagef(cmd, "--public-dht with --network-key: a private mesh is not looked for in public; take --dht")
 	}
-	f.system, f.metrics, f.trait = "mesh", prometheus.NewRegistry(), f.misbehave.trait()
-	return f.run(cmd, role, func(ctx context.Context, n *node) error {
+	f.node.system, f.node.metrics, f.node.trait = "mesh", prometheus.NewRegistry(), f.misbehave.trait()
+	return f.node.run(cmd, role, func(ctx context.Context, n *node) error {
 		defer cores.Spare()()
 		f.misbehave.warn(n)
 		cfg, err := f.config(n)
@@ -60,7 +61,7 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 			return cli.Usage(cmd, err)
 		}
 		return mesh.Run(ctx, func(ctx context.Context) error {
-			return work(ctx, &meshNode{n, &sharingNode{mesh, f.misbehave == lie}})
+			return work(ctx, &meshNode{n, &fetch.Node{Node: mesh, Shown: f.misbehave.shown()}})
 		})
 	})
 }
@@ -71,10 +72,10 @@ func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 		Listen: f.listen, Join: f.join, Allow: f.allow,
 		MDNS: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT, Public: f.public,
 		TakeOnly: f.misbehave == freeRide,
-		Limits:   n.limits, Meter: n.Meter, Sockets: n.Sockets, Metrics: f.metrics,
+		Limits:   n.limits, Meter: n.meter, Sockets: n.sockets, Metrics: f.node.metrics,
 		Log: n.out.Logger(), Agent: n.agent,
 	}
-	if f.trace {
+	if f.node.trace {
 		cfg.Trace = n.out.Lines()
 	}
 	if cfg.Identity, err = peer.LoadIdentity(f.identity); err != nil {

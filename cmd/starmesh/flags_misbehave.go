@@ -1,15 +1,12 @@
 package main
 
 import (
-	"context"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"starmesh/common/fault"
 	"starmesh/common/store"
-	"starmesh/common/transfer"
-	"starmesh/peer"
 )
 
 // A misbehaviour is what a node does wrong on purpose, for the lab to show what
@@ -60,28 +57,12 @@ func (m misbehaviour) trait() string {
 	return map[misbehaviour]string{freeRide: "free-rider", lie: "liar"}[m]
 }
 
-// sharingNode is this node of the mesh, with which commands share and fetch.
-type sharingNode struct {
-	*peer.Node
-	lies bool
-}
-
-// Publish is peer.Node's, but for a liar.
-func (n *sharingNode) Publish(name string, file store.File, collection bool) (peer.Ticket, error) {
-	return n.Node.Publish(name, n.shown(file), collection)
-}
-
-// Fetch is peer.Node's, but for a liar.
-func (n *sharingNode) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config) error {
-	return n.Node.Fetch(ctx, name, n.shown(file), cfg)
-}
-
-// shown is file as others get to see it.
-func (n *sharingNode) shown(file store.File) store.File {
-	if n.lies {
-		return lyingFile{file}
+// shown is what others get to see of a file; nil: the file.
+func (m misbehaviour) shown() func(store.File) store.File {
+	if m != lie {
+		return nil
 	}
-	return file
+	return func(file store.File) store.File { return lyingFile{file} }
 }
 
 // lyingFile gives wrong bytes to whoever reads it. What is written is right.

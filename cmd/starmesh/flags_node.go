@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"starmesh/central"
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/units"
@@ -35,7 +34,7 @@ type nodeFlags struct {
 	metrics  *prometheus.Registry // nil: there are no others than ours
 
 	agentAddr, agentToken string
-	managedFlags
+	managed               managedFlags
 }
 
 func (f *nodeFlags) add(cmd *cobra.Command) {
@@ -48,8 +47,19 @@ func (f *nodeFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.agentToken, "agent-token-file", "", "take commands from other machines that know the token in `FILE` (or in $"+agent.TokenVariable+")")
 	flags.StringVar(&f.name, "node", "", "name of this node in load reports (default: made of role, host and process)")
 	flags.BoolVar(&f.trace, "trace", false, "print each socket step as it happens: socket, bind, listen, accept, connect, send, recv, close")
-	f.managedFlags.add(cmd)
+	f.managed.add(cmd)
 	cli.AddFlags(cmd)
+}
+
+// checkAddress refuses an address to listen on that can not be one.
+func checkAddress(cmd *cobra.Command, flag, address string) error {
+	if address == "" {
+		return nil
+	}
+	if err := agent.CheckAddress(address); err != nil {
+		return cli.Usage(cmd, fmt.Errorf("--%s: %w", flag, err))
+	}
+	return nil
 }
 
 func (f *nodeFlags) limits() rate.Limits {
@@ -58,11 +68,12 @@ func (f *nodeFlags) limits() rate.Limits {
 
 // node is a running command that moves bytes, and all that watches it.
 type node struct {
-	central.Instruments
-	out    *cli.Output
-	limits rate.Limits
-	agent  string // the program and version, as told to others
-	gate   *gate  // nil: there is nothing to wait for
+	out     *cli.Output
+	meter   *load.Meter
+	sockets *load.Sockets
+	limits  rate.Limits
+	agent   string // the program and version, as told to others
+	gate    *gate  // nil: there is nothing to wait for
 }
 
 // run does work as a node of that role ("server", "client"), with the load log
@@ -75,19 +86,18 @@ func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Conte
 	if err := checkAddress(cmd, "agent", f.agentAddr); err != nil {
 		return err
 	}
-	if err := f.managedFlags.check(cmd, f.agentAddr); err != nil {
+	if err := f.managed.check(cmd, f.agentAddr); err != nil {
 		return err
 	}
-	n := &node{out: cli.ForCommand(cmd), limits: f.limits(), agent: "starmesh/" + thisBuild().Version}
-	n.Meter, n.Sockets = new(load.Meter), new(load.Sockets)
-	if f.trace {
-		n.Trace = central.NewTrace(n.out.Lines())
+	n := &node{
+		out: cli.ForCommand(cmd), meter: new(load.Meter), sockets: new(load.Sockets),
+		limits: f.limits(), agent: "starmesh/" + thisBuild().Version,
 	}
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
-	f.watchStdin(cmd.InOrStdin(), stop)
-	reporter := load.NewReporter(f.info(role), n.Meter, n.Sockets)
-	n.gate = f.newGate(reporter, n.out)
+	f.managed.watchStdin(cmd.InOrStdin(), stop)
+	reporter := load.NewReporter(f.info(role), n.meter, n.sockets)
+	n.gate = f.managed.newGate(reporter, n.out)
 	watchers, err := f.watchers(ctx, n, reporter, stop)
 	if err != nil {
 		return err
@@ -130,7 +140,7 @@ func (f *nodeFlags) watchers(ctx context.Context, n *node, reporter *load.Report
 		if w.listener, err = agent.Listen(ctx, "tcp", f.agentAddr); err != nil {
 			return nil, err
 		}
-		w.agent = agent.Config{Reporter: reporter, Sockets: n.Sockets, Stop: stop, Token: token, Commands: n.gate.commands()}
+		w.agent = agent.Config{Reporter: reporter, Sockets: n.sockets, Stop: stop, Token: token, Commands: n.gate.commands()}
 		if f.metrics != nil {
 			w.agent.Gatherers = []prometheus.Gatherer{f.metrics}
 		}

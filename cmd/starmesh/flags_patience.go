@@ -32,3 +32,11 @@ func (p *patience) Set(text string) error {
 }
 
 func (p *patience) Type() string { return "DURATION" }
+
+// duration is negative for ever.
+func (p *patience) duration() time.Duration {
+	if p.forever {
+		return -1
+	}
+	return p.time
+}

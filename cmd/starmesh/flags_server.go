@@ -12,11 +12,12 @@ import (
 
 	"starmesh/central"
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/fetch"
 )
 
 // connectFlags say how a client connects to a server.
 type connectFlags struct {
-	nodeFlags
+	node         nodeFlags
 	user         string
 	passwordFile string
 	tls          bool
@@ -25,7 +26,7 @@ type connectFlags struct {
 }
 
 func (f *connectFlags) add(cmd *cobra.Command) {
-	f.nodeFlags.add(cmd)
+	f.node.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.user, "user", "", "log in as `NAME`; the password comes from $"+cli.PasswordVariable+", --password-file or the terminal")
 	flags.StringVar(&f.passwordFile, "password-file", "", "read the password from the first line of `FILE`")
@@ -39,20 +40,23 @@ func (f *connectFlags) addRetry(cmd *cobra.Command) {
 		"when the server goes away, try for so long to go on; given, also wait so long for it to come up")
 }
 
-// newSession gives dealings with the server at a, over connections that dial
-// makes, as patient as the flags say.
-func newSession[C connection](cmd *cobra.Command, f *connectFlags, n *node, a central.Address, cfg central.ClientConfig,
-	dial func(context.Context, central.Address, central.ClientConfig) (C, error)) *session[C] {
-	s := &session[C]{addr: a, cfg: cfg, dial: dial, out: n.out, goOn: f.retryFor}
-	if cmd.Flags().Changed("retry-for") {
-		s.begin = f.retryFor
-	}
-	return s
+// patience is how long the command tries again.
+func (f *connectFlags) patience(cmd *cobra.Command) fetch.Patience {
+	return fetch.Patience{For: f.retryFor, ToBegin: cmd.Flags().Changed("retry-for")}
 }
 
-// config gives the client's configuration; it may ask for a password.
+// instruments are what counts and shows what a node of the star does.
+func (f *nodeFlags) instruments(n *node) central.Instruments {
+	in := central.Instruments{Meter: n.meter, Sockets: n.sockets}
+	if f.trace {
+		in.Trace = central.NewTrace(n.out.Lines())
+	}
+	return in
+}
+
+// config makes the client's configuration; it may ask for a password.
 func (f *connectFlags) config(cmd *cobra.Command, n *node) (central.ClientConfig, error) {
-	cfg := central.ClientConfig{User: f.user, Instruments: n.Instruments, Limits: n.limits, Agent: n.agent}
+	cfg := central.ClientConfig{User: f.user, Instruments: f.node.instruments(n), Limits: n.limits, Agent: n.agent}
 	cfg.Pins.Path = f.pins
 	if cfg.Pins.Path == "" {
 		if dir, err := os.UserConfigDir(); err == nil { // without one nothing is pinned
@@ -91,7 +95,7 @@ func (f *connectFlags) with(cmd *cobra.Command, arg string, work func(context.Co
 	if err != nil {
 		return err
 	}
-	return f.run(cmd, "client", func(ctx context.Context, n *node) error {
+	return f.node.run(cmd, "client", func(ctx context.Context, n *node) error {
 		cfg, err := f.config(cmd, n)
 		if err != nil {
 			return err

@@ -118,7 +118,7 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 		text += fmt.Sprintf("; about %s to go", units.Duration(left.Round(time.Second)))
 	}
 	if result.Error != "" {
-		l.out.Warn("%s: %s", title, printableName(text))
+		l.out.Warn("%s: %s", title, units.Printable(text))
 	} else {
 		l.out.Note("%s: %s", title, text)
 	}
@@ -126,7 +126,7 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 		l.out.Note("%s: %s", t.Name(), result.CPU.Why)
 	}
 	for _, doubt := range result.Doubts {
-		l.out.Warn("%s: %s", t.Name(), printableName(doubt))
+		l.out.Warn("%s: %s", t.Name(), units.Printable(doubt))
 	}
 }
 
@@ -144,7 +144,7 @@ func (l *lab) event(e labdir.Event) {
 			who += ", " + e.Note.Node
 		}
 		l.out.Event("note", e)
-		l.out.Note("%s: %s", who, printableName(e.Note.Text))
+		l.out.Note("%s: %s", who, units.Printable(e.Note.Text))
 	case e.Reading != nil:
 		l.watch.saw(e.Reading)
 	}

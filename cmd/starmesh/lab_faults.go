@@ -12,6 +12,7 @@ import (
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/units"
 )
 
 // wrongs reads --faults, and checks that every trial has receivers enough.
@@ -52,11 +53,11 @@ func (l *lab) found(t *labdir.Run) (asExpected bool) {
 	asExpected = true
 	for _, f := range t.Faults {
 		if f.Met {
-			l.out.Note("%s: %s: as expected: %s", t.Name, f.Fault, printableName(f.Found))
+			l.out.Note("%s: %s: as expected: %s", t.Name, f.Fault, units.Printable(f.Found))
 			continue
 		}
 		asExpected = false
-		l.out.Warn("%s: %s: %s", t.Name, f.Fault, printableName(f.Found))
+		l.out.Warn("%s: %s: %s", t.Name, f.Fault, units.Printable(f.Found))
 	}
 	return asExpected
 }

@@ -54,11 +54,3 @@ func (l *lab) show(scenes []metrics.Case) error {
 	// The largest shows best who carries the load.
 	return report.Bars(l.stdout, &scenes[len(scenes)-1], width, mostBars)
 }
-
-// counted says how many there are of something whose plural ends in s.
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

@@ -48,7 +48,7 @@ func (l *lab) prepare(ctx context.Context) error {
 	}
 	l.out.Event("lab", map[string]any{"dir": l.dir, "trials": len(l.scenario.Trials()), "expect_s": l.scenario.Expect().Seconds(), "file_id": id})
 	l.out.Note("%s (%s) in %s, about %s at the least; everything goes to %s", filepath.Base(path),
-		units.Bytes(l.file.Bytes), counted(len(l.scenario.Trials()), "trial"), units.Duration(l.scenario.Expect().Round(time.Second)), l.dir)
+		units.Bytes(l.file.Bytes), units.Counted(len(l.scenario.Trials()), "trial"), units.Duration(l.scenario.Expect().Round(time.Second)), l.dir)
 	return l.book.Save(l.dir)
 }
 
@@ -125,7 +125,7 @@ func (l *lab) identify(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	bar := l.out.Bar("hash "+printableName(filepath.Base(path)), l.scenario.FileBytes)
+	bar := l.out.Bar("hash "+units.Printable(filepath.Base(path)), l.scenario.FileBytes)
 	bar.Start()
 	list, err := store.HashFile(ctx, path, cache, bar.Add)
 	bar.Finish(err)

@@ -117,14 +117,14 @@ func tellReport(out *cli.Output, made *report.Result) {
 	for _, f := range made.Findings {
 		out.Event("problem", f)
 		if out.Mode() != cli.JSON {
-			out.Warn("%s", printableName(f.String()))
+			out.Warn("%s", units.Printable(f.String()))
 		}
 	}
 	for _, note := range made.Notes {
-		out.Note("%s", printableName(note))
+		out.Note("%s", units.Printable(note))
 	}
 	for _, s := range made.Sentences {
-		out.Note("%s", printableName(s))
+		out.Note("%s", units.Printable(s))
 	}
 	out.Event("report", map[string]any{"report": made.Page, "headline": made.Headline, "files": len(made.Files)})
 	out.Note("report: %s", made.Page)

@@ -201,7 +201,7 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 
 // stopped says how to go on after Ctrl-C.
 func (l *lab) stopped(done, all int) error {
-	l.out.Note("stopped after %d of %s; what was measured is in %s", done, counted(all, "trial"), l.dir)
+	l.out.Note("stopped after %d of %s; what was measured is in %s", done, units.Counted(all, "trial"), l.dir)
 	l.out.Note("make its report with: starmesh lab report %s", l.dir)
 	return context.Canceled
 }

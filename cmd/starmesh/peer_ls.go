@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
 )
@@ -72,7 +73,7 @@ func (n *meshNode) list(ctx context.Context, wait time.Duration) error {
 	if nodes == 0 {
 		return fault.Wrapf(fault.NoSource, "no node of the mesh is in reach: give --join or a ticket, or a longer --wait")
 	}
-	n.out.Note("%d shared by %s in reach", len(all), counted(nodes, "node"))
+	n.out.Note("%d shared by %s in reach", len(all), units.Counted(nodes, "node"))
 	return nil
 }
 
@@ -84,7 +85,7 @@ func sharedLine(e sharedEvent) string {
 	if e.Partly > 0 {
 		copies += fmt.Sprintf(" +%d in part", e.Partly)
 	}
-	name := printableName(e.Name)
+	name := units.Printable(e.Name)
 	if e.Folder {
 		name += "/"
 	}

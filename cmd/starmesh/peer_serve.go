@@ -10,14 +10,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
-	"starmesh/common/content"
+	"starmesh/common/store"
 )
 
 // peerServeFlags say what is shared and how.
 type peerServeFlags struct {
-	peerFlags
+	mesh       peerFlags
 	ticketFile string
 	cacheDir   string
 	noCache    bool
@@ -36,7 +37,7 @@ changes while it is shared is noticed and no longer shared. Ctrl-C ends.`,
   starmesh peer serve model.bin --listen /ip4/0.0.0.0/tcp/4001 --listen /ip4/0.0.0.0/udp/4001/quic-v1 --identity origin.key`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.live(cmd, "origin", func(ctx context.Context, n *meshNode) error {
+			return f.mesh.live(cmd, "origin", func(ctx context.Context, n *meshNode) error {
 				return f.serve(ctx, n, args)
 			})
 		},
@@ -46,8 +47,8 @@ changes while it is shared is noticed and no longer shared. Ctrl-C ends.`,
 	flags.StringVar(&f.cacheDir, "cache", "", "remember ids in the folder `DIR` (default: in the user's cache folder)")
 	flags.BoolVar(&f.noCache, "no-cache", false, "hash every file anew")
 	cmd.MarkFlagsMutuallyExclusive("cache", "no-cache")
-	f.addMisbehave(cmd)
-	f.add(cmd)
+	f.mesh.addMisbehave(cmd)
+	f.mesh.add(cmd)
 	return cmd
 }
 
@@ -61,19 +62,20 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 	n.Outside(outside)
 	cancel()
 	n.sayAddresses()
-	s := &sharer{meshNode: n, published: map[content.ID]bool{}}
+	cache := (*store.Cache)(nil)
 	if !f.noCache {
-		s.cache = openCache(f.cacheDir, n.out)
+		cache = openCache(f.cacheDir, n.out)
 	}
-	defer s.close()
-	defer settle(ctx, n, n.out)
+	s := fetch.NewSharer(n.Node, cache, told{n.out})
+	defer s.Close(ctx)
 	var tickets []string
 	for _, path := range paths {
-		t, err := s.share(ctx, path)
+		shared, err := s.Share(ctx, path)
 		if err != nil {
 			return stoppedIsFine(ctx, err)
 		}
-		tickets = append(tickets, t)
+		sayShared(n.out, shared)
+		tickets = append(tickets, shared.Ticket)
 	}
 	if f.ticketFile != "" {
 		if err := ondisk.Save(f.ticketFile, func(w io.Writer) error {
@@ -84,7 +86,7 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 		}
 	}
 	n.out.Note("fetch with: starmesh peer get TICKET -o FOLDER; Ctrl-C ends the sharing")
-	return stoppedIsFine(ctx, s.watch(ctx))
+	return stoppedIsFine(ctx, s.Watch(ctx))
 }
 
 // stoppedIsFine makes the end that the user asked for none that failed.
@@ -95,24 +97,15 @@ func stoppedIsFine(ctx context.Context, err error) error {
 	return err
 }
 
-// ticketEvent tells programs of a share.
-type ticketEvent struct {
-	Name       string `json:"name"`
-	Ticket     string `json:"ticket"`
-	ID         string `json:"id"`
-	Size       int64  `json:"size"`
-	Collection bool   `json:"collection"`
-	Files      int    `json:"files"`
-}
-
-func (s *sharer) say(e ticketEvent) {
-	s.out.Event("ticket", e)
-	what := units.Bytes(e.Size)
-	if e.Collection {
-		what = counted(e.Files, "file") + ", " + what
+// sayShared tells of a share.
+func sayShared(out *cli.Output, s fetch.Shared) {
+	out.Event("ticket", s)
+	what := units.Bytes(s.Size)
+	if s.Collection {
+		what = units.Counted(s.Files, "file") + ", " + what
 	}
-	s.out.Note("sharing %s (%s), id %s", printableName(e.Name), what, e.ID)
-	if s.out.Mode() != cli.JSON {
-		s.out.Result(e.Ticket)
+	out.Note("sharing %s (%s), id %s", units.Printable(s.Name), what, s.ID)
+	if out.Mode() != cli.JSON {
+		out.Result(s.Ticket)
 	}
 }

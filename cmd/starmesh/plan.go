@@ -72,10 +72,10 @@ func (f *planFlags) plan(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		measured := predict.NewMeasured(document, printableName(f.from))
+		measured := predict.NewMeasured(document, units.Printable(f.from))
 		for _, system := range []string{"star", "mesh"} {
 			if !measured.Has(system) {
-				out.Warn("%s holds no run of a %s with a bound and without doubts; its times are assumed", printableName(f.from), system)
+				out.Warn("%s holds no run of a %s with a bound and without doubts; its times are assumed", units.Printable(f.from), system)
 			}
 		}
 		multiples = measured

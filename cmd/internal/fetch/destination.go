@@ -1,4 +1,4 @@
-package main
+package fetch
 
 import (
 	"io"
@@ -12,21 +12,21 @@ import (
 	"starmesh/common/fault"
 )
 
-// destination is where fetched files go: a folder, one file in a folder, or
+// Destination is where fetched files go: a folder, one file in a folder, or
 // standard output.
-type destination struct {
+type Destination struct {
 	root   *os.Root  // nil: standard output
 	dir    string    // what root is, for people
 	rename string    // the name of the one file in root; "" when names are kept
 	stdout io.Writer // set: the bytes go there
 }
 
-// openDestination understands -o. "" is the folder we are in, "-" is stdout; a
+// OpenDestination understands -o. "" is the folder we are in, "-" is stdout; a
 // path is a folder when it is one, ends in a slash, or has to take several
 // files. Folders are made when they are missing.
-func openDestination(output string, stdout io.Writer, several bool) (*destination, error) {
+func OpenDestination(output string, stdout io.Writer, several bool) (*Destination, error) {
 	if output == "-" {
-		return &destination{stdout: stdout}, nil
+		return &Destination{stdout: stdout}, nil
 	}
 	dir, rename := output, ""
 	if output == "" {
@@ -47,15 +47,15 @@ func openDestination(output string, stdout io.Writer, several bool) (*destinatio
 	if err != nil {
 		return nil, ondisk.Named(dir, err)
 	}
-	return &destination{root: root, dir: dir, rename: rename}, nil
+	return &Destination{root: root, dir: dir, rename: rename}, nil
 }
 
 // expect checks that what is to come fits the destination. A single file that
 // was to be renamed may turn out to be a folder: then the name is the folder's.
-func (d *destination) expect(wishes []wish) error {
+func (d *Destination) expect(wishes []wish) error {
 	one := len(wishes) == 1 && path.Base(wishes[0].as) == wishes[0].as
 	switch {
-	case d.stdout != nil && len(wishes) != 1:
+	case d.isStdout() && len(wishes) != 1:
 		return fault.Wrapf(fault.Invalid, "-o - takes one file, these are %d", len(wishes))
 	case d.rename == "" || one:
 		return nil
@@ -75,25 +75,28 @@ func (d *destination) expect(wishes []wish) error {
 	return nil
 }
 
-// name gives the name within root of a file that is called as.
-func (d *destination) name(as string) string {
+// name returns the name within root of a file that is called as.
+func (d *Destination) name(as string) string {
 	if d.rename != "" {
 		return d.rename
 	}
 	return as
 }
 
-// path gives the whole path of a name within root.
-func (d *destination) path(name string) string {
+func (d *Destination) isStdout() bool { return d.stdout != nil }
+
+// path returns the whole path of a name within root.
+func (d *Destination) path(name string) string {
 	return filepath.Join(d.dir, filepath.FromSlash(name))
 }
 
-// stat tells about a file within root.
-func (d *destination) stat(name string) (fs.FileInfo, error) {
+// stat looks at a file within root.
+func (d *Destination) stat(name string) (fs.FileInfo, error) {
 	return d.root.Lstat(filepath.FromSlash(name))
 }
 
-func (d *destination) close() {
+// Close closes the folder.
+func (d *Destination) Close() {
 	if d.root != nil {
 		d.root.Close()
 	}

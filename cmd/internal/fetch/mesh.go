@@ -1,121 +1,188 @@
-package main
+package fetch
 
 import (
 	"context"
-	"fmt"
+	"path"
+	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
 
-	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
-	"starmesh/common/load"
+	"starmesh/common/fault"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
+	"starmesh/peer"
 )
 
-// meshGetter fetches files from the mesh. Its fetch may be used from several
-// goroutines.
-type meshGetter struct {
-	*peerGetFlags
-	placer
-	mesh   *sharingNode
-	shares *shares
-	// cleanUp is done at the end, while the node still runs.
-	cleanUp []func()
+// Node is a node of the mesh with which files are fetched and shared.
+type Node struct {
+	*peer.Node
+	Shown func(store.File) store.File // what others get to see of a file; nil: the file
 }
 
-// fetch brings one file to its place. bar is that of a whole folder, nil for
-// one of its own.
-func (g *meshGetter) fetch(ctx context.Context, w wish, bar *cli.Bar) error {
-	name := g.to.name(w.as)
-	if list, there, err := g.alreadyThere(ctx, w, name); there || err != nil {
-		if there {
-			g.advance(bar, w.entry.Size)
-			g.shareAsIs(w, name, list)
+// Publish is peer.Node's, of what others get to see.
+func (n *Node) Publish(name string, file store.File, collection bool) (peer.Ticket, error) {
+	return n.Node.Publish(name, n.shown(file), collection)
+}
+
+// Fetch is peer.Node's, of what others get to see.
+func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config) error {
+	return n.Node.Fetch(ctx, name, n.shown(file), cfg)
+}
+
+func (n *Node) shown(file store.File) store.File {
+	if n.Shown == nil {
+		return file
+	}
+	return n.Shown(file)
+}
+
+// Mesh fetches files from the mesh, and shares them until it is closed.
+type Mesh struct {
+	Place
+	Retry Patience
+
+	node    *Node
+	shares  *shares
+	cleanUp []func() // done at the end, while the node still runs
+}
+
+// NewMesh returns a Mesh of which node is a part.
+func NewMesh(node *Node, place Place, retry Patience) *Mesh {
+	return &Mesh{Place: place, Retry: retry, node: node, shares: newShares(node)}
+}
+
+// Sought is something to fetch from the mesh: a ticket, an id or a name.
+type Sought struct {
+	text   string
+	ticket peer.Ticket // its id is zero: there is none
+	id     content.ID  // zero: the name counts
+}
+
+// ParseSought reads an argument. It may hold several tickets, one a line, as a
+// ticket file does.
+func ParseSought(arg string) (all []Sought, err error) {
+	if strings.TrimSpace(arg) == "" {
+		return nil, fault.Wrapf(fault.Invalid, "an empty argument: a ticket, an id or a name was to be there")
+	}
+	if !strings.HasPrefix(strings.TrimSpace(arg), "mesh:") {
+		id, err := content.ParseID(strings.ToLower(arg))
+		if err != nil {
+			id = content.ID{}
 		}
-		return err
+		return []Sought{{text: arg, id: id}}, nil
 	}
-	list, err := g.chunkList(ctx, w, name)
-	if err != nil {
-		return err
+	for _, line := range strings.Split(strings.TrimSpace(arg), "\nmesh:") {
+		ticket, err := peer.ParseTicket("mesh:" + strings.TrimPrefix(line, "mesh:"))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Sought{text: ticket.Name, ticket: ticket, id: ticket.ID})
 	}
-	w.entry.Size = list.Size() // what was said before is not proven
-	part, err := store.Create(g.to.root, name, list, store.Options{
-		Force: g.force, Mode: w.entry.Mode, ModTime: w.entry.ModTime,
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", g.to.path(name), err)
-	}
-	began, kept := time.Now(), part.Resumed()
-	file := &moving{file: part}
-	if err := g.fill(ctx, file, w.entry, kept, bar, part.Finish); err != nil {
-		file.Close()
-		return fmt.Errorf("%s: %w", printableName(w.entry.Name), err)
-	}
-	g.done(w, g.to.path(name), kept, time.Since(began))
-	if info, err := g.to.stat(name); err == nil { // it was there a moment ago
-		file.move(newShelved(g.to.root, name, list, store.StampOf(info)))
+	return all, nil
+}
+
+// Get fetches all that is sought, one after the other.
+func (m *Mesh) Get(ctx context.Context, all []Sought) error {
+	for _, s := range all {
+		if err := m.seek(ctx, s); err != nil {
+			return stopped(ctx, err)
+		}
 	}
 	return nil
 }
 
-// shareAsIs shares a file that was in its place before.
-func (g *meshGetter) shareAsIs(w wish, name string, list content.ChunkList) {
-	info, err := g.to.stat(name)
-	if err != nil || !info.Mode().IsRegular() {
-		return // it has gone meanwhile: whoever removed it wants it no more
-	}
-	g.shares.publish(w.entry.Name, newShelved(g.to.root, name, list, store.StampOf(info)))
-}
-
-func (g *meshGetter) advance(bar *cli.Bar, bytes int64) {
-	if bar != nil {
-		bar.Add(bytes)
+// Close ends the sharing in good order; the node must still run. ctx ends when
+// the user wants it to stop.
+func (m *Mesh) Close(ctx context.Context) {
+	settle(ctx, m.node, m.Out)
+	for _, do := range m.cleanUp {
+		do()
 	}
 }
 
-// fill brings what file lacks, and calls finish when it is whole.
-func (g *meshGetter) fill(ctx context.Context, file store.File, entry store.Entry, kept int64, bar *cli.Bar, finish func() error) (err error) {
-	account := g.account(file, entry, kept)
-	defer func() { account.End(err) }() // End(nil) is Done: verified, in its place
-	if bar != nil {
-		bar.Add(kept)
-	} else {
-		bar = g.out.Bar("get "+printableName(entry.Name), entry.Size-kept)
-		bar.Kept(kept)
-		bar.Start()
-		defer func() { bar.Finish(err) }()
+// seek fetches one thing that is sought.
+func (m *Mesh) seek(ctx context.Context, s Sought) error {
+	if !s.ticket.ID.IsZero() {
+		m.node.Meet(s.ticket.Peers...)
+		if s.ticket.Collection {
+			return m.folder(ctx, s.ticket.Name, s.id)
+		}
+		return m.one(ctx, path.Base(s.ticket.Name), s.id, s.ticket.Size)
 	}
-	if err := g.bring(ctx, file, entry, &arrivals{account: account, bar: bar, kept: kept}); err != nil {
+	found, err := m.find(ctx, s)
+	if err != nil {
 		return err
 	}
-	return finish()
+	if found.Folder {
+		return m.folder(ctx, found.Name, found.ID)
+	}
+	return m.one(ctx, path.Base(found.Name), found.ID, found.Size)
 }
 
-// bring fetches what file lacks from the mesh, or from a file here that has the
+// one fetches a single file.
+func (m *Mesh) one(ctx context.Context, name string, id content.ID, size int64) error {
+	w := wish{entry: store.Entry{Name: name, ID: id, Size: size}, as: name}
+	if err := m.To.expect([]wish{w}); err != nil {
+		return err
+	}
+	if m.To.isStdout() {
+		return m.toStdout(ctx, w)
+	}
+	if !store.Visible(name) && m.To.name(name) == name {
+		return fault.Wrapf(fault.Refused, "the file would be hidden here, as %s: choose a name with -o", units.Printable(name))
+	}
+	return m.fetch(ctx, w, nil)
+}
+
+// fetch brings one file to its place, from where it is shared. It may be used
+// from several goroutines.
+func (m *Mesh) fetch(ctx context.Context, w wish, bar Bar) error {
+	here, err := m.Place.fetch(ctx, m, w, bar)
+	if err == nil && here.before && here.shelved != nil {
+		m.shares.publish(w.entry.Name, here.shelved)
+	}
+	return err
+}
+
+// toStdout writes one file to standard output, and keeps it for others who want
+// it.
+func (m *Mesh) toStdout(ctx context.Context, w wish) error {
+	return m.Place.toStdout(ctx, m, w, func(list content.ChunkList, _ <-chan struct{}) (store.File, error) {
+		file, remove, err := spool(list)
+		if err == nil {
+			m.cleanUp = append(m.cleanUp, func() {
+				m.node.Withdraw(list.ID())
+				remove()
+			})
+		}
+		return file, err
+	})
+}
+
+// carry brings what file lacks from the mesh, or from a file here that has the
 // same content.
-func (g *meshGetter) bring(ctx context.Context, file store.File, entry store.Entry, a *arrivals) error {
-	if file.Have().Full() && file.List().Len() == 0 {
+func (m *Mesh) carry(ctx context.Context, file store.File, entry store.Entry, b *books) error {
+	if file.List().Len() == 0 {
 		return nil // nobody needs others for nothing
 	}
-	twin, mine, err := g.shares.begin(ctx, entry.ID)
+	twin, mine, err := m.shares.begin(ctx, entry.ID)
 	if err != nil {
 		return err
 	}
 	if !mine {
-		return copyChunks(ctx, file, twin, a.chunk)
+		return copyChunks(ctx, file, twin, b.chunk)
 	}
 	watched, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer stop()
-	watching.Go(func() { g.tellOfWaiting(watched, entry, a) })
-	err = g.mesh.Fetch(ctx, entry.Name, file, transfer.Config{RetryFor: g.wait(), OnChunk: a.chunk})
+	watching.Go(func() { m.tellOfWaiting(watched, entry, b) })
+	err = m.node.Fetch(ctx, entry.Name, file, transfer.Config{RetryFor: m.goOn(), OnChunk: b.chunk})
 	if err != nil {
-		settle(ctx, g.mesh, g.out) // the node leaves; it has what others wait for
+		settle(ctx, m.node, m.Out) // the node leaves; it has what others wait for
 	}
-	g.shares.end(entry, file, err)
+	m.shares.end(entry, file, err)
 	return err
 }
 
@@ -140,19 +207,4 @@ func copyChunks(ctx context.Context, to, from store.File, told func(transfer.Chu
 		told(transfer.Chunk{Index: i, Bytes: len(chunk)})
 	}
 	return nil
-}
-
-// arrivals keeps the books of one file while it arrives.
-type arrivals struct {
-	account *load.Transfer
-	bar     *cli.Bar
-	kept    int64
-	stored  atomic.Int64
-}
-
-func (a *arrivals) chunk(c transfer.Chunk) {
-	if c.Outcome == transfer.Stored {
-		a.bar.Add(int64(c.Bytes))
-		a.account.Have(a.kept + a.stored.Add(int64(c.Bytes)))
-	}
 }

@@ -1,25 +1,26 @@
-package main
+package fetch
 
 import (
 	"context"
 	"time"
 
+	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 	"starmesh/peer"
 )
 
-// find looks among the nodes in reach for what is sought by name or id.
-func (g *meshGetter) find(ctx context.Context, s sought) (found peer.Listed, err error) {
-	err = g.patiently(ctx, printableName(s.text), func(ctx context.Context) error {
+// find looks among the nodes in reach for what is Sought by name or id.
+func (m *Mesh) find(ctx context.Context, s Sought) (found peer.Listed, err error) {
+	err = m.patiently(ctx, units.Printable(s.text), func(ctx context.Context) error {
 		for {
-			all := matching(g.mesh.List(ctx), s)
+			all := matching(m.node.List(ctx), s)
 			if len(all) > 0 {
 				found = all[0]
 				return oneOf(all, s)
 			}
 			select {
 			case <-ctx.Done():
-				return fault.Wrapf(fault.NotFound, "no node in reach shares %s", printableName(s.text))
+				return fault.Wrapf(fault.NotFound, "no node in reach shares %s", units.Printable(s.text))
 			case <-time.After(200 * time.Millisecond):
 			}
 		}
@@ -27,7 +28,7 @@ func (g *meshGetter) find(ctx context.Context, s sought) (found peer.Listed, err
 	return found, err
 }
 
-func matching(all []peer.Listed, s sought) []peer.Listed {
+func matching(all []peer.Listed, s Sought) []peer.Listed {
 	var found []peer.Listed
 	for _, l := range all {
 		if l.ID == s.id || s.id.IsZero() && l.Name == s.text {
@@ -38,10 +39,10 @@ func matching(all []peer.Listed, s sought) []peer.Listed {
 }
 
 // oneOf refuses a name that stands for several files.
-func oneOf(all []peer.Listed, s sought) error {
+func oneOf(all []peer.Listed, s Sought) error {
 	if len(all) == 1 {
 		return nil
 	}
 	return fault.Wrapf(fault.Invalid, "%d different files are called %s, such as %s and %s: name one by its id",
-		len(all), printableName(s.text), all[0].ID, all[1].ID)
+		len(all), units.Printable(s.text), all[0].ID, all[1].ID)
 }

@@ -1,4 +1,4 @@
-package main
+package fetch
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -18,19 +17,19 @@ import (
 )
 
 const (
-	// atOnce is how many small files of a folder are fetched at a time: each
+	// maxAtOnce is how many small files of a folder are fetched at a time: each
 	// costs a few round trips before its bytes flow.
-	atOnce = 16
-	// small is up to where a file is fetched beside others, in bytes.
-	small = 4 << 20
-	// mostManifest is the largest manifest taken, in bytes.
-	mostManifest = 256 << 20
+	maxAtOnce = 16
+	// maxSmall is up to where a file is fetched beside others, in bytes.
+	maxSmall = 4 << 20
+	// maxManifest is the largest manifest taken, in bytes.
+	maxManifest = 256 << 20
 )
 
-// collection fetches a folder: its manifest first, then its files.
-func (g *meshGetter) collection(ctx context.Context, name string, id content.ID) error {
+// folder fetches a folder: its manifest first, then its files.
+func (m *Mesh) folder(ctx context.Context, name string, id content.ID) error {
 	name = path.Base(name)
-	entries, err := g.manifest(ctx, name, id)
+	entries, err := m.manifest(ctx, name, id)
 	if err != nil {
 		return err
 	}
@@ -40,25 +39,24 @@ func (g *meshGetter) collection(ctx context.Context, name string, id content.ID)
 		if !store.Visible(e.Path) {
 			// No node of ours shares such a name: it might be meant for a place
 			// like .ssh/authorized_keys.
-			g.out.Warn("%s has the hidden file %s; left out", printableName(name), printableName(e.Path))
+			m.Out.Warn("%s has the hidden file %s; left out", units.Printable(name), units.Printable(e.Path))
 			continue
 		}
 		wishes = append(wishes, newFolderWish(name, e))
 		total += e.Size
 	}
-	if err := g.to.expect(wishes); err != nil {
+	if err := m.To.expect(wishes); err != nil {
 		return err
 	}
-	if g.to.stdout != nil {
-		return g.toStdout(ctx, wishes[0])
+	if m.To.isStdout() {
+		return m.toStdout(ctx, wishes[0])
 	}
 	began := time.Now()
-	bar := g.out.Bar("get "+printableName(name), total)
-	bar.Start()
-	err = g.all(ctx, wishes, bar)
+	bar := m.Out.Bar("get "+units.Printable(name), 0, total)
+	err = m.all(ctx, wishes, bar)
 	bar.Finish(err)
 	if err == nil {
-		g.out.Note("%s  %s, %s in %s", printableName(name), counted(len(wishes), "file"), units.Bytes(total), units.Duration(time.Since(began)))
+		m.Out.Note("%s  %s, %s in %s", units.Printable(name), units.Counted(len(wishes), "file"), units.Bytes(total), units.Duration(time.Since(began)))
 	}
 	return err
 }
@@ -72,43 +70,43 @@ func newFolderWish(folder string, e content.Entry) wish {
 
 // all fetches the files of a folder: small ones at the same time, large ones
 // one after the other.
-func (g *meshGetter) all(ctx context.Context, wishes []wish, bar *cli.Bar) error {
+func (m *Mesh) all(ctx context.Context, wishes []wish, bar Bar) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
+	group.SetLimit(maxAtOnce)
 	var large sync.Mutex // held by the large file that is being fetched
 	for _, w := range wishes {
 		if ctx.Err() != nil {
 			break
 		}
 		group.Go(func() error {
-			if w.entry.Size > small {
+			if w.entry.Size > maxSmall {
 				large.Lock()
 				defer large.Unlock()
 			}
-			return g.fetch(ctx, w, bar)
+			return m.fetch(ctx, w, bar)
 		})
 	}
 	return group.Wait()
 }
 
 // manifest fetches the list of a folder's files, and shares it too.
-func (g *meshGetter) manifest(ctx context.Context, name string, id content.ID) ([]content.Entry, error) {
+func (m *Mesh) manifest(ctx context.Context, name string, id content.ID) ([]content.Entry, error) {
 	w := wish{entry: store.Entry{Name: name, ID: id}}
-	list, err := g.chunkList(ctx, w, "")
+	list, err := m.Place.chunkList(ctx, m, w.entry, "")
 	if err != nil {
 		return nil, err
 	}
-	if list.Size() > mostManifest {
+	if list.Size() > maxManifest {
 		return nil, fault.Wrapf(fault.TooLarge, "%s: its list of files has %s, more than %s",
-			printableName(name), units.Bytes(list.Size()), units.Bytes(mostManifest))
+			units.Printable(name), units.Bytes(list.Size()), units.Bytes(maxManifest))
 	}
 	w.entry.Size = list.Size()
 	file := store.NewMemory(list)
-	if err := g.fill(ctx, file, w.entry, 0, nil, func() error { return nil }); err != nil {
-		return nil, fmt.Errorf("%s: %w", printableName(name), err)
+	if err := m.fill(ctx, m, file, w.entry, 0, nil, func() error { return nil }); err != nil {
+		return nil, fmt.Errorf("%s: %w", units.Printable(name), err)
 	}
-	g.mesh.Withdraw(id) // to share it anew as what it is
-	if _, err := g.mesh.Publish(name, file, true); err != nil {
+	m.node.Withdraw(id) // to share it anew as what it is
+	if _, err := m.node.Publish(name, file, true); err != nil {
 		return nil, err
 	}
 	text, err := file.Bytes()
@@ -117,7 +115,7 @@ func (g *meshGetter) manifest(ctx context.Context, name string, id content.ID) (
 	}
 	entries, err := content.DecodeCollection(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no folder, or damaged: %w", printableName(name), err)
+		return nil, fmt.Errorf("%s is no folder, or damaged: %w", units.Printable(name), err)
 	}
 	return entries, nil
 }

@@ -1,4 +1,4 @@
-package main
+package fetch
 
 import (
 	"context"
@@ -17,7 +17,7 @@ const mostFetched = 1000
 
 // shares are the files that a getting node shares, by content.
 type shares struct {
-	mesh *sharingNode
+	mesh *Node
 
 	mu      sync.Mutex // guards the fields below
 	files   map[content.ID]*shareOf
@@ -31,7 +31,7 @@ type shareOf struct {
 	ready chan struct{} // closed when the file is whole, or given up
 }
 
-func newShares(mesh *sharingNode) *shares {
+func newShares(mesh *Node) *shares {
 	return &shares{mesh: mesh, files: map[content.ID]*shareOf{}}
 }
 

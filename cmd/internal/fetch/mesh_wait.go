@@ -1,4 +1,4 @@
-package main
+package fetch
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/store"
@@ -14,65 +14,46 @@ import (
 )
 
 const (
-	// leastWait is how long anything is waited for: others must be dialled
+	// minWait is how long anything is waited for: others must be dialled
 	// before they can be asked.
-	leastWait = 2 * time.Second
+	minWait = 2 * time.Second
 	// firstWait is how long nodes are looked for that know what is sought,
-	// when --retry-for does not say.
+	// when the user does not say.
 	firstWait = 10 * time.Second
 )
 
-// wait is what --retry-for means to the mesh; negative is for ever.
-func (g *meshGetter) wait() time.Duration {
-	if g.retryFor.forever {
-		return -1
+// goOn is how long to wait while nothing arrives; negative is for ever.
+func (m *Mesh) goOn() time.Duration {
+	if m.Retry.For < 0 {
+		return m.Retry.For
 	}
-	return max(g.retryFor.time, leastWait)
+	return max(m.Retry.For, minWait)
 }
 
 // begin is how long nodes are looked for that know what is sought.
-func (g *meshGetter) begin() time.Duration {
-	if !g.waits {
+func (m *Mesh) begin() time.Duration {
+	if !m.Retry.ToBegin {
 		return firstWait
 	}
-	return g.wait()
+	return m.goOn()
 }
 
-// chunkList gives the file's chunk list: the one kept from last time, if it is
-// of the same file, or the mesh's.
-func (g *meshGetter) chunkList(ctx context.Context, w wish, name string) (list content.ChunkList, err error) {
-	if w.entry.Size == 0 && w.entry.ID == emptyList().ID() {
-		return emptyList(), nil
-	}
-	if name != "" {
-		if list, ok := store.Saved(g.to.root, name); ok && list.ID() == w.entry.ID {
-			return list, nil
-		}
-	}
-	err = g.patiently(ctx, printableName(w.entry.Name), func(ctx context.Context) error {
-		list, _, err = g.mesh.ChunkList(ctx, w.entry.ID)
+func (m *Mesh) chunkList(ctx context.Context, entry store.Entry) (list content.ChunkList, err error) {
+	err = m.patiently(ctx, units.Printable(entry.Name), func(ctx context.Context) error {
+		list, _, err = m.node.ChunkList(ctx, entry.ID)
 		return err
 	})
 	if err != nil {
-		return list, fmt.Errorf("%s: %w", printableName(w.entry.Name), err)
+		return list, fmt.Errorf("%s: %w", units.Printable(entry.Name), err)
 	}
 	return list, nil
 }
 
-// emptyList is the chunk list of every empty file.
-func emptyList() content.ChunkList {
-	list, err := content.NewChunkList(0, nil)
-	if err != nil {
-		panic(err) // no size is easier
-	}
-	return list
-}
-
 // patiently repeats a question to the mesh until somebody answers it, for as
-// long as --retry-for says.
-func (g *meshGetter) patiently(ctx context.Context, what string, ask func(context.Context) error) error {
+// long as the user wants.
+func (m *Mesh) patiently(ctx context.Context, what string, ask func(context.Context) error) error {
 	const longest = 5 * time.Second
-	patience, round := g.begin(), longest
+	patience, round := m.begin(), longest
 	if patience >= 0 {
 		round = min(longest, patience)
 	}
@@ -90,14 +71,14 @@ func (g *meshGetter) patiently(ctx context.Context, what string, ask func(contex
 			return err
 		}
 		if !told {
-			g.out.Note("%s: %s; waiting for a node that knows it", what, cli.OneLine(err))
-			g.out.Event("waiting", map[string]string{"name": what, "why": cli.OneLine(err)})
+			m.Out.Note("%s: %s; waiting for a node that knows it", what, m.Out.Words(err))
+			m.Out.Event("waiting", map[string]string{"name": what, "why": m.Out.Words(err)})
 		}
 	}
 }
 
-// tellOfWaiting says, while nothing arrives, what is missing.
-func (g *meshGetter) tellOfWaiting(ctx context.Context, entry store.Entry, a *arrivals) {
+// tellOfWaiting says, while nothing arrives, what is missinm.
+func (m *Mesh) tellOfWaiting(ctx context.Context, entry store.Entry, b *books) {
 	const round, worthTelling = 250 * time.Millisecond, 3 * time.Second
 	var last peer.Reach
 	before, since, told := int64(0), time.Now(), false
@@ -107,15 +88,15 @@ func (g *meshGetter) tellOfWaiting(ctx context.Context, entry store.Entry, a *ar
 			return
 		case <-time.After(round):
 		}
-		now := g.mesh.Reach(entry.ID)
-		switch stored := a.stored.Load(); {
+		now := m.node.Reach(entry.ID)
+		switch stored := b.stored.Load(); {
 		case stored != before:
 			if told {
-				g.out.Note("%s: goes on", printableName(entry.Name))
+				m.Out.Note("%s: goes on", units.Printable(entry.Name))
 			}
 			before, since, told = stored, time.Now(), false
 		case now.Missing > 0 && time.Since(since) >= worthTelling && (!told || now != last):
-			g.sayMissing(entry, now)
+			m.sayMissing(entry, now)
 			last, told = now, true
 		}
 	}
@@ -130,16 +111,16 @@ type missingEvent struct {
 	Nowhere int    `json:"nowhere_chunks"`
 }
 
-func (g *meshGetter) sayMissing(entry store.Entry, r peer.Reach) {
-	name := printableName(entry.Name)
-	g.out.Event("missing", missingEvent{entry.Name, r.Nodes, r.Chunks, r.Missing, r.Nowhere})
+func (m *Mesh) sayMissing(entry store.Entry, r peer.Reach) {
+	name := units.Printable(entry.Name)
+	m.Out.Event("missing", missingEvent{entry.Name, r.Nodes, r.Chunks, r.Missing, r.Nowhere})
 	switch {
 	case r.Nodes == 0:
-		g.out.Note("%s: no other node that has some of it is in reach; waiting for one", name)
+		m.Out.Note("%s: no other node that has some of it is in reach; waiting for one", name)
 	case r.Nowhere > 0:
-		g.out.Note("%s: %d of its %d chunks (%.1f %%) exist at none of the %d nodes in reach; waiting for someone who brings them",
+		m.Out.Note("%s: %d of its %d chunks (%.1f %%) exist at none of the %d nodes in reach; waiting for someone who brings them",
 			name, r.Nowhere, r.Chunks, 100*float64(r.Nowhere)/float64(r.Chunks), r.Nodes)
 	default:
-		g.out.Note("%s: nothing arrives just now; the %d nodes in reach have what is missing", name, r.Nodes)
+		m.Out.Note("%s: nothing arrives just now; the %d nodes in reach have what is missing", name, r.Nodes)
 	}
 }

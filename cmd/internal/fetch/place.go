@@ -1,58 +1,170 @@
-package main
+package fetch
 
 import (
 	"context"
-	"io/fs"
+	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
+	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 )
 
-// placer puts fetched files in their places, and says so: the same for the
-// star and the mesh.
-type placer struct {
-	*node
-	to *destination
+// Place is where fetched files go, and who hears of it: the same for every way
+// by which they come.
+type Place struct {
+	To    *Destination
+	Force bool // replaces files that are there and differ
+	Meter *load.Meter
+	Out   Output
 }
 
-// alreadyThere tells whether the very file is in its place, so that a command
+// carrier is a way by which files come.
+type carrier interface {
+	// chunkList asks for a file's chunk list.
+	chunkList(ctx context.Context, entry store.Entry) (content.ChunkList, error)
+	// carry brings all that file lacks and enters it in the books.
+	carry(ctx context.Context, file store.File, entry store.Entry, b *books) error
+}
+
+// wish is one file to fetch and the name it will have here.
+type wish struct {
+	entry store.Entry // without id while the server has not hashed it
+	as    string      // slash-separated
+}
+
+// placed is a file that is whole and in its place.
+type placed struct {
+	*shelved      // nil: it has gone meanwhile
+	before   bool // it was there before
+}
+
+// fetch brings one file to its place. bar is that of a whole folder, nil for
+// one of its own.
+func (p Place) fetch(ctx context.Context, by carrier, w wish, bar Bar) (placed, error) {
+	name := p.To.name(w.as)
+	if list, there, err := p.alreadyThere(ctx, w, name); there || err != nil {
+		if there && bar != nil {
+			bar.Add(w.entry.Size)
+		}
+		return placed{p.shelve(name, list), there}, err
+	}
+	list, err := p.chunkList(ctx, by, w.entry, name)
+	if err != nil {
+		return placed{}, err
+	}
+	w.entry.Size = list.Size() // what was said before is not proven
+	part, err := store.Create(p.To.root, name, list, store.Options{
+		Force: p.Force, Mode: w.entry.Mode, ModTime: w.entry.ModTime,
+	})
+	if err != nil {
+		return placed{}, fmt.Errorf("%s: %w", p.To.path(name), err)
+	}
+	began, kept := time.Now(), part.Resumed()
+	file := &moving{file: part}
+	if err := p.fill(ctx, by, file, w.entry, kept, bar, part.Finish); err != nil {
+		file.Close()
+		return placed{}, fmt.Errorf("%s: %w", units.Printable(w.entry.Name), err)
+	}
+	p.done(w, p.To.path(name), kept, time.Since(began))
+	here := p.shelve(name, list)
+	if here != nil {
+		file.move(here)
+	}
+	return placed{shelved: here}, nil
+}
+
+// alreadyThere returns whether the very file is in its place, so that a command
 // that was stopped half-way through a folder can be run again.
-func (p placer) alreadyThere(ctx context.Context, w wish, name string) (list content.ChunkList, there bool, err error) {
-	info, err := p.to.stat(name)
+func (p Place) alreadyThere(ctx context.Context, w wish, name string) (list content.ChunkList, there bool, err error) {
+	info, err := p.To.stat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != w.entry.Size {
 		return list, false, nil // whether it is in the way, store.Create says
 	}
-	if list, err = p.hashHere(ctx, name, info); err != nil || list.ID() != w.entry.ID {
+	path := p.To.path(name)
+	if list, err = hashFile(ctx, p.Out, path, path, info.Size(), nil); err != nil || list.ID() != w.entry.ID {
 		return list, false, ctx.Err()
 	}
-	p.out.Note("%s is here already", printableName(p.to.path(name)))
-	p.out.Event("done", doneEvent{Name: w.entry.Name, Path: p.to.path(name), ID: w.entry.ID, Size: w.entry.Size, Kept: w.entry.Size})
+	p.Out.Note("%s is here already", units.Printable(path))
+	p.Out.Event("done", Done{Name: w.entry.Name, Path: path, ID: w.entry.ID, Size: w.entry.Size, Kept: w.entry.Size})
 	p.Meter.Transfer(w.entry.ID.String(), w.entry.Name, w.entry.Size).Done()
 	return list, true, nil
 }
 
-func (p placer) hashHere(ctx context.Context, name string, info fs.FileInfo) (content.ChunkList, error) {
-	bar := p.out.Bar("hash "+printableName(p.to.path(name)), info.Size())
-	bar.Start()
-	list, err := store.HashFile(ctx, p.to.path(name), nil, bar.Add)
+// hashFile computes the chunk list of the file at path, with a bar while it
+// does; title is what people know the file as.
+func hashFile(ctx context.Context, out Output, title, path string, size int64, cache *store.Cache) (content.ChunkList, error) {
+	bar := out.Bar("hash "+units.Printable(title), 0, size)
+	list, err := store.HashFile(ctx, path, cache, bar.Add)
 	bar.Finish(err)
 	return list, err
 }
 
-// account opens the books of one file for the load log.
-func (p placer) account(to transfer.Sink, entry store.Entry, kept int64) *load.Transfer {
-	t := p.Meter.Transfer(entry.ID.String(), entry.Name, entry.Size)
-	t.Have(kept)
-	t.ChunkMap(to.List().Len(), func() []byte { return to.Have().Bytes() })
-	return t
+// shelve returns the finished file called name; nil if it is not there: whoever
+// removed it wants it no more.
+func (p Place) shelve(name string, list content.ChunkList) *shelved {
+	info, err := p.To.stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return newShelved(p.To.root, name, list, store.StampOf(info))
 }
 
-// doneEvent tells programs of a file that is whole and in its place.
-type doneEvent struct {
+// chunkList returns a file's chunk list: the one kept from last time under name,
+// if it is of the same file, or what the carrier knows.
+func (p Place) chunkList(ctx context.Context, by carrier, entry store.Entry, name string) (content.ChunkList, error) {
+	if empty, err := content.NewChunkList(0, nil); err == nil && entry.Size == 0 && entry.ID == empty.ID() {
+		return empty, nil // nobody needs others for nothing
+	}
+	if name != "" {
+		if list, ok := store.Saved(p.To.root, name); ok && list.ID() == entry.ID {
+			return list, nil
+		}
+	}
+	return by.chunkList(ctx, entry)
+}
+
+// fill brings what file lacks, and calls finish when it is whole.
+func (p Place) fill(ctx context.Context, by carrier, file store.File, entry store.Entry, kept int64, bar Bar, finish func() error) (err error) {
+	account := p.Meter.Transfer(entry.ID.String(), entry.Name, entry.Size)
+	account.Have(kept)
+	account.ChunkMap(file.List().Len(), func() []byte { return file.Have().Bytes() })
+	defer func() { account.End(err) }() // End(nil) is Done: verified, in its place
+	if bar != nil {
+		bar.Add(kept)
+	} else {
+		bar = p.Out.Bar("get "+units.Printable(entry.Name), kept, entry.Size-kept)
+		defer func() { bar.Finish(err) }()
+	}
+	if err := by.carry(ctx, file, entry, &books{account: account, bar: bar, kept: kept}); err != nil {
+		return err
+	}
+	return finish()
+}
+
+// books are kept of one file while it arrives.
+type books struct {
+	account *load.Transfer
+	bar     Bar
+	kept    int64 // bytes there before
+	stored  atomic.Int64
+}
+
+// chunk enters a chunk that has arrived.
+func (b *books) chunk(c transfer.Chunk) {
+	if c.Outcome == transfer.Stored {
+		b.bar.Add(int64(c.Bytes))
+		b.account.Have(b.kept + b.stored.Add(int64(c.Bytes)))
+	}
+}
+
+// Done tells programs of a file that is whole and in its place.
+type Done struct {
 	Name    string     `json:"name"`
 	Path    string     `json:"path"`
 	ID      content.ID `json:"id"`
@@ -61,8 +173,16 @@ type doneEvent struct {
 	Seconds float64    `json:"seconds"`
 }
 
-func (p placer) done(w wish, path string, kept int64, took time.Duration) {
-	p.out.Event("done", doneEvent{w.entry.Name, path, w.entry.ID, w.entry.Size, kept, took.Seconds()})
+func (p Place) done(w wish, path string, kept int64, took time.Duration) {
+	p.Out.Event("done", Done{w.entry.Name, path, w.entry.ID, w.entry.Size, kept, took.Seconds()})
 	rate := float64(w.entry.Size-kept) / max(took.Seconds(), 1e-9)
-	p.out.Note("%s  %s in %s, %s/s", printableName(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
+	p.Out.Note("%s  %s in %s, %s/s", units.Printable(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
+}
+
+// stopped says how to go on, if it was the user who ended it.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return fault.Wrapf(context.Canceled, "stopped; what has arrived is kept, the same command goes on from there")
+	}
+	return err
 }

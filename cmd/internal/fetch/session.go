@@ -1,4 +1,4 @@
-package main
+package fetch
 
 import (
 	"context"
@@ -6,9 +6,15 @@ import (
 	"time"
 
 	"starmesh/central"
-	"starmesh/cmd/internal/cli"
 	"starmesh/common/fault"
 )
+
+// Patience is for how long to try again while nothing arrives; negative is for
+// ever, where that makes sense.
+type Patience struct {
+	For     time.Duration
+	ToBegin bool // before anything has been reached, too
+}
 
 // connection is one connection to a server.
 type connection interface {
@@ -16,17 +22,14 @@ type connection interface {
 	Close() error
 }
 
-// session is a client's dealings with one server, over one connection after
+// Session is a client's dealings with one server, over one connection after
 // the other when the server goes away in between.
-type session[C connection] struct {
-	addr central.Address
-	cfg  central.ClientConfig
-	dial func(context.Context, central.Address, central.ClientConfig) (C, error)
-	out  *cli.Output
-
-	// For how long to try again: before the server has been reached once, and
-	// after.
-	begin, goOn time.Duration
+type Session[C connection] struct {
+	Addr   central.Address
+	Client central.ClientConfig
+	Dial   func(context.Context, central.Address, central.ClientConfig) (C, error)
+	Retry  Patience
+	Out    Output
 
 	client    C // if connected
 	connected bool
@@ -35,46 +38,43 @@ type session[C connection] struct {
 
 const (
 	firstPause = 200 * time.Millisecond
-	longPause  = 5 * time.Second
+	maxPause   = 5 * time.Second
 )
 
-// do runs work with a connection. When that breaks it tries again, as long as
-// the flags say; work must be fit to be done again.
-func (s *session[C]) do(ctx context.Context, work func(C) error) error {
+// Do runs work with a connection. When that breaks it tries again, as long as
+// Retry says; work must be fit to be done again.
+func (s *Session[C]) Do(ctx context.Context, work func(C) error) error {
 	began, pause := time.Now(), firstPause
 	for {
 		err := s.try(ctx, work)
 		if err == nil || ctx.Err() != nil || fault.Final(err) {
 			return err
 		}
-		s.close()
-		patience := s.begin
-		if s.reached {
-			patience = s.goOn
-		}
-		if time.Since(began) >= patience {
+		s.Close()
+		hopeless := !s.reached && !s.Retry.ToBegin
+		if hopeless || time.Since(began) >= s.Retry.For {
 			return err
 		}
 		wait := max(pause/2+rand.N(pause), min(fault.RetryAfter(err), time.Minute))
-		s.out.Waiting(s.addr.HostPort, err, wait)
+		s.Out.Waiting(s.Addr.HostPort, err, wait)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(wait):
 		}
-		pause = min(2*pause, longPause)
+		pause = min(2*pause, maxPause)
 	}
 }
 
-func (s *session[C]) try(ctx context.Context, work func(C) error) error {
+func (s *Session[C]) try(ctx context.Context, work func(C) error) error {
 	if !s.connected {
-		client, err := s.dial(ctx, s.addr, s.cfg)
+		client, err := s.Dial(ctx, s.Addr, s.Client)
 		if err != nil {
 			return err
 		}
 		s.client, s.connected = client, true
 		// Over HTTP nothing is sent before the first request.
-		s.reached = s.reached || !s.addr.HTTP
+		s.reached = s.reached || !s.Addr.HTTP
 	}
 	err := work(s.client)
 	s.reached = s.reached || err == nil
@@ -82,13 +82,14 @@ func (s *session[C]) try(ctx context.Context, work func(C) error) error {
 }
 
 // settle drops a connection that is of no more use.
-func (s *session[C]) settle() {
+func (s *Session[C]) settle() {
 	if s.connected && !s.client.Alive() {
 		s.connected = false
 	}
 }
 
-func (s *session[C]) close() {
+// Close closes the connection, if there is one.
+func (s *Session[C]) Close() {
 	if s.connected {
 		s.client.Close()
 		s.connected = false

@@ -1,10 +1,8 @@
-package main
+package fetch
 
 import (
 	"context"
 	"time"
-
-	"starmesh/cmd/internal/cli"
 )
 
 const (
@@ -21,7 +19,7 @@ type settling interface {
 
 // settle lets a node finish what it is sending, before what it shares is
 // closed. ctx ends when the user wants it to stop.
-func settle(ctx context.Context, n settling, out *cli.Output) {
+func settle(ctx context.Context, n settling, out Output) {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {

@@ -1,4 +1,4 @@
-package main
+package fetch
 
 import (
 	"context"
@@ -8,42 +8,61 @@ import (
 	"path/filepath"
 	"time"
 
-	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/ondisk"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/store"
 	"starmesh/peer"
 )
 
-// sharer shares files and folders where they are.
-type sharer struct {
-	*meshNode
-	cache     *store.Cache
+// Sharer shares files and folders where they are.
+type Sharer struct {
+	node      *Node
+	out       Output
+	cache     *store.Cache // nil: every file is hashed anew
 	roots     []*os.Root
 	shelved   []*shelved
 	published map[content.ID]bool
 }
 
-func (s *sharer) close() {
+// NewSharer returns a Sharer that shares by means of node.
+func NewSharer(node *Node, cache *store.Cache, out Output) *Sharer {
+	return &Sharer{node: node, out: out, cache: cache, published: map[content.ID]bool{}}
+}
+
+// Close ends the sharing in good order; the node must still run. ctx ends when
+// the user wants it to stop.
+func (s *Sharer) Close(ctx context.Context) {
+	settle(ctx, s.node, s.out)
 	for _, root := range s.roots {
 		root.Close()
 	}
 }
 
-// share publishes the file or folder at path and gives its ticket.
-func (s *sharer) share(ctx context.Context, path string) (string, error) {
+// Shared is a file or folder that is shared; programs are told of it as it is.
+type Shared struct {
+	Name       string `json:"name"`
+	Ticket     string `json:"ticket"`
+	ID         string `json:"id"`
+	Size       int64  `json:"size"`
+	Collection bool   `json:"collection"`
+	Files      int    `json:"files"`
+}
+
+// Share publishes the file or folder at path.
+func (s *Sharer) Share(ctx context.Context, path string) (Shared, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return "", ondisk.Named(path, err)
+		return Shared{}, ondisk.Named(path, err)
 	}
 	info, err := os.Stat(real)
 	if err != nil {
-		return "", ondisk.Named(path, err)
+		return Shared{}, ondisk.Named(path, err)
 	}
 	name, err := shareName(path)
 	if err != nil {
-		return "", err
+		return Shared{}, err
 	}
 	if info.IsDir() {
 		return s.folder(ctx, name, real)
@@ -65,27 +84,23 @@ func shareName(path string) (string, error) {
 }
 
 // file publishes one file.
-func (s *sharer) file(ctx context.Context, name, real string, info fs.FileInfo) (string, error) {
+func (s *Sharer) file(ctx context.Context, name, real string, info fs.FileInfo) (Shared, error) {
 	root, err := s.root(filepath.Dir(real))
 	if err != nil {
-		return "", err
+		return Shared{}, err
 	}
-	bar := s.out.Bar("hash "+printableName(name), info.Size())
-	bar.Start()
-	list, err := store.HashFile(ctx, real, s.cache, bar.Add)
-	bar.Finish(err)
+	list, err := hashFile(ctx, s.out, name, real, info.Size(), s.cache)
 	if err != nil {
-		return "", err
+		return Shared{}, err
 	}
 	ticket, err := s.publish(name, newShelved(root, filepath.Base(real), list, store.StampOf(info)))
 	if err != nil {
-		return "", err
+		return Shared{}, err
 	}
-	s.say(ticketEvent{Name: name, Ticket: ticket.String(), ID: list.ID().String(), Size: list.Size(), Files: 1})
-	return ticket.String(), nil
+	return Shared{Name: name, Ticket: ticket.String(), ID: list.ID().String(), Size: list.Size(), Files: 1}, nil
 }
 
-func (s *sharer) root(dir string) (*os.Root, error) {
+func (s *Sharer) root(dir string) (*os.Root, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, ondisk.Named(dir, err)
@@ -95,45 +110,43 @@ func (s *sharer) root(dir string) (*os.Root, error) {
 }
 
 // publish shares one file, unless another with the same content is shared.
-func (s *sharer) publish(name string, file *shelved) (peer.Ticket, error) {
+func (s *Sharer) publish(name string, file *shelved) (peer.Ticket, error) {
 	list := file.List()
 	s.shelved = append(s.shelved, file)
 	if s.published[list.ID()] {
-		return s.Ticket(name, list, false), nil
+		return s.node.Ticket(name, list, false), nil
 	}
 	s.published[list.ID()] = true
-	return s.Publish(name, file, false)
+	return s.node.Publish(name, file, false)
 }
 
 // folder publishes all files in a folder, and the manifest that names them.
-func (s *sharer) folder(ctx context.Context, name, dir string) (string, error) {
+func (s *Sharer) folder(ctx context.Context, name, dir string) (Shared, error) {
 	root, err := s.root(dir)
 	if err != nil {
-		return "", err
+		return Shared{}, err
 	}
-	files, total, err := listFolder(dir)
+	files, total, err := ListFolder(dir)
 	if err != nil {
-		return "", err
+		return Shared{}, err
 	}
-	bar := s.out.Bar("hash "+printableName(name), total)
-	bar.Start()
+	bar := s.out.Bar("hash "+units.Printable(name), 0, total)
 	total, err = s.files(ctx, root, dir, files, bar)
 	bar.Finish(err)
 	if err != nil {
-		return "", err
+		return Shared{}, err
 	}
 	ticket, err := s.manifest(ctx, name, files)
 	if err != nil {
-		return "", err
+		return Shared{}, err
 	}
-	s.say(ticketEvent{
+	return Shared{
 		Name: name, Ticket: ticket.String(), ID: ticket.ID.String(), Size: total, Collection: true, Files: len(files),
-	})
-	return ticket.String(), nil
+	}, nil
 }
 
 // files hashes and publishes the files of a folder.
-func (s *sharer) files(ctx context.Context, root *os.Root, dir string, files []content.Entry, bar *cli.Bar) (total int64, err error) {
+func (s *Sharer) files(ctx context.Context, root *os.Root, dir string, files []content.Entry, bar Bar) (total int64, err error) {
 	for i := range files {
 		entry := &files[i]
 		info, err := root.Lstat(filepath.FromSlash(entry.Path))
@@ -154,7 +167,7 @@ func (s *sharer) files(ctx context.Context, root *os.Root, dir string, files []c
 }
 
 // manifest publishes the list of a folder's files.
-func (s *sharer) manifest(ctx context.Context, name string, files []content.Entry) (peer.Ticket, error) {
+func (s *Sharer) manifest(ctx context.Context, name string, files []content.Entry) (peer.Ticket, error) {
 	text, err := content.EncodeCollection(files)
 	if err != nil {
 		return peer.Ticket{}, err
@@ -163,15 +176,15 @@ func (s *sharer) manifest(ctx context.Context, name string, files []content.Entr
 	if err != nil {
 		return peer.Ticket{}, err
 	}
-	ticket, err := s.Publish(name, file, true)
+	ticket, err := s.node.Publish(name, file, true)
 	if errors.Is(err, fault.Exists) { // the same folder, or one just like it
-		return s.Ticket(name, file.List(), true), nil
+		return s.node.Ticket(name, file.List(), true), nil
 	}
 	return ticket, err
 }
 
-// watch waits for ctx to end and meanwhile stops sharing files that change.
-func (s *sharer) watch(ctx context.Context) error {
+// Watch waits for ctx to end and meanwhile stops sharing files that change.
+func (s *Sharer) Watch(ctx context.Context) error {
 	pause := 2 * time.Second
 	for {
 		select {
@@ -190,7 +203,7 @@ func (s *sharer) watch(ctx context.Context) error {
 
 // unchanged looks at all files and withdraws those that are no longer what
 // they were.
-func (s *sharer) unchanged() []*shelved {
+func (s *Sharer) unchanged() []*shelved {
 	kept := s.shelved[:0]
 	for _, file := range s.shelved {
 		err := file.check()
@@ -199,9 +212,9 @@ func (s *sharer) unchanged() []*shelved {
 			continue
 		}
 		id := file.List().ID()
-		s.Withdraw(id)
-		s.out.Warn("no longer shared: %s", cli.OneLine(err))
-		s.out.Event("withdrawn", map[string]string{"name": file.name, "id": id.String(), "why": cli.OneLine(err)})
+		s.node.Withdraw(id)
+		s.out.Warn("no longer shared: %s", s.out.Words(err))
+		s.out.Event("withdrawn", map[string]string{"name": file.name, "id": id.String(), "why": s.out.Words(err)})
 	}
 	return kept
 }

@@ -1,65 +1,169 @@
-package main
+package fetch
 
 import (
 	"context"
-	"fmt"
+	"path"
+	"strings"
 	"time"
 
 	"starmesh/central"
-	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
-	"starmesh/common/load"
+	"starmesh/common/fault"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 )
 
-// getter fetches files from one server at a time.
-type getter struct {
-	*getFlags
-	placer
-	session *session[reader]
+// Star fetches files from servers.
+type Star struct {
+	Place
+	Client central.ClientConfig
+	Conns  int // at once, to one server
+	Retry  Patience
+
+	session *Session[reader] // with the server whose turn it is
 }
 
-// fetch brings one file to its place and gives its size.
-func (g *getter) fetch(ctx context.Context, w wish) (int64, error) {
-	if err := g.describe(ctx, &w); err != nil {
-		return 0, err
-	}
-	name := g.to.name(w.as)
-	if g.to.stdout != nil {
-		return w.entry.Size, g.toStdout(ctx, w)
-	}
-	if _, there, err := g.alreadyThere(ctx, w, name); there || err != nil {
-		return w.entry.Size, err
-	}
-	list, err := g.chunkList(ctx, w, name)
+// Target is something to fetch from a server: a name, a folder or an id.
+type Target struct {
+	addr central.Address
+	name string
+	id   content.ID // zero: name counts
+}
+
+// NewTarget returns what is called name at a server, be that an id.
+func NewTarget(addr central.Address, name string) Target {
+	id, err := content.ParseID(strings.ToLower(name))
 	if err != nil {
-		return 0, err
+		id = content.ID{}
 	}
-	part, err := store.Create(g.to.root, name, list, store.Options{
-		Force: g.force, Mode: w.entry.Mode, ModTime: w.entry.ModTime,
+	addr.Name = ""
+	return Target{addr: addr, name: name, id: id}
+}
+
+// HTTP returns whether it comes over HTTP.
+func (t Target) HTTP() bool { return t.addr.HTTP }
+
+// Get fetches all targets, one server after the other.
+func (s *Star) Get(ctx context.Context, targets []Target) error {
+	for from := 0; from < len(targets); {
+		until := from
+		for until < len(targets) && targets[until].addr == targets[from].addr {
+			until++
+		}
+		s.session = &Session[reader]{Addr: targets[from].addr, Client: s.Client, Dial: dialReader, Retry: s.Retry, Out: s.Out}
+		err := s.server(ctx, targets[from:until])
+		s.session.Close()
+		if err != nil {
+			return stopped(ctx, err)
+		}
+		from = until
+	}
+	return nil
+}
+
+// server fetches the targets that are on one server.
+func (s *Star) server(ctx context.Context, targets []Target) error {
+	var wishes []wish
+	for _, t := range targets {
+		more, err := s.look(ctx, t)
+		if err != nil {
+			return err
+		}
+		wishes = append(wishes, more...)
+	}
+	if err := s.To.expect(wishes); err != nil {
+		return err
+	}
+	began, bytes := time.Now(), int64(0)
+	for _, w := range wishes {
+		if err := s.describe(ctx, &w); err != nil {
+			return err
+		}
+		if err := s.one(ctx, w); err != nil {
+			return err
+		}
+		bytes += w.entry.Size
+	}
+	if len(wishes) > 1 {
+		s.Out.Note("%s, %s in %s", units.Counted(len(wishes), "file"), units.Bytes(bytes), units.Duration(time.Since(began)))
+	}
+	return nil
+}
+
+// one fetches a single file.
+func (s *Star) one(ctx context.Context, w wish) error {
+	if !s.To.isStdout() {
+		_, err := s.fetch(ctx, s, w, nil)
+		return err
+	}
+	return s.toStdout(ctx, s, w, func(list content.ChunkList, read <-chan struct{}) (store.File, error) {
+		return newWindow(list, read), nil
 	})
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", g.to.path(name), err)
+}
+
+// look finds out which files a target stands for.
+func (s *Star) look(ctx context.Context, t Target) ([]wish, error) {
+	var wishes []wish
+	err := s.session.Do(ctx, func(c reader) error {
+		wishes = nil
+		if !t.id.IsZero() {
+			entry, err := c.Describe(ctx, "", t.id, nil)
+			if err == nil && !store.Visible(entry.Name) {
+				err = fault.Wrapf(fault.Refused, "%s offers it as the hidden file %s", t.addr.HostPort, units.Printable(entry.Name))
+			}
+			wishes = []wish{{entry, path.Base(entry.Name)}}
+			return err
+		}
+		prefix := TrimSlashes(t.name)
+		for entry, err := range c.List(ctx, prefix) {
+			if err != nil {
+				return err
+			}
+			if !store.Visible(entry.Name) {
+				// No server of ours lists such a name: it might be meant for
+				// a place like .ssh/authorized_keys.
+				s.Out.Warn("%s offers the hidden file %s; left out", t.addr.HostPort, units.Printable(entry.Name))
+				continue
+			}
+			wishes = append(wishes, wish{entry, relative(prefix, entry.Name)})
+		}
+		if len(wishes) == 0 {
+			return fault.Wrapf(fault.NotFound, "%s has no file or folder %q", t.addr.HostPort, t.name)
+		}
+		return nil
+	})
+	return wishes, err
+}
+
+// TrimSlashes returns a folder's name as servers know it: "photos/" and
+// "/photos" are photos, "/" and "." everything.
+func TrimSlashes(name string) string {
+	name = strings.Trim(name, "/")
+	if name == "." {
+		return ""
 	}
-	defer part.Close()
-	began := time.Now()
-	if err := g.fill(ctx, part, w.entry, part.Resumed(), part.Finish); err != nil {
-		return 0, fmt.Errorf("%s: %w", w.entry.Name, err)
+	return strings.TrimPrefix(name, "./")
+}
+
+// relative returns the name a file gets here when it was found under prefix:
+// with the folder that was asked for, without those above it.
+func relative(prefix, name string) string {
+	above := path.Dir(prefix)
+	if prefix == "" || above == "." {
+		return name
 	}
-	g.done(w, g.to.path(name), part.Resumed(), time.Since(began))
-	return w.entry.Size, nil
+	return strings.TrimPrefix(name, above+"/")
 }
 
 // describe asks for what a listing left out because the server was still
 // hashing the file.
-func (g *getter) describe(ctx context.Context, w *wish) error {
+func (s *Star) describe(ctx context.Context, w *wish) error {
 	if !w.entry.ID.IsZero() {
 		return nil
 	}
-	bar := g.out.Bar("the server hashes "+printableName(w.entry.Name), w.entry.Size)
-	bar.Start()
-	err := g.session.do(ctx, func(c reader) error {
+	bar := s.Out.Bar("the server hashes "+units.Printable(w.entry.Name), 0, w.entry.Size)
+	err := s.session.Do(ctx, func(c reader) error {
 		entry, err := c.Describe(ctx, w.entry.Name, content.ID{}, func(done, total int64) {
 			bar.Total(total)
 			bar.Set(done)
@@ -73,80 +177,43 @@ func (g *getter) describe(ctx context.Context, w *wish) error {
 	return err
 }
 
-// chunkList gives the file's chunk list: the one kept from last time, if it is
-// of the same file, or the server's.
-func (g *getter) chunkList(ctx context.Context, w wish, name string) (content.ChunkList, error) {
-	if name != "" {
-		if list, ok := store.Saved(g.to.root, name); ok && list.ID() == w.entry.ID {
-			return list, nil
-		}
-	}
-	var list content.ChunkList
-	err := g.session.do(ctx, func(c reader) error {
-		var err error
-		list, err = c.ChunkList(ctx, w.entry)
+func (s *Star) chunkList(ctx context.Context, entry store.Entry) (list content.ChunkList, err error) {
+	err = s.session.Do(ctx, func(c reader) error {
+		list, err = c.ChunkList(ctx, entry)
 		return err
 	})
 	return list, err
 }
 
-// fill fetches what to lacks, and calls finish when it is whole.
-func (g *getter) fill(ctx context.Context, to transfer.Sink, entry store.Entry, kept int64, finish func() error) (err error) {
-	account := g.account(to, entry, kept)
-	defer func() { account.End(err) }() // End(nil) is Done: verified, in its place
-	bar := g.out.Bar("get "+printableName(entry.Name), entry.Size-kept)
-	bar.Kept(kept)
-	bar.Start()
-	defer func() { bar.Finish(err) }()
-	if !to.Have().Full() {
-		err := transfer.Fetch(ctx, to, g.sources(entry.Name, to.List()), g.fetchConfig(account, bar, kept))
-		g.session.settle()
-		if err != nil {
-			return err
-		}
+func (s *Star) carry(ctx context.Context, file store.File, entry store.Entry, b *books) error {
+	if file.Have().Full() {
+		return nil
 	}
-	return finish()
-}
-
-func (g *getter) fetchConfig(account *load.Transfer, bar *cli.Bar, kept int64) transfer.Config {
-	books := &books{account: account, bar: bar, kept: kept}
-	return transfer.Config{
-		RetryFor: g.retryFor,
-		OnChunk:  g.Counting(books.chunk),
-		OnRetry: func(source string, err error, wait time.Duration) {
-			g.out.Waiting(source, err, wait)
-		},
-	}
+	err := transfer.Fetch(ctx, file, s.sources(entry.Name, file.List()), transfer.Config{
+		RetryFor: s.Retry.For,
+		OnChunk:  s.Client.Counting(b.chunk),
+		OnRetry:  s.Out.Waiting,
+	})
+	s.session.settle()
+	return err
 }
 
 // sources are the connections over which a file comes: the one that is open,
-// and as many more as the flags ask for.
-func (g *getter) sources(name string, list content.ChunkList) <-chan transfer.Source {
-	n := min(g.conns, list.Len())
+// and as many more as asked for. Over one alone chunks come in order, and none
+// has to wait for another before it is written to standard output.
+func (s *Star) sources(name string, list content.ChunkList) <-chan transfer.Source {
+	n := min(s.Conns, list.Len())
+	if s.To.isStdout() {
+		n = 1
+	}
 	from := make(chan transfer.Source, n)
 	for i := range n {
-		if i == 0 && g.session.connected {
-			from <- g.session.client.Source(name, list)
+		if i == 0 && s.session.connected {
+			from <- s.session.client.Source(name, list)
 			continue
 		}
-		from <- central.NewSource(g.session.addr.At(name), g.session.cfg, list)
+		from <- central.NewSource(s.session.Addr.At(name), s.session.Client, list)
 	}
 	close(from)
 	return from
-}
-
-// toStdout writes one file to standard output, in order.
-func (g *getter) toStdout(ctx context.Context, w wish) error {
-	list, err := g.chunkList(ctx, w, "")
-	if err != nil {
-		return err
-	}
-	g.conns = 1 // chunks come in order then, and none has to wait for another
-	began := time.Now()
-	err = g.fill(ctx, newOrdered(list, g.to.stdout), w.entry, 0, func() error { return nil })
-	if err != nil {
-		return fmt.Errorf("%s: %w", w.entry.Name, err)
-	}
-	g.done(w, "-", 0, time.Since(began))
-	return nil
 }

@@ -73,6 +73,7 @@ var arrows = []struct {
 	{"common/rate", []string{"common/content", "common/fault"}},
 	{"central", []string{"common/"}},
 	{"peer", []string{"common/"}},
+	{"cmd/internal/fetch", []string{"common/", "cmd/internal/", "central", "peer"}},
 	{"cmd/internal/lab", []string{"common/", "cmd/internal/"}},
 	{"cmd/internal/dashboard", []string{"common/", "cmd/internal/"}},
 	{"cmd/internal/", []string{"common/", "cmd/internal/"}},
@@ -147,7 +148,8 @@ func TestCommonKnowsNoNetwork(t *testing.T) {
 
 func TestOnlyTheMeshKnowsLibp2p(t *testing.T) {
 	for _, p := range list(t, "linux") {
-		if covers("peer", p.ImportPath) || covers("cmd/starmesh", p.ImportPath) || covers("scripts", p.ImportPath) {
+		if covers("peer", p.ImportPath) || covers("cmd/internal/fetch", p.ImportPath) ||
+			covers("cmd/starmesh", p.ImportPath) || covers("scripts", p.ImportPath) {
 			continue
 		}
 		for _, imported := range p.Deps {
