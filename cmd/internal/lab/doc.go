@@ -1,0 +1,18 @@
+// Package lab is the experiment: it sends one file through several systems,
+// over the same links, with every node a process of this very program, and
+// reports what each system took and whom it loaded.
+//
+// Seven words, each for one thing, here and in all packages below:
+//
+//	experiment › case › run   what one lab does, and its folder; one file and
+//	                          number of receivers in it; one system, once
+//	system                    a way to bring the file to all: star, http, mesh, …
+//	node, origin, receiver    a process; the one that has the file; one that fetches it
+//	chunk                     a piece of the file, verified and passed on by itself
+//	giver, taker              the two ends of one chunk's way (uploader, downloader)
+//	bound                     the least possible time over the links
+//	fault                     what goes wrong on purpose (fault injection)
+//
+// What is written for programs has kept older words: a run is a "trial" in
+// JSON events, and a case a "scene".
+package lab
