@@ -28,12 +28,13 @@ type world struct {
 	late   []labdir.Event // of processes that were killed
 
 	// What may go wrong.
-	forgets  bool // a node that is started again begins anew
-	hoards   bool // nobody passes on
-	waits    bool // … while the origin is there
-	believes bool // a liar is not cut off
-	stuck    bool // nothing goes on once the origin has been away
-	lapse    bool // … has been back
+	forgets  bool  // a node that is started again begins anew
+	hoards   bool  // nobody passes on
+	waits    bool  // … while the origin is there
+	believes bool  // a liar is not cut off
+	atOnce   int64 // how many of its chunks a receiver takes before it knows; 0: one
+	stuck    bool  // nothing goes on once the origin has been away
+	lapse    bool  // … has been back
 }
 
 const chunk = 64 << 10
@@ -126,7 +127,7 @@ func (w *world) pass(from, to string) {
 		return
 	}
 	if w.course.Trait(from) == "liar" {
-		if w.bad[to] == 0 || w.believes {
+		if w.bad[to] < max(1, w.atOnce) || w.believes {
 			w.bad[to]++
 		}
 		return
@@ -322,6 +323,9 @@ func TestLiarsAreCutOffAndTheOthersFinish(t *testing.T) {
 	w = newWorld(t, "mesh", "liar:1", 4, 64)
 	w.believes = true
 	check(t, w.run().judge(), false, "they were not cut off")
+	w = newWorld(t, "mesh", "liar:1", 4, 64)
+	w.atOnce = faultinject.MaxWrong // all on their way when the first is found wrong
+	check(t, w.run().judge(), true, "18 wrong chunks arrived, were found out")
 	check(t, newWorld(t, "star", "liar:1", 4, 64).run().judge(), true, "No wrong chunk arrived", "All receivers got the file")
 }
 

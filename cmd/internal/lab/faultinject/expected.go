@@ -119,7 +119,7 @@ func (p *Plan) expectLiars(f Fault) string {
 	}
 	return fmt.Sprintf("%s give wrong bytes. Whoever gets a chunk of theirs finds that out at once, throws it away and cuts them off: "+
 		"wrong chunks are counted, at most %d from a liar at each node. All others get the right file%s.",
-		p.someone(f.Count), mostWrong, notBefore(p.Bound(), "the others, with the liars' uplinks counting for nothing"))
+		p.someone(f.Count), MaxWrong, notBefore(p.Bound(), "the others, with the liars' uplinks counting for nothing"))
 }
 
 func (p *Plan) expectSlow(f Fault) string {

@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	// mostWrong is how many chunks a node of the mesh takes from one that has
-	// not brought anything right yet (scheduler.FewUnproven): as many may be on
-	// their way when the first is found wrong.
-	mostWrong = 4
+	// MaxWrong is how many chunks a node of the mesh takes from one that has
+	// not brought anything right yet: as many may be on their way when the
+	// first is found wrong. It is the mesh's scheduler.FewUnproven, which a test
+	// beside the program's commands holds.
+	MaxWrong = 6
 	// starFlight and meshFlight are how many chunks may be on their way to a
 	// receiver when something breaks off.
 	starFlight = 2
@@ -208,7 +209,7 @@ func (j *judgement) liars() {
 		}
 		return
 	}
-	most := int64(mostWrong * len(j.Nodes) * (len(j.Receivers) - 1) * (1 + j.churns))
+	most := int64(MaxWrong * len(j.Nodes) * (len(j.Receivers) - 1) * (1 + j.churns))
 	switch {
 	case bad == 0:
 		j.wrong("they gave nobody anything, so there was nothing to find out.")

@@ -194,7 +194,7 @@ func TestExpectedOutcomesHaveTheNumbersOfTheTheory(t *testing.T) {
 		// 8·160/(20+4·20) = 12.8
 		{"mesh", "free-rider:4", "the bound is 12.8 s"},
 		{"star", "liar:1", "no effect, no wrong chunk"},
-		{"mesh", "liar:1", "at most 4 from a liar at each node"},
+		{"mesh", "liar:1", "at most 6 from a liar at each node"},
 		// 160/10 = 16 s at a tenth of 100 Mbit/s; the others alone 160/20
 		{"mesh", "slow:2", "not before 16 s. The others"},
 		{"star", "slow:2", "too near to tell"}, // 8·160/20 = 64 s, whoever is slow
