@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/big"
 	"net"
@@ -21,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
 )
 
@@ -83,11 +85,16 @@ func makeCertificate(dir, certFile, keyFile string) error {
 		return err
 	}
 	// The key first: a certificate without a key would be found at the next start.
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err := os.WriteFile(keyFile, keyPEM, 0o600); err != nil {
+	if err := writePEM(keyFile, 0o600, "PRIVATE KEY", der); err != nil {
 		return err
 	}
-	return os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o644)
+	return writePEM(certFile, 0o644, "CERTIFICATE", cert)
+}
+
+func writePEM(name string, perm fs.FileMode, kind string, der []byte) error {
+	return atomicfile.Write(name, atomicfile.Options{Perm: perm}, func(w io.Writer) error {
+		return pem.Encode(w, &pem.Block{Type: kind, Bytes: der})
+	})
 }
 
 // Pins remembers the certificate of each server at its first use, as ssh does

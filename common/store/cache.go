@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"lukechampine.com/blake3"
 
+	"starmesh/common/atomicfile"
 	"starmesh/common/content"
 	"starmesh/common/fault"
 )
@@ -89,7 +91,11 @@ func (c *Cache) Remember(path string, stamp Stamp, list content.ChunkList) error
 		return explain(err, filepath.Dir(name))
 	}
 	c.prune(key[0])
-	return writeAside(name, encodeCached(key, stamp, list))
+	// Not synced: damage is noticed, and the disk would set the pace of hashing.
+	return explain(atomicfile.Write(name, atomicfile.Options{Perm: 0o600, NoSync: true}, func(w io.Writer) error {
+		_, err := w.Write(encodeCached(key, stamp, list))
+		return err
+	}), name)
 }
 
 func isRacy(stamp Stamp, now time.Time) bool {
@@ -122,25 +128,6 @@ func (c *Cache) prune(part byte) {
 			os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
-}
-
-// writeAside puts b into a file called name, at once or not at all.
-func writeAside(name string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "new-")
-	if err != nil {
-		return explain(err, name)
-	}
-	_, err = f.Write(b)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return explain(err, name)
 }
 
 // A cached list, all numbers big endian:

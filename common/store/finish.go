@@ -7,6 +7,7 @@ import (
 	"path"
 	"time"
 
+	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
 )
 
@@ -157,10 +158,10 @@ func (p *Part) forget() error {
 // folders on the way if they are new.
 func (p *Part) syncNames() error {
 	dir := p.n.dir
-	err := syncFolder(p.root, dir)
+	err := atomicfile.SyncFolder(p.root, dir)
 	for err == nil && p.made && dir != "." {
 		dir = path.Dir(dir)
-		err = syncFolder(p.root, dir)
+		err = atomicfile.SyncFolder(p.root, dir)
 	}
 	return err
 }

@@ -15,7 +15,6 @@ import (
 func lockFile(*os.File) (busy bool, err error)            { return false, errors.ErrUnsupported }
 func inodeOf(fs.FileInfo) uint64                          { return 0 }
 func allocated(info fs.FileInfo) int64                    { return info.Size() }
-func syncFolder(*os.Root, string) error                   { return nil }
 func syncData(f *os.File) error                           { return f.Sync() }
 func allocate(*os.File, int64) (reserved bool, err error) { return false, nil }
 func freeSpace(*os.File) (free int64, known bool)         { return 0, false }

@@ -28,9 +28,6 @@ func inodeOf(fs.FileInfo) uint64 { return 0 }
 // for SetEndOfFile reserves on NTFS.
 func allocated(info fs.FileInfo) int64 { return info.Size() }
 
-// syncFolder makes the names in a folder durable: NTFS journals them itself.
-func syncFolder(*os.Root, string) error { return nil }
-
 // syncData makes what was written to f durable, with its length.
 func syncData(f *os.File) error { return f.Sync() }
 

@@ -3,39 +3,23 @@
 package ondisk
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"starmesh/common/atomicfile"
 )
 
 // Save makes a file of what write writes. Nobody ever sees a part of it: it
 // takes the place of the file that may be there when all is written. Its errors
 // are Named.
 func Save(name string, write func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return Named(name, err)
-	}
-	if err := replace(name, b.Bytes()); err != nil {
+	if err := atomicfile.Write(name, atomicfile.Options{Perm: 0o644}, write); err != nil {
 		return Named(name, err)
 	}
 	return nil
-}
-
-func replace(name string, text []byte) error {
-	aside, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(aside.Name()) // gone already when all went well
-	_, err = aside.Write(text)
-	if err = errors.Join(err, aside.Chmod(0o644), aside.Close()); err != nil {
-		return err
-	}
-	return os.Rename(aside.Name(), name)
 }
 
 // An Error is about a file or folder, called as its user calls it, with slashes.
