@@ -15,7 +15,7 @@ import (
 	"starmesh/central"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
-	"starmesh/cmd/internal/ondisk"
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -100,7 +100,7 @@ func (f *putFlags) uploads(names []string, into string) ([]upload, error) {
 	for _, name := range names {
 		info, err := os.Stat(name)
 		if err != nil {
-			return nil, ondisk.Named(name, err)
+			return nil, fileerr.Named(name, err)
 		}
 		dir, base := filepath.Split(filepath.Clean(name))
 		switch {
@@ -113,7 +113,7 @@ func (f *putFlags) uploads(names []string, into string) ([]upload, error) {
 				all = append(all, upload{name, filepath.FromSlash(file.Path), path.Join(into, folderName(name), file.Path)})
 			}
 		case !info.Mode().IsRegular():
-			return nil, ondisk.Named(name, errors.New("is neither a file nor a folder"))
+			return nil, fileerr.Named(name, errors.New("is neither a file nor a folder"))
 		case f.as != "":
 			all = append(all, upload{dir, base, path.Join(into, f.as)})
 		default:

@@ -16,7 +16,7 @@ import (
 	"starmesh/central"
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/ondisk"
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/store"
 )
@@ -145,7 +145,7 @@ func (f *accessFlags) rules(cmd *cobra.Command) (central.Access, error) {
 	}
 	file, err := os.Open(f.users)
 	if err != nil {
-		return a, ondisk.Named(f.users, err)
+		return a, fileerr.Named(f.users, err)
 	}
 	defer file.Close()
 	if a.Users, err = central.ReadUsers(file, f.writeUsers); err != nil {

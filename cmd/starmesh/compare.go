@@ -11,11 +11,12 @@ import (
 	"golang.org/x/term"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/runlogs"
-	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/atomicfile"
 )
 
 // compareFlags say how a comparison is shown, and what its logs do not tell.
@@ -170,7 +171,7 @@ func (f *compareFlags) save(out *cli.Output, c *compared) error {
 	program := thisBuild().Version
 	if f.results != "" {
 		document := metrics.NewDocument(program, time.Now(), c.reports)
-		if err := ondisk.Save(f.results, document.Write); err != nil {
+		if err := save(f.results, document.Write); err != nil {
 			return err
 		}
 		out.Note("results: %s", f.results)
@@ -180,10 +181,15 @@ func (f *compareFlags) save(out *cli.Output, c *compared) error {
 		for _, finding := range c.findings {
 			report.Findings = append(report.Findings, finding.String())
 		}
-		if err := ondisk.Save(f.html, report.Write); err != nil {
+		if err := save(f.html, report.Write); err != nil {
 			return err
 		}
 		out.Note("page: %s", f.html)
 	}
 	return nil
+}
+
+// save makes a file of what write writes, whole or not at all.
+func save(name string, write func(io.Writer) error) error {
+	return fileerr.Named(name, atomicfile.Write(name, atomicfile.Options{Perm: 0o644}, write))
 }

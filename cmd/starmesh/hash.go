@@ -10,7 +10,7 @@ import (
 	"lukechampine.com/blake3"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/ondisk"
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/content"
 	"starmesh/common/store"
 )
@@ -141,10 +141,10 @@ func (h *hasher) hash(ctx context.Context, name string) (content.ID, int64, erro
 	}
 	info, err := os.Stat(name)
 	if err != nil {
-		return content.ID{}, 0, ondisk.Named(name, err)
+		return content.ID{}, 0, fileerr.Named(name, err)
 	}
 	if info.IsDir() {
-		return content.ID{}, 0, ondisk.Named(name, errors.New("is a folder; --collection gives its id"))
+		return content.ID{}, 0, fileerr.Named(name, errors.New("is a folder; --collection gives its id"))
 	}
 	// What has no size, like a pipe or a file of /proc, can only be read to
 	// its end.
@@ -156,7 +156,7 @@ func (h *hasher) hash(ctx context.Context, name string) (content.ID, int64, erro
 	list, err := store.HashFile(ctx, name, h.cache, bar.Add)
 	bar.Finish(err)
 	if err != nil {
-		return content.ID{}, 0, ondisk.Named(name, err)
+		return content.ID{}, 0, fileerr.Named(name, err)
 	}
 	return list.ID(), list.Size(), nil
 }
@@ -164,7 +164,7 @@ func (h *hasher) hash(ctx context.Context, name string) (content.ID, int64, erro
 func (h *hasher) open(ctx context.Context, name string) (content.ID, int64, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return content.ID{}, 0, ondisk.Named(name, err)
+		return content.ID{}, 0, fileerr.Named(name, err)
 	}
 	defer f.Close()
 	return h.stream(ctx, name, f)
@@ -192,7 +192,7 @@ func (h *hasher) stream(ctx context.Context, name string, r io.Reader) (content.
 	}
 	bar.Finish(err)
 	if err != nil {
-		return content.ID{}, 0, ondisk.Named(name, err)
+		return content.ID{}, 0, fileerr.Named(name, err)
 	}
 	return content.ID(sum.Sum(nil)), read, nil
 }

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/ondisk"
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/content"
 )
 
@@ -118,7 +118,7 @@ func (h *hasher) checkList(ctx context.Context, listName string) error {
 			return nil
 		}
 		if err != nil && err != io.EOF {
-			return ondisk.Named(listName, err)
+			return fileerr.Named(listName, err)
 		}
 		id, name, err := parseSumLine(strings.TrimSuffix(line, "\n"))
 		if err != nil {
@@ -137,7 +137,7 @@ func (h *hasher) openList(name string) (io.Reader, func() error, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, nil, ondisk.Named(name, err)
+		return nil, nil, fileerr.Named(name, err)
 	}
 	return f, f.Close, nil
 }
@@ -155,7 +155,7 @@ func (h *hasher) checkFile(ctx context.Context, want content.ID, name string) er
 	case h.out.Mode() == cli.JSON:
 		h.out.Event("check", map[string]any{"name": name, "ok": ok, "error": text(err)})
 	case err != nil:
-		var named *ondisk.Error
+		var named *fileerr.Error
 		if errors.As(err, &named) {
 			err = named.Err
 		}

@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/runner"
-	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 	"starmesh/common/load"
@@ -66,7 +66,7 @@ func (l *lab) checkFolder() error {
 	switch {
 	case errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0:
 	case err != nil:
-		return ondisk.Named(l.dir, err)
+		return fileerr.Named(l.dir, err)
 	case state == labdir.Held:
 		return fault.Wrapf(fault.InUse, "another lab runs in %s: choose another folder with --out", l.dir)
 	case state == labdir.Left && !l.watching.force:
@@ -95,12 +95,12 @@ func (l *lab) tellOfKilled() {
 // Only what a lab leaves is removed: whatever else a user keeps there stays.
 func (l *lab) makeFolder() (err error) {
 	if l.work, err = labdir.TakeScratch(l.dir, l.watching.keep); err != nil {
-		return ondisk.Named(l.dir, err)
+		return fileerr.Named(l.dir, err)
 	}
 	for _, name := range []string{labdir.RunsDir, labdir.PlotsDir, labdir.ReportFile, labdir.TableFile, labdir.TextFile,
 		labdir.LabFile, metrics.DocumentName} {
 		if err := os.RemoveAll(filepath.Join(l.dir, name)); err != nil {
-			return ondisk.Named(l.dir, err)
+			return fileerr.Named(l.dir, err)
 		}
 	}
 	return nil

@@ -12,10 +12,10 @@ import (
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/lab/faultinject"
 	"starmesh/cmd/internal/lab/links"
 	"starmesh/cmd/internal/lab/scenario"
-	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 )
@@ -133,7 +133,7 @@ func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
 	if f.file != "" {
 		info, err := os.Stat(f.file)
 		if err != nil {
-			return nil, ondisk.Named(f.file, err)
+			return nil, fileerr.Named(f.file, err)
 		}
 		if !info.Mode().IsRegular() {
 			return nil, fault.Wrapf(fault.Invalid, "%s is not a file", f.file)
@@ -166,7 +166,7 @@ func (l *labLinks) rates(cmd *cobra.Command) (r scenario.Rates, err error) {
 	}
 	file, err := os.Open(l.profile)
 	if err != nil {
-		return r, ondisk.Named(l.profile, err)
+		return r, fileerr.Named(l.profile, err)
 	}
 	defer file.Close()
 	if r.Profile, err = scenario.ParseProfile(file); err != nil {

@@ -11,7 +11,6 @@ import (
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
-	"starmesh/cmd/internal/ondisk"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/store"
 )
@@ -78,7 +77,7 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 		tickets = append(tickets, shared.Ticket)
 	}
 	if f.ticketFile != "" {
-		if err := ondisk.Save(f.ticketFile, func(w io.Writer) error {
+		if err := save(f.ticketFile, func(w io.Writer) error {
 			_, err := io.WriteString(w, strings.Join(tickets, "\n")+"\n")
 			return err
 		}); err != nil {

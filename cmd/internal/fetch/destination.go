@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"starmesh/cmd/internal/ondisk"
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/fault"
 )
 
@@ -41,11 +41,11 @@ func OpenDestination(output string, stdout io.Writer, several bool) (*Destinatio
 		}
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, ondisk.Named(dir, err)
+		return nil, fileerr.Named(dir, err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, ondisk.Named(dir, err)
+		return nil, fileerr.Named(dir, err)
 	}
 	return &Destination{root: root, dir: dir, rename: rename}, nil
 }
@@ -64,11 +64,11 @@ func (d *Destination) expect(wishes []wish) error {
 		return fault.Wrapf(fault.Exists, "%s is a file, but %d files are to be put there", d.path(d.rename), len(wishes))
 	}
 	if err := d.root.MkdirAll(d.rename, 0o777); err != nil {
-		return ondisk.Named(d.path(d.rename), err)
+		return fileerr.Named(d.path(d.rename), err)
 	}
 	root, err := d.root.OpenRoot(d.rename)
 	if err != nil {
-		return ondisk.Named(d.path(d.rename), err)
+		return fileerr.Named(d.path(d.rename), err)
 	}
 	d.root.Close()
 	d.root, d.dir, d.rename = root, d.path(d.rename), ""

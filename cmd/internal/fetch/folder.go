@@ -4,7 +4,7 @@ import (
 	"io/fs"
 	"os"
 
-	"starmesh/cmd/internal/ondisk"
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/content"
 	"starmesh/common/store"
 )
@@ -15,7 +15,7 @@ import (
 func ListFolder(dir string) (files []content.Entry, total int64, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, 0, ondisk.Named(dir, err)
+		return nil, 0, fileerr.Named(dir, err)
 	}
 	defer root.Close()
 	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"starmesh/cmd/internal/ondisk"
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -54,11 +54,11 @@ type Shared struct {
 func (s *Sharer) Share(ctx context.Context, path string) (Shared, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return Shared{}, ondisk.Named(path, err)
+		return Shared{}, fileerr.Named(path, err)
 	}
 	info, err := os.Stat(real)
 	if err != nil {
-		return Shared{}, ondisk.Named(path, err)
+		return Shared{}, fileerr.Named(path, err)
 	}
 	name, err := shareName(path)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Sharer) Share(ctx context.Context, path string) (Shared, error) {
 func shareName(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return "", ondisk.Named(path, err)
+		return "", fileerr.Named(path, err)
 	}
 	name := filepath.Base(abs)
 	if err := content.CheckPath(name); err != nil {
@@ -103,7 +103,7 @@ func (s *Sharer) file(ctx context.Context, name, real string, info fs.FileInfo) 
 func (s *Sharer) root(dir string) (*os.Root, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, ondisk.Named(dir, err)
+		return nil, fileerr.Named(dir, err)
 	}
 	s.roots = append(s.roots, root)
 	return root, nil
@@ -151,7 +151,7 @@ func (s *Sharer) files(ctx context.Context, root *os.Root, dir string, files []c
 		entry := &files[i]
 		info, err := root.Lstat(filepath.FromSlash(entry.Path))
 		if err != nil {
-			return 0, ondisk.Named(filepath.Join(dir, entry.Path), err)
+			return 0, fileerr.Named(filepath.Join(dir, entry.Path), err)
 		}
 		list, err := store.HashFile(ctx, filepath.Join(dir, filepath.FromSlash(entry.Path)), s.cache, bar.Add)
 		if err != nil {

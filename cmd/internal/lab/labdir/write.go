@@ -5,7 +5,8 @@ import (
 	"io"
 	"path/filepath"
 
-	"starmesh/cmd/internal/ondisk"
+	"starmesh/cmd/internal/fileerr"
+	"starmesh/common/atomicfile"
 )
 
 // Save writes lab.json into a lab's folder, whole or not at all. The error names
@@ -17,9 +18,9 @@ func (l *Lab) Save(dir string) error { return save(filepath.Join(dir, LabFile), 
 func (t *Run) Save(dir string) error { return save(filepath.Join(dir, RunFile), t) }
 
 func save(name string, v any) error {
-	return ondisk.Save(name, func(w io.Writer) error {
+	return fileerr.Named(name, atomicfile.Write(name, atomicfile.Options{Perm: 0o644}, func(w io.Writer) error {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(v)
-	})
+	}))
 }

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"starmesh/cmd/internal/ondisk"
+	"starmesh/cmd/internal/fileerr"
 )
 
 // DocumentName is the document's file in a folder of results.
@@ -76,12 +76,12 @@ func OpenDocument(path string) (*Document, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, ondisk.Named(path, err)
+		return nil, fileerr.Named(path, err)
 	}
 	defer f.Close()
 	d, err := ReadDocument(f)
 	if err != nil {
-		return nil, ondisk.Named(path, err)
+		return nil, fileerr.Named(path, err)
 	}
 	return d, nil
 }

@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
-	"starmesh/cmd/internal/ondisk"
+	"starmesh/common/atomicfile"
 )
 
 // write makes all files but the pictures.
@@ -94,7 +95,7 @@ func (w *writer) file(name string, write func(io.Writer) error) {
 		return
 	}
 	path := filepath.Join(w.dir, name)
-	if w.err = ondisk.Save(path, write); w.err == nil {
+	if w.err = fileerr.Named(path, atomicfile.Write(path, atomicfile.Options{Perm: 0o644}, write)); w.err == nil {
 		w.files = append(w.files, path)
 	}
 }

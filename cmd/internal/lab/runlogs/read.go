@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/lab/labdir"
-	"starmesh/cmd/internal/ondisk"
 	"starmesh/common/load"
 )
 
@@ -76,7 +76,7 @@ func matches(path string) ([]string, error) {
 func below(name string, add func(string)) error {
 	info, err := os.Stat(name)
 	if err != nil {
-		return ondisk.Named(name, err)
+		return fileerr.Named(name, err)
 	}
 	if !info.IsDir() {
 		add(name)
@@ -85,7 +85,7 @@ func below(name string, add func(string)) error {
 	count := 0
 	err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return ondisk.Named(path, err)
+			return fileerr.Named(path, err)
 		}
 		if !d.IsDir() && strings.HasSuffix(path, Ext) {
 			count++
@@ -119,7 +119,7 @@ func (r *reader) find(f Finding) { r.findings = append(r.findings, f) }
 func (r *reader) read(name string) error {
 	f, err := os.Open(name)
 	if err != nil {
-		return ondisk.Named(name, err)
+		return fileerr.Named(name, err)
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
@@ -139,7 +139,7 @@ func (r *reader) read(name string) error {
 		r.find(Finding{File: shown, Line: p.Line, Text: p.Text})
 	}
 	if err != nil {
-		return ondisk.Named(name, err)
+		return fileerr.Named(name, err)
 	}
 	if n == nil {
 		r.find(Finding{File: shown, Text: "not a load log; left out", LeftOut: true})
