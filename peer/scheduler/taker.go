@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -150,7 +151,8 @@ func (t *Taker) Overdue(missing int, now time.Time) []Claim {
 		patience = min(patience, usual) // nothing comes at all: there is no rest to fill the time
 	}
 	var late []Claim
-	for i, c := range t.claims {
+	for _, i := range slices.Sorted(maps.Keys(t.claims)) {
+		c := t.claims[i]
 		age := now.Sub(c.since)
 		if age < patience {
 			continue
@@ -159,6 +161,5 @@ func (t *Taker) Overdue(missing int, now time.Time) []Claim {
 		t.slow[c.from] = max(blend(t.slow[c.from], age), age)
 		t.Dropped(i)
 	}
-	slices.SortFunc(late, func(a, b Claim) int { return a.Chunk - b.Chunk })
 	return late
 }
