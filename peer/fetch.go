@@ -153,9 +153,8 @@ func (s *swarm) considerLocked(m *member, o offer) answer {
 		return answer{Verdict: declined}
 	}
 	now := time.Now()
-	ok, wait := s.taker.Ready(m.link.key, s.missing, now)
-	if !ok {
-		return answer{Verdict: notNow, Wait: wait}
+	if !s.taker.Accepts(m.link.key, s.missing) {
+		return answer{Verdict: notNow, Wait: s.taker.Postpone(m.link.key, s.missing)}
 	}
 	release, ok := m.wanted.Claim(o.Chunk)
 	if !ok {

@@ -173,7 +173,7 @@ func (n *Node) warn(what string, err error) {
 	}
 }
 
-// keyOf gives a node's number in scheduler.
+// keyOf gives a node's number in the scheduler.
 func keyOf(id peer.ID) scheduler.ID {
 	sum := blake3.Sum256([]byte(id))
 	return scheduler.ID(binary.LittleEndian.Uint64(sum[:]))

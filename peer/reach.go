@@ -30,7 +30,7 @@ func (n *Node) Reach(id content.ID) Reach {
 func (s *swarm) reachLocked() Reach {
 	r := Reach{Nodes: len(s.members), Chunks: s.list.Len(), Missing: s.missing}
 	for i := range r.Chunks {
-		if !s.giver.Holds(i) && !s.giver.Held(i) {
+		if !s.giver.Holds(i) && !s.giver.HeldNearby(i) {
 			r.Nowhere++
 		}
 	}

@@ -238,15 +238,15 @@ func (s *swarm) actLocked() {
 		m.link.post(offer{Topic: s.topic, Chunk: o.Chunk, First: o.First, Sure: o.Sure})
 	}
 	for {
-		o, ok := s.giver.Next(now)
+		to, chunk, ok := s.giver.Next(now)
 		if !ok {
 			break
 		}
-		m := s.members[o.To]
+		m := s.members[to]
 		select {
-		case m.link.jobs <- job{to: m, chunk: o.Chunk}:
+		case m.link.jobs <- job{to: m, chunk: chunk}:
 		default:
-			s.giver.Lost(o.To, o.Chunk) // it is stuck; others are not
+			s.giver.Lost(to, chunk) // it is stuck; others are not
 		}
 	}
 	if wait := s.giver.Wait(now); wait > 0 && !s.waiting {
@@ -269,7 +269,7 @@ func (s *swarm) announceLocked(i int) {
 		m.pending = append(m.pending, i)
 	}
 	if s.flush == nil && len(s.members) > 0 {
-		wait := min(max(leastBatch, batchChunks*s.giver.Each(time.Now())), mostBatch)
+		wait := min(max(leastBatch, batchChunks*s.giver.ChunkTime(time.Now())), mostBatch)
 		s.flush = time.AfterFunc(wait, s.tellAll)
 	}
 }
@@ -286,7 +286,7 @@ func (s *swarm) tellAll() {
 // tellLocked posts what m has not been told of.
 func (s *swarm) tellLocked(m *member) {
 	for part := range parts(m.pending) {
-		m.link.post(news{what: typeComing, Topic: s.topic, Each: s.giver.Each(time.Now()), Chunks: part})
+		m.link.post(news{what: typeComing, Topic: s.topic, Each: s.giver.ChunkTime(time.Now()), Chunks: part})
 	}
 	m.pending = m.pending[:0]
 }
@@ -316,7 +316,7 @@ func (s *swarm) heard(m *member, n news) {
 	} else {
 		s.giver.Pace(m.link.key, n.Each)
 		for _, i := range n.Chunks {
-			s.giver.Has(m.link.key, i)
+			s.giver.Announced(m.link.key, i)
 		}
 	}
 	s.actLocked()
@@ -341,7 +341,7 @@ func (s *swarm) lostLocked(m *member, chunks []int) {
 func (s *swarm) sent(m *member, i int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.giver.Sent(m.link.key, i, time.Now())
+	s.giver.Delivered(m.link.key, i, time.Now())
 	s.actLocked()
 }
 
@@ -353,11 +353,7 @@ func (s *swarm) tick(now time.Time) {
 	if len(s.members) == 0 {
 		return
 	}
-	var chunks []int
-	for _, late := range s.taker.Overdue(s.missing, now) {
-		chunks = append(chunks, late.Chunk)
-	}
-	s.dropLocked(chunks)
+	s.dropLocked(s.taker.GiveUp(s.missing, now))
 	s.giver.Tick(now)
 	s.actLocked()
 }

@@ -36,7 +36,7 @@ func (n *Node) promised() int {
 	sum := 0
 	for _, s := range n.allSwarms() {
 		s.mu.Lock()
-		sum += s.giver.Promised()
+		sum += s.giver.Owed()
 		s.mu.Unlock()
 	}
 	return sum

@@ -13,8 +13,8 @@ import (
 // both can be seen.
 
 func TestTheLabKnowsHowManyWrongChunksTheMeshTakes(t *testing.T) {
-	if faultinject.MaxWrong != scheduler.FewUnproven {
-		t.Errorf("the lab judges by %d chunks of an unproven giver, the mesh takes %d", faultinject.MaxWrong, scheduler.FewUnproven)
+	if faultinject.MaxWrong != scheduler.MaxUnproven {
+		t.Errorf("the lab judges by %d chunks of an unproven giver, the mesh takes %d", faultinject.MaxWrong, scheduler.MaxUnproven)
 	}
 }
 

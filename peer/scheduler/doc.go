@@ -8,7 +8,7 @@
 //
 // The giver chooses, a taker only accepts or declines: takers that choose for
 // themselves (rarest first) ask the origin for the same chunk many times over
-// and end at 1.5 to 3.5 times the least possible time. The rules:
+// and end at 1.5 to 3.5 times the shortest possible time. The rules:
 //
 //   - The origin gives each chunk once, always to the neighbour with the least
 //     left to pass on. Whoever got a first copy passes it on to all who lack
@@ -26,4 +26,13 @@
 //   - Nobody fills what a node has open or on its way while others can take
 //     something: its downlink may be slow, or its answers late.
 //   - What somebody is about to receive counts as received.
+//
+// In the field's words: givers and takers are seeders and leechers, first
+// copies are initial seeding, help is rarest first, and what Giver.Offer looks
+// at is the availability of the chunks.
+//
+// Where to look: offer.go is the choice, and says what to check before it is
+// changed; giver.go is what the choice knows, answers.go the way of an offer
+// after it; uplink.go is the queue in front of the uplink and what is measured
+// there; taker.go is the other half.
 package scheduler

@@ -24,80 +24,65 @@ type Offer struct {
 	Sure bool
 }
 
-// Giver chooses for one file what this node offers to whom, and in which order
-// the accepted offers are sent. It is for one goroutine at a time.
+// Giver chooses for one file what this node offers to whom (offer.go), and in
+// which order the accepted offers are sent (uplink.go). It is for one goroutine
+// at a time.
 type Giver struct {
-	self   ID
-	have   content.Set // what this node holds
-	coming content.Set // what it is about to get: may be offered already
-	source content.Set // … and did not get from the mesh: it is where these chunks come from
-	near   map[ID]*neighbour
-	takers []*neighbour // those that did not hold all of it when they joined
-	held   []int32      // by chunk: how many takers hold it or are getting it
-	some   content.Set  // chunks for which that is not 0
-	all    content.Set  // chunks for which that is all of them
-	own    []int        // chunks got first-hand and perhaps not passed on yet, oldest first
-	first  handouts
-	share  int  // how many offers one neighbour may have open
-	spared bool // somebody was passed over because it has that many
-	inHand bool // only what this node holds is to be offered now
-	queue  queue
-	rand   *rand.Rand
+	chunks  availability
+	near    map[ID]*neighbour
+	takers  []*neighbour // those that did not hold all of it when they joined
+	duties  []int        // chunks got first-hand and perhaps not passed on yet, oldest first
+	initial initialCopies
+	uplink  uplink
+	rand    *rand.Rand // chooses among equals
 }
 
 // neighbour is a node this one is connected with.
 type neighbour struct {
-	id     ID
-	taker  bool
-	sure   content.Set   // held, coming, or on offer from this node
-	count  int           // of sure
-	behind int           // by how many steps it has less than the others, when last measured
-	open   offers        // on offer from this node, and since when
-	firsts []int         // first copies it was given, perhaps not passed on yet
-	late   map[int]bool  // offers taken back that it may still accept
-	silent bool          // it owes an answer for too long, when last looked at
-	later  time.Time     // it asked for no offers until then
-	each   time.Duration // what its uplink takes for one chunk, as it says
+	id        ID
+	isTaker   bool
+	has       content.Set   // held, coming, or on offer from this node
+	count     int           // of has
+	open      openOffers    // from this node, since when
+	firsts    []int         // first copies it was given, perhaps not passed on yet
+	withdrawn map[int]bool  // offers taken back that it may still accept
+	notBefore time.Time     // it asked for no offers until then
+	chunkTime time.Duration // what its uplink takes for one chunk, as it says; 0: unknown
 }
 
-// NewGiver makes the giver of a file of which this node holds have, kept as
-// is. seed feeds the choice among equals.
+// isFull tells that n has lately asked for no more: its downlink holds it back,
+// and no neighbour can help.
+func (n *neighbour) isFull(now time.Time) bool {
+	return !n.notBefore.IsZero() && now.Sub(n.notBefore) < downlinkFullTime
+}
+
+// NewGiver makes the giver of a file of which this node, self, holds have. have
+// is copied.
 func NewGiver(self ID, have content.Set) *Giver {
-	rng := rand.New(rand.NewPCG(uint64(self), 0x9e3779b97f4a7c15))
 	g := &Giver{
-		self:   self,
-		coming: content.NewSet(have.Len()),
-		have:   have.Clone(),
-		source: have.Clone(),
+		chunks: newAvailability(have),
 		near:   map[ID]*neighbour{},
-		held:   make([]int32, have.Len()),
-		some:   content.NewSet(have.Len()),
-		all:    content.FullSet(have.Len()),
-		queue:  queue{slowed: map[ID]bool{}},
-		rand:   rng,
+		uplink: uplink{slowDownlinks: map[ID]bool{}},
+		rand:   rand.New(rand.NewPCG(uint64(self), 0x9e3779b97f4a7c15)),
 	}
 	if have.Len() > 0 {
 		// Two origins of one file begin at different chunks.
-		g.first.next = rng.IntN(have.Len())
+		g.initial.next = g.rand.IntN(have.Len())
 	}
 	return g
 }
 
-// Join adds a neighbour that holds has.
+// Join adds a neighbour that holds has, which is copied.
 func (g *Giver) Join(id ID, has content.Set) {
 	g.Leave(id)
-	n := &neighbour{id: id, taker: !has.Full(), sure: has.Clone(), late: map[int]bool{}}
+	n := &neighbour{id: id, isTaker: !has.Full(), has: has.Clone(), withdrawn: map[int]bool{}}
 	g.near[id] = n
-	if !n.taker {
+	if !n.isTaker {
 		return
 	}
 	g.takers = append(g.takers, n)
-	n.count = n.sure.Count()
-	for i := range n.sure.All() {
-		g.held[i]++
-	}
-	g.some = g.some.Union(n.sure)
-	g.all.Keep(n.sure)
+	n.count = n.has.Count()
+	g.chunks.join(n.has)
 }
 
 // Leave forgets a neighbour. What it had still to pass on is helped with by
@@ -108,218 +93,108 @@ func (g *Giver) Leave(id ID) {
 		return
 	}
 	delete(g.near, id)
-	g.queue.dropAll(id)
-	if !n.taker {
-		return
-	}
-	g.takers = slices.DeleteFunc(g.takers, func(t *neighbour) bool { return t == n })
-	for i := range n.sure.All() {
-		g.held[i]--
-	}
-	for i := range g.held {
-		g.place(i)
+	g.uplink.dropAll(id)
+	if n.isTaker {
+		g.takers = slices.DeleteFunc(g.takers, func(t *neighbour) bool { return t == n })
+		g.chunks.leave(n.has)
 	}
 }
 
-// place puts chunk i into the sets that it belongs to.
-func (g *Giver) place(i int) {
-	if g.held[i] > 0 {
-		g.some.Add(i)
-	} else {
-		g.some.Remove(i)
-	}
-	if g.lacking(i) == 0 {
-		g.all.Add(i)
-	} else {
-		g.all.Remove(i)
-	}
-}
-
-// Has records that a neighbour holds chunk i or is about to get it.
-func (g *Giver) Has(id ID, i int) {
-	if n := g.near[id]; n != nil && !n.sure.Has(i) {
+// Announced records that a neighbour holds chunk i or is about to get it.
+func (g *Giver) Announced(id ID, i int) {
+	if n := g.near[id]; n != nil && !n.has.Has(i) {
 		g.mark(n, i)
 	}
 }
-
-// Pace records what a neighbour says that its uplink takes for one chunk. One
-// that boasts gains nothing for long: what it does not pass on counts against
-// it.
-func (g *Giver) Pace(id ID, each time.Duration) {
-	if n := g.near[id]; n != nil {
-		n.each = each
-	}
-}
-
-// Each is what this node's own uplink takes for one chunk, as far as is known
-// by now; 0 when nothing was sent yet.
-func (g *Giver) Each(now time.Time) time.Duration { return g.queue.pace(now) }
 
 // Lost records that a neighbour will not get chunk i after all. An offer of it
 // that is still to be sent is withdrawn.
 func (g *Giver) Lost(id ID, i int) {
 	n := g.near[id]
-	if n == nil || !n.sure.Has(i) {
+	if n == nil || !n.has.Has(i) {
 		return
 	}
-	n.open.remove(i)
-	delete(n.late, i)
-	g.queue.drop(Offer{To: id, Chunk: i})
-	g.unmark(n, i)
+	delete(n.withdrawn, i)
+	g.withdraw(n, i)
 }
+
+// Pace records what a neighbour says that its uplink takes for one chunk. One
+// that boasts gains nothing for long: what it does not pass on counts against
+// it.
+func (g *Giver) Pace(id ID, chunkTime time.Duration) {
+	if n := g.near[id]; n != nil {
+		n.chunkTime = chunkTime
+	}
+}
+
+// ChunkTime is what this node's own uplink takes for one chunk, as far as is
+// known by now; 0 when nothing was sent yet.
+func (g *Giver) ChunkTime(now time.Time) time.Duration { return g.uplink.pace(now) }
 
 // Got records that this node now holds chunk i.
 func (g *Giver) Got(i int) {
-	g.have.Add(i)
-	g.coming.Remove(i)
+	g.chunks.have.Add(i)
+	g.chunks.coming.Remove(i)
 }
 
 // Coming records that this node is about to get chunk i, which may be offered
 // from now on; first tells that it is the one to pass it on.
 func (g *Giver) Coming(i int, first bool) {
-	if g.have.Has(i) {
+	if g.chunks.have.Has(i) {
 		return
 	}
-	g.coming.Add(i)
+	g.chunks.coming.Add(i)
 	if first {
-		g.own = append(g.own, i)
+		g.duties = append(g.duties, i)
 	}
 }
 
 // NotComing takes Coming back.
 func (g *Giver) NotComing(i int) {
-	g.coming.Remove(i)
-	g.own = slices.DeleteFunc(g.own, func(o int) bool { return o == i })
-}
-
-// Accepted records that a neighbour wants what was offered: it is sent when
-// its turn comes (Next).
-func (g *Giver) Accepted(id ID, i int, now time.Time) {
-	n := g.near[id]
-	if n == nil {
-		return
-	}
-	since, ok := n.open.since(i)
-	if ok {
-		g.queue.accepted(Offer{To: id, Chunk: i}, now.Sub(since))
-	} else if n.late[i] { // it waits for the chunk: we promised it
-		delete(n.late, i)
-		n.open.put(i, now)
-		if !n.sure.Has(i) {
-			g.mark(n, i)
-		}
-		g.queue.again(Offer{To: id, Chunk: i})
-	}
-}
-
-// Declined records that a neighbour holds chunk i already or is getting it
-// from somewhere else.
-func (g *Giver) Declined(id ID, i int, now time.Time) {
-	n := g.near[id]
-	if n == nil {
-		return
-	}
-	if since, ok := n.open.since(i); ok {
-		n.open.remove(i)
-		g.queue.declined(Offer{To: id, Chunk: i}, now.Sub(since))
-	}
-}
-
-// Postponed records that a neighbour can not take chunk i now: it is offered
-// nothing for wait.
-func (g *Giver) Postponed(id ID, i int, until time.Time) {
-	n := g.near[id]
-	if n == nil {
-		return
-	}
-	if _, ok := n.open.since(i); ok {
-		n.open.remove(i)
-		g.queue.drop(Offer{To: id, Chunk: i})
-		g.unmark(n, i)
-		n.later = until
-	}
-}
-
-const (
-	// An offer that is not answered within silentTrips of the usual, and
-	// leastSilence at least, is taken back; its neighbour is offered nothing
-	// for as long again.
-	silentTrips  = 10
-	leastSilence = time.Second
-	// mostTransit is how long a chunk may be on its way while others overtake
-	// it.
-	mostTransit = time.Minute
-)
-
-// Tick takes back what neighbours neither accept nor decline nor receive. It
-// is to be called every now and then.
-func (g *Giver) Tick(now time.Time) {
-	silence := max(leastSilence, silentTrips*g.queue.trip)
-	for _, n := range g.takers {
-		for _, open := range slices.Clone(n.open) {
-			o := Offer{To: n.id, Chunk: open.chunk}
-			t := g.queue.transit(o)
-			lost := t != nil && g.queue.isStuck(t) && now.Sub(t.since) > mostTransit
-			if lost || !g.queue.holds(o) && now.Sub(open.since) > silence {
-				g.Lost(n.id, open.chunk)
-				n.late[open.chunk] = true
-				n.later = now.Add(now.Sub(open.since))
-			}
-		}
-	}
-}
-
-// Next gives the accepted offer to send now, if there is one. Sent or Lost is
-// to follow.
-func (g *Giver) Next(now time.Time) (Offer, bool) { return g.queue.next(g.have, now) }
-
-// Sent records that a neighbour has received chunk i whole.
-func (g *Giver) Sent(id ID, i int, now time.Time) {
-	if n := g.near[id]; n != nil {
-		n.open.remove(i)
-	}
-	g.queue.sent(Offer{To: id, Chunk: i}, now)
-}
-
-// Done tells whether no neighbour lacks anything this node holds.
-func (g *Giver) Done() bool {
-	_, lacking := g.have.NextNotIn(0, g.all)
-	return !lacking
-}
-
-// lacking counts the neighbours that chunk i still has to reach.
-func (g *Giver) lacking(i int) int { return len(g.takers) - int(g.held[i]) }
-
-func (g *Giver) mark(n *neighbour, i int) {
-	n.sure.Add(i)
-	n.count++
-	if n.taker {
-		g.held[i]++
-		g.place(i)
-	}
-}
-
-func (g *Giver) unmark(n *neighbour, i int) {
-	n.sure.Remove(i)
-	n.count--
-	if n.taker {
-		g.held[i]--
-		g.place(i)
-	}
+	g.chunks.coming.Remove(i)
+	g.duties = slices.DeleteFunc(g.duties, func(d int) bool { return d == i })
 }
 
 // Holds tells whether this node holds chunk i.
-func (g *Giver) Holds(i int) bool { return g.have.Has(i) }
+func (g *Giver) Holds(i int) bool { return g.chunks.have.Has(i) }
 
-// Held tells whether a neighbour holds chunk i or is about to get it.
-func (g *Giver) Held(i int) bool {
-	if g.held[i] > 0 {
+// HeldNearby tells whether a neighbour holds chunk i or is about to get it.
+func (g *Giver) HeldNearby(i int) bool {
+	if g.chunks.held[i] > 0 {
 		return true
 	}
 	for _, n := range g.near {
-		if n.sure.Has(i) {
+		if n.has.Has(i) {
 			return true
 		}
 	}
 	return false
+}
+
+// forgetPassedOn forgets the first copies, given and got, that all have by now.
+func (g *Giver) forgetPassedOn() {
+	passedOn := func(i int) bool { return g.chunks.lacking(i) == 0 }
+	g.duties = slices.DeleteFunc(g.duties, passedOn)
+	for _, n := range g.takers {
+		n.firsts = slices.DeleteFunc(n.firsts, passedOn)
+	}
+	g.initial.forgetPassedOn(&g.chunks)
+}
+
+// mark notes that n has chunk i, or will.
+func (g *Giver) mark(n *neighbour, i int) {
+	n.has.Add(i)
+	n.count++
+	if n.isTaker {
+		g.chunks.add(i, 1)
+	}
+}
+
+// unmark takes mark back.
+func (g *Giver) unmark(n *neighbour, i int) {
+	n.has.Remove(i)
+	n.count--
+	if n.isTaker {
+		g.chunks.add(i, -1)
+	}
 }

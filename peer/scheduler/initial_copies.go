@@ -1,64 +1,70 @@
 package scheduler
 
-import "starmesh/common/content"
+// An honest node has passed a first copy on to all takers by the time that each
+// of them got another one. A chunk given stalledRounds times as long ago and
+// still with less than 1/stalledShare of the takers is with a free rider, or
+// lost.
+const (
+	stalledRounds = 4
+	stalledShare  = 4
+)
 
-// handouts is what an origin remembers of the first copies it gave: where it
-// looks on for a chunk nobody has yet, and which were given to somebody who
-// does not pass them on.
-type handouts struct {
+// initialCopies is what an origin remembers of the first copies it gave (initial
+// seeding): where it looks on for a chunk nobody has yet, and which were given
+// to somebody who may not pass them on. Age is counted in first copies, not in
+// seconds, so that no rate must be known.
+type initialCopies struct {
 	next  int // the chunk to look at next
 	count int // first copies given so far
-	given []handout
-	again int // the chunk being handed out again, plus one
+	given []initialCopy
 }
 
-type handout struct {
+type initialCopy struct {
 	chunk int
 	at    int // count when it was given
 }
 
-// unseen gives a chunk of source that is not in some, which takers hold or are
-// getting.
-func (h *handouts) unseen(source, some content.Set) (i int, ok bool) {
-	if i, ok = source.NextNotIn(h.next, some); !ok {
-		i, ok = source.NextNotIn(0, some)
+// choose returns the chunk to give a first copy of: the oldest that its first
+// holder has not passed on, and else one of this node's own that no taker holds
+// or is getting. forgetPassedOn is to come before.
+func (c *initialCopies) choose(a *availability) (i int, ok bool) {
+	if c.isStalled(a) {
+		return c.given[0].chunk, true
 	}
-	if ok {
-		h.next = i
+	if i, ok = a.source.NextNotIn(c.next, a.inSome); ok {
+		return i, true
 	}
-	return i, ok
+	return a.source.NextNotIn(0, a.inSome)
 }
 
-// stuck gives a chunk whose first holder has not passed it on. Its age is
-// counted in first copies, not in seconds, so that no rate must be known: an
-// honest node has passed a chunk on to all takers by the time that each of
-// them got another first copy. One given four times as long ago and still with less
-// than a quarter of the takers is with a free rider, or lost.
-func (h *handouts) stuck(held []int32, takers int) (int, bool) {
-	h.again = 0
-	for len(h.given) > 0 {
-		oldest := h.given[0]
-		if h.count-oldest.at < 4*takers {
-			return 0, false
-		}
-		lacking := takers - int(held[oldest.chunk])
-		if takers > 2 && lacking > 0 && int(held[oldest.chunk])*4 < takers {
-			h.again = oldest.chunk + 1
-			return oldest.chunk, true
-		}
-		h.given = h.given[1:]
+// gave records a first copy of the chunk that choose returned.
+func (c *initialCopies) gave(i int, a *availability) {
+	if c.isStalled(a) {
+		c.given = c.given[1:]
+	} else {
+		c.next = i
 	}
-	return 0, false
+	c.count++
+	c.given = append(c.given, initialCopy{chunk: i, at: c.count})
 }
 
-// isAgain tells whether stuck has just given i.
-func (h *handouts) isAgain(i int) bool { return h.again == i+1 }
+// isStalled tells whether the oldest copy is old and has not been passed on.
+func (c *initialCopies) isStalled(a *availability) bool {
+	return c.isOld(a) && !isPassedOn(c.given[0].chunk, a)
+}
 
-// gave records a first copy.
-func (h *handouts) gave(i int) {
-	if h.isAgain(i) {
-		h.given, h.again = h.given[1:], 0
+// isOld tells whether there is an oldest copy that all should have by now.
+func (c *initialCopies) isOld(a *availability) bool {
+	return len(c.given) > 0 && c.count-c.given[0].at >= stalledRounds*a.takers
+}
+
+func isPassedOn(i int, a *availability) bool {
+	return a.takers <= 2 || a.lacking(i) <= 0 || int(a.held[i])*stalledShare >= a.takers
+}
+
+// forgetPassedOn forgets the oldest copies, as long as they are passed on.
+func (c *initialCopies) forgetPassedOn(a *availability) {
+	for c.isOld(a) && isPassedOn(c.given[0].chunk, a) {
+		c.given = c.given[1:]
 	}
-	h.count++
-	h.given = append(h.given, handout{chunk: i, at: h.count})
 }

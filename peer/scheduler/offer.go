@@ -8,280 +8,314 @@ import (
 	"starmesh/common/content"
 )
 
+// Before you change the choice, check again that
+//
+//  1. an origin sends hardly more than one copy of a file, and its uplink never
+//     runs dry: no mesh is faster than its origin;
+//  2. of two equal choices any is made: were all givers to choose alike, most of
+//     their offers would be declined;
+//  3. a free rider soon gets no more first copies, and what it was given is
+//     handed out again;
+//  4. a slow downlink, or one who does not answer, keeps no offer from the
+//     others, with 2 neighbours as with 100;
+//  5. a node with few neighbours is not the last one by far;
+//  6. what a leaver had still to pass on is given by others;
+//  7. a node that comes late is helped by all;
+//  8. with a slow uplink, answers do not wait behind help;
+//  9. the time of an Offer does not grow with the file (BenchmarkOffer);
+//  10. the figures of the simulated meshes do not get worse (mesh_test.go,
+//     BenchmarkMesh), and section 6 of PROTOCOL.md still says what is done.
+
 const (
-	// leastBehind is by how many chunks a neighbour is behind the others at the
-	// least to be helped before them; with many neighbours it is half as many
-	// as they are.
-	leastBehind = 4
-	// farBehind is by how many times an uplink is slower than others' that is
-	// better kept for words.
-	farBehind = 16
-	// mostLooked is how many chunks are looked at to choose one.
-	mostLooked = 2048
-	// fullFor is how long a neighbour that asked for no more is taken to have
-	// no room on its downlink.
-	fullFor = 5 * time.Second
+	// minBehindChunks is by how many chunks a neighbour is behind the others at
+	// the least to be helped before them; with many neighbours it is half as
+	// many as they are.
+	minBehindChunks = 4
+	// slowUplinkRatio is by how many times an uplink is slower than others' that
+	// is better kept for answers.
+	slowUplinkRatio = 16
+	// maxChunksExamined is how many chunks are looked at to choose one, for a
+	// file may have 100,000.
+	maxChunksExamined = 2048
+	// downlinkFullTime is how long a neighbour that asked for no more is taken
+	// to have no room on its downlink.
+	downlinkFullTime = 5 * time.Second
 )
 
-// Offer gives the next offer to make, if one is to be made now.
+// Offer makes the next offer, if one is to be made now.
 func (g *Giver) Offer(now time.Time) (Offer, bool) {
-	ahead := g.queue.ahead(len(g.takers))
-	open, inHand := g.open(now)
-	g.inHand = open >= ahead
-	if g.inHand && inHand >= min(ahead, g.queue.size()+1) {
+	ahead := g.uplink.ahead(len(g.takers))
+	open := g.look(now)
+	enough := open.filling >= ahead
+	if enough && open.held >= min(ahead, g.uplink.size()+1) {
 		return Offer{}, false
 	}
+	g.forgetPassedOn()
 	// No neighbour gets more than half of what is open while others can take
 	// anything: were its downlink slow, all would wait for it.
-	g.share, g.spared = max(ahead/2, 1), false
-	n, i, first := g.choose(now)
-	if n == nil && g.spared {
-		g.share = ahead
-		n, i, first = g.choose(now)
+	some := open.withFewerThan(max(ahead/2, 1))
+	p, ok := g.choose(some, enough, now)
+	if !ok && len(some) < len(open.answering) {
+		p, ok = g.choose(open.withFewerThan(ahead), enough, now)
 	}
-	g.queue.leads = first
-	if n == nil {
+	g.uplink.leads = p.first
+	if !ok {
 		return Offer{}, false
 	}
-	sure := first && g.queue.trip > 0 // before the first answer nothing is known of trips
-	if first {
-		n.firsts = append(n.firsts, i)
-		g.first.gave(i)
-	}
-	n.open.put(i, now)
-	g.mark(n, i)
-	if sure {
-		g.queue.expect(Offer{To: n.id, Chunk: i}, now)
-	}
-	return Offer{To: n.id, Chunk: i, First: first, Sure: sure}, true
+	return g.open(p, now), true
 }
 
-// choose gives the neighbour to offer something to and the chunk, and whether
-// it is a first copy; nil when there is nothing to offer.
-func (g *Giver) choose(now time.Time) (n *neighbour, i int, first bool) {
-	if n, i, ok := g.fresh(now); ok {
-		return n, i, true
+// open enters the offer of what was picked.
+func (g *Giver) open(p pick, now time.Time) Offer {
+	o := Offer{To: p.to.id, Chunk: p.chunk, First: p.first}
+	if p.first {
+		p.to.firsts = append(p.to.firsts, p.chunk)
+		g.initial.gave(p.chunk, &g.chunks)
 	}
-	g.measure(now)
-	if n, i, ok := g.duty(now); ok {
-		return n, i, false
+	p.to.open.put(p.chunk, now)
+	g.mark(p.to, p.chunk)
+	if p.first && g.uplink.answerTime > 0 { // before the first answer nothing is known of how long they take
+		o.Sure = true
+		g.uplink.expect(delivery{p.to.id, p.chunk}, now)
 	}
-	if !g.trails(now) {
-		if n, i, ok := g.help(now); ok {
-			return n, i, false
-		}
-	}
-	return nil, 0, false
+	return o
 }
 
-// takes tells whether n can be offered something now.
-func (g *Giver) takes(n *neighbour, now time.Time) bool {
-	if n.silent || now.Before(n.later) {
-		return false
-	}
-	if len(n.open) >= g.share {
-		g.spared = true
-		return false
-	}
-	return true
+// openOffersNow is what one look at all open offers shows.
+type openOffersNow struct {
+	// filling is how many are to fill the uplink, and held how many of those
+	// are of chunks that this node holds: others may have to wait for theirs
+	// while the uplink runs dry.
+	filling, held int
+	answering     []candidate // who can be offered more
 }
 
-// Wait is how long to wait before asking Next again, although nothing happens
-// meanwhile; 0 when that would be of no use.
-func (g *Giver) Wait(now time.Time) time.Duration { return g.queue.wait(now) }
-
-// trails tells whether this node had better not help for now: its uplink is so
-// much slower than others' that its help is worth less than its own answers,
-// which would wait behind it.
-func (g *Giver) trails(now time.Time) bool {
-	pace := g.queue.pace(now)
-	if g.have.Full() || pace < long {
-		return false
-	}
-	var paces []time.Duration
-	for _, n := range g.near {
-		if n.each > 0 {
-			paces = append(paces, n.each)
-		}
-	}
-	if len(paces) == 0 {
-		return false
-	}
-	slices.Sort(paces)
-	return pace > farBehind*paces[len(paces)/2]
+// candidate is a neighbour that can be offered something now, and by how many
+// steps it has less than the others.
+type candidate struct {
+	*neighbour
+	behind int
 }
 
-// open counts the offers that are to fill the uplink, and those of them whose
-// chunks this node holds: the others may have to wait for theirs while the
-// uplink runs dry. A chunk that crawls into a slow downlink does not fill it,
-// nor does an offer to one who does not answer; who owes us an answer is
-// offered nothing more.
-func (g *Giver) open(now time.Time) (open, inHand int) {
-	overdue := g.queue.overdue()
-	stuck := g.queue.stuck()
+// look counts the open offers and finds out who can be offered more. A chunk
+// that crawls into a slow downlink does not fill the uplink, nor does an offer
+// to one who does not answer; who owes us an answer is offered nothing more.
+func (g *Giver) look(now time.Time) openOffersNow {
+	open := openOffersNow{answering: make([]candidate, 0, len(g.takers))}
+	crawling := g.uplink.crawling()
+	timeout := g.uplink.lateAnswer()
+	mean := g.meanCount()
 	for _, n := range g.takers {
-		n.silent = false
-		crawls := slices.Contains(stuck, n.id)
+		crawls := slices.Contains(crawling, n.id)
+		silent := false
 		for _, o := range n.open {
-			accepted := g.queue.holds(Offer{To: n.id, Chunk: o.chunk})
-			if !accepted && now.Sub(o.since) > overdue {
-				n.silent = true
-				continue
-			}
-			if crawls && accepted {
-				continue
-			}
-			open++
-			if g.have.Has(o.chunk) {
-				inHand++
+			accepted := g.uplink.holds(delivery{n.id, o.chunk})
+			switch {
+			case !accepted && now.Sub(o.since) > timeout:
+				silent = true
+			case crawls && accepted:
+			default:
+				open.filling++
+				if g.chunks.have.Has(o.chunk) {
+					open.held++
+				}
 			}
 		}
+		if !silent && !now.Before(n.notBefore) {
+			open.answering = append(open.answering, candidate{n, g.behind(n, mean, now)})
+		}
 	}
-	return open, inHand
+	return open
 }
 
-// fresh chooses a chunk that only this node can bring into the mesh, and the
+// withFewerThan returns those of answering with fewer open offers.
+func (o openOffersNow) withFewerThan(offers int) []candidate {
+	return slices.DeleteFunc(slices.Clone(o.answering), func(c candidate) bool { return len(c.open) >= offers })
+}
+
+// behind is by how many steps n has less than the others. A node with few
+// neighbours of its own gets what all have later than they do; without help it
+// is the last one at the end, when nobody else needs the uplinks. Small
+// differences are left alone: if all went to the same neighbour first, most of
+// their offers would be declined.
+func (g *Giver) behind(n *neighbour, mean int, now time.Time) int {
+	if n.isFull(now) {
+		return 0
+	}
+	return max(0, mean-n.count) / max(minBehindChunks, len(g.takers)/2)
+}
+
+// meanCount is how many chunks the takers have on average.
+func (g *Giver) meanCount() int {
+	count := 0
+	for _, n := range g.takers {
+		count += n.count
+	}
+	return count / max(len(g.takers), 1)
+}
+
+// pick is what was chosen.
+type pick struct {
+	to    *neighbour
+	chunk int
+	first bool // it is a first copy
+}
+
+// choice is what the rules choose from.
+type choice struct {
+	*Giver
+	candidates []candidate
+	onlyHeld   bool // nothing that is still on its way here
+	now        time.Time
+}
+
+// choose picks a chunk and the neighbour to offer it to, if there is one.
+func (g *Giver) choose(candidates []candidate, onlyHeld bool, now time.Time) (pick, bool) {
+	c := choice{Giver: g, candidates: candidates, onlyHeld: onlyHeld, now: now}
+	if p, ok := c.firstCopy(); ok {
+		return p, true
+	}
+	if p, ok := c.duty(); ok {
+		return p, true
+	}
+	if g.trails(now) {
+		return pick{}, false
+	}
+	return c.help()
+}
+
+// firstCopy picks a chunk that only this node can bring into the mesh, and the
 // neighbour with the least left to pass on: that follows the upload rates by
 // itself, and a free rider soon gets no more.
-func (g *Giver) fresh(now time.Time) (*neighbour, int, bool) {
-	i, ok := g.first.stuck(g.held, len(g.takers))
+func (c choice) firstCopy() (pick, bool) {
+	i, ok := c.initial.choose(&c.chunks)
 	if !ok {
-		i, ok = g.first.unseen(g.source, g.some)
+		return pick{}, false
 	}
-	if !ok {
-		return nil, 0, false
-	}
-	n := g.least(i, now, g.burden)
-	return n, i, n != nil
+	n := c.cheapest(i, func(n candidate) time.Duration { return c.burden(n.neighbour) })
+	return pick{n, i, true}, n != nil
 }
 
 // burden is the time by which a neighbour would have passed on one more first
 // copy, and all that it was given before and has, as far as this node knows,
 // not passed on yet.
 func (g *Giver) burden(n *neighbour) time.Duration {
-	if g.queue.slowed[n.id] {
+	if g.uplink.slowDownlinks[n.id] {
 		return math.MaxInt64 // it would get it late, and so would all others
 	}
 	left := len(g.takers)
-	n.firsts = slices.DeleteFunc(n.firsts, func(i int) bool { return g.lacking(i) == 0 })
 	for _, i := range n.firsts {
-		left += g.lacking(i)
+		left += g.chunks.lacking(i)
 	}
-	each := n.each
+	each := n.chunkTime
 	if each <= 0 {
-		each = g.queue.each
+		each = g.uplink.chunkTime
 	}
 	return time.Duration(left) * max(each, 1)
 }
 
-// duty chooses a chunk that this node got first-hand, the oldest first.
-func (g *Giver) duty(now time.Time) (*neighbour, int, bool) {
-	g.own = slices.DeleteFunc(g.own, func(i int) bool { return g.lacking(i) == 0 })
-	for _, i := range g.own {
-		if g.inHand && !g.have.Has(i) {
+// duty picks a chunk that this node got first-hand, the oldest first.
+func (c choice) duty() (pick, bool) {
+	for _, i := range c.duties {
+		if c.onlyHeld && !c.chunks.have.Has(i) {
 			continue
 		}
-		if n := g.least(i, now, (*neighbour).load); n != nil {
-			return n, i, true
+		if n := c.cheapest(i, candidate.load); n != nil {
+			return pick{to: n, chunk: i}, true
 		}
 	}
-	return nil, 0, false
+	return pick{}, false
 }
 
-// help chooses a chunk to help others with: for a neighbour that is behind, or
+// trails tells whether this node had better not help for now: its uplink is so
+// much slower than others' that its help is worth less than its own answers,
+// which would wait behind it.
+func (g *Giver) trails(now time.Time) bool {
+	own := g.uplink.pace(now)
+	if g.chunks.have.Full() || own < slowChunkTime {
+		return false
+	}
+	var others []time.Duration
+	for _, n := range g.near {
+		if n.chunkTime > 0 {
+			others = append(others, n.chunkTime)
+		}
+	}
+	if len(others) == 0 {
+		return false
+	}
+	slices.Sort(others)
+	return own > slowUplinkRatio*others[len(others)/2]
+}
+
+// help picks a chunk to help others with: for a neighbour that is behind, or
 // the one that the fewest have.
-func (g *Giver) help(now time.Time) (*neighbour, int, bool) {
-	done := g.done(now)
-	for _, set := range []content.Set{g.have, g.coming} {
-		if n, i, ok := g.catchUp(set, now); ok {
-			return n, i, ok
+func (c choice) help() (pick, bool) {
+	done := c.heldByAll()
+	for _, set := range []content.Set{c.chunks.have, c.chunks.coming} {
+		if p, ok := c.catchUp(set); ok {
+			return p, true
 		}
-		if n, i, ok := g.rarest(set, done, now); ok {
-			return n, i, ok
+		if p, ok := c.rarest(set, done); ok {
+			return p, true
 		}
-		if g.inHand {
+		if c.onlyHeld {
 			break
 		}
 	}
-	return nil, 0, false
+	return pick{}, false
 }
 
-// measure finds out which neighbours are behind the others. A node with few
-// neighbours of its own gets what all have later than they do; without help it
-// is the last one at the end, when nobody else needs the uplinks. Small
-// differences are left alone: if all went to the same neighbour first, most of
-// their offers would be declined.
-func (g *Giver) measure(now time.Time) {
-	count := 0
-	for _, n := range g.takers {
-		count += n.count
-	}
-	for _, n := range g.takers {
-		n.behind = 0
-		if !n.full(now) {
-			n.behind = max(0, count/len(g.takers)-n.count) / max(leastBehind, len(g.takers)/2)
-		}
-	}
-}
-
-// catchUp chooses the neighbour that is most behind, and of what it lacks the
+// catchUp picks the neighbour that is most behind, and of what it lacks the
 // chunk that the fewest have.
-func (g *Giver) catchUp(set content.Set, now time.Time) (*neighbour, int, bool) {
-	var last *neighbour
-	chunk := 0
-	for _, n := range g.takers {
-		if n.behind == 0 || last != nil && n.behind <= last.behind || !g.takes(n, now) {
+func (c choice) catchUp(set content.Set) (pick, bool) {
+	best := pick{}
+	behind := 0
+	for _, n := range c.candidates {
+		if n.behind <= behind {
 			continue
 		}
-		if i, ok := g.rarestFor(n, set); ok {
-			last, chunk = n, i
+		if i, ok := c.fewest(set, n.has); ok {
+			best, behind = pick{to: n.neighbour, chunk: i}, n.behind
 		}
 	}
-	return last, chunk, last != nil
+	return best, best.to != nil
 }
 
-// rarestFor chooses, of the chunks of set that n lacks, the one that the
-// fewest have, any where several are.
-func (g *Giver) rarestFor(n *neighbour, set content.Set) (int, bool) {
-	return g.fewest(set, n.sure)
-}
-
-// done gives the chunks that all those hold who can be offered something now:
-// one who takes no more for a while, but lacks most of the file, is not to keep
-// this node from helping the others with the rest.
-func (g *Giver) done(now time.Time) content.Set {
-	if !slices.ContainsFunc(g.takers, func(n *neighbour) bool { return !g.takes(n, now) }) {
-		return g.all
+// heldByAll is the set of chunks that all candidates have: one who takes no
+// more for a while, but lacks most of the file, is not to keep this node from
+// helping the others with the rest.
+func (c choice) heldByAll() content.Set {
+	if len(c.candidates) == len(c.takers) {
+		return c.chunks.inAll
 	}
-	done := content.FullSet(g.have.Len())
-	for _, n := range g.takers {
-		if g.takes(n, now) {
-			done.Keep(n.sure)
-		}
+	all := content.FullSet(c.chunks.have.Len())
+	for _, n := range c.candidates {
+		all.Keep(n.has)
 	}
-	return done
+	return all
 }
 
-// rarest chooses the chunk of set, but not of done, that the fewest have, and
+// rarest picks the chunk of set, but not of done, that the fewest have, and
 // for it the neighbour that this node brings least.
-func (g *Giver) rarest(set, done content.Set, now time.Time) (*neighbour, int, bool) {
-	i, ok := g.fewest(set, done)
+func (c choice) rarest(set, done content.Set) (pick, bool) {
+	i, ok := c.fewest(set, done)
 	if !ok {
-		return nil, 0, false
+		return pick{}, false
 	}
-	n := g.least(i, now, (*neighbour).load)
-	return n, i, n != nil
+	n := c.cheapest(i, candidate.load)
+	return pick{to: n, chunk: i}, n != nil
 }
 
-// fewest chooses, of the chunks of set that are not in done, the one that most
+// fewest returns, of the chunks of set that are not in done, the one that most
 // neighbours lack; any where several are. In a large file not all are looked
-// at, but mostLooked from any one on.
+// at, but maxChunksExamined from any one on.
 func (g *Giver) fewest(set, done content.Set) (int, bool) {
 	best, lack, ties, looked := -1, 0, 0, 0
 	look := func(from, until int) {
-		for i, ok := set.NextNotIn(from, done); ok && i < until && looked < mostLooked; i, ok = set.NextNotIn(i+1, done) {
+		for i, ok := set.NextNotIn(from, done); ok && i < until && looked < maxChunksExamined; i, ok = set.NextNotIn(i+1, done) {
 			looked++
-			switch l := g.lacking(i); {
+			switch l := g.chunks.lacking(i); {
 			case l == 0 || l < lack:
 			case l > lack:
 				best, lack, ties = i, l, 1
@@ -293,7 +327,7 @@ func (g *Giver) fewest(set, done content.Set) (int, bool) {
 		}
 	}
 	start := 0
-	if set.Len() > mostLooked {
+	if set.Len() > maxChunksExamined {
 		start = g.rand.IntN(set.Len())
 	}
 	look(start, set.Len())
@@ -301,22 +335,22 @@ func (g *Giver) fewest(set, done content.Set) (int, bool) {
 	return best, best >= 0
 }
 
-// least gives the neighbour lacking chunk i for which cost is least, any of
-// them where several are; nil when none can take it now.
-func (g *Giver) least(i int, now time.Time, cost func(*neighbour) time.Duration) *neighbour {
+// cheapest returns the candidate lacking chunk i for which cost is least, any
+// of them where several are; nil when none lacks it.
+func (c choice) cheapest(i int, cost func(candidate) time.Duration) *neighbour {
 	var best *neighbour
 	var least time.Duration
 	ties := 0
-	for _, n := range g.takers {
-		if n.sure.Has(i) || !g.takes(n, now) {
+	for _, n := range c.candidates {
+		if n.has.Has(i) {
 			continue
 		}
-		switch c := cost(n); {
-		case best == nil || c < least:
-			best, least, ties = n, c, 1
-		case c == least:
-			if ties++; g.rand.IntN(ties) == 0 {
-				best = n
+		switch d := cost(n); {
+		case best == nil || d < least:
+			best, least, ties = n.neighbour, d, 1
+		case d == least:
+			if ties++; c.rand.IntN(ties) == 0 {
+				best = n.neighbour
 			}
 		}
 	}
@@ -325,12 +359,6 @@ func (g *Giver) least(i int, now time.Time, cost func(*neighbour) time.Duration)
 
 // load is how much this node is already bringing to n, less for one that is
 // behind.
-func (n *neighbour) load() time.Duration {
-	return time.Duration(len(n.open) - mostAhead*n.behind)
-}
-
-// full tells that n has lately asked for no more: its downlink holds it back,
-// and no neighbour can help.
-func (n *neighbour) full(now time.Time) bool {
-	return !n.later.IsZero() && now.Sub(n.later) < fullFor
+func (n candidate) load() time.Duration {
+	return time.Duration(len(n.open) - maxOffersAhead*n.behind)
 }

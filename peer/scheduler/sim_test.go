@@ -234,11 +234,11 @@ func (n *node) step() {
 		n.word(n.byKey(o.To), func() { n.byKey(o.To).offered(n, o) })
 	}
 	for {
-		o, ok := n.giver.Next(at(n.now))
+		to, chunk, ok := n.giver.Next(at(n.now))
 		if !ok {
 			break
 		}
-		n.send(n.byKey(o.To), o.Chunk)
+		n.send(n.byKey(to), chunk)
 	}
 	if wait := n.giver.Wait(at(n.now)); wait > 0 && !n.waiting {
 		n.waiting = true
@@ -256,8 +256,9 @@ func (n *node) offered(from *node, o scheduler.Offer) {
 		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, at(n.now)); from.step() })
 		return
 	}
-	if ok, wait := n.taker.Ready(from.key(), n.missing(), at(n.now)); !ok {
+	if !n.taker.Accepts(from.key(), n.missing()) {
 		n.declines++
+		wait := n.taker.Postpone(from.key(), n.missing())
 		n.word(from, func() { from.giver.Postponed(n.key(), o.Chunk, at(n.now).Add(wait)); from.step() })
 		return
 	}
@@ -283,13 +284,13 @@ func (n *node) missing() int { return n.chunks - n.have.Count() }
 
 // late gives up what was promised and does not come.
 func (n *node) late() {
-	for _, c := range n.taker.Overdue(n.missing(), at(n.now)) {
-		if n.have.Has(c.Chunk) {
+	for _, c := range n.taker.GiveUp(n.missing(), at(n.now)) {
+		if n.have.Has(c) {
 			continue
 		}
-		n.lose(c.Chunk)
-		from := n.byKey(c.From)
-		n.word(from, func() { from.giver.Lost(n.key(), c.Chunk); from.step() })
+		from := n.nodes[n.claimed[c]]
+		n.lose(c)
+		n.word(from, func() { from.giver.Lost(n.key(), c); from.step() })
 	}
 }
 
@@ -311,7 +312,7 @@ func (n *node) tell(chunk int, lost bool) {
 		batch := n.news
 		n.news = nil
 		for _, p := range n.near {
-			each := n.giver.Each(at(n.now))
+			each := n.giver.ChunkTime(at(n.now))
 			n.word(p, func() { p.hear(n, batch, each) })
 		}
 	})
@@ -326,7 +327,7 @@ func (n *node) hear(from *node, batch []news, each time.Duration) {
 		if b.lost {
 			n.giver.Lost(from.key(), b.chunk)
 		} else {
-			n.giver.Has(from.key(), b.chunk)
+			n.giver.Announced(from.key(), b.chunk)
 		}
 	}
 	n.step()
@@ -346,7 +347,7 @@ func (n *node) send(to *node, chunk int) {
 	})
 	n.after(in-n.now, func() {
 		to.word(n, func() { // the receipt
-			n.giver.Sent(to.key(), chunk, at(n.now))
+			n.giver.Delivered(to.key(), chunk, at(n.now))
 			n.step()
 		})
 	})

@@ -7,20 +7,23 @@ import (
 )
 
 const (
-	// patient is how many times longer than usual a promised chunk may take
-	// while nothing else is left to fetch.
-	patient = 4
-	// leastPatience is what a promised chunk may take in any case, and
-	// mostPatience what it may take only because there is time until the end.
-	leastPatience = 250 * time.Millisecond
-	mostPatience  = 30 * time.Second
-	// fewClaims is how many chunks may be promised at a time whatever the
-	// rate; beyond, no more than arrive in oneRound.
-	fewClaims = 16
-	oneRound  = time.Second
-	// FewUnproven is how many of them one giver may hold that has not brought
+	// patienceFactor is how many times longer than usual a promised chunk may
+	// take while nothing else is left to fetch.
+	patienceFactor = 4
+	// minPatience is what a promised chunk may take in any case, and maxPatience
+	// what it may take only because there is time until the end.
+	minPatience = 250 * time.Millisecond
+	maxPatience = 30 * time.Second
+	// minSilence is how long nothing comes at all before the promises are in
+	// doubt, whatever is usual.
+	minSilence = time.Second
+	// minPromises is how many chunks may be promised at a time whatever the
+	// rate; beyond, no more than arrive in promisedTime.
+	minPromises  = 16
+	promisedTime = time.Second
+	// MaxUnproven is how many of them one giver may hold that has not brought
 	// anything yet: promises cost it nothing.
-	FewUnproven = 6
+	MaxUnproven = 6
 )
 
 // Taker decides for one file which offers this node accepts, and how long it
@@ -40,62 +43,82 @@ type claim struct {
 	since time.Time
 }
 
-// Claim is a promise that a giver made.
-type Claim struct {
-	From  ID
-	Chunk int
-}
-
 // NewTaker makes a taker with no claims.
 func NewTaker() *Taker {
 	return &Taker{claims: map[int]claim{}, slow: map[ID]time.Duration{}, held: map[ID]int{}}
 }
 
-// Ready tells whether an offer of a wanted chunk should be accepted, while
-// missing chunks of the file have not arrived; if not, when to offer again.
-// A giver that is much slower than the others is welcome as long as its chunk
-// arrives well before the rest of the file has.
-func (t *Taker) Ready(from ID, missing int, now time.Time) (ok bool, wait time.Duration) {
-	if t.slow[from] == 0 && t.held[from] >= FewUnproven {
-		return false, leastPatience
+// objection is why an offer is not accepted now.
+type objection int
+
+const (
+	none     objection = iota
+	unproven           // promises enough for one that has not brought anything
+	full               // more would not arrive for long
+	tooSlow            // its chunk would be among the last
+)
+
+// Accepts tells whether an offer of a wanted chunk should be accepted, while
+// missing chunks of the file have not arrived. A giver that is much slower than
+// the others is welcome as long as its chunk arrives well before the rest of the
+// file has.
+func (t *Taker) Accepts(from ID, missing int) bool { return t.objection(from, missing) == none }
+
+func (t *Taker) objection(from ID, missing int) objection {
+	switch {
+	case t.slow[from] == 0 && t.held[from] >= MaxUnproven:
+		return unproven
+	case len(t.claims) >= t.maxPromises():
+		return full
+	case t.slow[from] > max(t.patience(missing), patienceFactor*t.quickest()):
+		return tooSlow
+	default:
+		return none
 	}
-	if len(t.claims) >= t.most() {
-		return false, t.interval * fewClaims / 2
+}
+
+// Postpone returns when one whose offer is not accepted may offer again. Its
+// pace is forgiven by and by, else it could never do better.
+func (t *Taker) Postpone(from ID, missing int) time.Duration {
+	switch t.objection(from, missing) {
+	case unproven:
+		return minPatience
+	case full:
+		return t.interval * minPromises / 2
+	case tooSlow:
+		t.slow[from] -= t.slow[from] / smoothingSamples
+		return t.slow[from]
+	default:
+		return 0
 	}
-	if t.slow[from] > max(t.patience(missing), patient*t.quickest()) {
-		// Its pace is forgiven by and by, else it could never do better.
-		t.slow[from] -= t.slow[from] / smooth
-		return false, t.slow[from]
-	}
-	return true, 0
 }
 
 // quickest is what chunks of the quickest giver take. Where they all take long
 // it is not the givers: our own answers are late.
 func (t *Taker) quickest() time.Duration {
-	var least time.Duration
+	var quickest time.Duration
 	for _, took := range t.slow {
-		if least == 0 || took < least {
-			least = took
+		if took > 0 && (quickest == 0 || took < quickest) {
+			quickest = took
 		}
 	}
-	return least
+	return quickest
 }
 
-// most is how many chunks may be promised at a time: no more than a slow
+// maxPromises is how many chunks may be promised at a time: no more than a slow
 // downlink takes within a moment, so that no giver is kept from others by it.
-func (t *Taker) most() int {
+func (t *Taker) maxPromises() int {
 	if t.interval <= 0 {
-		return fewClaims
+		return minPromises
 	}
-	return fewClaims + int(oneRound/t.interval)
+	return minPromises + int(promisedTime/t.interval)
 }
 
 // patience is how long a promised chunk may take: as long as it does not hold
 // up the end, and several times what is usual.
 func (t *Taker) patience(missing int) time.Duration {
 	rest := time.Duration(missing) * t.interval / 2
-	return max(patient*t.typical, min(rest, mostPatience), leastPatience)
+	return max(patienceFactor*t.typical, min(rest, maxPatience), minPatience)
 }
 
 // Claimed records an accepted offer.
@@ -108,12 +131,12 @@ func (t *Taker) Claimed(from ID, i int, now time.Time) {
 func (t *Taker) Arrived(from ID, i int, now time.Time) {
 	if c, ok := t.claims[i]; ok && c.from == from {
 		took := now.Sub(c.since)
-		t.slow[from] = blend(t.slow[from], took)
-		t.typical = blend(t.typical, took)
+		t.slow[from] = smooth(t.slow[from], took)
+		t.typical = smooth(t.typical, took)
 		t.Dropped(i)
 	}
 	if !t.last.IsZero() {
-		t.interval = blend(t.interval, now.Sub(t.last))
+		t.interval = smooth(t.interval, now.Sub(t.last))
 	}
 	t.last = now
 }
@@ -126,7 +149,7 @@ func (t *Taker) Dropped(i int) {
 	}
 }
 
-// Left gives the chunks that a giver who left had promised, and drops them.
+// Left drops the promises of a giver who left and returns their chunks.
 func (t *Taker) Left(from ID) []int {
 	var chunks []int
 	for i, c := range t.claims {
@@ -141,25 +164,23 @@ func (t *Taker) Left(from ID) []int {
 	return chunks
 }
 
-// Overdue gives the promises that are not to be waited for any longer, and
-// drops them.
-func (t *Taker) Overdue(missing int, now time.Time) []Claim {
+// GiveUp drops the promises that are not to be waited for any longer and
+// returns their chunks.
+func (t *Taker) GiveUp(missing int, now time.Time) []int {
 	patience := t.patience(missing)
 	if t.typical == 0 {
-		patience = mostPatience
-	} else if usual := max(patient*t.typical, time.Second); now.Sub(t.last) > usual {
+		patience = maxPatience
+	} else if usual := max(patienceFactor*t.typical, minSilence); now.Sub(t.last) > usual {
 		patience = min(patience, usual) // nothing comes at all: there is no rest to fill the time
 	}
-	var late []Claim
+	var late []int
 	for _, i := range slices.Sorted(maps.Keys(t.claims)) {
 		c := t.claims[i]
-		age := now.Sub(c.since)
-		if age < patience {
-			continue
+		if age := now.Sub(c.since); age >= patience {
+			late = append(late, i)
+			t.slow[c.from] = max(smooth(t.slow[c.from], age), age)
+			t.Dropped(i)
 		}
-		late = append(late, Claim{From: c.from, Chunk: i})
-		t.slow[c.from] = max(blend(t.slow[c.from], age), age)
-		t.Dropped(i)
 	}
 	return late
 }

@@ -9,139 +9,155 @@ import (
 )
 
 const (
-	// firstAhead is how many offers are open before anything was measured; less
-	// while there are few to share them: whoever comes first is not to get all.
-	firstAhead = 6
-	// mostAhead bounds the offers open at a time, whatever was measured.
-	mostAhead = 64
-	// long and veryLong are times of a chunk on slow uplinks.
-	long     = 80 * time.Millisecond
-	veryLong = 900 * time.Millisecond
-	// An answer that takes lateTrips times as long as usual, and leastLate at
-	// least, is not waited for.
-	lateTrips = 4
-	leastLate = 300 * time.Millisecond
-	// firstSlow is how long to wait for a receipt before anything was measured.
-	firstSlow = 500 * time.Millisecond
-	// mostRefused bounds by how much offers are multiplied because some are
-	// declined.
-	mostRefused = 0.5
-	// leastWindow is how many chunks are on their way at the least: one being
-	// sent and one behind it, and one whose receipt is on its way back. TCP
-	// begins slowly after a pause, so one connection alone fills an uplink
-	// badly.
-	leastWindow = 3
-	mostWindow  = 64
-	// leastQueued and mostQueued are how many chunks should wait in front of
-	// the uplink.
-	leastQueued = 1
-	mostQueued  = 2
-	// forget is how long the shortest way is believed in.
-	forget = 10 * time.Second
-	// smooth is the weight of a new measurement, as in TCP's round trip
-	// estimate (RFC 6298).
-	smooth = 8
-	// crawl is how many times the usual may pass without a receipt before
-	// one more chunk is sent all the same: perhaps it is not our uplink but the
-	// downlinks of those we send to.
-	crawl = 3
+	// initialOffers is how many offers are open before anything was measured;
+	// less while there are few to share them: whoever comes first is not to get
+	// all.
+	initialOffers = 6
+	// maxOffersAhead bounds the offers open at a time, whatever was measured.
+	maxOffersAhead = 64
+	// slowChunkTime and verySlowChunkTime are what one chunk takes on slow
+	// uplinks: of 64 KiB, at 6.5 Mbit/s and at 0.6.
+	slowChunkTime     = 80 * time.Millisecond
+	verySlowChunkTime = 900 * time.Millisecond
+	// An answer that takes lateAnswerTrips times as long as usual, and
+	// minLateAnswer at least, is not waited for.
+	lateAnswerTrips = 4
+	minLateAnswer   = 300 * time.Millisecond
+	// maxDeclinedShare bounds by how much offers are multiplied because some
+	// are declined.
+	maxDeclinedShare = 0.5
+	// receiptTimeoutChunks is how many chunk times may pass without a receipt
+	// before one more chunk is sent all the same: perhaps it is not our uplink
+	// but the downlinks of those we send to.
+	receiptTimeoutChunks = 3
+	// initialReceiptTimeout is the same before anything was measured.
+	initialReceiptTimeout = 500 * time.Millisecond
+	// smoothingSamples is the weight of what was measured before against one
+	// new sample, as in TCP's round trip estimate (RFC 6298).
+	smoothingSamples = 8
 )
 
-// queue holds the accepted offers, and measures how far ahead offers must be
+// uplink holds the accepted offers, and measures how far ahead offers must be
 // made so that it does not run dry.
-type queue struct {
+type uplink struct {
 	waiting []waiting
 	sending []*transit
-	trip    time.Duration // from an offer to its answer
-	each    time.Duration // the uplink's time for one chunk
-	refused float64       // share of offers declined
-	last    time.Time     // when the chunk before was through
-	moved   time.Time     // the same, or when one was sent on suspicion
 	window  window
-	slowed  map[ID]bool // neighbours whose downlink was slower than our uplink
-	leads   bool        // it hands out what nobody has yet
+	// answerTime is what passes from an offer to its answer, declinedShare how
+	// many of the answers are no; chunkTime is what the uplink takes for one
+	// chunk. All are smoothed, and 0 before the first.
+	answerTime    time.Duration
+	declinedShare float64
+	chunkTime     time.Duration
+	lastDelivered time.Time   // a chunk that tells about our uplink
+	lastMoved     time.Time   // any chunk was delivered, or one sent on suspicion
+	slowDownlinks map[ID]bool // neighbours whose downlink is slower than our uplink
+	leads         bool        // the last offer was a first copy: it hands out what nobody has yet
 }
 
-// transit is a chunk on its way.
+// delivery is one chunk on the way to one neighbour.
+type delivery struct {
+	to    ID
+	chunk int
+}
+
+// transit is a chunk being sent.
 type transit struct {
-	Offer
+	delivery
 	since     time.Time
-	overtaken int // chunks that were sent later and are through
+	overtaken int // chunks that were sent later and are delivered
 }
 
 // waiting is a chunk to be sent.
 type waiting struct {
-	Offer
+	delivery
 	from time.Time // not before: its taker may still say no
 }
 
-func (q *queue) accepted(o Offer, trip time.Duration) {
-	q.waiting = append(q.waiting, waiting{Offer: o})
-	q.refused -= q.refused / smooth
-	q.took(trip)
+func (w waiting) isReady(have content.Set, now time.Time) bool {
+	return have.Has(w.chunk) && !now.Before(w.from)
 }
 
-// overdue is how long an answer may take before it is not waited for.
-func (q *queue) overdue() time.Duration { return max(lateTrips*q.trip, leastLate) }
-
-// took measures a trip. One answer that waited behind a chunk on a slow uplink
-// says nothing about the others.
-func (q *queue) took(trip time.Duration) {
-	if q.trip > 0 {
-		trip = min(trip, q.overdue())
-	}
-	q.trip = blend(q.trip, trip)
-}
-
-// again takes a chunk whose acceptance came too late to tell about trips.
-func (q *queue) again(o Offer) { q.waiting = append(q.waiting, waiting{Offer: o}) }
-
-func (q *queue) declined(o Offer, trip time.Duration) {
-	q.drop(o)
-	q.refused += (1 - q.refused) / smooth
-	q.took(trip)
-}
+// enqueue takes what is to be sent at once.
+func (u *uplink) enqueue(d delivery) { u.waiting = append(u.waiting, waiting{delivery: d}) }
 
 // expect takes an offer for accepted unless an answer comes in time.
-func (q *queue) expect(o Offer, now time.Time) {
-	q.waiting = append(q.waiting, waiting{Offer: o, from: now.Add(q.trip * 3 / 2)})
-	q.refused -= q.refused / smooth
+func (u *uplink) expect(d delivery, now time.Time) {
+	u.waiting = append(u.waiting, waiting{delivery: d, from: now.Add(u.answerTime * 3 / 2)})
+	u.declinedShare -= u.declinedShare / smoothingSamples
+}
+
+func (u *uplink) accepted(d delivery, took time.Duration) {
+	u.enqueue(d)
+	u.declinedShare -= u.declinedShare / smoothingSamples
+	u.answered(took)
+}
+
+func (u *uplink) declined(d delivery, took time.Duration) {
+	u.drop(d)
+	u.declinedShare += (1 - u.declinedShare) / smoothingSamples
+	u.answered(took)
+}
+
+// answered measures an answer. One that waited behind a chunk on a slow uplink
+// says nothing about the others.
+func (u *uplink) answered(took time.Duration) {
+	if u.answerTime > 0 {
+		took = min(took, u.lateAnswer())
+	}
+	u.answerTime = smooth(u.answerTime, took)
+}
+
+// lateAnswer is how long an answer may take before it is not waited for.
+func (u *uplink) lateAnswer() time.Duration {
+	return max(lateAnswerTrips*u.answerTime, minLateAnswer)
 }
 
 // wait is the time until the first chunk may be sent that only waits for a no.
-func (q *queue) wait(now time.Time) time.Duration {
-	var least time.Duration
-	for _, w := range q.waiting {
-		if d := w.from.Sub(now); d > 0 && (least == 0 || d < least) {
-			least = d
+func (u *uplink) wait(now time.Time) time.Duration {
+	var first time.Duration
+	for _, w := range u.waiting {
+		if d := w.from.Sub(now); d > 0 && (first == 0 || d < first) {
+			first = d
 		}
 	}
-	return least
+	return first
 }
 
-// next takes the first offer whose chunk has arrived and whose taker is not
-// still busy with an earlier one, if the uplink has room.
-func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
-	stuck := q.stuck()
-	room := len(q.sending)-len(stuck) < q.size()
-	if !room && now.Sub(q.moved) < q.slow(now) {
-		return Offer{}, false
+// owed counts what waits for its turn or is on its way, of the chunks in have.
+func (u *uplink) owed(have content.Set) int {
+	n := len(u.sending)
+	for _, w := range u.waiting {
+		if have.Has(w.chunk) {
+			n++
+		}
 	}
-	for at, o := range q.waiting {
-		if !have.Has(o.Chunk) || now.Before(o.from) || slices.Contains(stuck, o.To) || !room && q.sendingTo(o.To) > 0 {
+	return n
+}
+
+// next takes the first chunk that is ready and whose taker is not still busy
+// with an earlier one, if the uplink has room.
+func (u *uplink) next(have content.Set, now time.Time) (delivery, bool) {
+	crawling := u.crawling()
+	room := len(u.sending)-len(crawling) < u.size()
+	if !room && now.Sub(u.lastMoved) < u.receiptTimeout(now) {
+		return delivery{}, false
+	}
+	for at, w := range u.waiting {
+		if !w.isReady(have, now) || slices.Contains(crawling, w.to) || !room && u.sendingTo(w.to) > 0 {
 			continue
 		}
-		if q.sendingTo(o.To) >= max(q.size()-1, 1) && q.waitsAnother(o.To, have, now) {
+		if u.sendingTo(w.to) >= max(u.size()-1, 1) && u.othersWait(w.to, have, now) {
 			continue // whose downlink may be slower than our uplink
 		}
-		q.waiting = slices.Delete(q.waiting, at, at+1)
-		q.sending = append(q.sending, &transit{Offer: o.Offer, since: now})
-		if !room || len(q.sending) == 1 {
-			q.moved = now
+		u.waiting = slices.Delete(u.waiting, at, at+1)
+		u.sending = append(u.sending, &transit{delivery: w.delivery, since: now})
+		if !room || len(u.sending) == 1 {
+			u.lastMoved = now
 		}
-		return o.Offer, true
+		return w.delivery, true
 	}
-	return Offer{}, false
+	return delivery{}, false
 }
 
 // size is how many chunks may be on their way: one until it is known how long
@@ -149,160 +165,164 @@ func (q *queue) next(have content.Set, now time.Time) (Offer, bool) {
 // what this node says to those it sends to waits behind each. One more where
 // this node leads: no mesh is faster than its origin, so that uplink must never
 // run dry, and nobody waits for its word.
-func (q *queue) size() int {
+func (u *uplink) size() int {
 	switch {
-	case q.each > veryLong, q.each == 0 && !q.leads:
+	case u.chunkTime > verySlowChunkTime, u.chunkTime == 0 && !u.leads:
 		return 1
-	case q.each > long:
+	case u.chunkTime > slowChunkTime:
 		return 2
+	case u.leads:
+		return u.window.size() + 1
 	default:
-		if q.leads {
-			return q.window.size() + 1
-		}
-		return q.window.size()
+		return u.window.size()
 	}
 }
 
-func (q *queue) sendingTo(to ID) int {
+// receiptTimeout is how long to wait for a receipt before one more chunk is
+// sent, to somebody else.
+func (u *uplink) receiptTimeout(now time.Time) time.Duration {
+	if u.chunkTime <= 0 {
+		return max(initialReceiptTimeout, receiptTimeoutChunks*u.pace(now))
+	}
+	return receiptTimeoutChunks * u.chunkTime
+}
+
+func (u *uplink) sendingTo(to ID) int {
 	n := 0
-	for _, t := range q.sending {
-		if t.To == to {
+	for _, t := range u.sending {
+		if t.to == to {
 			n++
 		}
 	}
 	return n
 }
 
-// waitsAnother tells whether a chunk for anyone else could be sent now.
-func (q *queue) waitsAnother(to ID, have content.Set, now time.Time) bool {
-	return slices.ContainsFunc(q.waiting, func(w waiting) bool {
-		return w.To != to && have.Has(w.Chunk) && !now.Before(w.from)
-	})
+// othersWait tells whether a chunk for anyone but to could be sent now.
+func (u *uplink) othersWait(to ID, have content.Set, now time.Time) bool {
+	return slices.ContainsFunc(u.waiting, func(w waiting) bool { return w.to != to && w.isReady(have, now) })
 }
 
-// transit gives the chunk on its way that was offered so; nil when there is
-// none.
-func (q *queue) transit(o Offer) *transit {
-	for _, t := range q.sending {
-		if t.Offer == o {
+// transit returns the chunk being sent; nil when there is none.
+func (u *uplink) transit(d delivery) *transit {
+	for _, t := range u.sending {
+		if t.delivery == d {
 			return t
 		}
 	}
 	return nil
 }
 
-// stop forgets chunks that are on their way.
-func (q *queue) stop(which func(*transit) bool) { q.sending = slices.DeleteFunc(q.sending, which) }
-
-// holds tells whether an offer was accepted and is not through yet.
-func (q *queue) holds(o Offer) bool {
-	return q.transit(o) != nil || slices.ContainsFunc(q.waiting, func(w waiting) bool { return w.Offer == o })
+// holds tells whether an offer was accepted and is not delivered yet.
+func (u *uplink) holds(d delivery) bool {
+	return u.transit(d) != nil || slices.ContainsFunc(u.waiting, func(w waiting) bool { return w.delivery == d })
 }
 
-// stuck gives the neighbours whose chunk was overtaken by so many others that
-// it must be their downlink that is slow. What they are sent does not fill our
-// uplink.
-func (q *queue) stuck() []ID {
+// isLost tells whether a chunk has been on its way for too long.
+func (u *uplink) isLost(d delivery, now time.Time) bool {
+	t := u.transit(d)
+	return t != nil && u.isOvertaken(t) && now.Sub(t.since) > transitTimeout
+}
+
+// crawling returns the neighbours whose chunk was overtaken by so many others
+// that it must be their downlink that is slow, one for each chunk. What they are
+// sent does not fill our uplink.
+func (u *uplink) crawling() []ID {
 	var to []ID
-	for _, t := range q.sending {
-		if q.isStuck(t) || q.slowed[t.To] {
-			to = append(to, t.To)
+	for _, t := range u.sending {
+		if u.isOvertaken(t) || u.slowDownlinks[t.to] {
+			to = append(to, t.to)
 		}
 	}
 	return to
 }
 
-func (q *queue) isStuck(t *transit) bool { return t.overtaken > 2*q.size() }
+func (u *uplink) isOvertaken(t *transit) bool { return t.overtaken > 2*u.size() }
 
-func (q *queue) sent(o Offer, now time.Time) {
-	done := q.transit(o)
+func (u *uplink) delivered(d delivery, now time.Time) {
+	done := u.transit(d)
 	if done == nil {
 		return
 	}
-	q.stop(func(t *transit) bool { return t == done })
-	for _, t := range q.sending {
+	u.sending = slices.DeleteFunc(u.sending, func(t *transit) bool { return t == done })
+	for _, t := range u.sending {
 		if t.since.Before(done.since) {
 			t.overtaken++
 		}
 	}
-	q.moved = now
-	if q.isSlow(o.To, done, now) {
+	u.lastMoved = now
+	u.judgeDownlink(done, now)
+	if u.slowDownlinks[d.to] {
 		return // what a slow downlink takes says nothing about our uplink
 	}
-	q.window.took(now.Sub(done.since), len(q.sending)+1, now)
-	began := done.since
-	if q.last.After(began) {
-		began = q.last
+	u.window.took(now.Sub(done.since), len(u.sending)+1, now)
+	u.chunkTime = smooth(u.chunkTime, now.Sub(latest(done.since, u.lastDelivered)))
+	u.lastDelivered = now
+}
+
+// judgeDownlink notes whether the chunk that is delivered went into a slow
+// downlink. A neighbour that was found to have one is taken to have it until a
+// chunk takes no longer than usual: when nothing else is sent meanwhile, nothing
+// can overtake.
+func (u *uplink) judgeDownlink(done *transit, now time.Time) {
+	switch {
+	case u.isOvertaken(done):
+		u.slowDownlinks[done.to] = true
+	case now.Sub(done.since) < receiptTimeoutChunks*max(u.chunkTime, u.window.best):
+		delete(u.slowDownlinks, done.to)
 	}
-	q.each = blend(q.each, now.Sub(began))
-	q.last = now
 }
 
 // pace is what the uplink takes for one chunk: what was measured, or more when
 // what is on its way already takes longer. A slow uplink is to be known as one
-// before its first chunk is through.
-func (q *queue) pace(now time.Time) time.Duration {
+// before its first chunk is delivered.
+func (u *uplink) pace(now time.Time) time.Duration {
 	first := now
-	for _, t := range q.sending {
+	for _, t := range u.sending {
 		if t.since.Before(first) {
 			first = t.since
 		}
 	}
-	if q.last.After(first) {
-		first = q.last
-	}
-	return max(q.each, now.Sub(first)/time.Duration(max(len(q.sending), 1)))
-}
-
-// isSlow tells whether the chunk that is through went into a slow downlink. A
-// neighbour that was found to have one is taken to have it until a chunk takes
-// no longer than usual: when nothing else is sent meanwhile, nothing can
-// overtake.
-func (q *queue) isSlow(to ID, done *transit, now time.Time) bool {
-	switch {
-	case q.isStuck(done):
-		q.slowed[to] = true
-	case now.Sub(done.since) < crawl*max(q.each, q.window.best):
-		delete(q.slowed, to)
-	}
-	return q.slowed[to]
-}
-
-func (q *queue) drop(o Offer) {
-	q.stop(func(t *transit) bool { return t.Offer == o })
-	q.waiting = slices.DeleteFunc(q.waiting, func(w waiting) bool { return w.Offer == o })
-}
-
-func (q *queue) dropAll(id ID) {
-	q.waiting = slices.DeleteFunc(q.waiting, func(w waiting) bool { return w.To == id })
-	q.stop(func(t *transit) bool { return t.To == id })
-	delete(q.slowed, id)
+	underWay := now.Sub(latest(first, u.lastDelivered))
+	return max(u.chunkTime, underWay/time.Duration(max(len(u.sending), 1)))
 }
 
 // ahead is how many offers should be open to so many takers: one being sent,
 // one that waits behind it, and what the uplink sends while an offer and its
 // answer travel; more where some will be declined.
-func (q *queue) ahead(takers int) int {
-	if q.each <= 0 {
-		return min(1+takers, firstAhead)
+func (u *uplink) ahead(takers int) int {
+	if u.chunkTime <= 0 {
+		return min(1+takers, initialOffers)
 	}
-	accepted := 1 - min(q.refused, mostRefused)
-	trips := (1 + float64(q.trip)/float64(q.each)) / accepted
-	return min(q.size()+int(math.Ceil(trips)), mostAhead+q.size())
+	accepted := 1 - min(u.declinedShare, maxDeclinedShare)
+	trips := (1 + float64(u.answerTime)/float64(u.chunkTime)) / accepted
+	return min(u.size()+int(math.Ceil(trips)), maxOffersAhead+u.size())
 }
 
-// slow is how long to wait for a receipt before one more chunk is sent, to
-// somebody else.
-func (q *queue) slow(now time.Time) time.Duration {
-	if q.each <= 0 {
-		return max(firstSlow, crawl*q.pace(now))
-	}
-	return crawl * q.each
+// drop forgets a chunk, whether it waits or is being sent.
+func (u *uplink) drop(d delivery) { u.forget(func(o delivery) bool { return o == d }) }
+
+// dropAll forgets all that goes to a neighbour, and what is known of it.
+func (u *uplink) dropAll(to ID) {
+	u.forget(func(d delivery) bool { return d.to == to })
+	delete(u.slowDownlinks, to)
 }
 
-func blend(old, sample time.Duration) time.Duration {
+func (u *uplink) forget(which func(delivery) bool) {
+	u.waiting = slices.DeleteFunc(u.waiting, func(w waiting) bool { return which(w.delivery) })
+	u.sending = slices.DeleteFunc(u.sending, func(t *transit) bool { return which(t.delivery) })
+}
+
+// smooth blends a sample into what was measured before; 0 is nothing.
+func smooth(old, sample time.Duration) time.Duration {
 	if old == 0 {
 		return sample
 	}
-	return old + (sample-old)/smooth
+	return old + (sample-old)/smoothingSamples
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

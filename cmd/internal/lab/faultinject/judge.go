@@ -13,7 +13,7 @@ import (
 const (
 	// MaxWrong is how many chunks a node of the mesh takes from one that has
 	// not brought anything right yet: as many may be on their way when the
-	// first is found wrong. It is the mesh's scheduler.FewUnproven, which a test
+	// first is found wrong. It is the mesh's scheduler.MaxUnproven, which a test
 	// beside the program's commands holds.
 	MaxWrong = 6
 	// starFlight and meshFlight are how many chunks may be on their way to a

@@ -1,0 +1,109 @@
+package scheduler
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// An offer that is not answered within answerTimeoutTrips of the usual, and
+	// minAnswerTimeout at least, is taken back; its neighbour is offered nothing
+	// for as long again.
+	answerTimeoutTrips = 10
+	minAnswerTimeout   = time.Second
+	// transitTimeout is how long a chunk may be on its way while others overtake
+	// it.
+	transitTimeout = time.Minute
+)
+
+// Accepted records that a neighbour wants what was offered: it is sent when
+// its turn comes (Next).
+func (g *Giver) Accepted(id ID, i int, now time.Time) {
+	n := g.near[id]
+	if n == nil {
+		return
+	}
+	since, ok := n.open.since(i)
+	if ok {
+		g.uplink.accepted(delivery{id, i}, now.Sub(since))
+	} else if n.withdrawn[i] { // it waits for the chunk: we promised it
+		delete(n.withdrawn, i)
+		n.open.put(i, now)
+		if !n.has.Has(i) {
+			g.mark(n, i)
+		}
+		g.uplink.enqueue(delivery{id, i}) // too late to tell about answers
+	}
+}
+
+// Declined records that a neighbour holds chunk i already or is getting it
+// from somewhere else.
+func (g *Giver) Declined(id ID, i int, now time.Time) {
+	n := g.near[id]
+	if n == nil {
+		return
+	}
+	if since, ok := n.open.since(i); ok {
+		n.open.remove(i)
+		g.uplink.declined(delivery{id, i}, now.Sub(since))
+	}
+}
+
+// Postponed records that a neighbour can not take chunk i now: it is offered
+// nothing until then.
+func (g *Giver) Postponed(id ID, i int, until time.Time) {
+	n := g.near[id]
+	if n == nil {
+		return
+	}
+	if _, ok := n.open.since(i); ok {
+		g.withdraw(n, i)
+		n.notBefore = until
+	}
+}
+
+// Delivered records that a neighbour has received chunk i whole.
+func (g *Giver) Delivered(id ID, i int, now time.Time) {
+	if n := g.near[id]; n != nil {
+		n.open.remove(i)
+	}
+	g.uplink.delivered(delivery{id, i}, now)
+}
+
+// Tick takes back what neighbours neither accept nor decline nor receive. It
+// is to be called every now and then.
+func (g *Giver) Tick(now time.Time) {
+	timeout := max(minAnswerTimeout, answerTimeoutTrips*g.uplink.answerTime)
+	for _, n := range g.takers {
+		for _, o := range slices.Clone(n.open) {
+			unanswered := !g.uplink.holds(delivery{n.id, o.chunk}) && now.Sub(o.since) > timeout
+			if unanswered || g.uplink.isLost(delivery{n.id, o.chunk}, now) {
+				g.withdraw(n, o.chunk)
+				n.withdrawn[o.chunk] = true
+				n.notBefore = now.Add(now.Sub(o.since))
+			}
+		}
+	}
+}
+
+// withdraw takes an offer back, or an announcement.
+func (g *Giver) withdraw(n *neighbour, i int) {
+	n.open.remove(i)
+	g.uplink.drop(delivery{n.id, i})
+	g.unmark(n, i)
+}
+
+// Next takes the accepted offer to send now, if there is one. Delivered or Lost
+// is to follow.
+func (g *Giver) Next(now time.Time) (to ID, chunk int, ok bool) {
+	d, ok := g.uplink.next(g.chunks.have, now)
+	return d.to, d.chunk, ok
+}
+
+// Wait is how long to wait before asking Next again, although nothing happens
+// meanwhile; 0 when that would be of no use.
+func (g *Giver) Wait(now time.Time) time.Duration { return g.uplink.wait(now) }
+
+// Owed counts the chunks that this node holds and has still to bring to
+// neighbours: those that they accepted, and those on their way.
+func (g *Giver) Owed() int { return g.uplink.owed(g.chunks.have) }
