@@ -1,7 +1,6 @@
 package charts
 
 import (
-	"image/color"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -38,7 +37,7 @@ func Bars(x, unit string, bars []Bar, highest float64) *Chart {
 	ticks := evenTicks(highest, 5, false)
 	p.Y.Tick.Marker = plot.ConstantTicks(ticks)
 	p.X.Tick.Marker = plot.ConstantTicks(barTicks(bars))
-	p.X.Tick.Color, p.X.Tick.Length = color.Transparent, 2
+	p.X.Tick.LineStyle.Width, p.X.Tick.Length = 0, 2
 	p.Add(gridAt(ticks), barsPlot(bars))
 	p.X.Min, p.X.Max = -0.6, float64(max(1, len(bars)))-0.4
 	p.Y.Min, p.Y.Max = 0, highest

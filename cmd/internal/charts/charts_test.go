@@ -33,12 +33,12 @@ func drawn() map[string]*charts.Chart {
 	done := 2.0
 	for i := range 65 {
 		many = append(many, charts.Bar{Name: fmt.Sprintf("peer-%d", i), Value: float64(i), Color: star.Color})
-		lanes = append(lanes, charts.Lane{Name: "<lane>", Color: mesh.Color, Done: &done, Area: []charts.Step{{From: 0, To: 1, Level: 5}}, Line: []charts.Step{{From: 0, To: 2, Level: 50}}})
+		lanes = append(lanes, charts.Lane{Name: "<lane>", Color: mesh.Color, Done: &done, Limit: 8, Area: []charts.Step{{From: 0, To: 1, Level: 5}}, Line: []charts.Step{{From: 0, To: 2, Level: 50}}})
 	}
 	add("bars", charts.Bars("<nodes>", "MiB", []charts.Bar{{Name: "<a>", Value: 3, Low: 2, High: 4, Bound: 1, Color: star.Color}, {Name: "b", Missing: true}}, 0))
 	add("many bars", charts.Bars("", "", many, 0))
 	add("no bars", charts.Bars("", "", nil, 0))
-	add("lanes", charts.Lanes(charts.LaneScale{Highest: 10, Area: "sent", Line: "received", DoneName: "done", Events: []charts.Event{{At: 1, Name: "<it>"}}}, lanes))
+	add("lanes", charts.Lanes(charts.LaneScale{Highest: 10, Area: "sent", Line: "received", DoneName: "done", LimitName: "<limit>", Events: []charts.Event{{At: 1, Name: "<it>"}}}, lanes))
 	add("no lanes", charts.Lanes(charts.LaneScale{}, nil))
 	return all
 }
@@ -62,7 +62,7 @@ func TestChartsAreWellFormedSVG(t *testing.T) {
 			if !errors.Is(err, io.EOF) {
 				t.Errorf("%s is not well-formed: %v\n%.300s", name, err, svg)
 			}
-			for _, never := range []string{"<b>", "<s>", "<a>", "<lane>", "<it>", "\x00", "NaN", "Inf"} {
+			for _, never := range []string{"<b>", "<s>", "<a>", "<lane>", "<limit>", "<it>", "\x00", "NaN", "Inf", "#-"} {
 				if bytes.Contains(svg, []byte(never)) {
 					t.Errorf("%s holds %q", name, never)
 				}
@@ -87,6 +87,22 @@ func TestInlineChartsTakeTheColoursOfThePage(t *testing.T) {
 	for _, color := range charts.Palette() {
 		if strings.Contains(string(text), strings.ToUpper(color.Light)) {
 			t.Errorf("%s has its colour by day even in the dark", color.Name)
+		}
+	}
+}
+
+// TestTextsKeepTheirRoom: a text says how wide it is, so that one shown in
+// another font neither runs over the edge nor into what is beside it. It reads
+// what gonum.org/v1/plot v0.17.0 writes.
+func TestTextsKeepTheirRoom(t *testing.T) {
+	for name, c := range drawn() {
+		file, err := c.SVG()
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts := strings.Count(string(file), "<text ")
+		if fixed := strings.Count(string(file), `<text textLength="`); texts != fixed {
+			t.Errorf("%s: %d of %d texts have a width", name, fixed, texts)
 		}
 	}
 }

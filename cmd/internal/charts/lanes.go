@@ -1,6 +1,8 @@
 package charts
 
 import (
+	"slices"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -14,6 +16,8 @@ type Lane struct {
 	Line  []Step
 	// Done, when not nil, is when it had all.
 	Done *float64
+	// Limit is a level that the area cannot pass for long; 0 is none.
+	Limit float64
 }
 
 // A Step is a level between two times.
@@ -26,6 +30,7 @@ type LaneScale struct {
 	Highest    float64 // fills a lane
 	Area, Line string  // names for the legend; "" is none
 	DoneName   string
+	LimitName  string
 	Events     []Event
 }
 
@@ -66,6 +71,9 @@ func laneLegend(scale LaneScale, lanes []Lane) []entry {
 	if scale.Line != "" {
 		all = append(all, entry{name: scale.Line, look: laneLine})
 	}
+	if scale.LimitName != "" && slices.ContainsFunc(lanes, func(l Lane) bool { return l.limited(scale.Highest) }) {
+		all = append(all, entry{name: scale.LimitName, look: laneLimit})
+	}
 	if scale.DoneName != "" {
 		all = append(all, entry{name: scale.DoneName, look: laneDone})
 	}
@@ -73,9 +81,13 @@ func laneLegend(scale LaneScale, lanes []Lane) []entry {
 }
 
 var (
-	laneLine = Look{Color: Ink}
-	laneDone = Look{Color: Ink, Mark: Diamond, Stroke: Dotted}
+	laneLine  = Look{Color: Ink}
+	laneDone  = Look{Color: Ink, Mark: Diamond, Stroke: Dotted}
+	laneLimit = Look{Color: Ink, Stroke: Dashed}
 )
+
+// limited reports whether the lane has a limit that can be seen in it.
+func (l Lane) limited(highest float64) bool { return l.Limit > 0 && l.Limit <= highest }
 
 // laneHeight makes lanes of few nodes high, and those of many so low that all
 // can be seen at once.
@@ -122,6 +134,11 @@ func (l lanesPlot) Plot(c draw.Canvas, p *plot.Plot) {
 			style := laneLine.line()
 			style.Width = vg.Points(0.9)
 			c.StrokeLines(style, outline(lane.Line, x, level, false))
+		}
+		if lane.limited(l.highest) {
+			style := laneLimit.line()
+			style.Width = vg.Points(0.6)
+			c.StrokeLine2(style, c.Min.X, level(lane.Limit), c.Max.X, level(lane.Limit))
 		}
 		if lane.Done != nil {
 			style := laneDone.line()

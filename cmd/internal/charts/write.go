@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"html"
 	"image/png"
+	"regexp"
+	"strconv"
 	"strings"
 
 	xfont "golang.org/x/image/font"
@@ -75,7 +77,28 @@ func (c *Chart) svg(heading bool) (body []byte, w, h float64, err error) {
 	if !found || !closed {
 		return nil, 0, 0, fmt.Errorf("cannot draw: no SVG came out")
 	}
-	return bytes.TrimLeft(rest, "\n"), width.Points(), height.Points(), nil
+	return fixWidths(bytes.TrimLeft(rest, "\n")), width.Points(), height.Points(), nil
+}
+
+// svgText is a text as gonum's vgsvg writes it.
+var svgText = regexp.MustCompile(`<text ([^>]*font-weight:(\w+);[^>]*font-size:([\d.]+)px[^>]*)>([^<]+)</text>`)
+
+// fixWidths has every text take the room that it was drawn for. Where the font
+// that was measured is not installed, another is shown, often a wider one.
+func fixWidths(body []byte) []byte {
+	return svgText.ReplaceAllFunc(body, func(found []byte) []byte {
+		parts := svgText.FindSubmatch(found)
+		size, err := strconv.ParseFloat(string(parts[3]), 64)
+		if err != nil {
+			return found
+		}
+		style := words(size)
+		if string(parts[2]) == "bold" {
+			style.Font.Weight = xfont.WeightBold
+		}
+		return fmt.Appendf(nil, `<text textLength="%.5g" lengthAdjust="spacingAndGlyphs" %s>%s</text>`,
+			style.Width(html.UnescapeString(string(parts[4]))).Points(), parts[1], parts[4])
+	})
 }
 
 // dpi makes pictures 810 pixels wide.

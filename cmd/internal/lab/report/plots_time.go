@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"starmesh/cmd/internal/charts"
@@ -147,40 +148,42 @@ func heldPoints(run *runlogs.Run, i int) []charts.Point {
 	return points
 }
 
-// rates draws what each node sent and received in each second.
+// rates draws what each node sent and received in each second, all systems on
+// one scale.
 func (s *studio) rates() {
 	type drawing struct {
 		series *metrics.Series
 		lanes  []charts.Lane
-		end    float64
 	}
 	var all []drawing
-	highest := 0.0
+	highest, end := 0.0, 0.0
 	for i := range s.scene.Series {
 		series := &s.scene.Series[i]
 		run := s.page.run(series.Typical())
 		if run == nil {
 			continue
 		}
-		end := s.page.end(series)
-		lanes, most := lanesOf(run, charts.SystemColor(series.System), end*1.02)
-		all = append(all, drawing{series, lanes, end})
-		highest = max(highest, most)
+		own := s.page.end(series)
+		lanes, level := lanesOf(run, charts.SystemColor(series.System), own*1.02)
+		all = append(all, drawing{series, lanes})
+		highest, end = max(highest, level), max(end, own)
 	}
 	divisor, unit := rateScale(highest)
+	band := fmt.Sprintf("a full band is %.3g %s", highest/divisor, unit)
 	for _, d := range all {
 		c := charts.Lanes(charts.LaneScale{
-			X: sinceStart, Unit: fmt.Sprintf("a full band is %.3g %s", highest/divisor, unit), MaxX: d.end, Highest: highest,
-			Area: "sent", Line: "received", DoneName: "done", Events: s.page.events(d.series.Typical()),
+			X: sinceStart, Unit: band, MaxX: end, Highest: highest,
+			Area: "sent", Line: "received", DoneName: "done", LimitName: "uplink", Events: s.page.events(d.series.Typical()),
 		}, d.lanes)
 		s.add(Plot{Name: s.name("throughput", d.series), Group: "rate",
-			Caption: "Throughput of each node: " + d.series.Label()}, c, fmt.Sprintf("%d nodes; a full band is %.3g %s", len(d.lanes), highest/divisor, unit))
+			Caption: "Throughput of each node: " + d.series.Label()}, c, fmt.Sprintf("%d nodes; %s", len(d.lanes), band))
 	}
 }
 
-// lanesOf gives what each node of a run sent and received until end, and the
-// highest rate of all.
-func lanesOf(run *runlogs.Run, color charts.Color, end float64) (lanes []charts.Lane, most float64) {
+// lanesOf returns what each node of a run sent and received until end, and the
+// highest level of all: a rate, or an uplink that was used at least by half.
+func lanesOf(run *runlogs.Run, color charts.Color, end float64) (lanes []charts.Lane, highest float64) {
+	uplink := 0.0
 	for i, log := range run.Logs {
 		if run.Nodes[i].Part == metrics.Idle {
 			continue
@@ -192,12 +195,18 @@ func lanesOf(run *runlogs.Run, color charts.Color, end float64) (lanes []charts.
 		if run.Nodes[i].Part == metrics.Origin {
 			lane.Line = nil
 		}
+		if up := run.Nodes[i].Up; !math.IsInf(up, 0) {
+			lane.Limit, uplink = up, max(uplink, up)
+		}
 		for _, s := range slices.Concat(lane.Area, lane.Line) {
-			most = max(most, s.Level)
+			highest = max(highest, s.Level)
 		}
 		lanes = append(lanes, lane)
 	}
-	return lanes, most
+	if uplink <= 2*highest {
+		highest = max(highest, uplink)
+	}
+	return lanes, highest
 }
 
 // ratesOf gives bytes per second between readings. Readings closer together
