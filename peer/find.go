@@ -2,32 +2,145 @@ package peer
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
-	ma "github.com/multiformats/go-multiaddr"
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/frame"
 )
 
-// A finder knows one way to find nodes. Run blocks until ctx ends, then gives
-// nil, or until this way can not work here, then it says why. It calls found
-// from any goroutine, as often as it hears of a node; found does not block.
-//
-// Every way does alone: known addresses (joined), the local network
-// (mdnsFinder), a table kept by the nodes themselves (dhtFinder), and peers
-// that tell of peers, which the exchange carries (tellable, checkTold).
-type finder interface {
-	Run(ctx context.Context, found func(peer.AddrInfo)) error
-}
-
-// maxAddrsPeer bounds the addresses that are kept of one peer.
-const maxAddrsPeer = 8
-
-// usable keeps the addresses that can be dialled at all, each once.
-func usable(info peer.AddrInfo) peer.AddrInfo {
-	kept := peer.AddrInfo{ID: info.ID}
-	for _, a := range info.Addrs {
-		if len(kept.Addrs) < maxAddrsPeer && checkDialable(a) == nil && !ma.Contains(kept.Addrs, a) {
-			kept.Addrs = append(kept.Addrs, a)
+// askList asks one node for a file's chunk list.
+func (n *Node) askList(ctx context.Context, l *link, id content.ID) (content.ChunkList, string, error) {
+	var cvs []byte
+	var size int64
+	var name string
+	for {
+		count := len(cvs) / content.CVSize
+		err := n.ask(ctx, l, values{ID: id, From: count}, func(kind frame.Type, body []byte) (bool, error) {
+			if kind != typeSlice {
+				return false, fault.Wrapf(fault.Protocol, "a message of type %#x in answer to VALUES", byte(kind))
+			}
+			m, err := decodeSlice(body)
+			size, name = m.Size, m.Name
+			cvs = append(cvs, m.CVs...)
+			return true, err
+		})
+		if err != nil {
+			return content.ChunkList{}, "", err
+		}
+		if len(cvs)/content.CVSize == count || len(cvs)/content.CVSize >= content.ChunkCount(size) {
+			break
 		}
 	}
-	return kept
+	list, err := content.NewChunkList(size, cvs)
+	if err == nil && list.ID() != id {
+		err = fault.Wrapf(fault.Corrupt, "%s sent the chunk list of another file", l.peer)
+	}
+	return list, name, err
+}
+
+const (
+	// hedge is how long a node may take to answer before another one is asked
+	// for the same chunk list, and mostAsked how many are at a time.
+	hedge     = 300 * time.Millisecond
+	mostAsked = 4
+	// askAgain is when a node that did not know a file is asked again: it may
+	// be just about to.
+	askAgain = time.Second
+)
+
+// listSearch is the search for one chunk list among the linked nodes. All but
+// ask is used by one goroutine.
+type listSearch struct {
+	node    *Node
+	id      content.ID
+	answers chan listAnswer
+	group   sync.WaitGroup
+	asking  map[*link]bool
+	next    map[*link]time.Time // when a node that did not know may be asked again
+	last    error               // of the latest answer that was none
+}
+
+type listAnswer struct {
+	from *link
+	list content.ChunkList
+	name string
+	err  error
+}
+
+// ChunkList asks the linked nodes for a file's chunk list, and what they call
+// the file: one, and another one whenever there is no answer for a moment. It
+// waits for a node that knows until ctx ends.
+func (n *Node) ChunkList(ctx context.Context, id content.ID) (content.ChunkList, string, error) {
+	s := &listSearch{
+		node: n, id: id, answers: make(chan listAnswer),
+		asking: map[*link]bool{}, next: map[*link]time.Time{},
+	}
+	asking, cancel := context.WithCancel(ctx)
+	defer s.group.Wait()
+	defer cancel()
+	tick := time.NewTicker(hedge)
+	defer tick.Stop()
+	for {
+		n.mu.Lock()
+		more := n.linked
+		n.mu.Unlock()
+		s.askOne(asking)
+		select {
+		case <-ctx.Done():
+			return content.ChunkList{}, "", s.failed()
+		case a := <-s.answers:
+			if a.err == nil {
+				return a.list, a.name, nil
+			}
+			s.note(a)
+		case <-more:
+		case <-tick.C:
+		}
+	}
+}
+
+// askOne asks a node that may be asked now, if there is one.
+func (s *listSearch) askOne(ctx context.Context) {
+	if len(s.asking) >= mostAsked {
+		return
+	}
+	now := time.Now()
+	for _, l := range s.node.allLinks() {
+		if s.asking[l] || now.Before(s.next[l]) {
+			continue
+		}
+		s.asking[l] = true
+		s.group.Go(func() { s.ask(ctx, l) })
+		return
+	}
+}
+
+func (s *listSearch) ask(ctx context.Context, l *link) {
+	list, name, err := s.node.askList(ctx, l, s.id)
+	select {
+	case s.answers <- listAnswer{l, list, name, err}:
+	case <-ctx.Done():
+	}
+}
+
+// note takes an answer that was none.
+func (s *listSearch) note(a listAnswer) {
+	delete(s.asking, a.from)
+	s.next[a.from] = time.Now().Add(askAgain)
+	s.last = a.err
+	if errors.Is(a.err, fault.Corrupt) || errors.Is(a.err, fault.Protocol) {
+		a.from.fail(a.err)
+	}
+}
+
+// failed says why there is no list.
+func (s *listSearch) failed() error {
+	if s.last != nil {
+		return fmt.Errorf("no node in reach knows %s: %w%s", s.id.Short(), s.last, s.node.unreached())
+	}
+	return fault.Wrapf(fault.NoSource, "no node in reach knows %s%s", s.id.Short(), s.node.unreached())
 }
