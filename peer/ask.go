@@ -8,10 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
-
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/frame"
@@ -21,7 +17,7 @@ import (
 const askTimeout = 20 * time.Second
 
 // answerQuestion answers one question on a stream of its own.
-func (n *Node) answerQuestion(s network.Stream) {
+func (n *Node) answerQuestion(_ conn, s stream) {
 	n.start(func() {
 		defer s.Close()
 		_ = s.SetDeadline(time.Now().Add(askTimeout)) // ctx does the same, later
@@ -100,11 +96,11 @@ func (n *Node) shared() []message {
 func (n *Node) ask(ctx context.Context, l *link, q message, each func(kind frame.Type, body []byte) (done bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	s, err := openStream(ctx, l.conn, protoAsk)
+	s, err := l.conn.Open(ctx, protoAsk)
 	if err != nil {
 		return err
 	}
-	n.trace.stream("opened", s, string(protoAsk))
+	n.trace.stream("opened", l.peer, protoAsk)
 	n.trace.posted(l.peer, []message{q})
 	defer s.Reset()
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
@@ -199,15 +195,4 @@ func merge(merged map[content.ID]*Listed, f Shared) {
 		m.Partly++
 	}
 	m.Held = max(m.Held, f.Held)
-}
-
-// Ping measures round trips to a node until ctx ends or each says stop.
-func (n *Node) Ping(ctx context.Context, id peer.ID, each func(time.Duration, error) bool) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for r := range ping.Ping(ctx, n.host, id) {
-		if !each(r.RTT, r.Error) {
-			return
-		}
-	}
 }

@@ -35,13 +35,7 @@ func speechless(t *testing.T, n testNode) {
 	h := startHost(t, nil)
 	heard := make(chan network.Stream, 64)
 	h.SetStreamHandler(protoAsk, func(s network.Stream) { heard <- s })
-	if err := h.Connect(testContext(t), n.where()); err != nil {
-		t.Fatal(err)
-	}
-	control, err := openStream(testContext(t), h.Network().ConnsToPeer(n.ID())[0], protoLink)
-	if err != nil {
-		t.Fatal(err)
-	}
+	control := open(t, h.connect(t, n), protoLink)
 	if _, err := control.Write(encode(nil, hello{Version: version, Agent: "speechless"})); err != nil {
 		t.Fatal(err)
 	}

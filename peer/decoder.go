@@ -9,6 +9,7 @@ import (
 
 	"starmesh/common/fault"
 	"starmesh/common/frame"
+	"starmesh/peer/p2phost"
 )
 
 // decoder reads a message's body. Every number and length is checked here,
@@ -63,7 +64,7 @@ func (d *decoder) topic() topic { return topic(d.number("topic", 1<<32)) }
 
 // place reads where a node can be reached.
 func (d *decoder) place() peer.AddrInfo {
-	id, err := peer.IDFromBytes(d.bytes("peer id", maxAddrLen))
+	id, err := peer.IDFromBytes(d.bytes("peer id", p2phost.MaxAddrBytes))
 	if err != nil {
 		d.fail("a peer id that is none: %v", err)
 	}
@@ -74,7 +75,7 @@ func (d *decoder) place() peer.AddrInfo {
 func (d *decoder) addrs() []ma.Multiaddr {
 	var addrs []ma.Multiaddr
 	for range d.number("count of addresses", maxAddrs+1) {
-		a, err := ma.NewMultiaddrBytes(d.bytes("address", maxAddrLen))
+		a, err := ma.NewMultiaddrBytes(d.bytes("address", p2phost.MaxAddrBytes))
 		if err != nil {
 			d.fail("an address that is none: %v", err)
 		}

@@ -59,14 +59,14 @@ const dry = 3 * time.Second
 func (s *swarm) seekLocked(now time.Time) {
 	few := len(s.members) < enoughMembers || now.Sub(s.touched) > dry
 	seek := s.sources != nil && few
-	if s.node.dht == nil || seek == s.seeking {
+	if seek == s.seeking {
 		return
 	}
 	s.seeking = seek
 	if seek {
-		s.node.dht.want(s.list.ID())
+		s.node.table.Want(s.list.ID())
 	} else {
-		s.node.dht.found(s.list.ID())
+		s.node.table.Enough(s.list.ID())
 	}
 }
 

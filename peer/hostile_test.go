@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
 	"go.uber.org/goleak"
 
 	"starmesh/common/content"
@@ -17,9 +16,10 @@ import (
 // rogue is a node that speaks the protocol as it likes.
 type rogue struct {
 	t       *testing.T
-	conn    network.Conn
-	control network.Stream
-	data    network.Stream
+	host    testHost
+	conn    conn
+	control stream
+	data    stream
 }
 
 // loose connects a rogue with n, when its host has been made ready.
@@ -29,17 +29,8 @@ func loose(t *testing.T, n testNode, ready ...func(testHost)) *rogue {
 	for _, do := range ready {
 		do(h)
 	}
-	if err := h.Connect(testContext(t), n.where()); err != nil {
-		t.Fatal(err)
-	}
-	r := &rogue{t: t, conn: h.Network().ConnsToPeer(n.ID())[0]}
-	var err error
-	if r.control, err = openStream(testContext(t), r.conn, protoLink); err != nil {
-		t.Fatal(err)
-	}
-	if r.data, err = openStream(testContext(t), r.conn, protoData); err != nil {
-		t.Fatal(err)
-	}
+	r := &rogue{t: t, host: h, conn: h.connect(t, n)}
+	r.control, r.data = open(t, r.conn, protoLink), open(t, r.conn, protoData)
 	return r
 }
 
@@ -61,9 +52,9 @@ func (r *rogue) cutOff(n testNode) {
 	waitFor(r.t, func() bool {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		return n.bad[r.conn.LocalPeer()] != nil
+		return n.bad[r.host.ID()] != nil
 	})
-	waitFor(r.t, func() bool { return r.conn.IsClosed() })
+	waitFor(r.t, func() bool { return !r.host.Reached(n.ID()) })
 }
 
 func (r *rogue) joins(list content.ChunkList, t topic) {

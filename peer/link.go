@@ -5,16 +5,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/multiformats/go-multistream"
 
 	"starmesh/common/fault"
 	"starmesh/common/frame"
@@ -24,9 +20,9 @@ import (
 
 // The protocols of a node; a new number is a new grammar.
 const (
-	protoLink protocol.ID = "/starmesh/link/1" // control: one long-lived stream
-	protoData protocol.ID = "/starmesh/data/1" // chunks: one long-lived stream each way
-	protoAsk  protocol.ID = "/starmesh/ask/1"  // a question and its answer
+	protoLink = "/starmesh/link/1" // control: one long-lived stream
+	protoData = "/starmesh/data/1" // chunks: one long-lived stream each way
+	protoAsk  = "/starmesh/ask/1"  // a question and its answer
 )
 
 const (
@@ -45,9 +41,9 @@ type link struct {
 	node    *Node
 	peer    peer.ID
 	key     scheduler.ID
-	conn    network.Conn
+	conn    conn
 	since   time.Time
-	control network.Stream
+	control stream
 	remote  *load.Remote
 	cancel  context.CancelCauseFunc
 	out     outbox
@@ -121,14 +117,13 @@ func (l *link) close() {
 
 // write sends what is posted, as much at a time as there is.
 func (l *link) write(wake <-chan struct{}) error {
-	queue := l.node.wire.queue(l.conn)
 	var spare []byte
 	for range wake {
 		l.out.mu.Lock()
 		buf := l.out.buf
 		l.out.buf, spare = spare[:0], nil
 		l.out.mu.Unlock()
-		if _, err := queue.urgent(l.control, buf); err != nil {
+		if _, err := l.control.Write(buf); err != nil {
 			return gone(err)
 		}
 		l.node.meter.OtherOut.Add(int64(len(buf)))
@@ -139,13 +134,12 @@ func (l *link) write(wake <-chan struct{}) error {
 
 // sendChunks opens the data stream when there is something to send, and sends.
 func (l *link) sendChunks(ctx context.Context) error {
-	var stream network.Stream
+	var out stream
 	defer func() {
-		if stream != nil {
-			_ = stream.Reset()
+		if out != nil {
+			_ = out.Reset()
 		}
 	}()
-	queue := l.node.wire.queue(l.conn)
 	var buf []byte
 	for {
 		var j job
@@ -154,13 +148,13 @@ func (l *link) sendChunks(ctx context.Context) error {
 			return nil
 		case j = <-l.jobs:
 		}
-		if stream == nil {
+		if out == nil {
 			var err error
-			if stream, err = openStream(ctx, l.conn, protoData); err != nil {
+			if out, err = l.conn.Open(ctx, protoData); err != nil {
 				return gone(err)
 			}
-			l.node.trace.stream("opened", stream, string(protoData))
-			reset := stream
+			l.node.trace.stream("opened", l.peer, protoData)
+			reset := out
 			stop := context.AfterFunc(ctx, func() { _ = reset.Reset() })
 			defer stop()
 		}
@@ -169,7 +163,7 @@ func (l *link) sendChunks(ctx context.Context) error {
 			j.to.unreadable(j.chunk, err)
 			continue
 		}
-		if _, err := queue.bulk(ctx, stream, buf); err != nil {
+		if _, err := out.Write(buf); err != nil {
 			return gone(err)
 		}
 		l.countOut(len(buf))
@@ -266,34 +260,11 @@ func gone(err error) error {
 	return fault.Wrapf(fault.Closed, "the connection ended: %v", err)
 }
 
-// openStream opens a stream without waiting for the other side's consent: the
-// protocol's name goes out with the first bytes.
-func openStream(ctx context.Context, c network.Conn, proto protocol.ID) (network.Stream, error) {
-	s, err := c.NewStream(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", proto, err)
-	}
-	if err := s.SetProtocol(proto); err != nil {
-		_ = s.Reset()
-		return nil, fmt.Errorf("open %s: %w", proto, err)
-	}
-	return &lazyStream{Stream: s, rw: multistream.NewMSSelect(s, proto)}, nil
-}
-
-// lazyStream negotiates its protocol with its first bytes.
-type lazyStream struct {
-	network.Stream
-	rw io.ReadWriteCloser
-}
-
-func (s *lazyStream) Read(p []byte) (int, error)  { return s.rw.Read(p) }
-func (s *lazyStream) Write(p []byte) (int, error) { return s.rw.Write(p) }
-
 // farewell tells the remote why the link ends, if it still listens, and lets
 // our own reader and writer end.
 func (l *link) farewell(why error) {
 	if !errors.Is(why, fault.Closed) {
-		_ = l.control.SetWriteDeadline(time.Now().Add(time.Second))
+		_ = l.control.SetDeadline(time.Now().Add(time.Second))
 		_, _ = l.control.Write(encode(nil, failed(typeBye, why)))
 	}
 	past := time.Now().Add(-time.Second)

@@ -113,7 +113,7 @@ func (l *link) greeted(m hello) error {
 	if m.Version != version {
 		return fault.Wrapf(fault.Version, "it speaks version %d of the protocol, this is %d", m.Version, version)
 	}
-	l.learn(m.Addrs)
+	l.node.places.Learn(l.peer, m.Addrs)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/frame"
+	"starmesh/peer/p2phost"
 )
 
 // Message types. PROTOCOL.md §5 has the same table.
@@ -55,7 +56,7 @@ func bodyLimit(t frame.Type) int {
 	case typeJoin:
 		return maxJoin
 	case typePeers:
-		return 64 + maxPeers*(64+maxAddrs*(maxAddrLen+2))
+		return 64 + maxPeers*(64+maxAddrs*(p2phost.MaxAddrBytes+2))
 	case typeSlice:
 		return 64 + maxText + maxSlice*content.CVSize
 	case typeFiles:

@@ -94,6 +94,6 @@ func moveGet(t *testing.T, n testNode, file *store.Memory) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, l := range n.links {
-		fmt.Println("all from", l.conn.LocalMultiaddr(), "to", l.conn.RemoteMultiaddr())
+		fmt.Println("all over", l.conn)
 	}
 }

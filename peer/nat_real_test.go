@@ -192,7 +192,7 @@ func TestNATProcess(t *testing.T) {
 		c.Sockets, c.Public = sockets, role == "public"
 		c.Listen = []string{"/ip4/0.0.0.0/tcp/4001", "/ip4/0.0.0.0/udp/4001/quic-v1"}
 		if key != "" {
-			c.Key = testKey(key)
+			c.Key = testKey(t, key)
 		}
 		if len(args) > 0 {
 			c.Join = args[:1]
@@ -245,7 +245,8 @@ func (n testNode) directly(p peer.ID) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if l := n.links[p]; l != nil {
-		return l.conn.RemoteMultiaddr().String()
+		_, to, _ := strings.Cut(fmt.Sprint(l.conn), "→ ")
+		return to
 	}
 	return "nothing"
 }

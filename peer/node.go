@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 	"lukechampine.com/blake3"
@@ -22,17 +20,19 @@ import (
 	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/common/rate"
+	"starmesh/peer/discovery"
+	"starmesh/peer/p2phost"
 	"starmesh/peer/scheduler"
 )
 
 // Config is how a Node lives; the zero value is a node that only tickets lead
 // to others, on this machine.
 type Config struct {
-	Identity Identity   // the zero value: a new one
-	Listen   []string   // multiaddrs; none: a free TCP and a free UDP port of the loopback
-	Join     []string   // multiaddrs with /p2p/, or tickets: nodes to begin with
-	Allow    []string   // peer ids; none: everybody
-	Key      NetworkKey // the zero value: an open mesh
+	Identity p2phost.Identity   // the zero value: a new one
+	Listen   []string           // multiaddrs; none: a free TCP and a free UDP port of the loopback
+	Join     []string           // multiaddrs with /p2p/, or tickets: nodes to begin with
+	Allow    []string           // peer ids; none: everybody
+	Key      p2phost.NetworkKey // the zero value: an open mesh
 
 	MDNS      bool // find nodes on the local network, and be found
 	DHT       bool // find nodes through a table kept by the nodes themselves
@@ -65,17 +65,16 @@ const sameTime = 2 * time.Second
 // Node is one of equals: it shares files and fetches them, at the same time.
 // Its other methods may be called, from several goroutines, while Run runs.
 type Node struct {
-	cfg       Config
-	starting  hostConfig
-	join      []peer.AddrInfo
-	meter     *load.Meter
-	trace     *trace
-	host      host.Host
-	wire      *wire
-	key       scheduler.ID
-	connector *connector
-	joining   *joined
-	dht       *dhtFinder // nil: none
+	cfg    Config
+	join   []peer.AddrInfo
+	meter  *load.Meter
+	trace  *trace
+	host   *p2phost.Host
+	found  *discovery.Discovery
+	self   peer.ID
+	key    scheduler.ID
+	places places
+	table  table
 
 	running  sync.WaitGroup // links and questions
 	settling atomic.Bool    // nothing is offered any more
@@ -96,81 +95,95 @@ type Node struct {
 // looked for in public.
 func New(cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
-	listen, err1 := parseListen(cfg.Listen)
-	join, err2 := parseJoin(cfg.Join)
-	allow, err3 := parseAllow(cfg.Allow)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	join, err := parseJoin(cfg.Join)
+	if err := errors.Join(cfg.host().Check(), err, cfg.discovery(join).Check()); err != nil {
 		return nil, err
-	}
-	if cfg.PublicDHT && cfg.Key.set {
-		return nil, fault.Wrapf(fault.Invalid, "a mesh with a network key is not looked for in the public table")
 	}
 	return &Node{
 		cfg: cfg, join: join, meter: cfg.Meter, trace: newTrace(cfg.Trace),
-		starting: hostConfig{
-			Identity: cfg.Identity, Listen: listen, Allow: allow, Key: cfg.Key, Limits: cfg.Limits,
-			Public: cfg.Public, Sockets: cfg.Sockets, Meter: cfg.Meter, Metrics: cfg.Metrics, Log: cfg.Log,
-		},
 		links: map[peer.ID]*link{}, linked: make(chan struct{}), swarms: map[content.ID]*swarm{},
 		folders: map[content.ID]int64{}, bad: map[peer.ID]error{},
 	}, nil
 }
 
+func (c Config) host() p2phost.Config {
+	return p2phost.Config{
+		Identity: c.Identity, Listen: c.Listen, Allow: c.Allow, Key: c.Key, Limits: c.Limits,
+		Public: c.Public, Sockets: c.Sockets, Meter: c.Meter, Metrics: c.Metrics, Log: c.Log,
+	}
+}
+
+func (c Config) discovery(join []peer.AddrInfo) discovery.Config {
+	return discovery.Config{Join: join, Key: c.Key, MDNS: c.MDNS, DHT: c.DHT, PublicDHT: c.PublicDHT, Log: c.Log}
+}
+
 // Run lives as a node while work runs: work is called once the node listens,
-// and when it returns the node leaves and Run gives its error. By then all
+// and when it returns the node leaves and Run returns its error. By then all
 // goroutines have ended. The end of ctx is for work to heed: until it returns
 // others are still served, so that it can Settle. Run is called once. It fails
 // with fault.InUse while another node has the identity.
 func (n *Node) Run(ctx context.Context, work func(context.Context) error) error {
-	release, err := n.cfg.Identity.hold()
+	h, err := p2phost.New(n.cfg.host())
 	if err != nil {
 		return err
 	}
-	defer release()
-	if n.host, n.wire, err = newHost(n.starting); err != nil {
-		return err
-	}
-	n.key = keyOf(n.host.ID())
+	n.host, n.self, n.key = h, h.ID(), keyOf(h.ID())
+	n.found = discovery.New(h, n.cfg.discovery(n.join))
+	n.places, n.table = n.found, n.found
 	asked := ctx
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	n.ctx = ctx
-	n.connector = newConnector(n.host)
-	n.connector.private = perhapsBehindNAT(n.starting.Listen, n.starting.Public)
-	n.joining = newJoined(n.host, n.join)
 	var group sync.WaitGroup
-	group.Go(func() { n.warn("connector", n.connector.Run(ctx)) })
 	group.Go(func() { n.ticks(ctx) })
 	n.listen()
-	n.find(ctx, &group)
+	group.Go(func() { n.found.Run(ctx) })
 	err = work(asked)
 	cancel()
 	n.leave()
-	err = errors.Join(err, n.host.Close())
+	err = errors.Join(err, h.Close())
 	n.running.Wait()
 	group.Wait()
 	return err
 }
 
-// find starts all finders that cfg asks for.
-func (n *Node) find(ctx context.Context, group *sync.WaitGroup) {
-	finders := map[string]finder{"join": n.joining, "moved": newMoved(n.host)}
-	if n.cfg.MDNS {
-		finders["mdns"] = newMDNS(n.host, n.cfg.Key)
+// listen takes connections and streams up.
+func (n *Node) listen() {
+	handle := func(proto string, accept func(conn, stream)) {
+		n.host.Handle(proto, func(c p2phost.Conn, s *p2phost.Stream) { accept(hostConn{c}, s) })
 	}
-	if n.cfg.DHT || n.cfg.PublicDHT {
-		n.dht = newDHT(n.host, n.cfg.Key, n.cfg.PublicDHT)
-		finders["dht"] = n.dht
-	}
-	for name, f := range finders {
-		group.Go(func() { n.warn(name, f.Run(ctx, n.connector.found)) })
-	}
+	handle(protoLink, n.accept)
+	handle(protoData, n.takeChunks)
+	handle(protoAsk, n.answerQuestion)
+	n.host.Watch(func(c p2phost.Conn) {
+		n.trace.conn("opened", c.Remote(), c)
+		if c.Dialled() && !c.Relayed() {
+			n.start(func() { n.open(hostConn{c}) })
+		}
+	}, func(c p2phost.Conn) { n.trace.conn("closed", c.Remote(), c) })
 }
 
-func (n *Node) warn(what string, err error) {
-	if err != nil && !errors.Is(err, context.Canceled) {
-		n.cfg.Log.Warn("finding nodes", "way", what, "error", err)
+// hostConn is a host's connection, on which only chunks are bulk.
+type hostConn struct{ p2phost.Conn }
+
+func (c hostConn) Open(ctx context.Context, proto string) (stream, error) {
+	s, err := c.Conn.Open(ctx, proto, proto == protoData)
+	if err != nil {
+		return nil, err // not a nil *Stream in an interface
 	}
+	return s, nil
+}
+
+// where is how others reach the node.
+func (n *Node) where() peer.AddrInfo { return n.host.Where() }
+
+// unreached says why nodes could not be reached, to be put behind a message:
+// they are often the ones that have what is missing.
+func (n *Node) unreached() string {
+	if why := n.found.Why(); why != "" {
+		return "\n" + why
+	}
+	return ""
 }
 
 // keyOf gives a node's number in the scheduler.
@@ -180,7 +193,7 @@ func keyOf(id peer.ID) scheduler.ID {
 }
 
 // ID is the node's peer id.
-func (n *Node) ID() peer.ID { return n.host.ID() }
+func (n *Node) ID() peer.ID { return n.self }
 
 // ticks lets all swarms look at the clock.
 func (n *Node) ticks(ctx context.Context) {
@@ -224,22 +237,6 @@ func (n *Node) allLinks() []*link {
 	return all
 }
 
-// listen takes connections up.
-func (n *Node) listen() {
-	n.host.SetStreamHandler(protoLink, direct(n.accept))
-	n.host.SetStreamHandler(protoData, direct(n.takeChunks))
-	n.host.SetStreamHandler(protoAsk, direct(n.answerQuestion))
-	n.host.Network().Notify(&network.NotifyBundle{
-		ConnectedF: func(_ network.Network, c network.Conn) {
-			n.trace.conn("opened", c)
-			if dialled(c) && !c.Stat().Limited {
-				n.start(func() { n.open(c) })
-			}
-		},
-		DisconnectedF: func(_ network.Network, c network.Conn) { n.trace.conn("closed", c) },
-	})
-}
-
 // start runs do, unless the node is leaving.
 func (n *Node) start(do func()) {
 	n.mu.Lock()
@@ -250,36 +247,36 @@ func (n *Node) start(do func()) {
 }
 
 // open makes a link over a connection that this node has dialled.
-func (n *Node) open(c network.Conn) {
-	s, err := openStream(n.ctx, c, protoLink)
+func (n *Node) open(c conn) {
+	s, err := c.Open(n.ctx, protoLink)
 	if err != nil {
-		n.cfg.Log.Debug("no link", "peer", c.RemotePeer(), "error", err)
+		n.cfg.Log.Debug("no link", "peer", c.Remote(), "error", err)
 		return
 	}
-	n.trace.stream("opened", s, string(protoLink))
+	n.trace.stream("opened", c.Remote(), protoLink)
 	n.serve(c, s)
 }
 
 // accept makes a link over a stream that another node has opened.
-func (n *Node) accept(s network.Stream) {
-	n.trace.stream("taken up", s, string(protoLink))
-	n.start(func() { n.serve(s.Conn(), s) })
+func (n *Node) accept(c conn, s stream) {
+	n.trace.stream("taken up", c.Remote(), protoLink)
+	n.start(func() { n.serve(c, s) })
 }
 
 // serve runs a link until it ends.
-func (n *Node) serve(c network.Conn, s network.Stream) {
+func (n *Node) serve(c conn, s stream) {
 	ctx, cancel := context.WithCancelCause(n.ctx)
 	defer cancel(nil)
 	l := &link{
 		since: time.Now(),
-		node:  n, peer: c.RemotePeer(), key: keyOf(c.RemotePeer()), conn: c, control: s,
-		remote: n.meter.Remote(c.RemotePeer().String()),
+		node:  n, peer: c.Remote(), key: keyOf(c.Remote()), conn: c, control: s,
+		remote: n.meter.Remote(c.Remote().String()),
 		cancel: cancel,
 		jobs:   make(chan job, mostJobs),
 		files:  newMembership(),
 	}
 	l.out.wake = make(chan struct{}, 1)
-	l.post(hello{Version: version, Agent: n.cfg.Agent, Addrs: ownAddrs(n.host)})
+	l.post(hello{Version: version, Agent: n.cfg.Agent, Addrs: n.places.Own()})
 	err := n.add(l)
 	if err == nil {
 		err = l.run(ctx)
@@ -297,11 +294,11 @@ func (n *Node) serve(c network.Conn, s network.Stream) {
 }
 
 // linkedOver tells whether there is a link over a connection.
-func (n *Node) linkedOver(c network.Conn) bool {
+func (n *Node) linkedOver(c conn) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	l := n.links[c.RemotePeer()]
-	return l != nil && l.conn.ID() == c.ID()
+	l := n.links[c.Remote()]
+	return l != nil && l.conn == c
 }
 
 // judge remembers who sent what was wrong: it is not spoken with again.
@@ -356,8 +353,8 @@ func (n *Node) add(l *link) error {
 }
 
 func (n *Node) dialler(l *link) peer.ID {
-	if dialled(l.conn) {
-		return n.host.ID()
+	if l.conn.Dialled() {
+		return n.self
 	}
 	return l.peer
 }
@@ -371,12 +368,12 @@ func (n *Node) remove(l *link) {
 }
 
 // takeChunks reads the chunks that a linked node sends.
-func (n *Node) takeChunks(s network.Stream) {
-	n.trace.stream("taken up", s, string(protoData))
+func (n *Node) takeChunks(c conn, s stream) {
+	n.trace.stream("taken up", c.Remote(), protoData)
 	n.start(func() {
 		defer s.Reset()
 		n.mu.Lock()
-		l := n.links[s.Conn().RemotePeer()]
+		l := n.links[c.Remote()]
 		n.mu.Unlock()
 		if l == nil {
 			return

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
 	"go.uber.org/goleak"
 
 	"starmesh/common/content"
@@ -60,9 +59,6 @@ func startNode(t testing.TB, change func(*Config)) testNode {
 	}
 	return testNode{Node: n, meter: cfg.Meter, stop: stop}
 }
-
-// where is how others reach the node.
-func (n testNode) where() peer.AddrInfo { return ticketAddrs(n.host) }
 
 // makeFile gives a file of random bytes, held whole.
 func makeFile(t testing.TB, size int) *store.Memory {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/frame"
+	"starmesh/peer/p2phost"
 	"starmesh/peer/scheduler"
 )
 
@@ -86,6 +88,15 @@ func decode(t frame.Type, b []byte) (message, error) {
 		return decodeSlice(b)
 	}
 	return nil, fault.Unknown
+}
+
+func protocolText(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func TestTheDocumentsMessagesAreOurs(t *testing.T) {
@@ -157,8 +168,8 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 // and is taken.
 func TestTheLargestMessagesPass(t *testing.T) {
 	long := strings.Repeat("a", maxText)
-	addr := ma.StringCast("/dns/" + strings.Repeat("a", maxAddrLen-6) + "/tcp/1")
-	if n := len(addr.Bytes()); n != maxAddrLen {
+	addr := ma.StringCast("/dns/" + strings.Repeat("a", p2phost.MaxAddrBytes-6) + "/tcp/1")
+	if n := len(addr.Bytes()); n != p2phost.MaxAddrBytes {
 		t.Fatalf("an address of %d bytes", n)
 	}
 	many := slices.Repeat([]ma.Multiaddr{addr}, maxAddrs)

@@ -63,7 +63,7 @@ func (n *Node) Ticket(name string, list content.ChunkList, collection bool) Tick
 	}
 	return Ticket{
 		ID: list.ID(), Name: name, Size: size, Collection: collection,
-		Peers: []peer.AddrInfo{ticketAddrs(n.host)},
+		Peers: []peer.AddrInfo{n.where()},
 	}
 }
 
@@ -82,9 +82,7 @@ func (n *Node) share(name string, file store.File, from chan<- transfer.Source) 
 	s.sources, s.touched = from, time.Now()
 	n.swarms[id] = s
 	n.mu.Unlock()
-	if n.dht != nil {
-		n.dht.have(id)
-	}
+	n.table.Have(id)
 	for _, l := range n.allLinks() {
 		if err := l.meet(s); err != nil {
 			l.fail(err)
@@ -103,9 +101,7 @@ func (n *Node) Withdraw(id content.ID) {
 	if s == nil {
 		return
 	}
-	if n.dht != nil {
-		n.dht.drop(id)
-	}
+	n.table.Drop(id)
 	for _, l := range n.allLinks() {
 		l.withdraw(s)
 	}

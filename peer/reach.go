@@ -1,6 +1,9 @@
 package peer
 
 import (
+	"context"
+	"time"
+
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
@@ -48,7 +51,7 @@ func (n *Node) Links() []peer.ID {
 
 // Addrs are the addresses at which others can reach the node, with its id.
 func (n *Node) Addrs() []ma.Multiaddr {
-	info := ticketAddrs(n.host)
+	info := n.where()
 	addrs, err := peer.AddrInfoToP2pAddrs(&info)
 	if err != nil {
 		return nil // only for an id that is none
@@ -57,9 +60,14 @@ func (n *Node) Addrs() []ma.Multiaddr {
 }
 
 // Meet has the node keep looking for the given nodes.
-func (n *Node) Meet(peers ...peer.AddrInfo) {
-	for _, p := range peers {
-		n.connector.found(p)
-	}
-	n.joining.add(peers)
+func (n *Node) Meet(peers ...peer.AddrInfo) { n.found.Meet(peers...) }
+
+// Outside waits until others outside of its own network can reach this node:
+// until it has an address there, or ctx ends. Where that is not to be expected
+// (the node may be reached already, or joins nobody outside) it does not wait.
+func (n *Node) Outside(ctx context.Context) { n.host.Outside(ctx, n.join) }
+
+// Ping measures round trips to a node until ctx ends or each says stop.
+func (n *Node) Ping(ctx context.Context, id peer.ID, each func(time.Duration, error) bool) {
+	n.host.Ping(ctx, id, each)
 }

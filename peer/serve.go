@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -118,7 +117,7 @@ func (s *swarm) enter(l *link, j join) *member {
 		return s.enterLocked(l, j)
 	}
 	l.introduceLocked(s) // LEAVE is of a topic that was JOINed
-	l.post(peers{Topic: s.topic, Places: tellable(s.node.host, l.peer, s.peersLocked(l))}, leave{Topic: s.topic})
+	l.post(peers{Topic: s.topic, Places: s.node.places.Tellable(l.peer, s.peersLocked(l))}, leave{Topic: s.topic})
 	delete(l.files.told, j.ID)
 	return nil
 }
@@ -129,7 +128,7 @@ func (s *swarm) enterLocked(l *link, j join) *member {
 	for i := range s.hasLocked().Minus(told).All() {
 		m.pending = append(m.pending, i) // news since our JOIN
 	}
-	l.post(peers{Topic: s.topic, Places: tellable(s.node.host, l.peer, s.peersLocked(l))})
+	l.post(peers{Topic: s.topic, Places: s.node.places.Tellable(l.peer, s.peersLocked(l))})
 	s.members[l.key] = m
 	s.giver.Join(l.key, j.Has)
 	s.sourceLocked(m)
@@ -153,14 +152,9 @@ func (s *swarm) introduced(m *member, places []peer.AddrInfo) {
 	s.mu.Lock()
 	lacking := enoughMembers - s.looked
 	s.mu.Unlock()
-	places = checkTold(s.node.host, m.link.peer, places)
-	rand.Shuffle(len(places), func(i, j int) { places[i], places[j] = places[j], places[i] })
-	places = places[:max(0, min(len(places), lacking))]
-	for _, p := range places {
-		s.node.connector.found(p)
-	}
+	dialled := s.node.places.Told(m.link.peer, places, lacking)
 	s.mu.Lock()
-	s.looked += len(places)
+	s.looked += dialled
 	s.mu.Unlock()
 }
 
@@ -203,21 +197,8 @@ func (s *swarm) dropLocked(chunks []int) {
 	}
 	for _, m := range s.members {
 		s.tellLocked(m)
-		for part := range parts(chunks) {
+		for part := range slices.Chunk(chunks, maxEach) {
 			m.link.post(news{what: typeLost, Topic: s.topic, Chunks: part})
-		}
-	}
-}
-
-// parts cuts chunks to what fits one message.
-func parts(chunks []int) func(func([]int) bool) {
-	return func(yield func([]int) bool) {
-		for len(chunks) > 0 {
-			n := min(len(chunks), maxEach)
-			if !yield(chunks[:n]) {
-				return
-			}
-			chunks = chunks[n:]
 		}
 	}
 }
@@ -285,7 +266,7 @@ func (s *swarm) tellAll() {
 
 // tellLocked posts what m has not been told of.
 func (s *swarm) tellLocked(m *member) {
-	for part := range parts(m.pending) {
+	for part := range slices.Chunk(m.pending, maxEach) {
 		m.link.post(news{what: typeComing, Topic: s.topic, Each: s.giver.ChunkTime(time.Now()), Chunks: part})
 	}
 	m.pending = m.pending[:0]

@@ -77,7 +77,7 @@ func TestANodeThatIsToldToStopStillFinishesWhatItSends(t *testing.T) {
 		if _, err := n.Publish("file", file, false); err != nil {
 			return err
 		}
-		taker.Meet(ticketAddrs(n.host))
+		taker.Meet(n.where())
 		go func() { _ = taker.Fetch(t.Context(), "file", got, transfer.Config{RetryFor: forEver}) }() // ends with its node
 		waitFor(t, func() bool { return got.Have().Count() >= 5 })
 		cancel()

@@ -12,6 +12,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/peer/p2phost"
 )
 
 // A Ticket is all that a stranger needs to fetch a share: what it is, and who
@@ -34,9 +35,6 @@ const (
 	// dial: 8 addresses in all.
 	maxTicketPeers = 8
 	maxTicketAddrs = 8
-	// maxAddrLen is the longest address in bytes; the longest sensible one
-	// (a DNS name of 253 bytes, relayed) has about 350.
-	maxAddrLen = 512
 	// maxTicket bounds the text before anything is computed from it: base58 is
 	// quadratic in the length. The longest name (4 KiB) and 8 of the longest
 	// addresses need 12 KiB.
@@ -215,12 +213,12 @@ func (f *fields) uvarint(limit uint64) uint64 {
 func (f *fields) peer() peer.AddrInfo {
 	info := peer.AddrInfo{ID: f.peerID()}
 	for range f.count(maxTicketAddrs) {
-		raw := f.take(int(f.uvarint(maxAddrLen)))
+		raw := f.take(int(f.uvarint(p2phost.MaxAddrBytes)))
 		if f.bad {
 			break
 		}
 		a, err := ma.NewMultiaddrBytes(raw)
-		if err != nil || checkDialable(a) != nil || string(a.Bytes()) != string(raw) {
+		if err != nil || p2phost.CheckDialable(a) != nil || string(a.Bytes()) != string(raw) {
 			f.bad = true
 			break
 		}
@@ -248,4 +246,26 @@ func (f *fields) peerID() peer.ID {
 		return ""
 	}
 	return id
+}
+
+// parseJoin reads where nodes are: multiaddrs that end in /p2p/ID, and tickets.
+// It fails with fault.Invalid and says which form is right.
+func parseJoin(args []string) ([]peer.AddrInfo, error) {
+	var all []peer.AddrInfo
+	for _, arg := range args {
+		if strings.HasPrefix(strings.TrimSpace(arg), ticketScheme) {
+			t, err := ParseTicket(arg)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, t.Peers...)
+			continue
+		}
+		info, err := p2phost.ParsePeer(arg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, info)
+	}
+	return all, nil
 }

@@ -1,9 +1,13 @@
 package peer
 
 import (
+	"bytes"
+	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -210,6 +214,45 @@ func TestRandomTickets(t *testing.T) {
 		}
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%+v: %+v, %v", want, got, err)
+		}
+	}
+}
+
+func TestTheDocumentsTicketIsOurs(t *testing.T) {
+	want := someTickets(t)["one node"]
+	_, example, ok := strings.Cut(protocolText(t), "\n### A ticket\n")
+	word := regexp.MustCompile(`mesh:\w+`).FindString(example)
+	if !ok || word != want.String() {
+		t.Errorf("the document has %q, the code makes %q", word, want)
+	}
+	dump := regexp.MustCompile("(?s)```\n(01 00 [0-9a-f \n]+)```").FindStringSubmatch(example)
+	if dump == nil {
+		t.Fatal("no bytes")
+	}
+	got, err := hex.DecodeString(strings.Join(strings.Fields(dump[1]), ""))
+	body := unsealed(t, want.String())
+	if err != nil || !bytes.Equal(got, append(body, checksum(body)...)) {
+		t.Errorf("the document has other bytes: %x, %v", got, err)
+	}
+}
+
+func TestTheDocumentHasTheTicketsLimits(t *testing.T) {
+	for row, want := range map[string]int{"nodes in a ticket": maxTicketPeers, "addresses in a ticket": maxTicketAddrs} {
+		if !strings.Contains(protocolText(t), "\n| "+row+" | "+strconv.Itoa(want)+" |") {
+			t.Errorf("%q is %d in the code, not in the document", row, want)
+		}
+	}
+}
+
+func TestTicketsAndAddressesCanBeJoined(t *testing.T) {
+	ticket := someTickets(t)["many"].String()
+	peers, err := parseJoin([]string{"/ip4/203.0.113.7/tcp/4001/p2p/" + anID, ticket})
+	if err != nil || len(peers) != 1+len(someTickets(t)["many"].Peers) {
+		t.Errorf("got %v, %v", peers, err)
+	}
+	for _, bad := range []string{"mesh:nonsense", "203.0.113.7:4001"} {
+		if _, err := parseJoin([]string{bad}); !errors.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", bad, err)
 		}
 	}
 }

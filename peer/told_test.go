@@ -34,9 +34,9 @@ func TestWhoJoinsIsToldOfOthersBeforeIdentify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	is := func(p peer.AddrInfo) bool { return p.ID == first.conn.LocalPeer() && ma.Contains(p.Addrs, where) }
+	is := func(p peer.AddrInfo) bool { return p.ID == first.host.ID() && ma.Contains(p.Addrs, where) }
 	if !slices.ContainsFunc(told.Places, is) {
-		t.Errorf("told of %v, not of %s at %s", told.Places, first.conn.LocalPeer(), where)
+		t.Errorf("told of %v, not of %s at %s", told.Places, first.host.ID(), where)
 	}
 }
 

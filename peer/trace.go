@@ -6,10 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"starmesh/common/frame"
+	"starmesh/peer/p2phost"
 )
 
 // trace prints what happens on the network: connections, streams, messages. A
@@ -37,29 +37,23 @@ func (t *trace) step(format string, args ...any) {
 
 // conn prints that a connection was opened or closed: who dialled, over what,
 // and both its ends.
-func (t *trace) conn(what string, c network.Conn) {
-	if t == nil {
-		return
+func (t *trace) conn(what string, p peer.ID, c fmt.Stringer) {
+	if t != nil {
+		t.step("connection %s: %s, %s", what, p2phost.Short(p), c)
 	}
-	who := "dialled by the other side"
-	if c.Stat().Direction == network.DirOutbound {
-		who = "dialled here"
-	}
-	t.step("connection %s: %s, %s %s, %s → %s", what, short(c.RemotePeer()), c.ConnState().Transport, who,
-		c.LocalMultiaddr(), c.RemoteMultiaddr())
 }
 
 // stream prints that a stream was opened or taken up.
-func (t *trace) stream(what string, s network.Stream, proto string) {
+func (t *trace) stream(what string, p peer.ID, proto string) {
 	if t != nil {
-		t.step("stream %s: %s %s", what, short(s.Conn().RemotePeer()), proto)
+		t.step("stream %s: %s %s", what, p2phost.Short(p), proto)
 	}
 }
 
 // message prints a message that was sent (queued for sending) or received.
 func (t *trace) message(call string, p peer.ID, kind frame.Type, n int) {
 	if t != nil {
-		t.step("%s %s %s, %d bytes", call, short(p), typeName(kind), n)
+		t.step("%s %s %s, %d bytes", call, p2phost.Short(p), typeName(kind), n)
 	}
 }
 
@@ -71,12 +65,6 @@ func (t *trace) posted(p peer.ID, messages []message) {
 	for _, m := range messages {
 		t.message("send", p, m.kind(), len(encode(nil, m)))
 	}
-}
-
-// short gives the end of a peer id, which tells ids apart: all begin alike.
-func short(p peer.ID) string {
-	text := p.String()
-	return "…" + text[max(0, len(text)-8):]
 }
 
 func typeName(t frame.Type) string {

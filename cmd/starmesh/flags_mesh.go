@@ -10,6 +10,7 @@ import (
 	"starmesh/cmd/internal/cores"
 	"starmesh/cmd/internal/fetch"
 	"starmesh/peer"
+	"starmesh/peer/p2phost"
 )
 
 // peerFlags say how a node of the mesh lives and finds others.
@@ -78,11 +79,11 @@ func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 	if f.node.trace {
 		cfg.Trace = n.out.Lines()
 	}
-	if cfg.Identity, err = peer.LoadIdentity(f.identity); err != nil {
+	if cfg.Identity, err = p2phost.LoadIdentity(f.identity); err != nil {
 		return cfg, err
 	}
 	if f.networkKey != "" {
-		cfg.Key, err = peer.LoadNetworkKey(f.networkKey)
+		cfg.Key, err = p2phost.LoadNetworkKey(f.networkKey)
 	}
 	return cfg, err
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/peer"
+	"starmesh/peer/p2phost"
 )
 
 func newPeerID() *cobra.Command {
@@ -17,7 +17,7 @@ and addresses want it. When there is no such file, it makes one.`,
 		Example: `  starmesh peer id --identity node.key`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			id, err := peer.LoadIdentity(identity)
+			id, err := p2phost.LoadIdentity(identity)
 			if err != nil {
 				return err
 			}
@@ -46,7 +46,7 @@ nodes with --network-key FILE.`,
   starmesh peer serve model.bin --network-key office.key`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := peer.GenerateNetworkKey(args[0]); err != nil {
+			if _, err := p2phost.GenerateNetworkKey(args[0]); err != nil {
 				return err
 			}
 			out := cli.ForCommand(cmd)

@@ -1,28 +1,23 @@
-package peer
+package discovery
 
 import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
-	libp2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
-	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
-	ma "github.com/multiformats/go-multiaddr"
+
+	"starmesh/common/fault"
+	"starmesh/peer/p2phost"
 )
 
 // A connector dials what finders find: not itself, not whom it is connected
 // with, a few at a time, each again only after a pause that grows.
 type connector struct {
-	host    host.Host
-	private func() bool   // tells whether this node may be behind a NAT
-	wake    chan struct{} // has room for one
+	host *p2phost.Host
+	wake chan struct{} // has room for one
 
 	mu    sync.Mutex
 	known candidates
@@ -31,37 +26,27 @@ type connector struct {
 const (
 	// maxDials at a time; a QUIC listener has room for 32 that wait.
 	maxDials = 16
-	dialTime = 15 * time.Second
-	// punchTime is how long two nodes that have met over a relay may take to
-	// connect directly: three tries, and what is said before each.
-	punchTime = 3*punchTry + 5*time.Second
 	// maxDegree is how many peers are looked for; more may come by themselves.
 	maxDegree = 192
 )
 
-func newConnector(h host.Host) *connector {
+func newConnector(h *p2phost.Host) *connector {
 	return &connector{
-		host: h, private: func() bool { return false }, wake: make(chan struct{}, 1),
+		host: h, wake: make(chan struct{}, 1),
 		known: candidates{peers: make(map[peer.ID]*candidate)},
 	}
 }
 
 // found takes a node that a finder has heard of. It does not block.
 func (c *connector) found(info peer.AddrInfo) {
-	info = usable(info)
-	if info.ID == c.host.ID() || info.ID == "" || len(info.Addrs) == 0 || c.reached(info.ID) {
+	info = p2phost.Usable(info)
+	if info.ID == c.host.ID() || info.ID == "" || len(info.Addrs) == 0 || c.host.Reached(info.ID) {
 		return
 	}
 	c.mu.Lock()
 	c.known.add(info, time.Now())
 	c.mu.Unlock()
 	c.poke()
-}
-
-// reached tells whether p is connected, or about to be: there is a connection
-// over a relay, through which a direct one is being made.
-func (c *connector) reached(p peer.ID) bool {
-	return c.host.Network().Connectedness(p) != network.NotConnected
 }
 
 func (c *connector) poke() {
@@ -72,7 +57,7 @@ func (c *connector) poke() {
 }
 
 // Run dials until ctx ends and all dials have.
-func (c *connector) Run(ctx context.Context) error {
+func (c *connector) Run(ctx context.Context) {
 	var dials sync.WaitGroup
 	defer dials.Wait()
 	tick := time.NewTicker(retryFirst / 2)
@@ -85,7 +70,7 @@ func (c *connector) Run(ctx context.Context) error {
 		case <-c.wake:
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil
+			return
 		}
 	}
 }
@@ -101,90 +86,26 @@ func (c *connector) next() []peer.AddrInfo {
 }
 
 func (c *connector) dial(ctx context.Context, info peer.AddrInfo) {
-	conn, err := c.reach(ctx, info)
-	relayed := err == nil && conn != nil && conn.Stat().Limited
+	punch, err := c.host.Reach(ctx, info)
 	c.mu.Lock()
 	c.known.tried(info.ID, err, time.Now())
-	if relayed {
+	if punch != nil {
 		c.known.peers[info.ID].met = time.Time{} // not yet
 	}
 	c.mu.Unlock()
 	c.poke()
-	if relayed {
-		c.punch(ctx, conn)
+	if punch == nil {
+		return
 	}
-}
-
-// reach dials a node, unless it is reached already: then there is no
-// connection to give.
-func (c *connector) reach(ctx context.Context, info peer.AddrInfo) (network.Conn, error) {
-	if c.reached(info.ID) {
-		return nil, nil
-	}
-	// Only these addresses: a restarted node has others, and what is left of
-	// the old ones would be tried first.
-	c.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
-	if s, ok := c.host.Network().(*libp2pswarm.Swarm); ok {
-		s.Backoff().Clear(info.ID) // the pauses are ours
-	}
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
-	defer cancel()
-	conn, err := c.host.Network().DialPeer(ctx, info.ID)
-	if err == nil && c.unseen(conn) {
-		return c.showSocket(ctx, conn)
-	}
-	return conn, err
-}
-
-// unseen tells whether this is a connection over TCP to a node outside, and
-// none of those outside has seen our UDP socket, through which alone holes are
-// punched.
-func (c *connector) unseen(to network.Conn) bool {
-	if addr := to.RemoteMultiaddr(); transportOf(addr) != overTCP || !isPublic(addr) || !c.private() {
-		return false
-	}
-	return !slices.ContainsFunc(c.host.Network().Conns(), func(other network.Conn) bool {
-		return transportOf(other.RemoteMultiaddr()) == overQUIC && isPublic(other.RemoteMultiaddr())
-	})
-}
-
-// showSocket dials a node again, over QUIC, if it can be dialled that way.
-func (c *connector) showSocket(ctx context.Context, to network.Conn) (network.Conn, error) {
-	if h, ok := c.host.(interface{ IDService() identify.IDService }); ok {
-		select {
-		case <-h.IDService().IdentifyWait(to): // brings its other addresses
-		case <-ctx.Done():
-			return to, nil
-		}
-	}
-	p := to.RemotePeer()
-	if !slices.ContainsFunc(c.host.Peerstore().Addrs(p), func(a ma.Multiaddr) bool { return transportOf(a) == overQUIC && isPublic(a) }) {
-		return to, nil
-	}
-	_ = to.Close() // or the swarm would give this one again
-	return c.host.Network().DialPeer(ctx, p)
-}
-
-// punch waits for the direct connection that libp2p makes by itself once two
-// nodes have met over a relay, and gives it up when that takes too long: the
-// next dial is a new attempt.
-func (c *connector) punch(ctx context.Context, relayed network.Conn) {
-	p := relayed.RemotePeer()
-	timed, cancel := context.WithTimeout(network.WithDialPeerTimeout(ctx, punchTime), punchTime)
-	defer cancel()
-	s, err := c.host.Network().NewStream(timed, p) // waits for a direct one
-	_ = relayed.Close()
-	if err == nil {
-		_ = s.Reset()
-	}
+	err = punch(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch known := c.known.peers[p]; {
+	switch known := c.known.peers[info.ID]; {
 	case known == nil: // forgotten
 	case err == nil:
 		known.met = time.Now()
 	case ctx.Err() == nil:
-		known.fail(errNoHole, time.Now())
+		known.fail(err, time.Now())
 	}
 }
 
@@ -231,7 +152,7 @@ func (c *candidates) add(info peer.AddrInfo, now time.Time) {
 	if !p.met.IsZero() {
 		p.lost(now)
 	}
-	p.info = usable(peer.AddrInfo{ID: info.ID, Addrs: append(info.Addrs, p.info.Addrs...)})
+	p.info = p2phost.Usable(peer.AddrInfo{ID: info.ID, Addrs: append(info.Addrs, p.info.Addrs...)})
 	p.waiting = true
 }
 
@@ -277,7 +198,7 @@ func (p *candidate) fail(err error, now time.Time) {
 	pause := min(retryFirst<<min(p.failures, 10), retryMost)
 	p.next = now.Add(pause + rand.N(pause/4))
 	p.failures++
-	if p.err == nil || !errors.Is(err, libp2pswarm.ErrGaterDisallowedConnection) {
+	if p.err == nil || !errors.Is(err, fault.Refused) {
 		p.err = err // or it would only be said that we do not try
 	}
 }

@@ -1,4 +1,4 @@
-package peer
+package discovery
 
 import (
 	"context"
@@ -7,13 +7,13 @@ import (
 
 	"github.com/ipfs/go-cid"
 	dht "github.com/libp2p/go-libp2p-kad-dht"
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	mh "github.com/multiformats/go-multihash"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/peer/p2phost"
 )
 
 // dhtFinder finds through a Kademlia table that the nodes keep among
@@ -24,7 +24,7 @@ import (
 // something to announce or to look for, somebody to ask, and dhtDelay has
 // passed: who finds everybody in another way at once has ended by then.
 type dhtFinder struct {
-	host   host.Host
+	host   *p2phost.Host
 	prefix protocol.ID
 	public bool
 	delay  time.Duration
@@ -81,12 +81,12 @@ const (
 // newDHT makes a finder among starmesh nodes; of a private mesh among those
 // that have its key. With public it asks the public table of IPFS as well,
 // and tells it what this node has.
-func newDHT(h host.Host, key NetworkKey, public bool) *dhtFinder {
+func newDHT(h *p2phost.Host, key p2phost.NetworkKey, public bool) *dhtFinder {
 	d := &dhtFinder{
 		host: h, prefix: "/starmesh", public: public, delay: dhtDelay,
 		topics: make(map[content.ID]*dhtTopic), changed: make(chan struct{}, 1),
 	}
-	if tag := key.tag(); tag != "" {
+	if tag := key.Tag(); tag != "" {
 		d.prefix += protocol.ID("/" + tag)
 		d.public = false // nobody there has the key
 	}
@@ -253,7 +253,7 @@ func (d *dhtFinder) do(ctx context.Context, tables []*dht.IpfsDHT, work dhtWork,
 		}
 		for info := range table.FindProvidersAsync(ctx, key, maxProviders) {
 			if info.ID != d.host.ID() {
-				found(usable(info))
+				found(p2phost.Usable(info))
 			}
 		}
 	}

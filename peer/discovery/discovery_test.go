@@ -1,4 +1,4 @@
-package peer
+package discovery
 
 import (
 	"context"
@@ -9,50 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"starmesh/common/content"
 	"starmesh/common/load"
-	"starmesh/common/store"
+	"starmesh/peer/p2phost"
 )
-
-// run starts what runs until the test ends, and waits for it then.
-func run(t *testing.T, blocking func(ctx context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- blocking(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// seek runs a finder of h with a connector behind it.
-func seek(t *testing.T, h testHost, f finder) *connector {
-	t.Helper()
-	c := newConnector(h)
-	run(t, c.Run)
-	run(t, func(ctx context.Context) error { return f.Run(ctx, c.found) })
-	return c
-}
-
-func (h testHost) knows(others ...testHost) bool {
-	for _, o := range others {
-		if h.Network().Connectedness(o.ID()) != network.Connected {
-			return false
-		}
-	}
-	return true
-}
 
 func TestAJoinedNodeIsFoundAndFoundAgain(t *testing.T) {
 	a, b := startHost(t, nil), startHost(t, nil)
-	seek(t, a, newJoined(a, []peer.AddrInfo{b.whereabouts(0)}))
+	seek(t, a, newJoined(a.Host, []peer.AddrInfo{b.whereabouts("")}))
 	eventually(t, func() bool { return a.knows(b) && b.knows(a) })
 	if err := b.Network().ClosePeer(a.ID()); err != nil {
 		t.Fatal(err)
@@ -63,21 +30,21 @@ func TestAJoinedNodeIsFoundAndFoundAgain(t *testing.T) {
 
 func TestANodeThatComesLaterWithAnotherAddressIsFound(t *testing.T) {
 	a := startHost(t, nil)
-	id, err := newIdentity()
+	id, err := p2phost.LoadIdentity("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := peer.AddrInfo{ID: id.id, Addrs: addrsOf("/ip4/127.0.0.1/tcp/1")}
-	j := newJoined(a, []peer.AddrInfo{gone})
+	gone := peer.AddrInfo{ID: idOf(t, id), Addrs: addrsOf("/ip4/127.0.0.1/tcp/1")}
+	j := newJoined(a.Host, []peer.AddrInfo{gone})
 	c := seek(t, a, j)
 	eventually(t, func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		p := c.known.peers[id.id]
+		p := c.known.peers[idOf(t, id)]
 		return p != nil && p.failures > 0
 	})
-	b := startHost(t, func(cfg *hostConfig) { cfg.Identity = id })
-	j.add([]peer.AddrInfo{b.whereabouts(0)})
+	b := startHost(t, func(cfg *p2phost.Config) { cfg.Identity = id })
+	j.add([]peer.AddrInfo{b.whereabouts("")})
 	eventually(t, func() bool { return a.knows(b) })
 }
 
@@ -163,21 +130,21 @@ func TestWhoHangsUpAtOnceIsNotDialledAgainAtOnce(t *testing.T) {
 }
 
 func TestItIsSaidWhyNobodyIsReached(t *testing.T) {
-	h := startHost(t, func(c *hostConfig) { c.Key = testKey("ours") })
+	h := startHost(t, func(c *p2phost.Config) { c.Key = testKey(t, "ours") })
 	stranger := startHost(t, nil)
-	id, err := newIdentity()
+	id, err := p2phost.LoadIdentity("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for want, info := range map[string]peer.AddrInfo{
-		"does it have the same one?": stranger.whereabouts(overTCP),
-		"nobody listens at":          {ID: id.id, Addrs: addrsOf("/ip4/127.0.0.1/tcp/1")},
-		"another node answers at":    {ID: id.id, Addrs: stranger.whereabouts(overTCP).Addrs},
+		"does it have the same one?": stranger.whereabouts("tcp"),
+		"nobody listens at":          {ID: idOf(t, id), Addrs: addrsOf("/ip4/127.0.0.1/tcp/1")},
+		"another node answers at":    {ID: idOf(t, id), Addrs: stranger.whereabouts("tcp").Addrs},
 	} {
-		c := newConnector(h)
+		c := newConnector(h.Host)
 		ctx, cancel := context.WithCancel(testContext(t))
 		done := make(chan error, 1)
-		go func() { done <- c.Run(ctx) }()
+		go func() { c.Run(ctx); done <- nil }()
 		if c.why() != "" {
 			t.Error("something went wrong before anything was tried")
 		}
@@ -196,21 +163,21 @@ func TestItIsSaidWhyNobodyIsReached(t *testing.T) {
 // in vain meanwhile.
 func TestANodeThatStartsAgainIsMetSoon(t *testing.T) {
 	a := startHost(t, nil)
-	id, err := newIdentity()
+	id, err := p2phost.LoadIdentity("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, _, err := newHost(hostConfig{Identity: id, Sockets: new(load.Sockets), Meter: new(load.Meter), Listen: addrsOf("/ip4/127.0.0.1/tcp/0")})
+	before, err := p2phost.New(p2phost.Config{Identity: id, Sockets: new(load.Sockets), Meter: new(load.Meter), Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := before.Network().ListenAddresses()
+	at := before.Where().Addrs
 	if err := before.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c := seek(t, a, newJoined(a, []peer.AddrInfo{{ID: id.id, Addrs: at}}))
+	c := seek(t, a, newJoined(a.Host, []peer.AddrInfo{{ID: idOf(t, id), Addrs: at}}))
 	eventually(t, func() bool { return strings.Contains(c.why(), "nobody listens") })
-	again := startHost(t, func(cfg *hostConfig) { cfg.Identity, cfg.Listen = id, at })
+	again := startHost(t, func(cfg *p2phost.Config) { cfg.Identity, cfg.Listen = id, []string{at[0].String()} })
 	start := time.Now()
 	eventually(t, func() bool { return a.knows(again) })
 	if took := time.Since(start); took > 3*time.Second {
@@ -220,26 +187,26 @@ func TestANodeThatStartsAgainIsMetSoon(t *testing.T) {
 
 func TestPeersAreToldOfWithAddressesOfUseThere(t *testing.T) {
 	a, b, c := startHost(t, nil), startHost(t, nil), startHost(t, nil)
-	meet(t, a, b, overTCP)
-	meet(t, a, c, overQUIC)
-	told := tellable(a, b.ID(), []peer.ID{b.ID(), c.ID(), a.ID()})
-	if len(told) != 1 || told[0].ID != c.ID() || transportOf(told[0].Addrs[0]) != overQUIC {
+	meet(t, a, b, "tcp")
+	meet(t, a, c, "quic-v1")
+	told := New(a.Host, Config{}).Tellable(b.ID(), []peer.ID{b.ID(), c.ID(), a.ID()})
+	if len(told) != 1 || told[0].ID != c.ID() || !strings.Contains(told[0].Addrs[0].String(), "quic-v1") {
 		t.Fatalf("b is told of %v, want c at its QUIC address first", told)
 	}
-	kept := checkTold(b, a.ID(), told)
+	kept := checkTold(b.Host, a.ID(), told)
 	if len(kept) != 1 {
 		t.Fatalf("b keeps %v", kept)
 	}
-	connect := newConnector(b)
-	run(t, connect.Run)
+	connect := newConnector(b.Host)
+	run(t, running(connect))
 	connect.found(kept[0])
 	eventually(t, func() bool { return b.knows(c) })
 }
 
 func TestWhatPeersTellIsChecked(t *testing.T) {
 	a, b := startHost(t, nil), startHost(t, nil)
-	meet(t, a, b, overTCP)
-	stranger := decodeID(t, anID)
+	meet(t, a, b, "tcp")
+	stranger := decodeID(t, "12D3KooWD3bfmNbuuuVCYwkjnFt3ukm3qaB3hDED3peHHXawvRAi")
 	many := make([]peer.AddrInfo, 100)
 	for i := range many {
 		for n := range 20 {
@@ -248,8 +215,8 @@ func TestWhatPeersTellIsChecked(t *testing.T) {
 		}
 		many[i].ID = stranger
 	}
-	kept := checkTold(a, b.ID(), many)
-	if len(kept) > maxTold || len(kept[0].Addrs) > maxAddrsPeer {
+	kept := checkTold(a.Host, b.ID(), many)
+	if len(kept) > maxTold || len(kept[0].Addrs) > 8 {
 		t.Errorf("%d peers with %d addresses are kept", len(kept), len(kept[0].Addrs))
 	}
 	bad := []peer.AddrInfo{
@@ -257,16 +224,11 @@ func TestWhatPeersTellIsChecked(t *testing.T) {
 		{ID: "", Addrs: addrsOf("/ip4/203.0.113.7/tcp/1")}, {ID: stranger},
 		{ID: stranger, Addrs: addrsOf("/ip4/203.0.113.7/tcp/0", "/ip4/0.0.0.0/tcp/1", "/unix/tmp/x")},
 	}
-	if kept := checkTold(a, b.ID(), bad); len(kept) != 0 {
+	if kept := checkTold(a.Host, b.ID(), bad); len(kept) != 0 {
 		t.Errorf("kept %v", kept)
 	}
 	near := peer.AddrInfo{ID: stranger, Addrs: addrsOf("/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip4/8.8.8.8/tcp/1")}
-	for far, want := range map[int]int{onMachine: 3, onSite: 2, anywhere: 1} {
-		if got := within(far, near); len(got.Addrs) != want {
-			t.Errorf("from %d away, %v can be used", far, got.Addrs)
-		}
-	}
-	if kept := checkTold(a, stranger, []peer.AddrInfo{near}); len(kept) != 0 {
+	if kept := checkTold(a.Host, stranger, []peer.AddrInfo{near}); len(kept) != 0 {
 		t.Errorf("one that is not connected is believed: %v", kept)
 	}
 }
@@ -279,11 +241,11 @@ func TestTheTableAloneFindsWhoHasAFile(t *testing.T) {
 	nodes := make([]testHost, 5)
 	tables := make([]*dhtFinder, len(nodes))
 	for i := range nodes {
-		nodes[i] = startHost(t, func(c *hostConfig) { c.Key = testKey("ours") })
-		tables[i] = newDHT(nodes[i], testKey("ours"), false)
+		nodes[i] = startHost(t, func(c *p2phost.Config) { c.Key = testKey(t, "ours") })
+		tables[i] = newDHT(nodes[i].Host, testKey(t, "ours"), false)
 		tables[i].delay = 0
 		if i > 0 {
-			meet(t, nodes[i], nodes[i-1], overTCP)
+			meet(t, nodes[i], nodes[i-1], "tcp")
 		}
 	}
 	last := len(nodes) - 1
@@ -322,10 +284,10 @@ func TestTheTableAloneFindsWhoHasAFile(t *testing.T) {
 
 func TestTheTableIsNotStartedWithoutNeed(t *testing.T) {
 	a, b := startHost(t, nil), startHost(t, nil)
-	d := newDHT(a, NetworkKey{}, false)
+	d := newDHT(a.Host, p2phost.NetworkKey{}, false)
 	d.delay = 0
 	run(t, func(ctx context.Context) error { return d.Run(ctx, func(peer.AddrInfo) {}) })
-	meet(t, a, b, overTCP)
+	meet(t, a, b, "tcp")
 	speaks := func() bool { return slices.Contains(a.Mux().Protocols(), "/starmesh/kad/1.0.0") }
 	if speaks() {
 		t.Error("the DHT runs though nothing is had or wanted")
@@ -336,7 +298,7 @@ func TestTheTableIsNotStartedWithoutNeed(t *testing.T) {
 
 func TestWhatIsDueInTheTable(t *testing.T) {
 	now := time.Now()
-	d := newDHT(nil, NetworkKey{}, false)
+	d := newDHT(nil, p2phost.NetworkKey{}, false)
 	one := content.ID{1}
 	d.have(one)
 	d.want(one)
@@ -370,42 +332,4 @@ func TestWhatIsDueInTheTable(t *testing.T) {
 	d.drop(one)
 	d.done(dhtWork{one, true}, 3, true, now) // it was under way
 	check("after it was dropped", provideEvery, 3, 0, 0)
-}
-
-func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
-	file := makeFile(t, 80*chunk)
-	id := file.List().ID()
-	taker := startNode(t, func(c *Config) { c.DHT = true })
-	var givers []testNode
-	for range enoughMembers {
-		n := startNode(t, func(c *Config) { c.Limits = limitUp(200_000) })
-		if _, err := n.Publish("file", file, false); err != nil {
-			t.Fatal(err)
-		}
-		givers = append(givers, n)
-	}
-	got := store.NewMemory(file.List())
-	done := taker.begin(t, got)
-	eventually(t, func() bool { return taker.dht.wants(id) })
-	for _, n := range givers {
-		taker.Meet(n.where())
-	}
-	eventually(t, func() bool { return !taker.dht.wants(id) })
-	if got.Have().Full() {
-		t.Error("it was looked for until the end")
-	}
-	givers[0].stop()
-	eventually(t, func() bool { return taker.dht.wants(id) })
-	done()
-	if taker.dht.wants(id) {
-		t.Error("it is looked for although it is here")
-	}
-}
-
-// wants tells whether id is looked for.
-func (d *dhtFinder) wants(id content.ID) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	t := d.topics[id]
-	return t != nil && t.want
 }

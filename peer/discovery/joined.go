@@ -1,19 +1,21 @@
-package peer
+package discovery
 
 import (
 	"context"
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"starmesh/peer/p2phost"
 )
 
 // joined finds the nodes at known addresses, those of --join and of tickets,
 // and again whenever their connection is lost.
 type joined struct {
-	host host.Host
+	host *p2phost.Host
 
 	mu    sync.Mutex
 	peers []peer.AddrInfo
@@ -26,7 +28,7 @@ const maxJoined = 256
 // joinedPeriod is how soon a lost connection is noticed.
 const joinedPeriod = time.Second
 
-func newJoined(h host.Host, peers []peer.AddrInfo) *joined {
+func newJoined(h *p2phost.Host, peers []peer.AddrInfo) *joined {
 	j := &joined{host: h, more: make(chan struct{}, 1)}
 	j.add(peers)
 	return j
@@ -72,4 +74,19 @@ func (j *joined) missing() []peer.AddrInfo {
 		}
 	}
 	return out
+}
+
+// mergePeers adds peers to all, each id once with all its addresses.
+func mergePeers(all, more []peer.AddrInfo) []peer.AddrInfo {
+next:
+	for _, p := range more {
+		for i := range all {
+			if all[i].ID == p.ID {
+				all[i].Addrs = ma.Unique(append(all[i].Addrs, p.Addrs...))
+				continue next
+			}
+		}
+		all = append(all, p)
+	}
+	return all
 }

@@ -1,4 +1,4 @@
-package peer
+package discovery
 
 import (
 	"context"
@@ -7,29 +7,29 @@ import (
 	"slices"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
 
 	"starmesh/common/fault"
+	"starmesh/peer/p2phost"
 )
 
 // mdnsFinder finds on the local network, by multicast DNS (RFC 6762). Everyone
 // on that network can see that this node is there, its id and its addresses;
 // of a private mesh the name tells only those who have the key.
 type mdnsFinder struct {
-	host host.Host
+	host *p2phost.Host
 	name string
 }
 
-func newMDNS(h host.Host, key NetworkKey) *mdnsFinder {
+func newMDNS(h *p2phost.Host, key p2phost.NetworkKey) *mdnsFinder {
 	return &mdnsFinder{host: h, name: mdnsName(key)}
 }
 
 // mdnsName is the service's name: at most 15 characters between underscore and
 // dot (RFC 6763, §7.2).
-func mdnsName(key NetworkKey) string {
-	if tag := key.tag(); tag != "" {
+func mdnsName(key p2phost.NetworkKey) string {
+	if tag := key.Tag(); tag != "" {
 		return "_sm" + tag[:12] + "._udp"
 	}
 	return "_starmesh._udp"
@@ -96,7 +96,7 @@ type notifiee struct {
 // HandlePeerFound is called by mdns.
 func (n notifiee) HandlePeerFound(info peer.AddrInfo) {
 	if n.ctx.Err() == nil {
-		n.found(usable(info))
+		n.found(p2phost.Usable(info))
 	}
 }
 

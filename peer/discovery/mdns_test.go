@@ -1,4 +1,4 @@
-package peer
+package discovery
 
 import (
 	"bufio"
@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"starmesh/peer/p2phost"
 )
 
 func TestServiceNamesAreWellFormedAndTellNothingOfTheKey(t *testing.T) {
-	open, one, other := mdnsName(NetworkKey{}), mdnsName(testKey("one")), mdnsName(testKey("other"))
+	open, one, other := mdnsName(p2phost.NetworkKey{}), mdnsName(testKey(t, "one")), mdnsName(testKey(t, "other"))
 	if open != "_starmesh._udp" || one == other || one == open {
 		t.Errorf("%s %s %s", open, one, other)
 	}
@@ -127,16 +129,16 @@ func TestMDNSProcess(t *testing.T) {
 	if secret == "" {
 		t.Skip("only run by another test")
 	}
-	key := testKey(secret)
-	h := startHost(t, func(c *hostConfig) {
-		c.Key, c.Listen = key, addrsOf("/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1")
+	key := testKey(t, secret)
+	h := startHost(t, func(c *p2phost.Config) {
+		c.Key, c.Listen = key, []string{"/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"}
 	})
 	fmt.Println("id", h.ID())
-	c := newConnector(h)
-	run(t, c.Run)
+	c := newConnector(h.Host)
+	run(t, running(c))
 	heard := make(chan peer.ID, 100)
 	run(t, func(ctx context.Context) error {
-		return newMDNS(h, key).Run(ctx, func(info peer.AddrInfo) {
+		return newMDNS(h.Host, key).Run(ctx, func(info peer.AddrInfo) {
 			c.found(info)
 			if info.ID != h.ID() {
 				heard <- info.ID
@@ -169,7 +171,7 @@ func TestWithoutMulticastItIsSaidSo(t *testing.T) {
 		t.Skip("this machine has multicast")
 	}
 	h := startHost(t, nil)
-	if err := newMDNS(h, NetworkKey{}).Run(testContext(t), func(peer.AddrInfo) {}); err == nil || !strings.Contains(err.Error(), "no network interface with multicast") {
+	if err := newMDNS(h.Host, p2phost.NetworkKey{}).Run(testContext(t), func(peer.AddrInfo) {}); err == nil || !strings.Contains(err.Error(), "no network interface with multicast") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,15 +1,16 @@
-package peer
+package discovery
 
 import (
 	"context"
 	"net/netip"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
+
+	"starmesh/peer/p2phost"
 )
 
 // moved finds again whom this node was connected with when its machine's
@@ -17,7 +18,7 @@ import (
 // came from an address that is gone carries nothing any more, but TCP and QUIC
 // take half a minute and more to notice.
 type moved struct {
-	host host.Host
+	host *p2phost.Host
 	own  func() ([]ma.Multiaddr, error) // the machine's addresses
 }
 
@@ -29,7 +30,7 @@ const (
 	movedTold = time.Minute
 )
 
-func newMoved(h host.Host) *moved { return &moved{host: h, own: manet.InterfaceMultiaddrs} }
+func newMoved(h *p2phost.Host) *moved { return &moved{host: h, own: manet.InterfaceMultiaddrs} }
 
 // Run closes what came from addresses that are gone, and tells of the nodes at
 // the other ends.
@@ -96,10 +97,10 @@ func (m *moved) cutOff(before, now map[netip.Addr]bool) []peer.AddrInfo {
 			continue
 		}
 		p := c.RemotePeer()
-		known := append(dialledAddrs(m.host, p), m.host.Peerstore().Addrs(p)...)
+		known := m.host.AddrsOf(p)
 		_ = c.Close() // nobody at the other end hears of it
 		if m.host.Network().Connectedness(p) == network.NotConnected {
-			lost = append(lost, usable(peer.AddrInfo{ID: p, Addrs: known}))
+			lost = append(lost, p2phost.Usable(peer.AddrInfo{ID: p, Addrs: known}))
 		}
 	}
 	return lost

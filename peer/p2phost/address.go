@@ -1,22 +1,23 @@
-package peer
+package p2phost
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
 	"starmesh/common/fault"
 )
+
+// MaxAddrBytes is the longest address; the longest sensible one (a DNS name of
+// 253 bytes, relayed) has about 350.
+const MaxAddrBytes = 512
 
 // defaultListen is the loopback, on free ports: a node that listens to the
 // world is something to ask for.
@@ -126,10 +127,10 @@ func transportOf(a ma.Multiaddr) int {
 	return how
 }
 
-// checkDialable refuses addresses, without /p2p/ at the end, that could never
+// CheckDialable refuses addresses, without /p2p/ at the end, that could never
 // be dialled. Port 0 and the unspecified address are such.
-func checkDialable(a ma.Multiaddr) error {
-	if len(a) == 0 || len(a.Bytes()) > maxAddrLen {
+func CheckDialable(a ma.Multiaddr) error {
+	if len(a) == 0 || len(a.Bytes()) > MaxAddrBytes {
 		return fault.Wrapf(fault.Invalid, "an address is missing or too long")
 	}
 	if transportOf(a) == overNothing {
@@ -156,29 +157,9 @@ func port(a ma.Multiaddr) string {
 
 const joinForm = "/ip4/203.0.113.7/tcp/4001/p2p/12D3Koo… (what the other node printed), or a ticket"
 
-// parseJoin reads --join: multiaddrs that end in /p2p/ID, and tickets. It
-// fails with fault.Invalid and says which form is right.
-func parseJoin(args []string) ([]peer.AddrInfo, error) {
-	var all []peer.AddrInfo
-	for _, arg := range args {
-		if strings.HasPrefix(strings.TrimSpace(arg), ticketScheme) {
-			t, err := ParseTicket(arg)
-			if err != nil {
-				return nil, err
-			}
-			all = mergePeers(all, t.Peers)
-			continue
-		}
-		info, err := parsePeerAddr(arg)
-		if err != nil {
-			return nil, err
-		}
-		all = mergePeers(all, []peer.AddrInfo{info})
-	}
-	return all, nil
-}
-
-func parsePeerAddr(arg string) (peer.AddrInfo, error) {
+// ParsePeer reads a multiaddr that ends in /p2p/ID. It fails with
+// fault.Invalid and says which form is right.
+func ParsePeer(arg string) (peer.AddrInfo, error) {
 	a, err := parseAddr("--join", arg, joinForm)
 	if err != nil {
 		return peer.AddrInfo{}, err
@@ -190,25 +171,10 @@ func parsePeerAddr(arg string) (peer.AddrInfo, error) {
 	if len(info.Addrs) == 0 {
 		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "--join %s is an id without an address; the form is %s", arg, joinForm)
 	}
-	if err := checkDialable(info.Addrs[0]); err != nil {
+	if err := CheckDialable(info.Addrs[0]); err != nil {
 		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "--join %s: %v; the form is %s", arg, err, joinForm)
 	}
 	return *info, nil
-}
-
-// mergePeers adds peers to all, each id once with all its addresses.
-func mergePeers(all, more []peer.AddrInfo) []peer.AddrInfo {
-next:
-	for _, p := range more {
-		for i := range all {
-			if all[i].ID == p.ID {
-				all[i].Addrs = ma.Unique(append(all[i].Addrs, p.Addrs...))
-				continue next
-			}
-		}
-		all = append(all, p)
-	}
-	return all
 }
 
 // parseAllow reads --allow-peer. It fails with fault.Invalid.
@@ -246,23 +212,4 @@ func listenFault(a ma.Multiaddr, err error) error {
 		return fault.Wrapf(fault.Invalid, "%s is not an address of this machine: use one of its own, or /ip4/0.0.0.0/… for all of them", a)
 	}
 	return fault.Wrapf(fault.Invalid, "this node can not listen on %s: %v", a, err)
-}
-
-// ticketAddrs gives h's own addresses as others can use them, the best first:
-// public ones, then those of its networks; those of the loopback only if there
-// are no others. Where h listens on all addresses, those of its interfaces
-// stand for it.
-func ticketAddrs(h host.Host) peer.AddrInfo {
-	known := h.Addrs() // what others observed, relays
-	if own, err := h.Network().InterfaceListenAddresses(); err == nil {
-		known = append(own, known...)
-	}
-	slices.SortStableFunc(known, func(a, b ma.Multiaddr) int {
-		return cmp.Or(reachOf(b)-reachOf(a), transportOf(a)-transportOf(b))
-	})
-	info := usable(peer.AddrInfo{ID: h.ID(), Addrs: known})
-	if len(info.Addrs) > 0 && reachOf(info.Addrs[0]) > onMachine {
-		info.Addrs = slices.DeleteFunc(info.Addrs, func(a ma.Multiaddr) bool { return reachOf(a) == onMachine })
-	}
-	return info
 }

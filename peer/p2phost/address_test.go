@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"errors"
@@ -26,7 +26,6 @@ func TestAddressesThatCanNotWorkAreRefusedWithTheRightForm(t *testing.T) {
 		{"join", "/ip4/0.0.0.0/tcp/4001/p2p/" + anID, "no address one can dial"},
 		{"join", "/ip4/203.0.113.7/udp/4001/p2p/" + anID, "neither by TCP nor by QUIC"},
 		{"join", "/ip4/203.0.113.7/tcp/4001/p2p/nonsense", "the form is /ip4/"},
-		{"join", "mesh:nonsense", "mistyped"},
 		{"listen", "0.0.0.0:4001", "did you mean /ip4/0.0.0.0/tcp/4001"},
 		{"listen", ":4001", "did you mean /ip4/0.0.0.0/tcp/4001"},
 		{"listen", "/ip4/0.0.0.0", "listens on TCP or QUIC"},
@@ -41,7 +40,7 @@ func TestAddressesThatCanNotWorkAreRefusedWithTheRightForm(t *testing.T) {
 		var err error
 		switch c.flag {
 		case "join":
-			_, err = parseJoin([]string{c.arg})
+			_, err = ParsePeer(c.arg)
 		case "listen":
 			_, err = parseListen([]string{c.arg})
 		case "allow":
@@ -54,16 +53,14 @@ func TestAddressesThatCanNotWorkAreRefusedWithTheRightForm(t *testing.T) {
 }
 
 func TestAddressesThatCanWork(t *testing.T) {
-	ticket := someTickets(t)["many"].String()
-	peers, err := parseJoin([]string{
+	for _, text := range []string{
 		"/ip4/203.0.113.7/tcp/4001/p2p/" + anID, "/dns4/mesh.example.org/udp/443/quic-v1/p2p/" + anID,
-		"/ip4/203.0.113.9/tcp/4001/p2p/" + anRSAID + "/p2p-circuit/p2p/" + anID, ticket,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(peers) != 2 || len(peers[0].Addrs) != 5 || len(peers[1].Addrs) != 1 {
-		t.Errorf("got %v", peers)
+		"/ip4/203.0.113.9/tcp/4001/p2p/" + anRSAID + "/p2p-circuit/p2p/" + anID,
+	} {
+		info, err := ParsePeer(text)
+		if err != nil || info.ID.String() != anID || len(info.Addrs) != 1 {
+			t.Errorf("%s: %v, %v", text, info, err)
+		}
 	}
 	listen, err := parseListen(nil)
 	if err != nil || len(listen) != 2 || beyondLoopback(listen) {
@@ -81,23 +78,23 @@ func TestAddressesThatCanWork(t *testing.T) {
 
 func TestTicketsCarryAddressesThatOthersCanUse(t *testing.T) {
 	local := startHost(t, nil)
-	for _, a := range ticketAddrs(local).Addrs {
+	for _, a := range local.Where().Addrs {
 		if reachOf(a) != onMachine {
 			t.Errorf("a node on the loopback tells of %s", a)
 		}
 	}
-	if n := len(ticketAddrs(local).Addrs); n != 2 {
+	if n := len(local.Where().Addrs); n != 2 {
 		t.Errorf("%d addresses, want one of TCP and one of QUIC", n)
 	}
-	wide := startHost(t, func(c *hostConfig) {
-		c.Listen = addrsOf("/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1")
+	wide := startHost(t, func(c *Config) {
+		c.Listen = []string{"/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"}
 	})
-	info := ticketAddrs(wide)
+	info := wide.Where()
 	if len(info.Addrs) == 0 {
 		t.Fatal("no address at all")
 	}
 	for i, a := range info.Addrs {
-		if checkDialable(a) != nil {
+		if CheckDialable(a) != nil {
 			t.Errorf("nobody can dial %s", a)
 		}
 		if reachOf(a) > reachOf(info.Addrs[max(i-1, 0)]) {

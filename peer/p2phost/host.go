@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
@@ -28,69 +27,99 @@ import (
 	"starmesh/common/rate"
 )
 
-// hostConfig is what a host is made from. Only Sockets and Meter are needed.
-type hostConfig struct {
-	Identity Identity       // the zero value: a new one
-	Listen   []ma.Multiaddr // none: a free TCP and a free UDP port of the loopback
-	Allow    []peer.ID      // none: everybody
-	Key      NetworkKey     // the zero value: an open mesh
-	Limits   rate.Limits    // of all connections together
-	Public   bool           // the operator says that others can reach this node
+// Config is what a host is made from. Only Sockets and Meter are needed.
+type Config struct {
+	Identity Identity    // the zero value: a new one
+	Listen   []string    // multiaddrs; none: a free TCP and a free UDP port of the loopback
+	Allow    []string    // peer ids; none: everybody
+	Key      NetworkKey  // the zero value: an open mesh
+	Limits   rate.Limits // of all connections together
+	Public   bool        // the operator says that others can reach this node
 	Sockets  *load.Sockets
 	Meter    *load.Meter           // connections are counted here
 	Metrics  prometheus.Registerer // nil: libp2p keeps none
 	Log      *slog.Logger          // nil: silent
 }
 
-// newHost makes a libp2p host that listens. Closing the host ends all that it
-// has started. With a network key every connection has proved it before the
-// host sees it. It fails with fault.InUse or fault.Invalid when it can not
-// listen, and says what to do.
-func newHost(cfg hostConfig) (host.Host, *wire, error) {
-	listen, err := cfg.withDefaults()
+// Check fails with fault.Invalid when an address or id in cfg is none, and says
+// what the right form is.
+func (cfg Config) Check() error {
+	_, err1 := parseListen(cfg.Listen)
+	_, err2 := parseAllow(cfg.Allow)
+	return errors.Join(err1, err2)
+}
+
+// Host is a libp2p host whose connections are counted, limited and, with a
+// network key, proved before anybody sees them.
+type Host struct {
+	host.Host
+	private func() bool // whether it may be behind a NAT
+	release func()      // of the identity
+}
+
+// New makes a host that listens. Close ends all that it has started. It fails
+// with fault.InUse while another host has the identity, and with fault.InUse or
+// fault.Invalid when it can not listen, and says what to do.
+func New(cfg Config) (*Host, error) {
+	release, err := cfg.Identity.hold()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	h, err := start(cfg)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	h.release = release
+	return h, nil
+}
+
+// Close ends all that the host has started.
+func (h *Host) Close() error {
+	defer h.release()
+	return h.Host.Close()
+}
+
+func start(cfg Config) (*Host, error) {
+	listen, err1 := parseListen(cfg.Listen)
+	allow, err2 := parseAllow(cfg.Allow)
+	if err := errors.Join(err1, err2, cfg.withDefaults()); err != nil {
+		return nil, err
 	}
 	w := newWire(cfg.Sockets, cfg.Limits)
 	limits, err := newLimits(cfg.Meter, cfg.Metrics != nil)
 	if err != nil {
-		return nil, nil, fault.Wrapf(fault.Internal, "the limits could not be set: %v", err)
+		return nil, fault.Wrapf(fault.Internal, "the limits could not be set: %w", err)
 	}
 	near := &neighbours{}
 	private := perhapsBehindNAT(listen, cfg.Public)
-	opts := append(cfg.options(w, newGate(cfg.Key, cfg.Allow, cfg.Meter)), libp2p.ResourceManager(limits),
+	opts := append(cfg.options(w, newGate(cfg.Key, allow, cfg.Meter)), libp2p.ResourceManager(limits),
 		libp2p.SwarmOpts(libp2pswarm.WithDialRanker(dialOrder(private))))
 	h, err := libp2p.New(append(opts, natOptions(listen, cfg.Public, near)...)...)
 	if err != nil {
-		return nil, nil, fault.Wrapf(fault.Internal, "libp2p did not start: %v", err)
+		return nil, fault.Wrapf(fault.Internal, "libp2p did not start: %w", err)
 	}
 	near.set(h)
 	if private() {
 		if err := assumePrivate(h); err != nil {
-			return nil, nil, errors.Join(err, h.Close())
+			return nil, errors.Join(err, h.Close())
 		}
 	}
 	h.Network().Notify(w.watcher(cfg.Meter))
 	// Only now: no connection may come that nobody has counted.
 	if err := listenOn(h, listen); err != nil {
-		return nil, nil, errors.Join(err, h.Close())
+		return nil, errors.Join(err, h.Close())
 	}
-	return h, w, nil
+	return &Host{Host: h, private: private}, nil
 }
 
-// withDefaults fills in what was left out and gives the listen addresses.
-func (cfg *hostConfig) withDefaults() ([]ma.Multiaddr, error) {
-	var err error
-	if !cfg.Identity.known() {
-		if cfg.Identity, err = newIdentity(); err != nil {
-			return nil, err
-		}
-	}
+// withDefaults fills in what was left out.
+func (cfg *Config) withDefaults() (err error) {
 	quiet(cfg.Log)
-	if len(cfg.Listen) > 0 {
-		return cfg.Listen, nil
+	if !cfg.Identity.known() {
+		cfg.Identity, err = newIdentity()
 	}
-	return parseListen(nil)
+	return err
 }
 
 // quiet has libp2p and quic-go log to log when it takes debug messages, and
@@ -112,7 +141,7 @@ func quiet(log *slog.Logger) {
 }
 
 // options are those of every node, whatever it listens on.
-func (cfg *hostConfig) options(w *wire, g *gate) []libp2p.Option {
+func (cfg *Config) options(w *wire, g *gate) []libp2p.Option {
 	opts := []libp2p.Option{
 		libp2p.Identity(cfg.Identity.key),
 		libp2p.UserAgent("starmesh"),

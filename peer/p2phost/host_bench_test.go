@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"os"
@@ -15,20 +15,20 @@ import (
 // BenchmarkStart is what a node costs before it does anything: the time until
 // it listens, and what it holds then.
 func BenchmarkStart(b *testing.B) {
-	for name, change := range map[string]func(*hostConfig){
-		"loopback": func(*hostConfig) {},
-		"metrics":  func(c *hostConfig) { c.Metrics = prometheus.NewRegistry() },
-		"world": func(c *hostConfig) {
-			c.Listen = addrsOf("/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1")
+	for name, change := range map[string]func(*Config){
+		"loopback": func(*Config) {},
+		"metrics":  func(c *Config) { c.Metrics = prometheus.NewRegistry() },
+		"world": func(c *Config) {
+			c.Listen = []string{"/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"}
 		},
-		"private": func(c *hostConfig) { c.Key = testKey("key") },
+		"private": func(c *Config) { c.Key = testKey("key") },
 	} {
 		b.Run(name, func(b *testing.B) {
 			goroutines := runtime.NumGoroutine()
 			for b.Loop() {
-				cfg := hostConfig{Sockets: new(load.Sockets), Meter: new(load.Meter)}
+				cfg := Config{Sockets: new(load.Sockets), Meter: new(load.Meter)}
 				change(&cfg)
-				h, _, err := newHost(cfg)
+				h, err := New(cfg)
 				if err != nil {
 					b.Fatal(err)
 				}

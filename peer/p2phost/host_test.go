@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -25,21 +24,20 @@ import (
 
 // testHost is a host of its own, as one process has it.
 type testHost struct {
-	host.Host
-	wire    *wire
+	*Host
 	meter   *load.Meter
 	sockets *load.Sockets
 }
 
 // startHost makes a host that is closed when the test ends; change adjusts its
 // configuration.
-func startHost(t testing.TB, change func(*hostConfig)) testHost {
+func startHost(t testing.TB, change func(*Config)) testHost {
 	t.Helper()
-	cfg := hostConfig{Sockets: new(load.Sockets), Meter: new(load.Meter)}
+	cfg := Config{Sockets: new(load.Sockets), Meter: new(load.Meter)}
 	if change != nil {
 		change(&cfg)
 	}
-	h, w, err := newHost(cfg)
+	h, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,12 +46,46 @@ func startHost(t testing.TB, change func(*hostConfig)) testHost {
 			t.Errorf("closing a host: %v", err)
 		}
 	})
-	return testHost{Host: h, wire: w, meter: cfg.Meter, sockets: cfg.Sockets}
+	return testHost{Host: h, meter: cfg.Meter, sockets: cfg.Sockets}
+}
+
+const (
+	anID    = "12D3KooWD3bfmNbuuuVCYwkjnFt3ukm3qaB3hDED3peHHXawvRAi"
+	anRSAID = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N" // a hash of a key
+
+	anIPv6   = "/ip6/2001:db8::7/udp/4001/quic-v1"
+	aRelayed = "/ip4/203.0.113.9/tcp/4001/p2p/" + anRSAID + "/p2p-circuit"
+)
+
+func decodeID(t testing.TB, s string) peer.ID {
+	t.Helper()
+	id, err := peer.Decode(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func addrsOf(texts ...string) []ma.Multiaddr {
+	var out []ma.Multiaddr
+	for _, s := range texts {
+		out = append(out, ma.StringCast(s))
+	}
+	return out
 }
 
 // conns is what the load report says about h's connections.
 func (h testHost) conns() load.Conns {
 	return load.NewReporter(load.Info{}, h.meter, h.sockets).Sample(load.Sample).Conns
+}
+
+func (h testHost) knows(others ...testHost) bool {
+	for _, o := range others {
+		if h.Network().Connectedness(o.ID()) != network.Connected {
+			return false
+		}
+	}
+	return true
 }
 
 func testContext(t testing.TB) context.Context {
@@ -103,7 +135,7 @@ func flow(t testing.TB, a, b testHost, n int) time.Duration {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	q := a.wire.queue(s.Conn())
+	q := queueOf(s.Conn())
 	piece := make([]byte, 256<<10)
 	for left := n; left > 0; left -= len(piece) {
 		if _, err := q.bulk(testContext(t), s, piece[:min(left, len(piece))]); err != nil {
@@ -237,12 +269,12 @@ func TestARateLimitIsKeptByWhatCrossesTheWire(t *testing.T) {
 		for _, direction := range []string{"up", "down"} {
 			t.Run(name+" "+direction, func(t *testing.T) {
 				t.Parallel()
-				a := startHost(t, func(c *hostConfig) {
+				a := startHost(t, func(c *Config) {
 					if direction == "up" {
 						c.Limits.Up = rate.New(perSecond)
 					}
 				})
-				b := startHost(t, func(c *hostConfig) {
+				b := startHost(t, func(c *Config) {
 					if direction == "down" {
 						c.Limits.Down = rate.New(perSecond)
 					}
@@ -275,7 +307,7 @@ func TestListenErrorsSayWhatToDo(t *testing.T) {
 			"not an address of this machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, _, err := newHost(hostConfig{Listen: []ma.Multiaddr{c.addr}, Sockets: new(load.Sockets), Meter: new(load.Meter)})
+			h, err := New(Config{Listen: []string{c.addr.String()}, Sockets: new(load.Sockets), Meter: new(load.Meter)})
 			if err == nil {
 				h.Close()
 			}
@@ -286,9 +318,27 @@ func TestListenErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
+// TestAHostThatCanNotListenLeavesNothing: its first address works.
+func TestAHostThatCanNotListenLeavesNothing(t *testing.T) {
+	sockets := new(load.Sockets)
+	_, err := New(Config{
+		Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/192.0.2.1/tcp/0"},
+		Key:    testKey("key"), Sockets: sockets, Meter: new(load.Meter),
+	})
+	if err == nil {
+		t.Fatal("it listens on another machine's address")
+	}
+	for _, row := range sockets.Table() {
+		if row.State != "closed" {
+			t.Errorf("a socket is left: %+v", row)
+		}
+	}
+	goleak.VerifyNone(t)
+}
+
 func TestLibp2pMetricsCanBeGathered(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	a := startHost(t, func(c *hostConfig) { c.Metrics = registry })
+	a := startHost(t, func(c *Config) { c.Metrics = registry })
 	b := startHost(t, nil)
 	meet(t, a, b, overTCP)
 	eventually(t, func() bool {

@@ -1,7 +1,6 @@
-package peer
+package p2phost
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"starmesh/common/fault"
+	"starmesh/common/load"
 )
 
 // checkRights checks that only the owner can read file, and look into the
@@ -58,19 +58,16 @@ func TestAnIdentityIsForOneNodeAtATime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	first := startNode(t, with)
-	var cfg Config
+	first := startHost(t, with)
+	cfg := Config{Sockets: new(load.Sockets), Meter: new(load.Meter)}
 	with(&cfg) // it can be read: 'peer id' does
-	second, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = second.Run(t.Context(), func(context.Context) error { return nil })
-	if !errors.Is(err, fault.InUse) || !strings.Contains(err.Error(), file) {
+	if _, err := New(cfg); !errors.Is(err, fault.InUse) || !strings.Contains(err.Error(), file) {
 		t.Errorf("a second node with the identity: %v", err)
 	}
-	first.stop()
-	again := startNode(t, with)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := startHost(t, with)
 	if again.ID() != first.ID() {
 		t.Errorf("%s became %s", first.ID(), again.ID())
 	}

@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"context"
@@ -105,29 +105,17 @@ func assumePrivate(h host.Host) error {
 	return nil
 }
 
-// direct has streams over a relay ended: there a direct connection is agreed
-// on, which libp2p does by itself, and nothing else.
-func direct(handle network.StreamHandler) network.StreamHandler {
-	return func(s network.Stream) {
-		if s.Conn().Stat().Limited {
-			_ = s.Reset()
-			return
-		}
-		handle(s)
-	}
-}
-
-// Outside waits until others outside of its own network can reach this node:
+// Outside waits until others outside of its own network can reach this host:
 // until it has an address there, or ctx ends. Where that is not to be expected
-// (the node may be reached already, or joins nobody outside) it does not wait.
-func (n *Node) Outside(ctx context.Context) {
+// (it may be reached already, or joins nobody outside) it does not wait.
+func (h *Host) Outside(ctx context.Context, joined []peer.AddrInfo) {
 	outside := func(p peer.AddrInfo) bool { return slices.ContainsFunc(p.Addrs, isPublic) }
-	if !n.connector.private() || !slices.ContainsFunc(n.join, outside) {
+	if !h.private() || !slices.ContainsFunc(joined, outside) {
 		return
 	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for !slices.ContainsFunc(n.host.Addrs(), isPublic) {
+	for !slices.ContainsFunc(h.Addrs(), isPublic) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

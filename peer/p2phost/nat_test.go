@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 )
 
-func listensEverywhere(c *hostConfig) {
-	c.Listen = addrsOf("/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1")
+func listensEverywhere(c *Config) {
+	c.Listen = []string{"/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"}
 }
 
 // relays tells whether h offers to relay.
@@ -28,7 +28,7 @@ func (h testHost) relays() bool {
 }
 
 func TestOnlyAPublicNodeRelays(t *testing.T) {
-	public := startHost(t, func(c *hostConfig) { listensEverywhere(c); c.Public = true })
+	public := startHost(t, func(c *Config) { listensEverywhere(c); c.Public = true })
 	eventually(t, public.relays)
 	if local := startHost(t, nil); local.relays() {
 		t.Error("a node on the loopback relays")
@@ -44,11 +44,11 @@ func TestNodesMeetOverARelayAndProveTheKeyThere(t *testing.T) {
 		meet    bool
 	}{"a friend": {testKey("key"), true}, "a stranger": {testKey("other"), false}} {
 		t.Run(name, func(t *testing.T) {
-			private := func(cfg *hostConfig) { listensEverywhere(cfg); cfg.Key = testKey("key") }
-			relay := startHost(t, func(cfg *hostConfig) { private(cfg); cfg.Public = true })
+			private := func(cfg *Config) { listensEverywhere(cfg); cfg.Key = testKey("key") }
+			relay := startHost(t, func(cfg *Config) { private(cfg); cfg.Public = true })
 			eventually(t, relay.relays)
 			hidden := startHost(t, private)
-			dialler := startHost(t, func(cfg *hostConfig) { private(cfg); cfg.Key = c.dialler })
+			dialler := startHost(t, func(cfg *Config) { private(cfg); cfg.Key = c.dialler })
 			meet(t, hidden, relay, overTCP)
 			ctx := testContext(t)
 			if _, err := client.Reserve(ctx, hidden, relay.whereabouts(overTCP)); err != nil {
@@ -79,7 +79,7 @@ func speak(t *testing.T, a, b testHost) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := a.wire.queue(s.Conn()).urgent(s, []byte{1}); err != nil {
+	if _, err := queueOf(s.Conn()).urgent(s, []byte{1}); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -94,12 +94,12 @@ func TestRelaysAreLookedForAmongTheConnected(t *testing.T) {
 	if got := collect(n.relays(context.Background(), 3)); len(got) != 0 {
 		t.Errorf("before there is a host: %v", got)
 	}
-	relay := startHost(t, func(c *hostConfig) { listensEverywhere(c); c.Public = true })
+	relay := startHost(t, func(c *Config) { listensEverywhere(c); c.Public = true })
 	eventually(t, relay.relays)
 	other, h := startHost(t, nil), startHost(t, nil)
 	meet(t, h, relay, overTCP)
 	meet(t, h, other, overTCP)
-	n.set(h)
+	n.set(h.Host)
 	eventually(t, func() bool { // identify tells of it
 		got := collect(n.relays(context.Background(), 3))
 		return len(got) == 1 && got[0].ID == relay.ID()

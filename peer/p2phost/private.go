@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"crypto/hkdf"
@@ -86,9 +86,9 @@ func (k NetworkKey) derive(purpose string) []byte {
 	return out
 }
 
-// tag names the mesh where strangers can read it (mDNS, the DHT's protocol
+// Tag names the mesh where strangers can read it (mDNS, the DHT's protocol
 // name): "" for the open mesh, else 16 hex digits that tell nothing.
-func (k NetworkKey) tag() string {
+func (k NetworkKey) Tag() string {
 	if !k.set {
 		return ""
 	}

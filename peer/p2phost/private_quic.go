@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"context"
@@ -88,14 +88,6 @@ func (c acceptedConn) As(target any) bool {
 		return true
 	}
 	return c.CapableConn.As(target)
-}
-
-// dialled tells whether this side has dialled c. Either both sides find the
-// same one, or nobody opens what the dialler opens, or both do.
-func dialled(c network.Conn) bool {
-	var accepted acceptedByDial
-	c.As(&accepted)
-	return c.Stat().Direction == network.DirOutbound && !bool(accepted)
 }
 
 // Listen accepts and proves.

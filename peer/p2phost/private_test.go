@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"context"
@@ -39,8 +39,8 @@ func TestOnlyNodesWithTheSameKeyTalk(t *testing.T) {
 		for how, via := range map[int]string{overTCP: "tcp", overQUIC: "quic"} {
 			t.Run(name+" "+via, func(t *testing.T) {
 				t.Parallel()
-				a := startHost(t, func(cfg *hostConfig) { cfg.Key = c.a })
-				b := startHost(t, func(cfg *hostConfig) { cfg.Key = c.b })
+				a := startHost(t, func(cfg *Config) { cfg.Key = c.a })
+				b := startHost(t, func(cfg *Config) { cfg.Key = c.b })
 				ctx, cancel := context.WithTimeout(testContext(t), 3*time.Second)
 				defer cancel()
 				err := a.Connect(ctx, b.whereabouts(how))
@@ -66,8 +66,8 @@ func TestOnlyNodesWithTheSameKeyTalk(t *testing.T) {
 }
 
 func TestAStrangerIsLeftAloneForAWhile(t *testing.T) {
-	a := startHost(t, func(cfg *hostConfig) { cfg.Key = testKey("one") })
-	b := startHost(t, func(cfg *hostConfig) { cfg.Key = testKey("other") })
+	a := startHost(t, func(cfg *Config) { cfg.Key = testKey("one") })
+	b := startHost(t, func(cfg *Config) { cfg.Key = testKey("other") })
 	ctx := testContext(t)
 	if err := a.Connect(ctx, b.whereabouts(overTCP)); err == nil {
 		t.Fatal("connected with a stranger")
@@ -114,7 +114,7 @@ func TestTheGateForgivesInTime(t *testing.T) {
 
 func TestOnlyAllowedPeersGetIn(t *testing.T) {
 	friend, foe := startHost(t, nil), startHost(t, nil)
-	closed := startHost(t, func(cfg *hostConfig) { cfg.Allow = []peer.ID{friend.ID()} })
+	closed := startHost(t, func(cfg *Config) { cfg.Allow = []string{friend.ID().String()} })
 	meet(t, friend, closed, overTCP)
 	for how, via := range map[int]string{overTCP: "tcp", overQUIC: "quic"} {
 		ctx := testContext(t)
@@ -219,7 +219,7 @@ func TestNetworkKeyFiles(t *testing.T) {
 	if errOne != nil || errTwo != nil || one != two || one == made {
 		t.Errorf("passphrases: %v %v, equal %v", errOne, errTwo, one == two)
 	}
-	if one.tag() == made.tag() || len(one.tag()) != 16 || (NetworkKey{}).tag() != "" {
+	if one.Tag() == made.Tag() || len(one.Tag()) != 16 || (NetworkKey{}).Tag() != "" {
 		t.Error("meshes are not told apart by their tags")
 	}
 	for name, path := range map[string]string{
@@ -234,11 +234,5 @@ func TestNetworkKeyFiles(t *testing.T) {
 	}
 	if _, err := LoadNetworkKey(filepath.Join(dir, "none")); !errors.Is(err, fault.NotFound) {
 		t.Errorf("missing: %v", err)
-	}
-}
-
-func TestAPrivateMeshIsNotLookedForInPublic(t *testing.T) {
-	if _, err := New(Config{Key: testKey("key"), PublicDHT: true}); !errors.Is(err, fault.Invalid) {
-		t.Errorf("New: %v", err)
 	}
 }

@@ -1,42 +1,23 @@
-package peer
+package p2phost
 
 import (
 	"bytes"
 	"encoding/hex"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// What PROTOCOL.md says of tickets, proofs and finding is what the code does.
+// What PROTOCOL.md says of proofs and of what a host bears is what the code does.
 
 func protocolText(t *testing.T) string {
 	t.Helper()
-	b, err := os.ReadFile("PROTOCOL.md")
+	b, err := os.ReadFile("../PROTOCOL.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-func TestTheDocumentsTicketIsOurs(t *testing.T) {
-	want := someTickets(t)["one node"]
-	_, example, ok := strings.Cut(protocolText(t), "\n### A ticket\n")
-	word := regexp.MustCompile(`mesh:\w+`).FindString(example)
-	if !ok || word != want.String() {
-		t.Errorf("the document has %q, the code makes %q", word, want)
-	}
-	dump := regexp.MustCompile("(?s)```\n(01 00 [0-9a-f \n]+)```").FindStringSubmatch(example)
-	if dump == nil {
-		t.Fatal("no bytes")
-	}
-	got, err := hex.DecodeString(strings.Join(strings.Fields(dump[1]), ""))
-	body := unsealed(t, want.String())
-	if err != nil || !bytes.Equal(got, append(body, checksum(body)...)) {
-		t.Errorf("the document has other bytes: %x, %v", got, err)
-	}
 }
 
 func TestTheDocumentsProofIsOurs(t *testing.T) {
@@ -49,7 +30,7 @@ func TestTheDocumentsProofIsOurs(t *testing.T) {
 	for row, want := range map[string]string{
 		"proof by the dialler":  hex.EncodeToString(key.proof("dialler", d, a, nonceD, nonceA)),
 		"proof by the acceptor": hex.EncodeToString(key.proof("acceptor", d, a, nonceD, nonceA)),
-		"tag":                   key.tag(),
+		"tag":                   key.Tag(),
 	} {
 		if !strings.Contains(protocolText(t), "| "+row+" | "+want+" |") {
 			t.Errorf("%s is %s in the code, not in the document", row, want)
@@ -60,8 +41,7 @@ func TestTheDocumentsProofIsOurs(t *testing.T) {
 func TestTheDocumentHasTheHostsLimits(t *testing.T) {
 	relayed := relayResources()
 	for row, want := range map[string]int{
-		"nodes in a ticket": maxTicketPeers, "addresses in a ticket": maxTicketAddrs, "address, bytes": maxAddrLen,
-		"peers told of in one message": maxTold, "addresses kept of one peer": maxAddrsPeer,
+		"address, bytes": MaxAddrBytes, "addresses kept of one peer": maxAddrsPeer,
 		"connections": maxConns, "connections with one address": maxConnsAddress, "connections with one peer": maxConnsPeer,
 		"connections that have not said who they are":             maxHandshakes,
 		"new connections from one address at once":                newConnsBurst,

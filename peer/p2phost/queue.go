@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"context"
@@ -195,9 +195,9 @@ func (s *speed) add(now time.Time, n int64, busy bool) (rate float64, ok bool) {
 	return s.rate, ok
 }
 
-// queue gives what waits in this process's memory to leave over c; nil where
-// nothing does.
-func (w *wire) queue(c network.Conn) *queue {
+// queueOf returns what waits in this process's memory to leave over c; nil
+// where nothing does.
+func queueOf(c network.Conn) *queue {
 	var q *queue
 	c.As(&q)
 	return q

@@ -1,4 +1,4 @@
-package peer
+package p2phost
 
 import (
 	"bytes"
@@ -182,7 +182,7 @@ func TestFramesAreToldFromOtherWrites(t *testing.T) {
 // being sent. Without the queue it takes seconds.
 func TestAnOfferIsNotStuckBehindChunks(t *testing.T) {
 	const perSecond = 1e6
-	a := startHost(t, func(c *hostConfig) { c.Limits.Up = rate.New(perSecond) })
+	a := startHost(t, func(c *Config) { c.Limits.Up = rate.New(perSecond) })
 	b := startHost(t, nil)
 	meet(t, a, b, overTCP)
 	offered := make(chan struct{})
@@ -202,8 +202,8 @@ func TestAnOfferIsNotStuckBehindChunks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := a.wire.queue(chunks.Conn())
-	if q == nil || q != a.wire.queue(offers.Conn()) {
+	q := queueOf(chunks.Conn())
+	if q == nil || q != queueOf(offers.Conn()) {
 		t.Fatal("streams of one connection do not share its queue")
 	}
 	if _, err := q.urgent(offers, []byte{1}); err != nil {

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package peer
+package p2phost
 
 import (
 	"net"

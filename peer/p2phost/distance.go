@@ -1,0 +1,123 @@
+package p2phost
+
+import (
+	"cmp"
+	"net"
+	"slices"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+)
+
+// From how far away an address can be used.
+const (
+	onMachine = iota // the loopback: only on this machine
+	onSite           // private, link-local: only in the same network
+	anywhere
+)
+
+// reachOf returns from how far away a can be used. Of a relayed address it is
+// the relay's that counts.
+func reachOf(a ma.Multiaddr) int {
+	ip, err := manet.ToIP(a)
+	switch {
+	case err != nil: // a name
+		return anywhere
+	case ip.IsLoopback():
+		return onMachine
+	case manet.IsPublicAddr(a) || isPublicIP(ip):
+		return anywhere
+	}
+	return onSite
+}
+
+// isPublicIP is for addresses that multiaddr's list calls neither public nor
+// private, such as those reserved for examples.
+func isPublicIP(ip net.IP) bool {
+	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !sharedNet.Contains(ip)
+}
+
+// sharedNet is behind a provider's NAT (RFC 6598): private in all but name.
+var sharedNet = net.IPNet{IP: net.IPv4(100, 64, 0, 0).To4(), Mask: net.CIDRMask(10, 32)}
+
+// maxAddrsPeer bounds the addresses that are kept of one peer.
+const maxAddrsPeer = 8
+
+// Usable keeps the addresses that can be dialled at all, each once.
+func Usable(info peer.AddrInfo) peer.AddrInfo {
+	kept := peer.AddrInfo{ID: info.ID}
+	for _, a := range info.Addrs {
+		if len(kept.Addrs) < maxAddrsPeer && CheckDialable(a) == nil && !ma.Contains(kept.Addrs, a) {
+			kept.Addrs = append(kept.Addrs, a)
+		}
+	}
+	return kept
+}
+
+// AddrsFor keeps the addresses of info that can be used where the connected
+// peer p is, each once: one of a smaller reach than its distance is of no use
+// to it, and none that it could know.
+func (h *Host) AddrsFor(p peer.ID, info peer.AddrInfo) peer.AddrInfo {
+	return within(h.distance(p), info)
+}
+
+func within(far int, info peer.AddrInfo) peer.AddrInfo {
+	info.Addrs = slices.DeleteFunc(slices.Clone(info.Addrs), func(a ma.Multiaddr) bool { return reachOf(a) < far })
+	return Usable(info)
+}
+
+// distance returns how far away a connected peer is.
+func (h *Host) distance(p peer.ID) int {
+	nearest := anywhere
+	for _, c := range h.Network().ConnsToPeer(p) {
+		if !c.Stat().Limited {
+			nearest = min(nearest, reachOf(c.RemoteMultiaddr()))
+		}
+	}
+	return nearest
+}
+
+// AddrsOf returns all known addresses of p, first those under which this host
+// itself has reached it.
+func (h *Host) AddrsOf(p peer.ID) []ma.Multiaddr {
+	var addrs []ma.Multiaddr
+	for _, c := range h.Network().ConnsToPeer(p) {
+		if c.Stat().Direction == network.DirOutbound {
+			addrs = append(addrs, c.RemoteMultiaddr())
+		}
+	}
+	return append(addrs, h.Peerstore().Addrs(p)...)
+}
+
+// Own returns the addresses under which others may reach the host, as far as
+// it knows.
+func (h *Host) Own() []ma.Multiaddr {
+	return Usable(peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()}).Addrs
+}
+
+// Where returns the host's own addresses as others can use them, the best
+// first: public ones, then those of its networks; those of the loopback only if
+// there are no others. Where it listens on all addresses, those of its
+// interfaces stand for it.
+func (h *Host) Where() peer.AddrInfo {
+	known := h.Addrs() // what others observed, relays
+	if own, err := h.Network().InterfaceListenAddresses(); err == nil {
+		known = append(own, known...)
+	}
+	slices.SortStableFunc(known, func(a, b ma.Multiaddr) int {
+		return cmp.Or(reachOf(b)-reachOf(a), transportOf(a)-transportOf(b))
+	})
+	info := Usable(peer.AddrInfo{ID: h.ID(), Addrs: known})
+	if len(info.Addrs) > 0 && reachOf(info.Addrs[0]) > onMachine {
+		info.Addrs = slices.DeleteFunc(info.Addrs, func(a ma.Multiaddr) bool { return reachOf(a) == onMachine })
+	}
+	return info
+}
+
+// Short returns the end of a peer id, which tells ids apart: all begin alike.
+func Short(p peer.ID) string {
+	text := p.String()
+	return "…" + text[max(0, len(text)-8):]
+}
