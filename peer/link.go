@@ -257,7 +257,7 @@ func gone(err error) error {
 	if errors.Is(err, fault.TooLarge) || errors.Is(err, fault.Protocol) {
 		return err
 	}
-	return fault.Wrapf(fault.Closed, "the connection ended: %v", err)
+	return fault.Wrapf(fault.Closed, "the connection ended: %w", err)
 }
 
 // farewell tells the remote why the link ends, if it still listens, and lets

@@ -329,7 +329,7 @@ func (n *Node) add(l *link) error {
 	n.mu.Lock()
 	if err := n.bad[l.peer]; err != nil {
 		n.mu.Unlock()
-		return fault.Wrapf(fault.Refused, "not again, after: %v", err)
+		return fault.Wrapf(fault.Refused, "not again, after: %w", err)
 	}
 	if old := n.links[l.peer]; old != nil {
 		if l.since.Sub(old.since) < sameTime && n.dialler(old) <= n.dialler(l) {

@@ -119,7 +119,7 @@ func ParseTicket(s string) (Ticket, error) {
 	}
 	b, err := base58.Decode(body)
 	if err != nil {
-		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket %.24s… is mistyped: %v", word, err)
+		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket %.24s… is mistyped: %w", word, err)
 	}
 	if len(b) <= checksumLen || string(checksum(b[:len(b)-checksumLen])) != string(b[len(b)-checksumLen:]) {
 		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket %.24s… is mistyped or cut off: copy the whole of it once more", word)
@@ -150,7 +150,7 @@ func decodeTicket(b []byte) (Ticket, error) {
 		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket names no file")
 	}
 	if err := content.CheckPath(t.Name); err != nil {
-		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket's name can not be used: %v", err)
+		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket's name can not be used: %w", err)
 	}
 	return t, nil
 }

@@ -198,7 +198,7 @@ func (d *dhtFinder) needed(ctx context.Context) bool {
 func (d *dhtFinder) open(ctx context.Context) ([]*dht.IpfsDHT, error) {
 	own, err := dht.New(ctx, d.host, dht.Mode(dht.ModeServer), dht.ProtocolPrefix(d.prefix), dht.DisableValues())
 	if err != nil {
-		return nil, fault.Wrapf(fault.Internal, "the DHT did not start: %v", err)
+		return nil, fault.Wrapf(fault.Internal, "the DHT did not start: %w", err)
 	}
 	tables := []*dht.IpfsDHT{own}
 	if !d.public {
@@ -210,7 +210,7 @@ func (d *dhtFinder) open(ctx context.Context) ([]*dht.IpfsDHT, error) {
 	}
 	if err != nil {
 		_ = own.Close() // the first error matters
-		return nil, fault.Wrapf(fault.Internal, "the public DHT did not start: %v", err)
+		return nil, fault.Wrapf(fault.Internal, "the public DHT did not start: %w", err)
 	}
 	return append(tables, public), nil
 }

@@ -12,7 +12,7 @@ import (
 	"starmesh/peer/p2phost"
 )
 
-// joined finds the nodes at known addresses, those of --join and of tickets,
+// joined finds the nodes at known addresses, those it was told to join and of tickets,
 // and again whenever their connection is lost.
 type joined struct {
 	host *p2phost.Host

@@ -39,7 +39,7 @@ func mdnsName(key p2phost.NetworkKey) string {
 // fault.NoSource where there is no interface that multicast works on.
 func (m *mdnsFinder) Run(ctx context.Context, found func(peer.AddrInfo)) error {
 	if !hasMulticast() {
-		return fault.Wrapf(fault.NoSource, "mDNS finds nobody here: this machine has no network interface with multicast (use --join or a ticket)")
+		return fault.Wrapf(fault.NoSource, "mDNS finds nobody here: this machine has no network interface with multicast (its address or a ticket leads to a node all the same)")
 	}
 	for ctx.Err() == nil {
 		if err := m.announce(ctx, found); err != nil {
@@ -59,7 +59,7 @@ func (m *mdnsFinder) announce(ctx context.Context, found func(peer.AddrInfo)) er
 	said := m.addrs()
 	s := mdns.NewMdnsService(m.host, m.name, notifiee{found: found, ctx: ctx})
 	if err := s.Start(); err != nil {
-		return errors.Join(fault.Wrapf(fault.NoSource, "mDNS does not work here: %v", err), s.Close())
+		return errors.Join(fault.Wrapf(fault.NoSource, "mDNS does not work here: %w", err), s.Close())
 	}
 	tick := time.NewTicker(mdnsLook)
 	defer tick.Stop()
@@ -70,7 +70,7 @@ func (m *mdnsFinder) announce(ctx context.Context, found func(peer.AddrInfo)) er
 		}
 	}
 	if err := s.Close(); err != nil {
-		return fault.Wrapf(fault.Internal, "mDNS did not end well: %v", err)
+		return fault.Wrapf(fault.Internal, "mDNS did not end well: %w", err)
 	}
 	return nil
 }

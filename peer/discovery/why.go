@@ -10,7 +10,7 @@ import (
 )
 
 // errHungUp is that a node ended a connection right after it was made.
-var errHungUp = errors.New("it hung up at once (is its mesh private? then --network-key is needed)")
+var errHungUp = errors.New("it hung up at once (is its mesh private? then its network key is needed)")
 
 // maxWhy is how many failures are worth telling of.
 const maxWhy = 3

@@ -23,7 +23,7 @@ const MaxAddrBytes = 512
 // world is something to ask for.
 var defaultListen = []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}
 
-// parseListen reads --listen; with none given, the loopback's free ports. It
+// parseListen reads the addresses to listen at; with none given, the loopback's free ports. It
 // fails with fault.Invalid and says which form is right.
 func parseListen(args []string) ([]ma.Multiaddr, error) {
 	if len(args) == 0 {
@@ -31,7 +31,7 @@ func parseListen(args []string) ([]ma.Multiaddr, error) {
 	}
 	addrs := make([]ma.Multiaddr, 0, len(args))
 	for _, arg := range args {
-		a, err := parseAddr("--listen", arg, "/ip4/0.0.0.0/tcp/4001 or /ip4/0.0.0.0/udp/4001/quic-v1")
+		a, err := parseAddr("the listen address", arg, "/ip4/0.0.0.0/tcp/4001 or /ip4/0.0.0.0/udp/4001/quic-v1")
 		if err != nil {
 			return nil, err
 		}
@@ -44,19 +44,19 @@ func parseListen(args []string) ([]ma.Multiaddr, error) {
 }
 
 // parseAddr reads one multiaddr; for a host:port it says how to write it.
-func parseAddr(flag, arg, form string) (ma.Multiaddr, error) {
+func parseAddr(what, arg, form string) (ma.Multiaddr, error) {
 	if !strings.HasPrefix(arg, "/") {
-		return nil, fault.Wrapf(fault.Invalid, "%s %.200q is no multiaddr; %s", flag, arg, hint(arg, form))
+		return nil, fault.Wrapf(fault.Invalid, "%s %.200q is no multiaddr; %s", what, arg, meant(arg, form))
 	}
 	a, err := ma.NewMultiaddr(arg)
 	if err != nil {
-		return nil, fault.Wrapf(fault.Invalid, "%s %.200q is no multiaddr (%v); the form is %s", flag, arg, err, form)
+		return nil, fault.Wrapf(fault.Invalid, "%s %.200q is no multiaddr (%w); the form is %s", what, arg, err, form)
 	}
 	return a, nil
 }
 
-// hint turns host:port into what was meant.
-func hint(arg, form string) string {
+// meant turns host:port into what was meant.
+func meant(arg, form string) string {
 	host, port, err := net.SplitHostPort(arg)
 	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
 		return "the form is " + form
@@ -79,13 +79,13 @@ func checkListen(arg string, a ma.Multiaddr) error {
 	switch transportOf(a) {
 	case overTCP, overQUIC:
 	default:
-		return fault.Wrapf(fault.Invalid, "--listen %s: a node listens on TCP or QUIC, as /ip4/0.0.0.0/tcp/4001 or /ip4/0.0.0.0/udp/4001/quic-v1", arg)
+		return fault.Wrapf(fault.Invalid, "the listen address %s: a node listens on TCP or QUIC, as /ip4/0.0.0.0/tcp/4001 or /ip4/0.0.0.0/udp/4001/quic-v1", arg)
 	}
 	if first := a[0].Protocol().Code; first != ma.P_IP4 && first != ma.P_IP6 && first != ma.P_IP6ZONE {
-		return fault.Wrapf(fault.Invalid, "--listen %s: a node listens on an IP address, not on a name", arg)
+		return fault.Wrapf(fault.Invalid, "the listen address %s: a node listens on an IP address, not on a name", arg)
 	}
 	if _, err := a.ValueForProtocol(ma.P_P2P); err == nil {
-		return fault.Wrapf(fault.Invalid, "--listen %s: leave out /p2p/…, the id is the node's own (--identity)", arg)
+		return fault.Wrapf(fault.Invalid, "the listen address %s: leave out /p2p/…, the id is the node's own", arg)
 	}
 	return nil
 }
@@ -160,30 +160,30 @@ const joinForm = "/ip4/203.0.113.7/tcp/4001/p2p/12D3Koo… (what the other node 
 // ParsePeer reads a multiaddr that ends in /p2p/ID. It fails with
 // fault.Invalid and says which form is right.
 func ParsePeer(arg string) (peer.AddrInfo, error) {
-	a, err := parseAddr("--join", arg, joinForm)
+	a, err := parseAddr("the node to join,", arg, joinForm)
 	if err != nil {
 		return peer.AddrInfo{}, err
 	}
 	info, err := peer.AddrInfoFromP2pAddr(a)
 	if err != nil {
-		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "--join %s does not end in the node's id, /p2p/12D3Koo…: without it anybody could answer. The form is %s", arg, joinForm)
+		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "the node to join, %s, does not end in the node's id, /p2p/12D3Koo…: without it anybody could answer. The form is %s", arg, joinForm)
 	}
 	if len(info.Addrs) == 0 {
-		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "--join %s is an id without an address; the form is %s", arg, joinForm)
+		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "the node to join, %s, is an id without an address; the form is %s", arg, joinForm)
 	}
 	if err := CheckDialable(info.Addrs[0]); err != nil {
-		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "--join %s: %v; the form is %s", arg, err, joinForm)
+		return peer.AddrInfo{}, fault.Wrapf(fault.Invalid, "the node to join, %s: %w; the form is %s", arg, err, joinForm)
 	}
 	return *info, nil
 }
 
-// parseAllow reads --allow-peer. It fails with fault.Invalid.
+// parseAllow reads the ids of allowed peers. It fails with fault.Invalid.
 func parseAllow(args []string) ([]peer.ID, error) {
 	ids := make([]peer.ID, 0, len(args))
 	for _, arg := range args {
 		id, err := peer.Decode(arg)
 		if err != nil {
-			return nil, fault.Wrapf(fault.Invalid, "--allow-peer %.200q is no peer id (12D3Koo…, as starmesh peer id prints)", arg)
+			return nil, fault.Wrapf(fault.Invalid, "the allowed peer %.200q is no peer id (12D3Koo…, as starmesh peer id prints)", arg)
 		}
 		ids = append(ids, id)
 	}
@@ -211,5 +211,5 @@ func listenFault(a ma.Multiaddr, err error) error {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fault.Wrapf(fault.Invalid, "%s is not an address of this machine: use one of its own, or /ip4/0.0.0.0/… for all of them", a)
 	}
-	return fault.Wrapf(fault.Invalid, "this node can not listen on %s: %v", a, err)
+	return fault.Wrapf(fault.Invalid, "this node can not listen on %s: %w", a, err)
 }

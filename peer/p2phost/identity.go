@@ -61,7 +61,7 @@ func LoadIdentity(file string) (Identity, error) {
 func newIdentity() (Identity, error) {
 	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
 	if err != nil {
-		return Identity{}, fault.Wrapf(fault.Internal, "no identity could be made: %v", err)
+		return Identity{}, fault.Wrapf(fault.Internal, "no identity could be made: %w", err)
 	}
 	return identityOf(key)
 }
@@ -69,7 +69,7 @@ func newIdentity() (Identity, error) {
 func identityOf(key crypto.PrivKey) (Identity, error) {
 	id, err := peer.IDFromPrivateKey(key)
 	if err != nil {
-		return Identity{}, fault.Wrapf(fault.Invalid, "the identity's key can not be used: %v", err)
+		return Identity{}, fault.Wrapf(fault.Invalid, "the identity's key can not be used: %w", err)
 	}
 	return Identity{key: key, id: id}, nil
 }
@@ -78,7 +78,7 @@ func identityOf(key crypto.PrivKey) (Identity, error) {
 func (i Identity) keep(file string) error {
 	raw, err := crypto.MarshalPrivateKey(i.key)
 	if err != nil {
-		return fault.Wrapf(fault.Internal, "the identity could not be written: %v", err)
+		return fault.Wrapf(fault.Internal, "the identity could not be written: %w", err)
 	}
 	return writeSecret(file, identityHead+base64.StdEncoding.EncodeToString(raw)+"\n")
 }
@@ -92,7 +92,7 @@ func (i Identity) hold() (release func(), err error) {
 	}
 	f, err := os.Open(i.file)
 	if err != nil {
-		return nil, fault.Wrapf(readKind(err), "the identity file can not be read: %v", err)
+		return nil, fault.Wrapf(readKind(err), "the identity file can not be read: %w", err)
 	}
 	busy, err := store.TryLock(f)
 	if !busy && (err == nil || errors.Is(err, errors.ErrUnsupported)) {
@@ -100,7 +100,7 @@ func (i Identity) hold() (release func(), err error) {
 	}
 	_ = f.Close()
 	if err != nil {
-		return nil, fault.Wrapf(fault.Internal, "the identity file %s can not be locked: %v", i.file, err)
+		return nil, fault.Wrapf(fault.Internal, "the identity file %s can not be locked: %w", i.file, err)
 	}
 	return nil, fault.Wrapf(fault.InUse, "the identity in %s is in use: another node runs with it; give this one a file of its own, or none for a new id", i.file)
 }

@@ -100,7 +100,7 @@ func assumePrivate(h host.Host) error {
 		err = errors.Join(say.Emit(event.EvtLocalReachabilityChanged{Reachability: network.ReachabilityPrivate}), say.Close())
 	}
 	if err != nil {
-		return fault.Wrapf(fault.Internal, "libp2p takes no word about its reachability: %v", err)
+		return fault.Wrapf(fault.Internal, "libp2p takes no word about its reachability: %w", err)
 	}
 	return nil
 }

@@ -36,11 +36,11 @@ const (
 func GenerateNetworkKey(file string) (NetworkKey, error) {
 	k := NetworkKey{set: true}
 	if _, err := rand.Read(k.secret[:]); err != nil {
-		return NetworkKey{}, fault.Wrapf(fault.Internal, "no key could be made: %v", err)
+		return NetworkKey{}, fault.Wrapf(fault.Internal, "no key could be made: %w", err)
 	}
 	err := writeSecret(file, networkKeyHead+base64.StdEncoding.EncodeToString(k.secret[:])+"\n")
 	if err != nil {
-		return NetworkKey{}, fault.Wrapf(existsKind(err), "no new network key: %v", err)
+		return NetworkKey{}, fault.Wrapf(existsKind(err), "no new network key: %w", err)
 	}
 	return k, nil
 }
@@ -53,7 +53,7 @@ func GenerateNetworkKey(file string) (NetworkKey, error) {
 func LoadNetworkKey(file string) (NetworkKey, error) {
 	text, err := readSecret(file)
 	if err != nil {
-		return NetworkKey{}, fault.Wrapf(readKind(err), "the network key: %v", err)
+		return NetworkKey{}, fault.Wrapf(readKind(err), "the network key: %w", err)
 	}
 	text = strings.TrimSpace(text)
 	if word, made := strings.CutPrefix(text, networkKeyHead); made {
@@ -115,7 +115,7 @@ func (k NetworkKey) prove(c io.ReadWriter, dialler bool, local, remote peer.ID) 
 		err = k.proveAccepting(c, local, remote)
 	}
 	if err != nil {
-		return fault.Wrapf(fault.Unauthorized, "%s has not proved the network key (does it have the same one?): %v", remote, err)
+		return fault.Wrapf(fault.Unauthorized, "%s has not proved the network key (does it have the same one?): %w", remote, err)
 	}
 	return nil
 }

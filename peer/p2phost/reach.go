@@ -108,7 +108,7 @@ func (h *Host) punch(ctx context.Context, relayed network.Conn) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return fault.Wrapf(fault.NoSource, "it was met over a relay, but no direct connection came about: a NAT or firewall lets none through, or one of the two does not listen on UDP beyond its machine (--listen /ip4/0.0.0.0/udp/4001/quic-v1)")
+	return fault.Wrapf(fault.NoSource, "it was met over a relay, but no direct connection came about: a NAT or firewall lets none through, or one of the two does not listen on UDP beyond its machine (as /ip4/0.0.0.0/udp/4001/quic-v1 does)")
 }
 
 // reason puts a dial's failure in words: one line, the most telling of all

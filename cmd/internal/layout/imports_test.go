@@ -73,7 +73,10 @@ var arrows = []struct {
 	{"common/load", []string{"common/content", "common/fault"}},
 	{"common/rate", []string{"common/content", "common/fault"}},
 	{"central", []string{"common/"}},
-	{"peer", []string{"common/"}},
+	{"peer/scheduler", []string{"common/content", "common/fault"}},
+	{"peer/p2phost", []string{"common/"}},
+	{"peer/discovery", []string{"common/", "peer/p2phost"}},
+	{"peer", []string{"common/", "peer/scheduler", "peer/discovery", "peer/p2phost"}},
 	{"cmd/internal/fetch", []string{"common/", "cmd/internal/", "central", "peer"}},
 	{"cmd/internal/lab", []string{"common/", "cmd/internal/"}},
 	{"cmd/internal/dashboard", []string{"common/", "cmd/internal/"}},
@@ -157,6 +160,31 @@ func TestOnlyTheMeshKnowsLibp2p(t *testing.T) {
 			if strings.HasPrefix(imported, "github.com/libp2p/") {
 				t.Errorf("%s needs %s", p.ImportPath, imported)
 				break
+			}
+		}
+	}
+}
+
+// TestOnlyTheHostKnowsTheInsidesOfLibp2p: the conversation uses libp2p's names
+// of nodes and their addresses, which are values; discovery also what libp2p
+// and its neighbours offer to find nodes with. All else (muxers, transports,
+// the swarm, the resource manager, QUIC) is p2phost's.
+func TestOnlyTheHostKnowsTheInsidesOfLibp2p(t *testing.T) {
+	const libp2p = "github.com/libp2p/"
+	may := map[string][]string{
+		"peer":           {libp2p + "go-libp2p/core/peer", libp2p + "go-libp2p/core/crypto"}, // crypto: of ids in tickets
+		"peer/scheduler": nil,
+		"peer/discovery": {
+			libp2p + "go-libp2p/core/peer", libp2p + "go-libp2p/core/peerstore", libp2p + "go-libp2p/core/network",
+			libp2p + "go-libp2p/core/protocol", libp2p + "go-libp2p/p2p/discovery/mdns", libp2p + "go-libp2p-kad-dht",
+		},
+	}
+	for _, p := range list(t, "linux") {
+		allowed, ours := may[p.ImportPath]
+		for _, imported := range p.Imports {
+			inside := strings.HasPrefix(imported, libp2p) || strings.HasPrefix(imported, "github.com/quic-go/")
+			if ours && inside && !slices.Contains(allowed, imported) {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
 			}
 		}
 	}
