@@ -190,7 +190,10 @@ func (p *putter) open(ctx context.Context, u upload) (*store.Held, store.Entry, 
 func (p *putter) send(ctx context.Context, held *store.Held, entry store.Entry) error {
 	bar := p.out.Bar("put "+units.Printable(entry.Name), 0, entry.Size)
 	err := p.session.Do(ctx, func(c *central.Client) error {
-		return c.Put(ctx, held, entry, p.force, func(done, _ int64) { bar.Set(done) })
+		return c.Put(ctx, held, entry, p.force, func(done, _ int64) {
+			bar.Set(done)
+			p.session.Progress(done)
+		})
 	})
 	bar.Finish(err)
 	return err

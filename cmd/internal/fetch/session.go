@@ -2,11 +2,11 @@ package fetch
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"starmesh/central"
 	"starmesh/common/fault"
+	"starmesh/common/retry"
 )
 
 // Patience is for how long to try again while nothing arrives; negative is for
@@ -34,35 +34,42 @@ type Session[C connection] struct {
 	client    C // if connected
 	connected bool
 	reached   bool
+
+	// Of the Do under way.
+	patience *retry.Patience
+	done     int64 // the most that any try has reported
 }
 
-const (
-	firstPause = 200 * time.Millisecond
-	maxPause   = 5 * time.Second
-)
+// pauses are those before a connection is tried again.
+var pauses = retry.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second, Jitter: 0.5}
 
 // Do runs work with a connection. When that breaks it tries again, as long as
-// Retry says; work must be fit to be done again.
+// Retry says; work must be fit to be done again, and calls Progress.
 func (s *Session[C]) Do(ctx context.Context, work func(C) error) error {
-	began, pause := time.Now(), firstPause
+	s.patience, s.done = retry.New(pauses, s.Retry.For), 0
 	for {
 		err := s.try(ctx, work)
 		if err == nil || ctx.Err() != nil || fault.Final(err) {
-			return err
+			return err // with the connection, which others may go on with
 		}
 		s.Close()
-		hopeless := !s.reached && !s.Retry.ToBegin
-		if hopeless || time.Since(began) >= s.Retry.For {
+		wait, worth := s.patience.Next(err)
+		if hopeless := !s.reached && !s.Retry.ToBegin; hopeless || !worth {
 			return err
 		}
-		wait := max(pause/2+rand.N(pause), min(fault.RetryAfter(err), time.Minute))
 		s.Out.Waiting(s.Addr.HostPort, err, wait)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
+		if err := retry.Wait(ctx, wait); err != nil {
+			return err
 		}
-		pause = min(2*pause, maxPause)
+	}
+}
+
+// Progress notes how much of its work Do's function has done, in bytes, over all
+// its tries. While that grows, patience does not run out.
+func (s *Session[C]) Progress(done int64) {
+	if done > s.done {
+		s.done = done
+		s.patience.Progress(time.Now())
 	}
 }
 

@@ -167,6 +167,7 @@ func (s *Star) describe(ctx context.Context, w *wish) error {
 		entry, err := c.Describe(ctx, w.entry.Name, content.ID{}, func(done, total int64) {
 			bar.Total(total)
 			bar.Set(done)
+			s.session.Progress(done)
 		})
 		if err == nil {
 			w.entry = entry

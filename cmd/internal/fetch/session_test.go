@@ -1,0 +1,95 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"starmesh/central"
+)
+
+// wire is a connection that holds until it is closed.
+type wire struct{ closed bool }
+
+func (w *wire) Alive() bool  { return !w.closed }
+func (w *wire) Close() error { w.closed = true; return nil }
+
+// silent is an Output that only counts the pauses.
+type silent struct {
+	Output
+	pauses []time.Duration
+}
+
+func (s *silent) Waiting(_ string, _ error, after time.Duration) { s.pauses = append(s.pauses, after) }
+
+func sessionOf(out Output, retry Patience) *Session[*wire] {
+	return &Session[*wire]{
+		Dial:  func(context.Context, central.Address, central.ClientConfig) (*wire, error) { return &wire{}, nil },
+		Retry: retry, Out: out,
+	}
+}
+
+// TestPatienceCountsFromTheLastByte: an upload longer than it goes on after an
+// interruption, as long as each try brings it further.
+func TestPatienceCountsFromTheLastByte(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &silent{}
+		s := sessionOf(out, Patience{For: 2 * time.Minute})
+		began, sent, tries := time.Now(), int64(0), 0
+		err := s.Do(t.Context(), func(*wire) error {
+			tries++
+			time.Sleep(3 * time.Minute)
+			sent += 1000
+			s.Progress(sent)
+			if tries <= 5 {
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		})
+		if err != nil || tries != 6 {
+			t.Errorf("%v after %d tries", err, tries)
+		}
+		for _, pause := range out.pauses {
+			if pause > 300*time.Millisecond {
+				t.Errorf("a pause of %v after progress", pause)
+			}
+		}
+		if took := time.Since(began); took < 18*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// TestPatienceEndsWithoutProgress: nor is it progress to say again what was
+// there before.
+func TestPatienceEndsWithoutProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sessionOf(&silent{}, Patience{For: 2 * time.Minute})
+		began := time.Now()
+		err := s.Do(t.Context(), func(*wire) error {
+			s.Progress(1000)
+			return io.ErrUnexpectedEOF
+		})
+		took := time.Since(began)
+		if !errors.Is(err, io.ErrUnexpectedEOF) || took < 2*time.Minute || took > 2*time.Minute+8*time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
+// TestAServerThatWasNeverReachedIsNotWaitedFor unless it was asked for.
+func TestAServerThatWasNeverReachedIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, toBegin := range []bool{false, true} {
+			out := &silent{}
+			s := sessionOf(out, Patience{For: time.Minute, ToBegin: toBegin})
+			s.Dial = func(context.Context, central.Address, central.ClientConfig) (*wire, error) { return nil, io.EOF }
+			if err := s.Do(t.Context(), func(*wire) error { return nil }); !errors.Is(err, io.EOF) || (len(out.pauses) > 5) != toBegin {
+				t.Errorf("to begin: %v; %v after %d pauses", toBegin, err, len(out.pauses))
+			}
+		}
+	})
+}
