@@ -41,7 +41,7 @@ func (f *Folder) Describe(ctx context.Context, name string, progress func(done, 
 
 // known gives what is known of a file, if that is still true of it.
 func (f *Folder) known(name string) (e Entry, list content.ChunkList, ok bool, err error) {
-	info, err := f.stat(name)
+	_, info, err := f.look(name)
 	if err != nil {
 		if errors.Is(err, fault.NotFound) {
 			f.forget(name)
@@ -136,7 +136,7 @@ func (f *Folder) leave(name string, j *job) {
 
 // run hashes a file and notes the result.
 func (f *Folder) run(ctx context.Context, name string, j *job) error {
-	info, err := f.stat(name)
+	p, info, err := f.look(name)
 	if err != nil {
 		return err
 	}
@@ -150,16 +150,16 @@ func (f *Folder) run(ctx context.Context, name string, j *job) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	open, err := f.root.Open(f.real(name))
+	open, err := p.root.Open(p.real(name))
 	if err != nil {
 		return explain(err, name)
 	}
 	defer open.Close()
-	h, err := hashOpen(ctx, open, f.path(name), f.cfg.Cache, func(n int64) { j.hashed.Add(n) })
+	h, err := hashOpen(ctx, open, p.path(name), f.cfg.Cache, func(n int64) { j.hashed.Add(n) })
 	if err != nil {
 		return err
 	}
-	now, err := f.stat(name)
+	_, now, err := f.look(name)
 	if err != nil {
 		return err
 	}

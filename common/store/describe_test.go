@@ -40,6 +40,10 @@ func TestDescribeKnowsWhatNoScanHasSeen(t *testing.T) {
 	if err != nil || byID != e || list.Len() != 4 {
 		t.Error(byID, err)
 	}
+	if _, _, err := f.ByID(content.ID{1}); !errors.Is(err, fault.Busy) {
+		t.Error("before any scan nobody can know:", err)
+	}
+	store.ScanAt(t.Context(), f, time.Now())
 	if _, _, err := f.ByID(content.ID{1}); !errors.Is(err, fault.NotFound) {
 		t.Error(err)
 	}
@@ -64,7 +68,8 @@ func TestDescribeNoticesEveryChange(t *testing.T) {
 	if e := next(t, events); e.Kind != store.Changed || e.Entry != second {
 		t.Error(e)
 	}
-	if _, _, err := f.ByID(first.ID); !errors.Is(err, fault.NotFound) {
+	store.ScanAt(t.Context(), f, time.Now())
+	if _, _, err := f.ByID(first.ID); !errors.Is(err, fault.Changed) {
 		t.Error("the old content is still known:", err)
 	}
 	os.Chtimes(dir+"/f", past, past) // another time, the same content: nothing to tell

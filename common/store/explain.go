@@ -23,6 +23,8 @@ func explain(err error, name string) error {
 		return fault.Wrapf(fault.ReadOnly, "%s is on a read-only file system", name)
 	case isTooLarge(err):
 		return fault.Wrapf(fault.TooLarge, "%s is larger than its file system, or this process, may write", name)
+	case isOutOfFiles(err):
+		return scarce(name)
 	case isNotFolder(err):
 		return fault.Wrapf(fault.Exists, "a folder on the way to %s is a file", name)
 	case errors.Is(err, fs.ErrPermission):

@@ -81,7 +81,11 @@ func (r readerAt) ReadAt(p []byte, at int64) (int, error) {
 
 // WalkMost is the scan of a tree with another bound on its files.
 func WalkMost(ctx context.Context, f *Folder, max int) (names []string, left LeftOut, err error) {
-	w := walk{root: f.root, max: max}
+	p, err := f.follow()
+	if err != nil {
+		return nil, left, err
+	}
+	w := walk{root: p.root, max: max}
 	err = w.folder(ctx, ".")
 	for _, one := range w.found {
 		names = append(names, one.name)
@@ -120,11 +124,15 @@ func ScanAt(ctx context.Context, f *Folder, now time.Time) (queued int, unquiet 
 	f.mu.Lock()
 	f.index.scan++
 	f.mu.Unlock()
-	found, left, err := f.scanTree(ctx)
+	p, err := f.follow()
 	if err != nil {
 		return 0, false
 	}
-	todo, unquiet := f.merge(found, left, now)
+	w, err := f.scanTree(ctx, p)
+	if err != nil {
+		return 0, false
+	}
+	todo, unquiet := f.merge(w, now)
 	return len(todo), unquiet
 }
 

@@ -24,6 +24,10 @@ type FolderConfig struct {
 	// Run began: after the first scan, and then while it hashes. It is never
 	// called twice at once, and must not call the Folder. It may be nil.
 	Progress func(hashed, total int64)
+	// OnScan is told how a scan went, when that is other than the one before:
+	// what could not be looked at, and what is left out. It is never called
+	// twice at once, must not call the Folder, and may be nil.
+	OnScan func(Scan)
 	// Interval is the pause between two scans; 0 means 2 s. It is made longer
 	// where scanning would take more than 5 % of the time.
 	Interval time.Duration
@@ -35,7 +39,7 @@ type FolderConfig struct {
 // link is followed. All methods may be called from several goroutines.
 type Folder struct {
 	cfg FolderConfig
-	place
+	where
 	keep int64 // bytes of chunk lists in memory, see keepLists
 
 	open  handles
@@ -48,17 +52,6 @@ type Folder struct {
 	work  work
 }
 
-// place is where the files are.
-type place struct {
-	root *os.Root
-	base string // the root's absolute path, for the cache
-	only single // set when a single file is served
-}
-
-// single is the one file served: its name for others and its name on the disk,
-// which differ when it was given as a link.
-type single struct{ name, real string }
-
 // OpenFolder opens the folder at dir, or the single file, which is then served
 // under its base name. Nothing is read before Run or Describe.
 func OpenFolder(dir string, cfg FolderConfig) (*Folder, error) {
@@ -66,45 +59,31 @@ func OpenFolder(dir string, cfg FolderConfig) (*Folder, error) {
 	if err != nil {
 		return nil, explain(err, dir)
 	}
-	base, err := filepath.EvalSymlinks(abs)
-	if err != nil {
-		return nil, explain(err, dir)
-	}
-	info, err := os.Stat(base)
-	if err != nil {
-		return nil, explain(err, dir)
-	}
-	var only single
-	if !info.IsDir() {
-		only = single{name: filepath.Base(abs), real: filepath.Base(base)}
-		if err := checkSingle(only, info); err != nil {
-			return nil, err
-		}
-		base = filepath.Dir(base)
-	}
-	root, err := os.OpenRoot(base)
+	info, err := os.Stat(abs)
 	if err != nil {
 		return nil, explain(err, dir)
 	}
 	if cfg.Interval <= 0 {
 		cfg.Interval = 2 * time.Second
 	}
-	f := &Folder{cfg: cfg, place: place{root: root, base: base, only: only}, keep: keepLists, index: newIndex()}
+	f := &Folder{cfg: cfg, where: where{path: abs}, keep: keepLists, index: newIndex()}
+	if !info.IsDir() {
+		f.where.name = filepath.Base(abs)
+		if err := content.CheckPath(f.where.name); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := f.follow(); err != nil {
+		return nil, err
+	}
 	f.slots = make(chan struct{}, 2*runtime.GOMAXPROCS(0)+2)
 	f.work.init(&f.mu)
 	return f, nil
 }
 
-func checkSingle(only single, info fs.FileInfo) error {
-	if err := mustBeRegular(info, only.name); err != nil {
-		return err
-	}
-	return content.CheckPath(only.name)
-}
-
 // Close frees what the Folder holds open; to be called after Run has returned.
 // What Open gave stays open until it is closed itself.
-func (f *Folder) Close() error { return f.root.Close() }
+func (f *Folder) Close() error { return f.where.close() }
 
 // List gives up to limit entries (0: all) at prefix, sorted by name, behind
 // the name after; more tells that there are others behind those. prefix is a
@@ -116,24 +95,36 @@ func (f *Folder) List(prefix, after string, limit int) (entries []Entry, more bo
 	return f.index.find(strings.TrimSuffix(prefix, "/"), after, limit)
 }
 
-// ByID gives a file by its content. It fails with fault.NotFound when no file
-// has it, and with fault.Busy when that is not sure yet, because files are
-// still to be looked at or hashed.
+// ByID returns a file by its content. It fails with fault.NotFound when no file
+// has it, with fault.Changed when one had it until lately, and with fault.Busy
+// when that is not sure yet, because files are still to be looked at or hashed.
 func (f *Folder) ByID(id content.ID) (Entry, content.ChunkList, error) {
 	f.mu.Lock()
 	names := f.index.byID[id]
 	if len(names) == 0 {
-		unsure := f.index.scan > 0 && !f.work.scanned || f.work.pending > 0
-		f.mu.Unlock()
-		if unsure {
-			return Entry{}, content.ChunkList{}, fault.Wrapf(fault.Busy, "no file here is known to have the id %s yet; files are still being hashed", id)
-		}
-		return Entry{}, content.ChunkList{}, fault.Wrapf(fault.NotFound, "no file here has the id %s", id)
+		defer f.mu.Unlock()
+		return Entry{}, content.ChunkList{}, f.unknown(id)
 	}
 	one := *f.index.records[names[0]]
 	f.mu.Unlock()
 	list, err := f.listOf(one)
 	return one.entry, list, err
+}
+
+// unknown is what is said of an id that no file is known to have. mu is held.
+func (f *Folder) unknown(id content.ID) error {
+	name, had := f.index.former[id]
+	r := f.index.records[name]
+	switch {
+	case r != nil && r.entry.ID.IsZero() && r.fault.err == nil:
+		return fault.Wrapf(fault.Busy, "%s was written to; it is hashed again", name)
+	case !f.work.scanned || f.work.pending > 0 || f.work.last.Err != nil || time.Now().Before(f.work.settled):
+		return fault.Wrapf(fault.Busy, "no file here is known to have the id %s yet; files are still being hashed", id)
+	case had:
+		return fault.Wrapf(fault.Changed, "%s is no longer what it was", name)
+	default:
+		return fault.Wrapf(fault.NotFound, "no file here has the id %s", id)
+	}
 }
 
 // listOf gives the chunk list of r, a copy, from memory or from the cache. It
@@ -143,8 +134,7 @@ func (f *Folder) listOf(r record) (content.ChunkList, error) {
 	if r.list.ID() == r.entry.ID {
 		return r.list, nil
 	}
-	list, ok := f.cfg.Cache.Lookup(f.path(r.entry.Name), r.stamp)
-	if ok && list.ID() == r.entry.ID {
+	if list, ok := f.cached(r.entry.Name, r.stamp); ok && list.ID() == r.entry.ID {
 		return list, nil
 	}
 	f.mu.Lock()
@@ -155,6 +145,15 @@ func (f *Folder) listOf(r record) (content.ChunkList, error) {
 	return content.ChunkList{}, fault.Wrapf(fault.Busy, "%s must be hashed again; try later", r.entry.Name)
 }
 
+// cached is the chunk list that the cache has of the file.
+func (f *Folder) cached(name string, stamp Stamp) (content.ChunkList, bool) {
+	p, err := f.at()
+	if err != nil {
+		return content.ChunkList{}, false
+	}
+	return f.cfg.Cache.Lookup(p.path(name), stamp)
+}
+
 // thrift lets go of the list of r, which the cache has, when there are many in
 // memory. mu is held.
 func (f *Folder) thrift(r *record) {
@@ -163,65 +162,12 @@ func (f *Folder) thrift(r *record) {
 	}
 }
 
-// real is the name on the disk.
-func (f *Folder) real(name string) string {
-	if f.only.name != "" {
-		return f.only.real
-	}
-	return name
-}
-
-// path is the absolute path on the disk.
-func (f *Folder) path(name string) string {
-	return filepath.Join(f.base, filepath.FromSlash(f.real(name)))
-}
-
-// shows tells whether a file of this name would be served.
-func (f *Folder) shows(name string) error {
-	if err := content.CheckPath(name); err != nil {
-		return err
-	}
-	if f.only.name != "" && name != f.only.name || f.only.name == "" && !Visible(name) {
-		return notThere(name)
-	}
-	return nil
-}
-
-func notThere(name string) error { return fault.Wrapf(fault.NotFound, "%s is not there", name) }
-
-// stat looks at a file that is served if it is there: regular, shown, and
-// below folders that are no links.
-func (f *Folder) stat(name string) (fs.FileInfo, error) {
-	if err := f.shows(name); err != nil {
-		return nil, err
-	}
-	real := f.real(name)
-	if f.throughLink(real) {
-		return nil, notThere(name)
-	}
-	info, err := f.root.Lstat(real)
-	if errors.Is(err, fs.ErrNotExist) || isNotFolder(err) || err == nil && !info.Mode().IsRegular() {
-		return nil, notThere(name)
-	}
-	return info, explain(err, name)
-}
-
-// throughLink tells whether a folder on the way to name is a link.
-func (f *Folder) throughLink(name string) bool {
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if info, err := f.root.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // Create begins, or goes on with, a file put into the folder; see Create. A
 // name that would not be shown fails with fault.Invalid, and everything with
 // fault.ReadOnly when a single file is served. After Part.Finish, call
 // Finished.
 func (f *Folder) Create(name string, list content.ChunkList, opt Options) (*Part, error) {
-	if f.only.name != "" {
+	if f.where.name != "" {
 		return nil, fault.Wrapf(fault.ReadOnly, "a single file is served here; nothing can be put beside it")
 	}
 	if err := content.CheckPath(name); err != nil {
@@ -230,11 +176,21 @@ func (f *Folder) Create(name string, list content.ChunkList, opt Options) (*Part
 	if !Visible(name) {
 		return nil, fault.Wrapf(fault.Invalid, "%q would be hidden: names with a dot in front, or ending in %s, can not be put here", name, partSuffix)
 	}
-	if f.throughLink(name) {
+	p, err := f.at()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := p.folder(path.Dir(name))
+	switch {
+	case err == nil:
+		dir.Close()
+	case errors.Is(err, errLink):
 		return nil, fault.Wrapf(fault.Invalid, "%s lies behind a link", name)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
 	}
 	opt.renaming = func() { f.expect(name) }
-	return Create(f.root, name, list, opt)
+	return Create(p.root, name, list, opt)
 }
 
 // expect keeps a scan from having a file hashed that appears before Finished
@@ -249,7 +205,7 @@ func (f *Folder) expect(name string) {
 // the file is known at once without being hashed. It fails with fault.NotFound
 // or fault.Changed when the file is not what was put there.
 func (f *Folder) Finished(name string, list content.ChunkList) error {
-	info, err := f.stat(name)
+	_, info, err := f.look(name)
 	if err != nil {
 		return err
 	}
@@ -301,8 +257,12 @@ func (f *Folder) remember() {
 		return true
 	})
 	f.mu.Unlock()
+	p, err := f.at()
+	if err != nil {
+		return // as it is hashed again one day
+	}
 	for _, r := range known {
-		if f.cfg.Cache.Remember(f.path(r.entry.Name), r.stamp, r.list) != nil {
+		if f.cfg.Cache.Remember(p.path(r.entry.Name), r.stamp, r.list) != nil {
 			continue // the file is hashed again one day, no more
 		}
 		f.mu.Lock()
@@ -311,4 +271,37 @@ func (f *Folder) remember() {
 		}
 		f.mu.Unlock()
 	}
+}
+
+// Current returns what is true of entries at this moment, whenever the last
+// scan was: one whose file was written to since is without its id, and one
+// whose file is gone is left out.
+func (f *Folder) Current(entries []Entry) []Entry {
+	p, err := f.at()
+	if err != nil {
+		return entries // as they are known
+	}
+	now := make([]Entry, 0, len(entries))
+	dir := lastFolder{place: p}
+	defer dir.close()
+	for _, e := range entries {
+		info, err := dir.lstat(p.real(e.Name))
+		switch {
+		case err == nil && info.Mode().IsRegular():
+			now = append(now, f.current(e, info))
+		case err != nil && !isMissing(err) && !errors.Is(err, errLink):
+			now = append(now, e)
+		}
+	}
+	return now
+}
+
+// current is e as info shows its file.
+func (f *Folder) current(e Entry, info fs.FileInfo) Entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r := f.index.records[e.Name]; r != nil && r.stamp == StampOf(info) {
+		return r.entry
+	}
+	return fileOf(e.Name, info).entry()
 }

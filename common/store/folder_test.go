@@ -178,7 +178,7 @@ func TestFolderSaysWhatItLeavesOut(t *testing.T) {
 	}
 	f, events, _ := watched(t, dir, store.FolderConfig{})
 	appear(t, events, "good")
-	left := f.LeftOut()
+	left := f.LastScan().LeftOut
 	if left.Count != 5 || len(left.Examples) != 5 || !strings.Contains(strings.Join(left.Examples, "\n"), "backslash") {
 		t.Errorf("%+v", left)
 	}
@@ -191,12 +191,12 @@ func TestFolderSaysWhatItLeavesOut(t *testing.T) {
 
 func TestFolderIsBounded(t *testing.T) {
 	dir := t.TempDir()
-	for i := range 30 {
-		oldFile(t, fmt.Sprintf("%s/%d/%02d", dir, i%3, i), nil)
+	for i := range 300 {
+		oldFile(t, fmt.Sprintf("%s/%d/%03d", dir, i%3, i), nil)
 	}
 	f := quietFolder(t, dir, store.FolderConfig{})
 	names, left, err := store.WalkMost(t.Context(), f, 12)
-	if err != nil || len(names) != 12 || left.Count != 18 || len(left.Examples) != 10 || !strings.Contains(left.Examples[0], "more than 12 files") {
+	if err != nil || len(names) != 12 || left.Count != 288 || len(left.Examples) != 100 || !strings.Contains(left.Examples[0], "more than 12 files") {
 		t.Errorf("%d files, %+v, %v", len(names), left, err)
 	}
 	again, _, _ := store.WalkMost(t.Context(), f, 12)
@@ -221,10 +221,10 @@ func TestFolderWithWhatCanNotBeRead(t *testing.T) {
 	f, events, _ := watched(t, dir, store.FolderConfig{Progress: func(_, n int64) { total.Store(n) }})
 	appear(t, events, "good")
 	deadline := time.Now().Add(patience)
-	for f.LeftOut().Count != 2 && time.Now().Before(deadline) {
+	for f.LastScan().LeftOut.Count != 2 && time.Now().Before(deadline) {
 		runtime.Gosched()
 	}
-	left := strings.Join(f.LeftOut().Examples, "\n")
+	left := strings.Join(f.LastScan().LeftOut.Examples, "\n")
 	if !strings.Contains(left, `"bad"`) || !strings.Contains(left, `"locked"`) || !strings.Contains(left, "permission") {
 		t.Error(left)
 	}

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"errors"
 	"sync"
+	"time"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -23,8 +25,9 @@ type share struct {
 
 // Open opens a file whose chunk list is known (Describe makes it so). All who
 // have the same file open share one descriptor: see Held.OS. It fails with
-// fault.NotFound, fault.Busy when it must be hashed again, and fault.Changed
-// when it was written to since it was hashed.
+// fault.NotFound, and when it was written to since it was hashed with fault.Busy
+// while Run looks whether its content is another one, and fault.Changed without
+// Run.
 func (f *Folder) Open(name string) (*Held, error) {
 	f.mu.Lock()
 	r := f.index.records[name]
@@ -35,6 +38,9 @@ func (f *Folder) Open(name string) (*Held, error) {
 	one := *r
 	f.mu.Unlock()
 	s, err := f.open.take(f, one)
+	if errors.Is(err, fault.Changed) && f.suspect(name, one.stamp) {
+		err = fault.Later(fault.Wrapf(fault.Busy, "%s was written to; it is hashed again", name), time.Second)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -57,9 +63,17 @@ func (h *handles) take(f *Folder, r record) (*share, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := openStamped(f.root, f.real(r.entry.Name), r.stamp)
+	p, err := f.at()
 	if err != nil {
 		return nil, err
+	}
+	o, err := openStamped(p.root, p.real(r.entry.Name), r.stamp)
+	if err != nil {
+		return nil, err
+	}
+	if Scarce(o.f.Fd(), 1) {
+		o.f.Close()
+		return nil, scarce(r.entry.Name)
 	}
 	s = &share{opened: o, list: list, users: 1}
 	if h.open == nil {

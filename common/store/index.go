@@ -60,13 +60,17 @@ type index struct {
 	names   []string // of all records but the added, sorted
 	added   []string // by the scan that is not yet swept
 	byID    map[content.ID][]string
-	scan    uint64 // number of the last scan begun
-	kept    int64  // bytes of chunk lists held
+	former  map[content.ID]string // ids that files had until lately, a few of them
+	scan    uint64                // number of the last scan begun
+	kept    int64                 // bytes of chunk lists held
 }
 
 // keepLists is how many bytes of chunk lists are kept in memory where a cache
 // has them as well: a list is up to 0.05 % of its file.
 const keepLists = 64 << 20
+
+// maxFormer is of how many ids is kept what had them.
+const maxFormer = 1024
 
 type record struct {
 	entry  Entry
@@ -86,7 +90,7 @@ type trouble struct {
 }
 
 func newIndex() *index {
-	return &index{records: map[string]*record{}, byID: map[content.ID][]string{}}
+	return &index{records: map[string]*record{}, byID: map[content.ID][]string{}, former: map[content.ID]string{}}
 }
 
 // file is what a scan, or a look at a single file, has found.
@@ -127,12 +131,13 @@ func (x *index) see(f file) (r *record, same bool) {
 }
 
 // sweep ends a scan: names that were new become part of the order, and what
-// the scan did not find is gone.
-func (x *index) sweep() []Event {
+// the scan did not find is gone. What lies at one of unread it could not look
+// for.
+func (x *index) sweep(unread []string) []Event {
 	var gone []Event
 	before := len(x.records)
 	for name, r := range x.records {
-		if r.seen != x.scan && r.fresh != x.scan {
+		if r.seen != x.scan && r.fresh != x.scan && !slices.ContainsFunc(unread, func(at string) bool { return within(at, name) }) {
 			gone = append(gone, x.drop(name, r)...)
 		}
 	}
@@ -178,10 +183,11 @@ func (x *index) know(f file, list content.ChunkList) []Event {
 		x.names = slices.Insert(x.names, at, f.name)
 	}
 	x.unhash(r)
-	r.entry, r.stamp, r.list, r.fresh = f.entry(), f.stamp, list, x.scan
+	r.entry, r.stamp, r.list, r.fresh, r.fault = f.entry(), f.stamp, list, x.scan, trouble{}
 	r.entry.ID = list.ID()
 	x.kept += int64(len(list.Bytes()))
 	x.byID[list.ID()] = append(x.byID[list.ID()], f.name)
+	delete(x.former, list.ID())
 	before := r.told
 	r.told = list.ID()
 	switch before {
@@ -210,6 +216,7 @@ func (x *index) drop(name string, r *record) []Event {
 	entry := r.entry
 	entry.ID = r.told
 	x.unhash(r)
+	delete(x.former, r.told) // it has not changed, it is gone
 	delete(x.records, name)
 	if r.told.IsZero() {
 		return nil
@@ -228,6 +235,10 @@ func (x *index) unhash(r *record) {
 	}
 	if len(names) == 0 {
 		delete(x.byID, r.entry.ID)
+		if len(x.former) == maxFormer {
+			clear(x.former) // whoever still asks is told that nothing has the id
+		}
+		x.former[r.entry.ID] = r.entry.Name
 	} else {
 		x.byID[r.entry.ID] = names
 	}

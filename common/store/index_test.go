@@ -99,7 +99,7 @@ func scanDisk(x *index, told simple, disk map[string]file, t *testing.T, meanwhi
 		x.see(f)
 		meanwhile()
 	}
-	told.apply(t, x.sweep())
+	told.apply(t, x.sweep(nil))
 }
 
 // checkIndex holds what is always true of an index.
@@ -139,14 +139,14 @@ func TestAScanThatIsBehindChangesNothing(t *testing.T) {
 	told.apply(t, x.know(after, someList(t, 1)))
 	told.apply(t, x.know(file{name: "b", stamp: Stamp{Size: 3}}, someList(t, 2)))
 	x.see(before)
-	if events := x.sweep(); len(events) != 0 {
+	if events := x.sweep(nil); len(events) != 0 {
 		t.Errorf("%v", events)
 	}
 	if r := x.records["a"]; r.stamp != after.stamp || r.entry.ID != someList(t, 1).ID() {
 		t.Error("the scan brought the old content back")
 	}
 	x.scan++
-	if events := x.sweep(); len(events) != 2 {
+	if events := x.sweep(nil); len(events) != 2 {
 		t.Errorf("the next scan found neither: %v", events)
 	}
 }
@@ -159,7 +159,7 @@ func TestFindAgreesWithTheSimpleWay(t *testing.T) {
 			x.know(file{name: name}, someList(t, 0))
 		}
 	}
-	x.sweep()
+	x.sweep(nil)
 	places := append([]string{"", "c", "c/a", "none", "a/", "zz"}, someNames...)
 	for _, prefix := range places {
 		for _, after := range places {

@@ -27,6 +27,10 @@ const (
 	largeFile = 16 << 20
 	// expectFor is how long a scan leaves a file to Finished.
 	expectFor = 10 * time.Second
+	// settleFor is how long a file that is being written to keeps it open
+	// which ids there are; one that is written to for ever, such as a log, does
+	// not for ever.
+	settleFor = 10 * time.Second
 	// retryTrouble is when to try again what could not be hashed.
 	retryTrouble = time.Minute
 )
@@ -41,7 +45,9 @@ type work struct {
 	expected map[string]time.Time // files that Finished is about to tell of
 	pending  int                  // files queued, or being hashed because they were
 	scanned  bool                 // the first scan is over
-	left     LeftOut
+	last     Scan
+	passed   map[string]time.Time // files passed over because they are being written to, since when
+	settled  time.Time            // when what they hold is no longer waited for
 }
 
 func (w *work) init(mu *sync.Mutex) {
@@ -71,11 +77,11 @@ func (f *Folder) Run(ctx context.Context) error {
 	return nil
 }
 
-// LeftOut says what the last scan could not take in.
-func (f *Folder) LeftOut() LeftOut {
+// LastScan says how the last scan went; the zero value while none is over.
+func (f *Folder) LastScan() Scan {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.work.left
+	return f.work.last
 }
 
 func (f *Folder) scanAll(ctx context.Context) {
@@ -105,40 +111,60 @@ func (f *Folder) scan(ctx context.Context) (unquiet bool, err error) {
 	f.mu.Lock()
 	f.index.scan++
 	f.mu.Unlock()
-	found, left, err := f.scanTree(ctx)
+	p, err := f.follow()
+	if err != nil {
+		f.scanned(Scan{Err: err, LeftOut: f.LastScan().LeftOut})
+		return false, ctx.Err()
+	}
+	w, err := f.scanTree(ctx, p)
 	if err != nil {
 		return false, err
 	}
-	todo, unquiet := f.merge(found, left, time.Now())
+	todo, unquiet := f.merge(w, time.Now())
 	for _, one := range todo {
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		f.lookupOrQueue(one)
+		f.lookupOrQueue(p, one)
 	}
 	f.remember()
+	f.scanned(Scan{Err: w.why, LeftOut: w.out})
 	f.tally.tell(f.cfg.Progress)
 	return unquiet, nil
+}
+
+// scanned notes how a scan went, and tells of it if that is news.
+func (f *Folder) scanned(now Scan) {
+	f.mu.Lock()
+	news := !now.same(f.work.last)
+	f.work.last = now
+	f.mu.Unlock()
+	if news && f.cfg.OnScan != nil {
+		f.cfg.OnScan(now)
+	}
 }
 
 // mergeStep is for how many files the lock is held at once.
 const mergeStep = 4096
 
-// merge brings the index in line with a scan and gives what is to be hashed,
+// merge brings the index in line with a scan and returns what is to be hashed,
 // by name.
-func (f *Folder) merge(found []file, left LeftOut, now time.Time) (todo []file, unquiet bool) {
-	for some := range slices.Chunk(found, mergeStep) {
+func (f *Folder) merge(w *walk, now time.Time) (todo []file, unquiet bool) {
+	passed := map[string]time.Time{}
+	for some := range slices.Chunk(w.found, mergeStep) {
 		f.mu.Lock()
 		for _, one := range some {
 			r, same := f.index.see(one)
+			if r.entry.ID.IsZero() && r.fault.err != nil {
+				w.out.add(one.name, r.fault.err)
+			}
 			switch {
-			case !r.entry.ID.IsZero() || r.queued:
-			case r.fault.err != nil && now.Before(r.fault.until):
-				left.add(one.name, r.fault.err)
+			case !r.entry.ID.IsZero() || r.queued || now.Before(r.fault.until):
 			case now.Sub(f.work.expected[one.name]) < expectFor:
 				unquiet = true
 			case !same && now.Sub(time.Unix(0, one.stamp.ModTime)) < quiet:
 				unquiet = true
+				passed[one.name] = now
 			default:
 				r.queued = true
 				f.work.pending++
@@ -149,21 +175,64 @@ func (f *Folder) merge(found []file, left LeftOut, now time.Time) (todo []file, 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.watch.tell(f.index.sweep())
-	f.work.left, f.work.scanned = left, true
+	f.watch.tell(f.index.sweep(w.unread))
+	f.work.scanned = true
+	f.settle(passed)
 	maps.DeleteFunc(f.work.expected, func(_ string, since time.Time) bool { return now.Sub(since) > expectFor })
 	slices.SortFunc(todo, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	return todo, unquiet
 }
 
+// settle notes which files were passed over. mu is held.
+func (f *Folder) settle(passed map[string]time.Time) {
+	f.work.settled = time.Time{}
+	for name := range passed {
+		if since, before := f.work.passed[name]; before {
+			passed[name] = since
+		}
+		if until := passed[name].Add(settleFor); until.After(f.work.settled) {
+			f.work.settled = until
+		}
+	}
+	f.work.passed = passed
+}
+
+// suspect has a file looked at again at once that was written to since it was
+// hashed: its content may be the same (touch), so nobody is told anything yet.
+// It reports whether that is so; without Run nobody would look.
+func (f *Folder) suspect(name string, stamp Stamp) bool {
+	_, info, err := f.look(name)
+	f.mu.Lock()
+	r := f.index.records[name]
+	if err != nil || r == nil || !f.work.scanned || r.stamp != stamp {
+		defer f.mu.Unlock()
+		return err == nil && r != nil && f.work.scanned // somebody else saw it
+	}
+	f.index.unhash(r)
+	queue := !r.queued
+	if r.queued = true; queue {
+		f.work.pending++
+	}
+	f.mu.Unlock()
+	if queue {
+		f.queue(fileOf(name, info))
+	}
+	return true
+}
+
 // lookupOrQueue finds a file's chunk list in the cache, or has it hashed.
-func (f *Folder) lookupOrQueue(one file) {
-	list, ok := f.cfg.Cache.Lookup(f.path(one.name), one.stamp)
+func (f *Folder) lookupOrQueue(p *place, one file) {
+	list, ok := f.cfg.Cache.Lookup(p.path(one.name), one.stamp)
 	if ok {
 		f.knowIfStill(one, list)
 		f.dequeued(one, nil)
 		return
 	}
+	f.queue(one)
+}
+
+// queue has a file hashed when its turn comes.
+func (f *Folder) queue(one file) {
 	f.tally.add(0, one.stamp.Size)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -198,7 +267,7 @@ func (f *Folder) next(ctx context.Context, queue *[]file) (one file, ok bool) {
 
 // hashOne hashes a queued file, unless it is known by now. A file that changes
 // or vanishes meanwhile is left to the next scan; one that can not be read is
-// told of by LeftOut.
+// told of by LastScan.
 func (f *Folder) hashOne(ctx context.Context, one file) {
 	counted := int64(0)
 	progress := func(done, _ int64) {

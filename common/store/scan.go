@@ -16,41 +16,71 @@ import (
 // maxFiles bounds a Folder to a million files.
 const maxFiles = 1_000_000
 
-// LeftOut says what the last scan could not take in although it is no hidden
-// file: names that can not be sent, folders that can not be read, files past
-// the millionth.
+// maxNamed is how many of the files left out are named.
+const maxNamed = 100
+
+// Scan says how a Folder was looked through the last time.
+type Scan struct {
+	// Err is why all of it, or a part, could not be looked at; nil when it
+	// could. What was known of that part stays known.
+	Err error
+	// LeftOut is what is not served although it is no hidden file.
+	LeftOut LeftOut
+}
+
+func (s Scan) same(as Scan) bool {
+	return fmt.Sprint(s.Err) == fmt.Sprint(as.Err) && s.LeftOut.Count == as.LeftOut.Count &&
+		slices.Equal(s.LeftOut.Examples, as.LeftOut.Examples)
+}
+
+// LeftOut is what a scan could not take in: names that can not be sent, files
+// and folders that can not be read, files past the millionth.
 type LeftOut struct {
 	Count    int
-	Examples []string // the first ten, each with its reason
+	Examples []string // the first hundred, each with its reason
 }
 
 func (l *LeftOut) add(name string, why any) {
 	l.Count++
-	if len(l.Examples) < 10 {
+	if len(l.Examples) < maxNamed {
 		l.Examples = append(l.Examples, fmt.Sprintf("%q: %v", name, why))
 	}
 }
 
 // walk goes through the tree once.
 type walk struct {
-	root  *os.Root
-	max   int
-	found []file
-	out   LeftOut
+	root   *os.Root
+	max    int
+	found  []file
+	out    LeftOut
+	unread []string // what could not be looked at this time: nothing is known of it, nor of what is below
+	why    error    // of the first of them
 }
 
 // scanTree finds the files to be served; the error is ctx's.
-func (f *Folder) scanTree(ctx context.Context) ([]file, LeftOut, error) {
-	if f.only.name != "" {
-		info, err := f.stat(f.only.name)
-		if err != nil {
-			return nil, LeftOut{}, ctx.Err()
-		}
-		return []file{fileOf(f.only.name, info)}, LeftOut{}, ctx.Err()
+func (f *Folder) scanTree(ctx context.Context, p *place) (*walk, error) {
+	w := &walk{root: p.root, max: maxFiles}
+	if f.where.name == "" {
+		return w, w.folder(ctx, ".")
 	}
-	w := walk{root: f.root, max: maxFiles}
-	err := w.folder(ctx, ".")
-	return w.found, w.out, err
+	_, info, err := f.look(f.where.name)
+	if err != nil {
+		w.miss(".", err)
+		return w, ctx.Err()
+	}
+	w.found = []file{fileOf(f.where.name, info)}
+	return w, ctx.Err()
+}
+
+// miss notes that name could not be looked at.
+func (w *walk) miss(name string, err error) {
+	if w.why == nil {
+		w.why = explain(err, name)
+	}
+	if name == "." {
+		name = ""
+	}
+	w.unread = append(w.unread, name)
 }
 
 // folder takes in what is in dir and below.
@@ -59,8 +89,12 @@ func (w *walk) folder(ctx context.Context, dir string) error {
 		return err
 	}
 	entries, err := readFolder(w.root, dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		w.out.add(dir, reason(err)) // with what could be read of it, it goes on
+	switch {
+	case err == nil || isMissing(err) && dir != ".":
+	case errors.Is(err, fs.ErrPermission) && dir != ".":
+		w.out.add(dir, reason(err))
+	default:
+		w.miss(dir, err) // with what could be read of it, it goes on
 	}
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
@@ -85,9 +119,11 @@ func (w *walk) folder(ctx context.Context, dir string) error {
 func (w *walk) file(name string, e fs.DirEntry) {
 	info, err := e.Info()
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // removed this very moment
-	case err != nil:
+	case isMissing(err): // removed this very moment
+	case errors.Is(err, fs.ErrPermission):
 		w.out.add(name, reason(err))
+	case err != nil:
+		w.miss(name, err)
 	case !info.Mode().IsRegular():
 	case len(w.found) == w.max:
 		w.out.add(name, fmt.Sprintf("more than %d files", w.max))
@@ -96,7 +132,7 @@ func (w *walk) file(name string, e fs.DirEntry) {
 	}
 }
 
-// readFolder gives the entries of a folder in the order of their names, so
+// readFolder returns the entries of a folder in the order of their names, so
 // that the same files are left out every time.
 func readFolder(root *os.Root, dir string) ([]fs.DirEntry, error) {
 	d, err := root.Open(dir)

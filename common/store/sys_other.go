@@ -19,7 +19,9 @@ func syncData(f *os.File) error                           { return f.Sync() }
 func allocate(*os.File, int64) (reserved bool, err error) { return false, nil }
 func freeSpace(*os.File) (free int64, known bool)         { return 0, false }
 func bootID() string                                      { return "" }
+func descriptorLimit() (limit uint64, known bool)         { return 0, false }
 func isNoSpace(error) bool                                { return false }
+func isOutOfFiles(error) bool                             { return false }
 func isReadOnly(error) bool                               { return false }
 func isTooLarge(error) bool                               { return false }
 func isNotFolder(error) bool                              { return false }

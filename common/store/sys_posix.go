@@ -46,8 +46,20 @@ func allocated(info fs.FileInfo) int64 {
 	return 0
 }
 
+// descriptorLimit is how many descriptors this process may have.
+func descriptorLimit() (limit uint64, known bool) {
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil {
+		return 0, false
+	}
+	return r.Cur, true
+}
+
 func isNoSpace(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
+func isOutOfFiles(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
 }
 func isReadOnly(err error) bool  { return errors.Is(err, unix.EROFS) }
 func isTooLarge(err error) bool  { return errors.Is(err, unix.EFBIG) }

@@ -53,8 +53,14 @@ func freeSpace(d *os.File) (free int64, known bool) {
 // verified again.
 func bootID() string { return "" }
 
+// descriptorLimit is known nowhere: handles are bounded by memory.
+func descriptorLimit() (limit uint64, known bool) { return 0, false }
+
 func isNoSpace(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
+}
+func isOutOfFiles(err error) bool {
+	return errors.Is(err, windows.ERROR_TOO_MANY_OPEN_FILES)
 }
 func isReadOnly(err error) bool  { return errors.Is(err, windows.ERROR_WRITE_PROTECT) }
 func isTooLarge(err error) bool  { return errors.Is(err, windows.ERROR_FILE_TOO_LARGE) }
