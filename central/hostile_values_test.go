@@ -16,6 +16,7 @@ import (
 
 // hostileNames are names that no message may carry to a store.
 var hostileNames = map[string]string{
+	"a way of 101 folders":   strings.Repeat("a/", content.MaxElements) + "x",
 	"above the folder":       "../x",
 	"above, further in":      "a/../../x",
 	"only dots":              "..",

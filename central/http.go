@@ -160,6 +160,9 @@ func (s *Server) httpFile(w http.ResponseWriter, r *http.Request, name string) {
 	if r.Method == http.MethodGet {
 		w = &payloadWriter{ResponseWriter: w, conn: connOf(r)}
 	}
+	if strings.Count(r.Header.Get("Range"), ",") >= maxRanges {
+		r.Header.Del("Range")
+	}
 	http.ServeContent(w, r, path.Base(name), entry.ModTime, newSharedFile(f.OS(), list.Size()))
 }
 
@@ -234,14 +237,15 @@ func (s *Server) httpList(w http.ResponseWriter, r *http.Request, folder string)
 	}
 }
 
-// page gives the rows after a name, and the name to go on after, if any.
+// page returns the rows after a name, and the name to go on after, if any. What
+// is in a subfolder is stepped over, however much it is.
 func (s *Server) page(folder, after string) (rows []row, next string) {
 	prefix := ""
 	if folder != "" {
 		prefix = folder + "/"
 	}
 	for len(rows) < maxListLimit {
-		found, more := s.cfg.Folder.List(folder, after, maxListLimit)
+		found, more := s.cfg.Folder.List(folder, after, pageStep)
 		for _, e := range found {
 			after = e.Name
 			rest, inside := strings.CutPrefix(e.Name, prefix)
@@ -249,10 +253,9 @@ func (s *Server) page(folder, after string) (rows []row, next string) {
 				continue
 			}
 			if sub, _, deeper := strings.Cut(rest, "/"); deeper {
-				if len(rows) == 0 || rows[len(rows)-1].Name != sub+"/" {
-					rows = append(rows, row{Href: href(sub) + "/", Name: sub + "/"})
-				}
-				continue
+				rows = append(rows, row{Href: href(sub) + "/", Name: sub + "/"})
+				after, more = prefix+sub+"/\xff", true // behind all that is in it, for no name has such a byte
+				break
 			}
 			rows = append(rows, fileRow(rest, e))
 		}
@@ -262,6 +265,14 @@ func (s *Server) page(folder, after string) (rows []row, next string) {
 	}
 	return rows, after
 }
+
+// pageStep is how many files are looked at before the next subfolder is stepped
+// over.
+const pageStep = 50
+
+// maxRanges is how many parts of a file one request may ask for; with more it
+// gets the whole, as RFC 9110 (section 14.2) allows.
+const maxRanges = 16
 
 func fileRow(name string, e store.Entry) row {
 	id := "not known yet"

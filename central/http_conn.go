@@ -36,12 +36,12 @@ func (l *httpListener) Accept() (net.Conn, error) {
 }
 
 // httpConn gives what HTTP is spoken over; nil when too many strangers are
-// being refused at the moment.
+// being refused at the moment, or descriptors are scarce.
 func (s *Server) httpConn(conn net.Conn) *httpConn {
 	c := &httpConn{tcp: conn, server: s}
 	if c.refused = s.enter(conn); c.refused != nil {
 		s.cfg.Meter.ConnRefused()
-		if !s.beginRefusal() {
+		if scarce(conn, 1) || !s.beginRefusal() {
 			return nil
 		}
 	} else {

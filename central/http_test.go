@@ -162,6 +162,18 @@ func TestHTTPSeveralRangesAtOnce(t *testing.T) {
 	}
 }
 
+// TestHTTPHundredsOfRanges: each part of an answer costs a head, and a request
+// has room for thousands.
+func TestHTTPHundredsOfRanges(t *testing.T) {
+	w := startHTTP(t)
+	data := noise(1000)
+	w.add(t, "x", data)
+	r, body := w.ask(t, "GET", "/x", "Range", "bytes=0-0"+strings.Repeat(",1-1", maxRanges))
+	if r.StatusCode != 200 || body != string(data) {
+		t.Errorf("%s, %d bytes", r.Status, len(body))
+	}
+}
+
 func TestHTTPConditions(t *testing.T) {
 	w := startHTTP(t)
 	data := noise(1000)
@@ -326,6 +338,37 @@ func TestHTTPListingIsPaged(t *testing.T) {
 	}
 	if len(seen) != files {
 		t.Errorf("%d of %d files are on the pages", len(seen), files)
+	}
+}
+
+// TestHTTPListingStepsOverSubfolders: a page costs what is on it, not what lies
+// below.
+func TestHTTPListingStepsOverSubfolders(t *testing.T) {
+	w := startHTTP(t)
+	const many = 3*pageStep + 1
+	for n := range many {
+		for _, name := range []string{fmt.Sprintf("a/%03d", n), fmt.Sprintf("b%03d/x", n), fmt.Sprintf("z/%03d/y", n)} {
+			w.add(t, name, nil)
+		}
+	}
+	w.add(t, "a-b", nil) // between "a" and "a/000" in the order of names
+	w.add(t, "a0", nil)
+	eventually(t, "all files are seen", func() bool { all, _ := w.folder.List("", "", 0); return len(all) == 3*many+2 })
+	want := []string{"a-b", "a/", "a0"}
+	for n := range many {
+		want = append(want, fmt.Sprintf("b%03d/", n))
+	}
+	want = append(want, "z/")
+	_, body := w.ask(t, "GET", "/")
+	var got []string
+	for _, m := range regexp.MustCompile(`>([^<>]*)</a>`).FindAllStringSubmatch(body, -1) {
+		got = append(got, m[1])
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d rows: %q", len(got), got)
+	}
+	if _, body := w.ask(t, "GET", "/z/"); strings.Count(body, "</a>") != many {
+		t.Errorf("%d rows below z", strings.Count(body, "</a>"))
 	}
 }
 

@@ -77,7 +77,7 @@ func TestDocumentHasTheLimits(t *testing.T) {
 	limits := map[string]int64{
 		"body of CHUNK, bytes": maxBody, "body of VALUES, bytes": int64(bodyLimit(typeValues)),
 		"body of ENTRIES, bytes": maxEntries, "body of any other message, bytes": maxSmall,
-		"name, bytes": maxName, "other str, bytes": maxText, "entries in one LIST": maxListLimit,
+		"name, bytes": maxName, "name, elements": content.MaxElements, "element of a name, bytes": content.MaxElement, "other str, bytes": maxText, "entries in one LIST": maxListLimit,
 		"chunks in one PROOF": maxValues, "chunks in one GET": maxGet,
 		"chunks of a file": content.MaxChunks, "size of a file, bytes": content.MaxSize,
 	}

@@ -206,6 +206,9 @@ func (s *Server) enter(conn net.Conn) error {
 	if s.closing {
 		return fault.Wrapf(fault.Closed, "the server is stopping")
 	}
+	if scarce(conn, 2) {
+		return fault.Later(fault.Wrapf(fault.Busy, "the server has almost as many files and connections open as its system allows"), 5*time.Second)
+	}
 	if len(s.links) >= s.cfg.Bounds.Conns {
 		return fault.Later(fault.Wrapf(fault.Busy, "the server has all of its %d connections in use", s.cfg.Bounds.Conns), 5*time.Second)
 	}
@@ -215,6 +218,13 @@ func (s *Server) enter(conn net.Conn) error {
 	s.links[conn] = struct{}{}
 	s.perAddr[addr]++
 	return nil
+}
+
+// scarce tells whether conn takes one of the descriptors that are kept back: the
+// last reserve is for looking at the folder, the one before for sending files.
+func scarce(conn net.Conn, reserves int) bool {
+	fd := descriptor(conn)
+	return fd >= 0 && store.Scarce(uintptr(fd), reserves)
 }
 
 func (s *Server) leave(conn net.Conn) {
@@ -254,7 +264,7 @@ func (s *Server) serve(ctx context.Context, conn *net.TCPConn) {
 func (s *Server) refuse(conn *net.TCPConn, why error) {
 	defer conn.Close()
 	s.cfg.Trace.step("close(fd %d) refused: %v", descriptor(conn), why)
-	if s.cfg.TLS != nil || !s.beginRefusal() {
+	if s.cfg.TLS != nil || scarce(conn, 1) || !s.beginRefusal() {
 		return // with TLS there is no link to say it on yet
 	}
 	defer s.endRefusal()

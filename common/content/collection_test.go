@@ -213,7 +213,7 @@ func TestCheckPath(t *testing.T) {
 	long := strings.Repeat("x", content.MaxElement)
 	for _, good := range []string{
 		"a", "a/b", "a b", ".hidden", "a.", "...", "..a", "a..b", "日本/é", "~", "-rf", "ab:c", "12:30", "aux.c", "com", "com10", "console",
-		"nul-l", "lpt", long, long + "/" + long, strings.Repeat("x/", content.MaxPath/2-1) + "xx",
+		"nul-l", "lpt", long, long + "/" + long, strings.Repeat("x/", content.MaxElements-1) + "xx", strings.Repeat(long+"/", 15) + long,
 	} {
 		if err := content.CheckPath(good); err != nil {
 			t.Errorf("%.40q: %v", good, err)
@@ -223,7 +223,7 @@ func TestCheckPath(t *testing.T) {
 		"", "/", "/a", "a/", "a//b", "//", ".", "..", "./a", "a/.", "a/..", "../a", "a/../b", "a/./b",
 		"a\x00b", "a\nb", "\x1b[2J", "a\x7f", "a\u0085b", `a\b`, `\\server\share`, `..\a`, "\xff", "a/\xc3\x28",
 		"C:", "c:/a", "C:a", "z:a", "CON", "nul", "a/Aux/b", "PRN", "com1", "LPT9", "COM¹", "lpt²", "CONIN$", "conout$", "NUL ", "con.", "com0",
-		long + "x", strings.Repeat("x/", content.MaxPath/2) + "x",
+		long + "x", strings.Repeat("x/", content.MaxElements) + "x", strings.Repeat(long+"/", 16) + long,
 	} {
 		err := content.CheckPath(bad)
 		if !errors.Is(err, fault.Invalid) {

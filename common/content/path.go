@@ -13,15 +13,18 @@ const (
 	MaxPath = 4096
 	// MaxElement is the longest name between two slashes, in bytes.
 	MaxElement = 255
+	// MaxElements is how many names between slashes a path may have: looking it
+	// up takes the system a step, and some memory, for each.
+	MaxElements = 100
 )
 
 // CheckPath is the one rule for every name that comes from a network, the
 // same on all systems: a path that can only mean a file below the folder it is
 // used in, on any disk, and that prints as one line. It is UTF-8, relative and
 // separated by slashes, without empty elements, ".", "..", control characters
-// or backslashes, at most MaxPath bytes with at most MaxElement between two
-// slashes, begins with no drive letter, and no element is the name of a
-// Windows device. It fails with fault.Invalid.
+// or backslashes, has at most MaxPath bytes and MaxElements elements of at most
+// MaxElement bytes each, begins with no drive letter, and no element is the name
+// of a Windows device. It fails with fault.Invalid.
 //
 // What only some systems refuse (a colon, a name like aux.c) is let through:
 // Linux has such files, and os.Root refuses them where they would do harm.
@@ -37,6 +40,8 @@ func CheckPath(p string) error {
 		return fault.Wrapf(fault.Invalid, "%q has a control character", p)
 	case strings.Contains(p, `\`):
 		return fault.Wrapf(fault.Invalid, "%q has a backslash; folders are separated by /", p)
+	case strings.Count(p, "/") >= MaxElements:
+		return fault.Wrapf(fault.Invalid, "%.40q… has %d elements; %d are allowed", p, strings.Count(p, "/")+1, MaxElements)
 	case p[0] == '/' || hasDrive(p):
 		return fault.Wrapf(fault.Invalid, "%q is not a relative path", p)
 	}
