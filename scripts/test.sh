@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every check of the project: formatting, vet for three systems,
 # staticcheck, the scripts themselves, and all tests with the race detector.
-# Checks that only compute run beside the tests and are told of at the end. Sets up what is missing on a Debian machine when it may. Needs Go, see go.mod.
+# Checks that only compute run beside the tests, and are told of at the end. Sets
+# up what is missing on a Debian machine when it may. Needs Go, see go.mod.
 #
 #   scripts/test.sh              everything
 #   GOFLAGS=-count=1 scripts/test.sh   without remembered test results
