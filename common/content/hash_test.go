@@ -102,11 +102,13 @@ func (r repeat) ReadAt(p []byte, at int64) (int, error) {
 	return len(p), nil
 }
 
+// The package that the other tests compare with could be wrong in the same way;
+// this one asks another program, for every shape of the tree and a large file.
 func TestHashPrintsWhatB3sumPrints(t *testing.T) {
 	if _, err := exec.LookPath("b3sum"); err != nil {
 		t.Skip("b3sum is not installed: apt-get install b3sum")
 	}
-	all := append(sizes, steps(300<<20)...)
+	all := append(sizes, 256<<20+1)
 	data := noise(all[len(all)-1])
 	for _, size := range all {
 		name := filepath.Join(t.TempDir(), "data")
