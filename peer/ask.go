@@ -17,29 +17,27 @@ import (
 const askTimeout = 20 * time.Second
 
 // answerQuestion answers one question on a stream of its own.
-func (n *Node) answerQuestion(_ conn, s stream) {
-	n.start(func() {
-		defer s.Close()
-		_ = s.SetDeadline(time.Now().Add(askTimeout)) // ctx does the same, later
-		stop := context.AfterFunc(n.ctx, func() { _ = s.Reset() })
-		defer stop()
-		kind, body, err := frame.Read(s, maxControl, nil)
-		if err != nil {
-			return
-		}
-		var answers []message
-		if answers, err = n.answerTo(kind, body); err != nil {
-			answers = []message{failed(typeError, err)}
-		}
-		var b []byte
-		for _, m := range answers {
-			b = encode(b, m)
-		}
-		n.meter.OtherIn.Add(int64(frame.HeaderSize + len(body)))
-		if _, err := s.Write(b); err == nil {
-			n.meter.OtherOut.Add(int64(len(b)))
-		}
-	})
+func (n *Node) answerQuestion(ctx context.Context, s stream) {
+	defer s.Close()
+	_ = s.SetDeadline(time.Now().Add(askTimeout)) // ctx does the same, later
+	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
+	defer stop()
+	kind, body, err := frame.Read(s, maxControl, nil)
+	if err != nil {
+		return
+	}
+	var answers []message
+	if answers, err = n.answerTo(kind, body); err != nil {
+		answers = []message{failed(typeError, err)}
+	}
+	var b []byte
+	for _, m := range answers {
+		b = encode(b, m)
+	}
+	n.cfg.Meter.OtherIn.Add(int64(frame.HeaderSize + len(body)))
+	if _, err := s.Write(b); err == nil {
+		n.cfg.Meter.OtherOut.Add(int64(len(b)))
+	}
 }
 
 func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
@@ -54,7 +52,7 @@ func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := n.swarm(q.ID)
+		s := n.shelf.swarm(q.ID)
 		if s == nil {
 			return nil, fault.Wrapf(fault.NotFound, "%s is not shared here", q.ID.Short())
 		}
@@ -71,13 +69,11 @@ func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
 // short of maxFiles.
 func (n *Node) shared() []message {
 	var all []Shared
-	for _, s := range n.allSwarms() {
+	for _, s := range n.shelf.all() {
 		s.mu.Lock()
-		held := s.list.Len() - s.missing
+		held := s.list.Len() - s.take.missing
 		s.mu.Unlock()
-		n.mu.Lock()
-		total, folder := n.folders[s.list.ID()]
-		n.mu.Unlock()
+		total, folder := n.shelf.folderSize(s.list.ID())
 		all = append(all, Shared{ID: s.list.ID(), Size: s.list.Size(), Name: s.name, Held: held, Folder: folder, Total: total})
 	}
 	var answers []message
@@ -109,14 +105,14 @@ func (n *Node) ask(ctx context.Context, l *link, q message, each func(kind frame
 	if _, err := s.Write(b); err != nil {
 		return gone(err)
 	}
-	n.meter.OtherOut.Add(int64(len(b)))
+	n.cfg.Meter.OtherOut.Add(int64(len(b)))
 	r := bufio.NewReader(s)
 	for {
 		kind, body, err := readAnswer(r)
 		if err != nil {
 			return err
 		}
-		n.meter.OtherIn.Add(int64(frame.HeaderSize + len(body)))
+		n.cfg.Meter.OtherIn.Add(int64(frame.HeaderSize + len(body)))
 		if done, err := each(kind, body); done || err != nil {
 			return err
 		}
@@ -156,7 +152,7 @@ func (n *Node) List(ctx context.Context) []Listed {
 	var mu sync.Mutex
 	merged := map[content.ID]*Listed{}
 	var asking sync.WaitGroup
-	for _, l := range n.allLinks() {
+	for _, l := range n.links.all() {
 		asking.Go(func() {
 			err := n.ask(ctx, l, list{}, func(kind frame.Type, body []byte) (bool, error) {
 				m, err := decodeFiles(body)

@@ -50,7 +50,7 @@ func TestNodesThatDoNotAnswerHoldNobodyUp(t *testing.T) {
 	for range 3 {
 		speechless(t, asker)
 	}
-	asker.Meet(knows.where())
+	asker.Meet(knows.host.Where())
 	waitFor(t, func() bool { return len(asker.Links()) == 4 })
 	began := time.Now()
 	list, _, err := asker.ChunkList(testContext(t), file.List().ID())
@@ -73,7 +73,7 @@ func TestANodeThatDidNotKnowIsAskedAgain(t *testing.T) {
 	file := makeFile(t, 3*chunk)
 	var said lines
 	asker, other := startNode(t, func(c *Config) { c.Trace = &said }), startNode(t, nil)
-	asker.Meet(other.where())
+	asker.Meet(other.host.Where())
 	waitFor(t, func() bool { return len(asker.Links()) == 1 })
 	found := make(chan content.ChunkList)
 	go func() {

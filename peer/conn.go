@@ -33,7 +33,14 @@ type stream interface {
 	SetDeadline(t time.Time) error
 }
 
-// places knows where nodes are.
+// neighbourhood is who knows where other nodes are.
+type neighbourhood interface {
+	places
+	table
+	Why() string // for people: why nodes that were found are not connected; or ""
+}
+
+// places knows the addresses of nodes.
 type places interface {
 	// Own returns the addresses at which this node listens.
 	Own() []ma.Multiaddr

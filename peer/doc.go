@@ -7,8 +7,24 @@
 // peer/p2phost's. Which chunks are still wanted is common/transfer's, and bytes
 // at rest are common/store's. PROTOCOL.md is what nodes say to each other.
 //
-// Where to look: node.go lives; link.go moves messages and chunks; serve.go
-// and fetch.go are one file at this node, as giver and as taker; publish.go,
-// find.go and ask.go are how files are found; conn.go is all that is known of a
-// network.
+// Where to look: node.go lives, and puts libp2p behind what conn.go knows of a
+// network; serve.go takes up connections, of which links.go says which counts;
+// link.go moves messages and chunks, dispatch.go hands each to whom it is for,
+// and membership.go is what a link has to do with which files. One file at this
+// node is swarm.go, and its two halves are give.go (seeding) and take.go
+// (leeching), which fetch.go drives. publish.go and shelf.go are what is shared
+// here; find.go and ask.go ask others.
+//
+// # Locks
+//
+// A goroutine that takes several locks takes them in this order, one of each
+// kind at a time:
+//
+//  1. membership.mu: which files a remote has to do with, of one link
+//  2. swarm.mu: members, what is given and taken, of one file
+//  3. outbox.mu: words to be written, of one link
+//
+// All others (life, links, shelf, trace, and those of store, transfer and
+// discovery) are leaves: nothing is locked while one of them is held. Methods
+// whose names end in Locked want the lock of what they belong to.
 package peer

@@ -44,9 +44,9 @@ func (n *Node) askList(ctx context.Context, l *link, id content.ID) (content.Chu
 
 const (
 	// hedge is how long a node may take to answer before another one is asked
-	// for the same chunk list, and mostAsked how many are at a time.
-	hedge     = 300 * time.Millisecond
-	mostAsked = 4
+	// for the same chunk list, and maxAsked how many are at a time.
+	hedge    = 300 * time.Millisecond
+	maxAsked = 4
 	// askAgain is when a node that did not know a file is asked again: it may
 	// be just about to.
 	askAgain = time.Second
@@ -85,9 +85,7 @@ func (n *Node) ChunkList(ctx context.Context, id content.ID) (content.ChunkList,
 	tick := time.NewTicker(hedge)
 	defer tick.Stop()
 	for {
-		n.mu.Lock()
-		more := n.linked
-		n.mu.Unlock()
+		more := n.links.more()
 		s.askOne(asking)
 		select {
 		case <-ctx.Done():
@@ -105,11 +103,11 @@ func (n *Node) ChunkList(ctx context.Context, id content.ID) (content.ChunkList,
 
 // askOne asks a node that may be asked now, if there is one.
 func (s *listSearch) askOne(ctx context.Context) {
-	if len(s.asking) >= mostAsked {
+	if len(s.asking) >= maxAsked {
 		return
 	}
 	now := time.Now()
-	for _, l := range s.node.allLinks() {
+	for _, l := range s.node.links.all() {
 		if s.asking[l] || now.Before(s.next[l]) {
 			continue
 		}

@@ -50,9 +50,9 @@ func (r *rogue) send(t topic, i int, p []byte) {
 func (r *rogue) cutOff(n testNode) {
 	r.t.Helper()
 	waitFor(r.t, func() bool {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		return n.bad[r.host.ID()] != nil
+		n.links.mu.Lock()
+		defer n.links.mu.Unlock()
+		return n.links.banned[r.host.ID()] != nil
 	})
 	waitFor(r.t, func() bool { return !r.host.Reached(n.ID()) })
 }
@@ -70,13 +70,13 @@ func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
 		r.joins(file.List(), 7)
 		got := store.NewMemory(file.List())
 		done := taker.begin(t, got)
-		waitFor(t, func() bool { return taker.swarm(file.List().ID()) != nil })
+		waitFor(t, func() bool { return taker.shelf.swarm(file.List().ID()) != nil })
 		r.say(offer{Topic: 7, Chunk: 3, Sure: true})
 		waitFor(t, func() bool {
-			s := taker.swarm(file.List().ID())
+			s := taker.shelf.swarm(file.List().ID())
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			return s.claims[3] != nil
+			return s.take.claims[3] != nil
 		})
 		r.send(7, 3, make([]byte, chunk))
 		r.cutOff(taker)
@@ -87,7 +87,7 @@ func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
 		if _, err := origin.Publish("file", file, false); err != nil {
 			t.Fatal(err)
 		}
-		taker.Meet(origin.where())
+		taker.Meet(origin.host.Where())
 		done()
 		same(t, got, file)
 	})
@@ -112,7 +112,7 @@ func TestAChunkMayOvertakeItsOffer(t *testing.T) {
 	if _, err := origin.Publish("file", file, false); err != nil { // the rest
 		t.Fatal(err)
 	}
-	taker.Meet(origin.where())
+	taker.Meet(origin.host.Where())
 	done()
 	same(t, got, file)
 }
@@ -124,21 +124,21 @@ func TestAStallerIsWorkedAround(t *testing.T) {
 	r.joins(file.List(), 1)
 	got := store.NewMemory(file.List())
 	done := taker.begin(t, got)
-	waitFor(t, func() bool { return taker.swarm(file.List().ID()) != nil })
+	waitFor(t, func() bool { return taker.shelf.swarm(file.List().ID()) != nil })
 	for i := range 20 { // promised, and never sent
 		r.say(offer{Topic: 1, Chunk: i, Sure: true})
 	}
 	waitFor(t, func() bool {
-		s := taker.swarm(file.List().ID())
+		s := taker.shelf.swarm(file.List().ID())
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return len(s.claims) > 0
+		return len(s.take.claims) > 0
 	})
 	if _, err := origin.Publish("file", file, false); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	taker.Meet(origin.where())
+	taker.Meet(origin.host.Where())
 	done()
 	same(t, got, file)
 	if took := time.Since(began); took > 5*time.Second {
@@ -180,7 +180,7 @@ func TestWhoBreaksTheGrammarIsCutOff(t *testing.T) {
 		},
 		"endless files": func(r *rogue) {
 			r.say(hello{Version: version})
-			for i := range 2 * mostTopics {
+			for i := range 2 * maxTopics {
 				r.say(join{Topic: topic(i), ID: content.ID{byte(i), byte(i >> 8)}, Size: 1, Has: content.NewSet(1)})
 			}
 		},
@@ -202,7 +202,7 @@ func TestWhoBreaksTheGrammarIsCutOff(t *testing.T) {
 			r.cutOff(n)
 			// The others do not notice.
 			taker := startNode(t, nil)
-			taker.Meet(n.where())
+			taker.Meet(n.host.Where())
 			got := store.NewMemory(list)
 			if err := taker.fetch(testContext(t), list, got); err != nil {
 				t.Fatal(err)
@@ -234,7 +234,7 @@ func TestARogueThatNeverReadsIsGivenUp(t *testing.T) {
 	r := loose(t, origin)
 	r.say(hello{Version: version}, join{Topic: 1, ID: file.List().ID(), Size: file.List().Size(), Has: content.NewSet(64)})
 	taker := startNode(t, nil)
-	taker.Meet(origin.where())
+	taker.Meet(origin.host.Where())
 	got := store.NewMemory(file.List())
 	if err := taker.fetch(testContext(t), file.List(), got); err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ func crowd(t *testing.T, count int, file *store.Memory, origin testNode, change 
 	var group sync.WaitGroup
 	for range count {
 		r := receiver{startNode(t, change), store.NewMemory(file.List())}
-		r.Meet(origin.where())
+		r.Meet(origin.host.Where())
 		group.Go(func() { _ = r.Fetch(ctx, "file", r.got, transfer.Config{RetryFor: forEver}) }) // it is stopped, or looked at
 		all = append(all, r)
 	}
@@ -78,7 +78,7 @@ func TestAnOriginThatDiesEarlyIsMissedExactlyAndCanBeReplaced(t *testing.T) {
 	if _, err := another.Publish("file", file, false); err != nil {
 		t.Fatal(err)
 	}
-	another.Meet(all[0].where()) // whoever brings it back knows one, and is told of the rest
+	another.Meet(all[0].host.Where()) // whoever brings it back knows one, and is told of the rest
 	for _, r := range all {
 		waitFor(t, func() bool { return r.got.Have().Full() })
 		same(t, r.got, file)

@@ -26,31 +26,52 @@ const (
 )
 
 const (
-	// mostUnsent is how many bytes of control messages may wait for a remote
+	// maxUnsent is how many bytes of control messages may wait for a remote
 	// that does not read them before it is given up.
-	mostUnsent = 4 << 20
-	// mostJobs is how many chunks may wait for a remote; the giver hands out
+	maxUnsent = 4 << 20
+	// maxJobs is how many chunks may wait for a remote; the giver hands out
 	// far fewer.
-	mostJobs = 64
+	maxJobs = 64
 )
 
 // link is everything with one remote: a control stream, on which both sides
 // offer and answer, and a data stream each way, so that a word never waits
-// behind a chunk.
+// behind a chunk (no head-of-line blocking).
 type link struct {
+	remote
 	node    *Node
-	peer    peer.ID
-	key     scheduler.ID
 	conn    conn
-	since   time.Time
 	control stream
-	remote  *load.Remote
-	cancel  context.CancelCauseFunc
+	since   time.Time
+	fail    context.CancelCauseFunc // ends the link
 	out     outbox
 	jobs    chan job
 	files   membership
 
 	receiving atomic.Bool // whether its data stream has been opened
+}
+
+// remote is a node as this one knows it.
+type remote struct {
+	peer    peer.ID
+	key     scheduler.ID // its number in the scheduler
+	carried *load.Remote
+}
+
+// newLink makes a link, which begins with a HELLO and lives as long as the
+// context that is returned.
+func newLink(ctx context.Context, n *Node, c conn, control stream) (*link, context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	id := c.Remote()
+	l := &link{
+		remote: remote{peer: id, key: keyOf(id), carried: n.cfg.Meter.Remote(id.String())},
+		node:   n, conn: c, control: control, since: time.Now(), fail: cancel,
+		out:   outbox{wake: make(chan struct{}, 1)},
+		jobs:  make(chan job, maxJobs),
+		files: newMembership(),
+	}
+	l.post(hello{Version: version, Agent: n.cfg.Agent, Addrs: n.around.Own()})
+	return l, ctx
 }
 
 // job is a chunk to be sent to a remote.
@@ -74,7 +95,7 @@ func (l *link) post(messages ...message) {
 	for _, m := range messages {
 		l.out.buf = encode(l.out.buf, m)
 	}
-	full := len(l.out.buf) > mostUnsent
+	full := len(l.out.buf) > maxUnsent
 	select { // with the lock: close may be at it, and nobody sends on what is closed
 	case l.out.wake <- struct{}{}:
 	default:
@@ -85,20 +106,15 @@ func (l *link) post(messages ...message) {
 	}
 }
 
-// fail ends the link.
-func (l *link) fail(err error) { l.cancel(err) }
-
 // run serves the link until it ends, and says why.
 func (l *link) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	l.cancel = cancel
 	stop := context.AfterFunc(ctx, func() { l.farewell(context.Cause(ctx)) })
 	defer stop()
 	var group sync.WaitGroup
 	wake := l.out.wake // close takes it away, perhaps before the writer begins
-	group.Go(func() { cancel(l.write(wake)) })
-	group.Go(func() { cancel(l.sendChunks(ctx)) })
-	cancel(l.read())
+	group.Go(func() { l.fail(l.write(wake)) })
+	group.Go(func() { l.fail(l.sendChunks(ctx)) })
+	l.fail(l.read())
 	l.close()
 	group.Wait()
 	_ = l.control.Close()
@@ -126,7 +142,7 @@ func (l *link) write(wake <-chan struct{}) error {
 		if _, err := l.control.Write(buf); err != nil {
 			return gone(err)
 		}
-		l.node.meter.OtherOut.Add(int64(len(buf)))
+		l.node.cfg.Meter.OtherOut.Add(int64(len(buf)))
 		spare = buf
 	}
 	return nil
@@ -175,10 +191,10 @@ const chunkOverhead = frame.HeaderSize + chunkHead
 
 func (l *link) countOut(n int) {
 	payload := int64(n - chunkOverhead)
-	l.node.meter.ChunksOut.Add(1)
-	l.node.meter.PayloadOut.Add(payload)
-	l.node.meter.OtherOut.Add(chunkOverhead)
-	l.remote.PayloadOut.Add(payload)
+	l.node.cfg.Meter.ChunksOut.Add(1)
+	l.node.cfg.Meter.PayloadOut.Add(payload)
+	l.node.cfg.Meter.OtherOut.Add(chunkOverhead)
+	l.carried.PayloadOut.Add(payload)
 }
 
 // read serves the control stream until it ends.
@@ -198,7 +214,7 @@ func (l *link) read() error {
 		if _, err := io.ReadFull(r, buf); err != nil {
 			return gone(err)
 		}
-		l.node.meter.OtherIn.Add(int64(frame.HeaderSize + n))
+		l.node.cfg.Meter.OtherIn.Add(int64(frame.HeaderSize + n))
 		if greeted == (kind == typeHello) && kind != typeBye {
 			return fault.Wrapf(fault.Protocol, "the first message, and only that, is HELLO; got type %#x", byte(kind))
 		}
@@ -210,7 +226,7 @@ func (l *link) read() error {
 	}
 }
 
-// grow gives a buffer of n bytes.
+// grow returns a buffer of n bytes.
 func grow(buf []byte, n int) []byte {
 	if cap(buf) < n {
 		return make([]byte, n)
@@ -247,9 +263,9 @@ func (l *link) readChunks(s io.Reader) error {
 }
 
 func (l *link) countIn(n int) {
-	l.node.meter.PayloadIn.Add(int64(n))
-	l.node.meter.OtherIn.Add(chunkOverhead)
-	l.remote.PayloadIn.Add(int64(n))
+	l.node.cfg.Meter.PayloadIn.Add(int64(n))
+	l.node.cfg.Meter.OtherIn.Add(chunkOverhead)
+	l.carried.PayloadIn.Add(int64(n))
 }
 
 // gone makes one thing of all the ways in which a stream ends.

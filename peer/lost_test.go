@@ -21,12 +21,12 @@ func TestWhatHasJustComeIsNotToldAsLost(t *testing.T) {
 	s := newSwarm(taker.Node, "file", file, 1)
 	released := content.NewSet(3)
 	for i := range 3 {
-		s.claims[i] = &pledge{release: func() { released.Add(i) }}
+		s.take.claims[i] = &pledge{release: func() { released.Add(i) }}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dropLocked([]int{0, 1})
-	if s.claims[0] != nil || s.claims[1] == nil || s.claims[2] == nil || !released.Has(0) || released.Count() != 1 {
-		t.Errorf("after 0 and 1 were given up, of which 1 is here: claims %v, %d released", s.claims, released.Count())
+	s.take.dropLocked([]int{0, 1})
+	if s.take.claims[0] != nil || s.take.claims[1] == nil || s.take.claims[2] == nil || !released.Has(0) || released.Count() != 1 {
+		t.Errorf("after 0 and 1 were given up, of which 1 is here: claims %v, %d released", s.take.claims, released.Count())
 	}
 }

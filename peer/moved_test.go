@@ -91,9 +91,7 @@ func moveGet(t *testing.T, n testNode, file *store.Memory) {
 		return
 	}
 	same(t, got, file)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, l := range n.links {
+	for _, l := range n.links.all() {
 		fmt.Println("all over", l.conn)
 	}
 }

@@ -242,9 +242,7 @@ func natGet(t *testing.T, n testNode, text string) {
 
 // directly gives the address at which p's link is.
 func (n testNode) directly(p peer.ID) string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if l := n.links[p]; l != nil {
+	if l := n.links.with(p); l != nil {
 		_, to, _ := strings.Cut(fmt.Sprint(l.conn), "→ ")
 		return to
 	}

@@ -83,6 +83,9 @@ func makeFile(t testing.TB, size int) *store.Memory {
 // forEver is how long tests wait for what must come; their contexts end.
 const forEver = time.Duration(-1)
 
+// patient waits for ever.
+func patient() transfer.Config { return transfer.Config{RetryFor: forEver} }
+
 // fetch brings a file to n from whoever it can reach.
 func (n testNode) fetch(ctx context.Context, list content.ChunkList, to store.File) error {
 	return n.Fetch(ctx, "file", to, transfer.Config{RetryFor: forEver})
@@ -116,7 +119,7 @@ const chunk = content.MinChunk
 func TestFilesOfEverySizeArrive(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	origin, taker := startNode(t, nil), startNode(t, nil)
-	taker.Meet(origin.where())
+	taker.Meet(origin.host.Where())
 	for _, size := range []int{0, 1, chunk - 1, chunk, chunk + 1, 3*chunk + 7, 20*chunk + 12345} {
 		file := makeFile(t, size)
 		ticket, err := origin.Publish("file", file, false)
@@ -157,7 +160,7 @@ func TestTenNodesShareTheWork(t *testing.T) {
 		n := startNode(t, slow)
 		nodes = append(nodes, n)
 		group.Go(func() {
-			n.Meet(origin.where())
+			n.Meet(origin.host.Where())
 			got := store.NewMemory(file.List())
 			if err := n.fetch(testContext(t), file.List(), got); err != nil {
 				t.Error(err)
@@ -198,7 +201,7 @@ func TestAFetchGoesOnFromOtherPeersThanBefore(t *testing.T) {
 	if _, err := origin.Publish("file", file, false); err != nil {
 		t.Fatal(err)
 	}
-	taker.Meet(origin.where())
+	taker.Meet(origin.host.Where())
 	if err := taker.fetch(testContext(t), list, got); err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +215,7 @@ func TestNodesWithDifferentHalvesCompleteEachOther(t *testing.T) {
 	file := makeFile(t, 30*chunk)
 	list := file.List()
 	a, b := startNode(t, nil), startNode(t, nil)
-	a.Meet(b.where())
+	a.Meet(b.host.Where())
 	var group sync.WaitGroup
 	p := make([]byte, chunk)
 	for odd, n := range []testNode{a, b} {
@@ -247,7 +250,7 @@ func TestWhenTheOriginLeavesTheRestSaysWhatExistsNowhere(t *testing.T) {
 	if _, err := a.Publish("file", half, false); err != nil {
 		t.Fatal(err)
 	}
-	b.Meet(a.where())
+	b.Meet(a.host.Where())
 	got := store.NewMemory(list)
 	err := b.Fetch(testContext(t), "file", got, transfer.Config{RetryFor: 500 * time.Millisecond})
 	if !errors.Is(err, fault.NoSource) {
@@ -266,7 +269,7 @@ func TestWhenTheOriginLeavesTheRestSaysWhatExistsNowhere(t *testing.T) {
 	if _, err := c.Publish("file", file, false); err != nil {
 		t.Fatal(err)
 	}
-	b.Meet(c.where())
+	b.Meet(c.host.Where())
 	if err := b.fetch(testContext(t), list, got); err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +283,7 @@ func TestAFetchOutlivesALinkThatBreaks(t *testing.T) {
 	if _, err := origin.Publish("file", file, false); err != nil {
 		t.Fatal(err)
 	}
-	taker.Meet(origin.where())
+	taker.Meet(origin.host.Where())
 	got := store.NewMemory(file.List())
 	broken := make(chan struct{})
 	cfg := transfer.Config{RetryFor: forEver, OnChunk: func(transfer.Chunk) {
@@ -307,12 +310,12 @@ func TestListMergesWhatTheOthersShare(t *testing.T) {
 		if _, err := n.Publish("both", both, false); err != nil {
 			t.Fatal(err)
 		}
-		c.Meet(n.where())
+		c.Meet(n.host.Where())
 	}
 	if _, err := b.Publish("one", one, true); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, func() bool { return len(c.allLinks()) == 2 })
+	waitFor(t, func() bool { return len(c.links.all()) == 2 })
 	all := c.List(testContext(t))
 	if len(all) != 2 || all[0].Nodes != 2 || all[1].Nodes != 1 || !all[1].Folder {
 		t.Errorf("listed: %+v", all)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"starmesh/common/content"
-	"starmesh/common/fault"
 	"starmesh/common/store"
 )
 
@@ -20,7 +19,7 @@ func TestAChunkMayOvertakeItsJoin(t *testing.T) {
 	got := store.NewMemory(list)
 	done := taker.begin(t, got)
 	r.say(hello{Version: version})
-	waitFor(t, func() bool { return len(taker.allLinks()) == 1 })
+	waitFor(t, func() bool { return len(taker.links.all()) == 1 })
 	p := make([]byte, chunk)
 	if err := file.ReadChunk(0, p); err != nil {
 		t.Fatal(err)
@@ -40,9 +39,9 @@ func TestAChunkMayOvertakeItsJoin(t *testing.T) {
 
 // looseLink is a link of a node that has no host: only its books are used.
 func looseLink(shared ...content.ID) *link {
-	n := &Node{swarms: map[content.ID]*swarm{}}
+	n := &Node{shelf: newShelf()}
 	for _, id := range shared {
-		n.swarms[id] = &swarm{}
+		n.shelf.add(id, func(topic) *swarm { return &swarm{} })
 	}
 	return &link{node: n, files: newMembership()}
 }
@@ -60,9 +59,9 @@ func TestAChunkIsHeldBackOnlyWhileItsJoinMayCome(t *testing.T) {
 		"a JOIN that comes": {
 			then: func(l *link) { enters(l, 7) }, want: true, after: time.Second,
 		},
-		"none that comes": {after: mostOvertaking},
+		"none that comes": {after: maxOvertaking},
 		"a JOIN for another file": {
-			then: func(l *link) { enters(l, 8) }, after: mostOvertaking,
+			then: func(l *link) { enters(l, 8) }, after: maxOvertaking,
 		},
 		"a file that was left": {
 			before: func(l *link) { _ = l.leaves(leave{Topic: 7}) },
@@ -81,7 +80,7 @@ func TestAChunkIsHeldBackOnlyWhileItsJoinMayCome(t *testing.T) {
 			then:   func(l *link) { enters(l, 7) }, want: true, after: time.Second,
 		},
 		"the end of the link": {
-			then: func(l *link) { l.quitAll(fault.Closed) }, after: time.Second,
+			then: func(l *link) { l.quitAll() }, after: time.Second,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -148,10 +148,10 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 		"body of FILES, bytes":                                            bodyLimit(typeFiles),
 		"body of SLICE, bytes":                                            bodyLimit(typeSlice),
 		"body of CHUNK, bytes":                                            bodyLimit(typeChunk),
-		"files that one remote may join":                                  mostTopics,
-		"remotes served with one file at a time":                          mostMembers,
+		"files that one remote may join":                                  maxTopics,
+		"remotes served with one file at a time":                          maxMembers,
 		"promises of a giver that has brought nothing yet":                scheduler.MaxUnproven,
-		"control messages waiting for a remote that does not read, bytes": mostUnsent,
+		"control messages waiting for a remote that does not read, bytes": maxUnsent,
 	} {
 		if !strings.Contains(text, "\n| "+row+" | "+strconv.Itoa(want)+" |") {
 			t.Errorf("%q is %d in the code, not in the document", row, want)

@@ -23,10 +23,7 @@ func (n *Node) Publish(name string, file store.File, collection bool) (Ticket, e
 	}
 	list := file.List()
 	if collection {
-		total := folderSize(file)
-		n.mu.Lock()
-		n.folders[list.ID()] = total
-		n.mu.Unlock()
+		n.shelf.folder(list.ID(), folderSize(file))
 	}
 	return n.Ticket(name, list, collection), nil
 }
@@ -55,15 +52,13 @@ func folderSize(manifest store.File) int64 {
 // Ticket makes the ticket of a file that this node has. That of a folder tells
 // the size of its files if its manifest is shared.
 func (n *Node) Ticket(name string, list content.ChunkList, collection bool) Ticket {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	size := list.Size()
-	if total, folder := n.folders[list.ID()]; folder && collection {
+	if total, folder := n.shelf.folderSize(list.ID()); folder && collection {
 		size = total
 	}
 	return Ticket{
 		ID: list.ID(), Name: name, Size: size, Collection: collection,
-		Peers: []peer.AddrInfo{n.where()},
+		Peers: []peer.AddrInfo{n.host.Where()},
 	}
 }
 
@@ -72,18 +67,16 @@ func (n *Node) Ticket(name string, list content.ChunkList, collection bool) Tick
 // first offers, and chunks, come at once.
 func (n *Node) share(name string, file store.File, from chan<- transfer.Source) (*swarm, error) {
 	id := file.List().ID()
-	n.mu.Lock()
-	if n.swarms[id] != nil {
-		n.mu.Unlock()
+	s := n.shelf.add(id, func(t topic) *swarm {
+		s := newSwarm(n, name, file, t)
+		s.take.sources, s.take.touched = from, time.Now()
+		return s
+	})
+	if s == nil {
 		return nil, fault.Wrapf(fault.Exists, "%s is shared already (%s)", name, id.Short())
 	}
-	n.topics++
-	s := newSwarm(n, name, file, n.topics)
-	s.sources, s.touched = from, time.Now()
-	n.swarms[id] = s
-	n.mu.Unlock()
-	n.table.Have(id)
-	for _, l := range n.allLinks() {
+	n.around.Have(id)
+	for _, l := range n.links.all() {
 		if err := l.meet(s); err != nil {
 			l.fail(err)
 		}
@@ -93,35 +86,12 @@ func (n *Node) share(name string, file store.File, from chan<- transfer.Source) 
 
 // Withdraw ends the sharing of a file.
 func (n *Node) Withdraw(id content.ID) {
-	n.mu.Lock()
-	s := n.swarms[id]
-	delete(n.swarms, id)
-	delete(n.folders, id)
-	n.mu.Unlock()
+	s := n.shelf.remove(id)
 	if s == nil {
 		return
 	}
-	n.table.Drop(id)
-	for _, l := range n.allLinks() {
+	n.around.Drop(id)
+	for _, l := range n.links.all() {
 		l.withdraw(s)
 	}
-}
-
-// look asks all linked nodes, and the DHT, for who has to do with a file.
-func (n *Node) look(s *swarm) {
-	s.mu.Lock()
-	s.seekLocked(time.Now())
-	s.mu.Unlock()
-	for _, l := range n.allLinks() {
-		if err := l.join(s); err != nil {
-			l.fail(err)
-		}
-	}
-}
-
-// fetching tells whether the node fetches the file now.
-func (s *swarm) fetching() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sources != nil
 }

@@ -24,7 +24,7 @@ func partly(t *testing.T) (origin, taker testNode, got *store.Memory, end func()
 	if _, err := origin.Publish("file", file, false); err != nil {
 		t.Fatal(err)
 	}
-	taker.Meet(origin.where())
+	taker.Meet(origin.host.Where())
 	got = store.NewMemory(file.List())
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
@@ -50,10 +50,10 @@ func TestANodeThatSettlesFinishesWhatItSends(t *testing.T) {
 		if now := origin.meter.ChunksOut.Load(); now != sent || sent == 64 {
 			t.Errorf("%d of 64 chunks had been sent, then %d", sent, now)
 		}
-		s := taker.swarm(got.List().ID())
+		s := taker.shelf.swarm(got.List().ID())
 		s.mu.Lock()
-		if len(s.claims) > 0 {
-			t.Errorf("%d chunks are still promised", len(s.claims))
+		if len(s.take.claims) > 0 {
+			t.Errorf("%d chunks are still promised", len(s.take.claims))
 		}
 		s.mu.Unlock()
 		if again := taker.meter.AgainIn.Load(); again > 0 {
@@ -77,7 +77,7 @@ func TestANodeThatIsToldToStopStillFinishesWhatItSends(t *testing.T) {
 		if _, err := n.Publish("file", file, false); err != nil {
 			return err
 		}
-		taker.Meet(n.where())
+		taker.Meet(n.host.Where())
 		go func() { _ = taker.Fetch(t.Context(), "file", got, transfer.Config{RetryFor: forEver}) }() // ends with its node
 		waitFor(t, func() bool { return got.Have().Count() >= 5 })
 		cancel()
@@ -90,7 +90,7 @@ func TestANodeThatIsToldToStopStillFinishesWhatItSends(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent := n.meter.ChunksOut.Load()
+	sent := n.cfg.Meter.ChunksOut.Load()
 	waitFor(t, func() bool { return int64(got.Have().Count()) == sent })
 }
 

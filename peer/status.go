@@ -18,10 +18,10 @@ type Reach struct {
 	Nowhere int // chunks of them that none of the others has or is getting
 }
 
-// Reach tells how much of a shared file, or one that is being fetched, is in
+// Reach returns how much of a shared file, or one that is being fetched, is in
 // reach; it is zero for any other.
 func (n *Node) Reach(id content.ID) Reach {
-	s := n.swarm(id)
+	s := n.shelf.swarm(id)
 	if s == nil {
 		return Reach{}
 	}
@@ -31,19 +31,22 @@ func (n *Node) Reach(id content.ID) Reach {
 }
 
 func (s *swarm) reachLocked() Reach {
-	r := Reach{Nodes: len(s.members), Chunks: s.list.Len(), Missing: s.missing}
+	r := Reach{Nodes: len(s.members), Chunks: s.list.Len(), Missing: s.take.missing}
 	for i := range r.Chunks {
-		if !s.giver.Holds(i) && !s.giver.HeldNearby(i) {
+		if !s.give.giver.Holds(i) && !s.give.giver.HeldNearby(i) {
 			r.Nowhere++
 		}
 	}
 	return r
 }
 
+// ID is the node's peer id.
+func (n *Node) ID() peer.ID { return n.self.peer }
+
 // Links are the nodes that this one is linked with now.
 func (n *Node) Links() []peer.ID {
 	var ids []peer.ID
-	for _, l := range n.allLinks() {
+	for _, l := range n.links.all() {
 		ids = append(ids, l.peer)
 	}
 	return ids
@@ -51,7 +54,7 @@ func (n *Node) Links() []peer.ID {
 
 // Addrs are the addresses at which others can reach the node, with its id.
 func (n *Node) Addrs() []ma.Multiaddr {
-	info := n.where()
+	info := n.host.Where()
 	addrs, err := peer.AddrInfoToP2pAddrs(&info)
 	if err != nil {
 		return nil // only for an id that is none

@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -15,19 +14,23 @@ import (
 )
 
 const (
-	// Announcements are collected while the uplink sends so many chunks, within
-	// bounds: each costs every neighbour a packet, and in the simulation twice
-	// as many chunks made little difference.
-	batchChunks = 16
-	leastBatch  = 20 * time.Millisecond
-	mostBatch   = time.Second
-	// mostEarly is how many offers may wait for our side to begin fetching.
-	mostEarly = 64
+	// maxMembers is how many remotes a node serves with one file at a time;
+	// others are told of those.
+	maxMembers = 48
+	// enoughMembers is how many remotes a node looks for itself, per file, but
+	// for the one it knew; about as many find it. More cost more than they
+	// bring: a connection that is used all the time is faster than several
+	// that begin anew for every chunk.
+	enoughMembers = 6
+	// dryTime is how long nothing arrives before the table is asked for more who
+	// have the file, however many there are.
+	dryTime = 3 * time.Second
 )
 
 // swarm is one file at this node and all remotes that have to do with it. It
-// asks the scheduler what to do and does it. All of it may be used from several
-// goroutines.
+// asks the scheduler what to do and does it, in two halves: what this node
+// gives (seeds, uploads) and what it takes (leeches, downloads). All of it may
+// be used from several goroutines.
 type swarm struct {
 	node  *Node
 	name  string
@@ -35,18 +38,17 @@ type swarm struct {
 	list  content.ChunkList
 	topic topic // ours
 
-	mu      sync.Mutex // guards the fields below, and those of its members
-	giver   *scheduler.Giver
-	taker   *scheduler.Taker
+	mu      sync.Mutex // guards the fields below, those of the halves and of the members
 	members map[scheduler.ID]*member
-	claims  map[int]*pledge
-	missing int                    // chunks that have not arrived
-	sources chan<- transfer.Source // set while a fetch runs
-	waiting bool                   // for when a chunk may be sent
-	flush   *time.Timer            // set while announcements wait
-	touched time.Time              // when a chunk last arrived
-	looked  int                    // remotes that others told of and were dialled
-	seeking bool                   // the table is asked for more of them
+	give    giving
+	take    taking
+	search  search
+}
+
+// search is that for more remotes that have the file.
+type search struct {
+	looked  int  // remotes that others told of and were dialled
+	seeking bool // the table is asked for more of them
 }
 
 // member is a remote that has to do with a file.
@@ -65,44 +67,15 @@ type member struct {
 	offers  chan struct{}   // closed, and made anew, when expect has grown
 }
 
-// pledge is a chunk that a member is about to send.
-type pledge struct {
-	by      *member
-	release func()
-}
-
 func newSwarm(n *Node, name string, file store.File, t topic) *swarm {
-	have := file.Have()
-	return &swarm{
+	s := &swarm{
 		node: n, name: name, file: file, list: file.List(), topic: t,
-		giver:   scheduler.NewGiver(n.key, have),
-		taker:   scheduler.NewTaker(),
 		members: map[scheduler.ID]*member{},
-		claims:  map[int]*pledge{},
-		missing: have.Len() - have.Count(),
 	}
-}
-
-// introduceLocked posts this node's JOIN, unless it did so before, and gives
-// what it said: what is held or on its way. The caller holds the locks of
-// l.files and of the swarm.
-func (l *link) introduceLocked(s *swarm) content.Set {
-	id := s.list.ID()
-	told, ok := l.files.told[id]
-	if !ok {
-		told = s.hasLocked()
-		l.files.told[id] = told
-		l.post(join{Topic: s.topic, ID: id, Size: s.list.Size(), Has: told})
-	}
-	return told
-}
-
-func (s *swarm) hasLocked() content.Set {
-	has := s.file.Have()
-	for i := range s.claims {
-		has.Add(i)
-	}
-	return has
+	have := file.Have()
+	s.give = giving{swarm: s, giver: scheduler.NewGiver(n.self.key, have)}
+	s.take = taking{swarm: s, taker: scheduler.NewTaker(), claims: map[int]*pledge{}, missing: have.Len() - have.Count()}
+	return s
 }
 
 // enter makes the remote of l a member, unless there are enough. The caller
@@ -113,11 +86,11 @@ func (s *swarm) enter(l *link, j join) *member {
 	if old := s.members[l.key]; old != nil {
 		s.quitLocked(old, nil) // its link has been replaced by this one
 	}
-	if len(s.members) < mostMembers {
+	if len(s.members) < maxMembers {
 		return s.enterLocked(l, j)
 	}
 	l.introduceLocked(s) // LEAVE is of a topic that was JOINed
-	l.post(peers{Topic: s.topic, Places: s.node.places.Tellable(l.peer, s.peersLocked(l))}, leave{Topic: s.topic})
+	l.post(peers{Topic: s.topic, Places: s.node.around.Tellable(l.peer, s.peersLocked(l))}, leave{Topic: s.topic})
 	delete(l.files.told, j.ID)
 	return nil
 }
@@ -125,18 +98,18 @@ func (s *swarm) enter(l *link, j join) *member {
 func (s *swarm) enterLocked(l *link, j join) *member {
 	m := &member{swarm: s, link: l, topic: j.Topic, left: make(chan struct{}), expect: content.NewSet(s.list.Len()), offers: make(chan struct{})}
 	told := l.introduceLocked(s)
-	for i := range s.hasLocked().Minus(told).All() {
+	for i := range s.take.hasLocked().Minus(told).All() {
 		m.pending = append(m.pending, i) // news since our JOIN
 	}
-	l.post(peers{Topic: s.topic, Places: s.node.places.Tellable(l.peer, s.peersLocked(l))})
+	l.post(peers{Topic: s.topic, Places: s.node.around.Tellable(l.peer, s.peersLocked(l))})
 	s.members[l.key] = m
-	s.giver.Join(l.key, j.Has)
+	s.give.giver.Join(l.key, j.Has)
 	s.sourceLocked(m)
-	s.actLocked()
+	s.give.actLocked()
 	return m
 }
 
-// peersLocked gives the members but one.
+// peersLocked returns the members but one.
 func (s *swarm) peersLocked(but *link) []peer.ID {
 	var ids []peer.ID
 	for _, m := range s.members {
@@ -145,17 +118,6 @@ func (s *swarm) peersLocked(but *link) []peer.ID {
 		}
 	}
 	return ids
-}
-
-// introduced handles PEERS: it looks for as many as are still lacking.
-func (s *swarm) introduced(m *member, places []peer.AddrInfo) {
-	s.mu.Lock()
-	lacking := enoughMembers - s.looked
-	s.mu.Unlock()
-	dialled := s.node.places.Told(m.link.peer, places, lacking)
-	s.mu.Lock()
-	s.looked += dialled
-	s.mu.Unlock()
 }
 
 // quit makes m a member no longer.
@@ -172,158 +134,9 @@ func (s *swarm) quitLocked(m *member, why error) {
 	delete(s.members, m.link.key)
 	m.err = why
 	close(m.left)
-	s.giver.Leave(m.link.key)
-	s.dropLocked(s.taker.Left(m.link.key))
-	s.actLocked()
-}
-
-// dropLocked gives up what was promised and does not come. What has come this
-// moment, and will be noted as soon as the lock is free, is not told as lost: it
-// would be sent once more.
-func (s *swarm) dropLocked(chunks []int) {
-	if len(chunks) == 0 {
-		return
-	}
-	have := s.file.Have()
-	chunks = slices.DeleteFunc(chunks, have.Has)
-	for _, i := range chunks {
-		p := s.claims[i]
-		if p == nil {
-			continue
-		}
-		delete(s.claims, i)
-		p.release()
-		s.giver.NotComing(i)
-	}
-	for _, m := range s.members {
-		s.tellLocked(m)
-		for part := range slices.Chunk(chunks, maxEach) {
-			m.link.post(news{what: typeLost, Topic: s.topic, Chunks: part})
-		}
-	}
-}
-
-// actLocked does all that is to be done now: offers, and accepted chunks.
-func (s *swarm) actLocked() {
-	if s.node.cfg.TakeOnly {
-		return // what nobody was offered, nobody accepts
-	}
-	now := time.Now()
-	for !s.node.settling.Load() {
-		o, ok := s.giver.Offer(now)
-		if !ok {
-			break
-		}
-		m := s.members[o.To]
-		s.tellLocked(m)
-		m.link.post(offer{Topic: s.topic, Chunk: o.Chunk, First: o.First, Sure: o.Sure})
-	}
-	for {
-		to, chunk, ok := s.giver.Next(now)
-		if !ok {
-			break
-		}
-		m := s.members[to]
-		select {
-		case m.link.jobs <- job{to: m, chunk: chunk}:
-		default:
-			s.giver.Lost(to, chunk) // it is stuck; others are not
-		}
-	}
-	if wait := s.giver.Wait(now); wait > 0 && !s.waiting {
-		s.waiting = true
-		time.AfterFunc(wait, s.waited)
-	}
-}
-
-func (s *swarm) waited() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waiting = false
-	s.actLocked()
-}
-
-// announceLocked lets all members know that chunk i is on its way here, in a
-// while or with the next word to them.
-func (s *swarm) announceLocked(i int) {
-	for _, m := range s.members {
-		m.pending = append(m.pending, i)
-	}
-	if s.flush == nil && len(s.members) > 0 {
-		wait := min(max(leastBatch, batchChunks*s.giver.ChunkTime(time.Now())), mostBatch)
-		s.flush = time.AfterFunc(wait, s.tellAll)
-	}
-}
-
-func (s *swarm) tellAll() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.flush = nil
-	for _, m := range s.members {
-		s.tellLocked(m)
-	}
-}
-
-// tellLocked posts what m has not been told of.
-func (s *swarm) tellLocked(m *member) {
-	for part := range slices.Chunk(m.pending, maxEach) {
-		m.link.post(news{what: typeComing, Topic: s.topic, Each: s.giver.ChunkTime(time.Now()), Chunks: part})
-	}
-	m.pending = m.pending[:0]
-}
-
-// answered handles a remote's answer to an offer.
-func (s *swarm) answered(m *member, a answer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	switch a.Verdict {
-	case accepted:
-		s.giver.Accepted(m.link.key, a.Chunk, now)
-	case declined:
-		s.giver.Declined(m.link.key, a.Chunk, now)
-	case notNow:
-		s.giver.Postponed(m.link.key, a.Chunk, now.Add(a.Wait))
-	}
-	s.actLocked()
-}
-
-// heard handles a remote's announcements.
-func (s *swarm) heard(m *member, n news) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n.what == typeLost {
-		s.lostLocked(m, n.Chunks)
-	} else {
-		s.giver.Pace(m.link.key, n.Each)
-		for _, i := range n.Chunks {
-			s.giver.Announced(m.link.key, i)
-		}
-	}
-	s.actLocked()
-}
-
-// lostLocked handles that chunks will not come to m after all. What it had
-// promised of them does not come from it either: were that only found out by
-// waiting, nodes could go on promising each other in a circle what none has.
-func (s *swarm) lostLocked(m *member, chunks []int) {
-	var vain []int
-	for _, i := range chunks {
-		s.giver.Lost(m.link.key, i)
-		if p := s.claims[i]; p != nil && p.by == m {
-			s.taker.Dropped(i)
-			vain = append(vain, i)
-		}
-	}
-	s.dropLocked(vain)
-}
-
-// sent notes that chunk i has reached m.
-func (s *swarm) sent(m *member, i int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.giver.Delivered(m.link.key, i, time.Now())
-	s.actLocked()
+	s.give.giver.Leave(m.link.key)
+	s.take.dropLocked(s.take.taker.Left(m.link.key))
+	s.give.actLocked()
 }
 
 // tick does what time alone brings about.
@@ -334,25 +147,36 @@ func (s *swarm) tick(now time.Time) {
 	if len(s.members) == 0 {
 		return
 	}
-	s.dropLocked(s.taker.GiveUp(s.missing, now))
-	s.giver.Tick(now)
-	s.actLocked()
+	s.take.dropLocked(s.take.taker.GiveUp(s.take.missing, now))
+	s.give.giver.Tick(now)
+	s.give.actLocked()
 }
 
-// load gives the CHUNK message of chunk i, in buf if it is large enough.
-func (m *member) load(buf []byte, i int) ([]byte, error) {
-	n := m.swarm.list.ChunkLen(i)
-	buf = grow(buf, chunkOverhead+n)
-	chunkHeader(buf[:0], m.swarm.topic, i, n)
-	return buf, m.swarm.file.ReadChunk(i, buf[chunkOverhead:])
+// seekLocked has the table looked through for who has the file, while that is
+// of use.
+func (s *swarm) seekLocked(now time.Time) {
+	few := len(s.members) < enoughMembers || now.Sub(s.take.touched) > dryTime
+	seek := s.take.sources != nil && few
+	if seek == s.search.seeking {
+		return
+	}
+	s.search.seeking = seek
+	if seek {
+		s.node.around.Want(s.list.ID())
+	} else {
+		s.node.around.Enough(s.list.ID())
+	}
 }
 
-// unreadable ends the membership in a file that can not be read any longer.
-func (m *member) unreadable(i int, err error) {
-	s := m.swarm
-	m.link.post(leave{Topic: s.topic})
-	s.quit(m, err)
-	s.node.cfg.Log.Warn("a shared file can not be read", "file", s.name, "chunk", i, "error", err)
+// introduced handles PEERS (peer exchange): it looks for as many as are still lacking.
+func (s *swarm) introduced(m *member, places []peer.AddrInfo) {
+	s.mu.Lock()
+	lacking := enoughMembers - s.search.looked
+	s.mu.Unlock()
+	dialled := s.node.around.Told(m.link.peer, places, lacking)
+	s.mu.Lock()
+	s.search.looked += dialled
+	s.mu.Unlock()
 }
 
 // check refuses chunk numbers outside the file.

@@ -10,19 +10,19 @@ import (
 
 // askedTable knows what the table is asked for.
 type askedTable struct {
-	table
+	neighbourhood
 	mu     sync.Mutex
 	wanted map[content.ID]bool
 }
 
 func (a *askedTable) Want(id content.ID) {
 	a.note(id, true)
-	a.table.Want(id)
+	a.neighbourhood.Want(id)
 }
 
 func (a *askedTable) Enough(id content.ID) {
 	a.note(id, false)
-	a.table.Enough(id)
+	a.neighbourhood.Enough(id)
 }
 
 func (a *askedTable) note(id content.ID, wanted bool) {
@@ -41,8 +41,8 @@ func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
 	file := makeFile(t, 80*chunk)
 	id := file.List().ID()
 	taker := startNode(t, func(c *Config) { c.DHT = true })
-	asked := &askedTable{table: taker.table, wanted: map[content.ID]bool{}}
-	taker.table = asked
+	asked := &askedTable{neighbourhood: taker.around, wanted: map[content.ID]bool{}}
+	taker.around = asked
 	var givers []testNode
 	for range enoughMembers {
 		n := startNode(t, func(c *Config) { c.Limits = limitUp(200_000) })
@@ -55,7 +55,7 @@ func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
 	done := taker.begin(t, got)
 	waitFor(t, func() bool { return asked.wants(id) })
 	for _, n := range givers {
-		taker.Meet(n.where())
+		taker.Meet(n.host.Where())
 	}
 	waitFor(t, func() bool { return !asked.wants(id) })
 	if got.Have().Full() {

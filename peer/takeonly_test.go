@@ -32,7 +32,7 @@ func TestOneThatTakesOnlyGetsTheFileAndGivesNothing(t *testing.T) {
 	group.Wait()
 	origin.stop()
 	late := startNode(t, nil)
-	late.Meet(taker.where(), honest.where())
+	late.Meet(taker.host.Where(), honest.host.Where())
 	got := store.NewMemory(file.List())
 	if err := late.fetch(testContext(t), file.List(), got); err != nil {
 		t.Fatal(err)
