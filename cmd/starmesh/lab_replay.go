@@ -1,10 +1,6 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"net"
-
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/agent"
@@ -51,53 +47,8 @@ func replay(cmd *cobra.Command, dir, listen string) error {
 	if err != nil {
 		return err
 	}
-	d := &livePage{ln: ln, cfg: dashboard.Config{Hub: hub}}
-	out := cli.ForCommand(cmd)
-	out.Event("replay", map[string]any{"url": d.URL(), "trials": trials})
-	out.Note("%d runs to see at %s ; Ctrl-C ends", trials, d.URL())
-	return d.Serve(cmd.Context(), nil)
-}
-
-// dashboard is a lab's page, and where it is.
-type livePage struct {
-	ln  net.Listener
-	cfg dashboard.Config
-}
-
-// openDashboard takes the address of a page for a lab that is about to run, so
-// that a wrong one is known before any work is done. The agents' token, if the
-// environment has one, lets others than this machine command its nodes.
-func openDashboard(ctx context.Context, addr string) (*livePage, error) {
-	token, err := agent.ReadToken("")
-	if err != nil {
-		return nil, err
-	}
-	ln, err := agent.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	return &livePage{ln, dashboard.Config{Hub: dashboard.NewHub(), Token: token, Live: true}}, nil
-}
-
-// Event shows what has happened. It never waits.
-func (d *livePage) Event(e labdir.Event) { d.cfg.Hub.Event(e) }
-
-// URL is the page's address. One that listens everywhere is told as it is
-// reached from this machine.
-func (d *livePage) URL() string {
-	host, port, err := net.SplitHostPort(d.ln.Addr().String())
-	if err != nil {
-		return d.ln.Addr().String()
-	}
-	if ip := net.ParseIP(host); ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return fmt.Sprintf("http://%s/", net.JoinHostPort(host, port))
-}
-
-// Serve shows the page until ctx ends: let that be after the last event. The
-// control, which may be nil, makes its buttons do something.
-func (d *livePage) Serve(ctx context.Context, control dashboard.Control) error {
-	d.cfg.Control = control
-	return dashboard.Serve(ctx, d.ln, d.cfg)
+	url, out := dashboard.URL(ln.Addr()), cli.ForCommand(cmd)
+	out.Event("replay", map[string]any{"url": url, "trials": trials})
+	out.Note("%d runs to see at %s ; Ctrl-C ends", trials, url)
+	return dashboard.Serve(cmd.Context(), ln, dashboard.Config{Hub: hub})
 }

@@ -1,20 +1,15 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/dashboard"
-	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/runlogs"
 	"starmesh/cmd/internal/units"
-	"starmesh/common/load"
 )
 
 // reportFlags say how a report is made.
@@ -64,56 +59,19 @@ func (f *reportFlags) report(cmd *cobra.Command, dirs []string) error {
 		out = overlayDir
 	}
 	links := runlogs.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)}
-	made, err := makeReport(cmd.Context(), report.Options{Dirs: dirs, Labels: f.labels, Out: out, Links: links})
+	made, err := lab.Report(cmd.Context(), report.Options{Dirs: dirs, Labels: f.labels, Out: out, Links: links}, thisProgram())
 	said := cli.ForCommand(cmd)
 	if made != nil {
-		tellReport(said, made)
+		sayReport(said, made)
 	}
 	for _, dir := range dirs {
-		err = errors.Join(err, tidyUp(said, dir))
+		err = errors.Join(err, lab.TidyUp(dir, labOutput{said}))
 	}
 	return err
 }
 
-// tidyUp removes what a lab needed only while it ran, if its process was
-// killed: nobody else would.
-func tidyUp(out *cli.Output, dir string) error {
-	if labdir.LookAtScratch(dir) == labdir.Held {
-		out.Note("%s: a lab runs there; this is what it has measured so far", dir)
-		return nil
-	}
-	bytes, err := labdir.ClearScratch(dir)
-	if bytes > 0 {
-		out.Event("tidied", map[string]any{"dir": dir, "bytes": bytes})
-		out.Note("%s: its lab was killed; removed what that needed only while it ran, and the copies that receivers had (%s)", dir, units.Bytes(bytes))
-	}
-	return err
-}
-
-// makeReport makes a report, to which it adds what only the program knows.
-func makeReport(ctx context.Context, o report.Options) (*report.Result, error) {
-	o.Program = thisBuild().Version
-	o.Command = load.WithoutSecrets(os.Args)
-	o.Made = time.Now()
-	o.Replay = replayOf
-	made, err := report.Make(ctx, o)
-	if made != nil {
-		err = errors.Join(err, made.Pictures())
-	}
-	return made, err
-}
-
-// replayOf makes the block of the report that shows the runs again.
-func replayOf(dir string) (*report.Replay, error) {
-	style, body, script, err := dashboard.Replay(dir)
-	if err != nil || body == "" {
-		return nil, err
-	}
-	return &report.Replay{Style: style, Body: body, Script: script}, nil
-}
-
-// tellReport says what the report says and where it is.
-func tellReport(out *cli.Output, made *report.Result) {
+// sayReport says what the report says and where it is.
+func sayReport(out *cli.Output, made *report.Result) {
 	for _, f := range made.Findings {
 		out.Event("problem", f)
 		if out.Mode() != cli.JSON {

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +14,11 @@ import (
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fileerr"
+	"starmesh/cmd/internal/lab"
 	"starmesh/cmd/internal/lab/faultinject"
 	"starmesh/cmd/internal/lab/links"
+	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
@@ -28,11 +32,11 @@ type labFlags struct {
 	size      units.Size
 	links     labLinks
 	faults    []string
-	out       string
 	seed      uint64
 	runs      int
 	anyway    bool
-	watching  labWatching
+	folder    lab.Folder
+	watching  lab.Watching
 }
 
 // labLinks are the flags about links.
@@ -42,21 +46,11 @@ type labLinks struct {
 	profile            string
 }
 
-// labWatching are the flags about how a lab is watched.
-type labWatching struct {
-	poll      time.Duration
-	stall     time.Duration
-	showPolls bool
-	dashboard string
-	keep      bool
-	force     bool
-}
-
 func newLabRun() *cobra.Command {
 	f := labFlags{
 		receivers: []int{1, 2, 4, 8}, systems: []string{"star", "mesh"}, size: 16 << 20, runs: 1, seed: 1,
 		links:    labLinks{kind: links.Rate, up: 20e6 / 8, down: 100e6 / 8},
-		watching: labWatching{poll: 250 * time.Millisecond},
+		watching: lab.Watching{Poll: 250 * time.Millisecond},
 	}
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -103,16 +97,16 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.Lookup("origin-up").DefValue = ""
 	flags.StringVar(&f.links.profile, "profile", "", "read the links of single nodes from `FILE`")
 	flags.StringSliceVar(&f.faults, "faults", nil, "what is to go wrong, of "+strings.Join(faultinject.Examples(), ", "))
-	flags.StringVarP(&f.out, "out", "o", "", "leave everything in the folder `DIR` (default: a new one below results)")
+	flags.StringVarP(&f.folder.Dir, "out", "o", "", "leave everything in the folder `DIR` (default: a new one below results)")
 	flags.Uint64Var(&f.seed, "seed", f.seed, "of the made-up file, and of whatever is chosen at random")
 	flags.BoolVar(&f.anyway, "anyway", false, "do also what this machine cannot carry honestly, as it has measured before")
 	w := &f.watching
-	flags.StringVar(&w.dashboard, "dashboard", "", "show it live to browsers at `ADDR`, such as 127.0.0.1:8080; its buttons work from other machines with the token in "+agent.TokenVariable)
-	flags.DurationVar(&w.poll, "poll-interval", w.poll, "time between two questions to each agent")
-	flags.BoolVar(&w.showPolls, "show-polls", false, "print every question to an agent and its answer")
-	flags.DurationVar(&w.stall, "stall-limit", 0, "give a trial up when nothing arrives for so long (default: 1m, or five times its bound)")
-	flags.BoolVar(&w.keep, "keep-files", false, "keep the made-up file and all received copies")
-	flags.BoolVar(&w.force, "force", false, "replace the lab that is in DIR")
+	flags.StringVar(&w.Dashboard, "dashboard", "", "show it live to browsers at `ADDR`, such as 127.0.0.1:8080; its buttons work from other machines with the token in "+agent.TokenVariable)
+	flags.DurationVar(&w.Poll, "poll-interval", w.Poll, "time between two questions to each agent")
+	flags.BoolVar(&w.ShowPolls, "show-polls", false, "print every question to an agent and its answer")
+	flags.DurationVar(&w.Stall, "stall-limit", 0, "give a trial up when nothing arrives for so long (default: 1m, or five times its bound)")
+	flags.BoolVar(&f.folder.Keep, "keep-files", false, "keep the made-up file and all received copies")
+	flags.BoolVar(&f.folder.Force, "force", false, "replace the lab that is in DIR")
 	cli.AddFlags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("size", "file")
 }
@@ -120,10 +114,10 @@ func (f *labFlags) add(cmd *cobra.Command) {
 // scenario checks the flags and makes the scenario of them.
 func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
 	s := &scenario.Scenario{Receivers: f.receivers, Runs: f.runs, FileBytes: int64(f.size), Links: f.links.kind, Seed: f.seed}
-	if f.watching.poll < 20*time.Millisecond || f.watching.stall < 0 {
+	if f.watching.Poll < 20*time.Millisecond || f.watching.Stall < 0 {
 		return nil, cli.Usagef(cmd, "--poll-interval is 20ms at the least, and --stall-limit above zero")
 	}
-	if err := checkAddress(cmd, "dashboard", f.watching.dashboard); err != nil {
+	if err := checkAddress(cmd, "dashboard", f.watching.Dashboard); err != nil {
 		return nil, err
 	}
 	var err error
@@ -175,7 +169,21 @@ func (l *labLinks) rates(cmd *cobra.Command) (r scenario.Rates, err error) {
 	return r, nil
 }
 
-// run runs the lab from its flags to its report.
+// wrongs reads --faults, and checks that every run has receivers enough.
+func (f *labFlags) wrongs(cmd *cobra.Command) (lab.Faults, error) {
+	if !cmd.Flags().Changed("faults") {
+		return lab.Faults{}, nil
+	}
+	all, err := faultinject.Parse(strings.Join(f.faults, ","))
+	if err == nil {
+		err = faultinject.Check(all, slices.Min(f.receivers))
+	}
+	if err != nil {
+		return lab.Faults{}, cli.Usage(cmd, fmt.Errorf("--faults: %w", err))
+	}
+	return lab.Faults{Words: f.faults, Parsed: all}, nil
+}
+
 func (f *labFlags) run(cmd *cobra.Command) error {
 	s, err := f.scenario(cmd)
 	if err != nil {
@@ -185,23 +193,48 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	l := &lab{labFlags: f, scenario: s, wrong: wrong, out: cli.ForCommand(cmd), stdout: cmd.OutOrStdout()}
-	if err := l.checkFolder(); err != nil {
+	out := cli.ForCommand(cmd)
+	made, err := lab.Run(cmd.Context(), lab.Options{
+		Scenario: s, Faults: wrong, File: f.file, Folder: f.folder, Anyway: f.anyway, Watching: f.watching, Program: thisProgram(),
+	}, labOutput{out})
+	if made == nil {
 		return err
 	}
-	if err := l.checkMachine(cmd.Context()); err != nil {
-		return err
-	}
-	if err := l.prepare(cmd.Context()); err != nil {
-		return errors.Join(err, l.cleanUp())
-	}
-	err = l.experiment(cmd.Context())
-	return errors.Join(l.finish(cmd.Context(), err), l.cleanUp())
+	err = errors.Join(err, showCases(out, cmd.OutOrStdout(), made.Scenes))
+	sayReport(out, made)
+	return err
 }
 
-// stopped says how to go on after Ctrl-C.
-func (l *lab) stopped(done, all int) error {
-	l.out.Note("stopped after %d of %s; what was measured is in %s", done, units.Counted(all, "trial"), l.dir)
-	l.out.Note("make its report with: starmesh lab report %s", l.dir)
-	return context.Canceled
+// maxBars is how many nodes of each system are drawn.
+const maxBars = 20
+
+// showCases prints what was measured.
+func showCases(out *cli.Output, stdout io.Writer, cases []metrics.Case) error {
+	if out.Mode() == cli.JSON {
+		for _, c := range cases {
+			out.Event("scene", c)
+		}
+		return nil
+	}
+	width := terminalWidth(stdout)
+	out.Note("%s", "")
+	summary := report.Summary(cases)
+	if err := summary.Text(stdout, width); err != nil || len(cases) == 0 {
+		return err
+	}
+	fmt.Fprintln(stdout)
+	// The largest shows best who carries the load.
+	return report.Bars(stdout, &cases[len(cases)-1], width, maxBars)
 }
+
+// labOutput is a command's output as package lab knows it.
+type labOutput struct{ *cli.Output }
+
+func (o labOutput) Bar(title string, total int64, then time.Duration) lab.Bar {
+	bar := o.Output.Bar(title, total)
+	bar.Then(then)
+	bar.Start()
+	return bar
+}
+
+func (labOutput) Words(err error) string { return cli.OneLine(err) }

@@ -3,12 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab"
+	"starmesh/common/load"
 )
 
 // build says which build of the program this is.
@@ -72,4 +75,9 @@ func (b build) print(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "%s\n%s, %s\n", text, b.Go, b.Platform)
 	return err
+}
+
+// thisProgram is how reports name this program.
+func thisProgram() lab.Program {
+	return lab.Program{Version: thisBuild().Version, Command: load.WithoutSecrets(os.Args)}
 }

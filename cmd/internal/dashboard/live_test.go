@@ -1,4 +1,4 @@
-package main
+package dashboard
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"starmesh/common/load"
 )
 
-// commanded is a web.Control to which anything may be said.
+// commanded is a Control to which anything may be said.
 type commanded struct{ told []string }
 
 func (c *commanded) Do(_ context.Context, _, node, action string) error {
@@ -24,7 +24,7 @@ func (*commanded) Sockets(context.Context, string, string) ([]load.SocketRow, er
 func TestTheAgentsTokenLetsOtherMachinesCommandALab(t *testing.T) {
 	const token = "0123456789abcdef"
 	t.Setenv(agent.TokenVariable, token)
-	page, err := openDashboard(t.Context(), "127.0.0.1:0")
+	page, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestTheAgentsTokenLetsOtherMachinesCommandALab(t *testing.T) {
 
 func TestADashboardWithATokenThatCanBeGuessedIsRefused(t *testing.T) {
 	t.Setenv(agent.TokenVariable, "secret")
-	if page, err := openDashboard(t.Context(), "127.0.0.1:0"); !errors.Is(err, fault.Invalid) {
+	if page, err := Listen(t.Context(), "127.0.0.1:0"); !errors.Is(err, fault.Invalid) {
 		t.Errorf("%v, %v", page, err)
 	}
 }

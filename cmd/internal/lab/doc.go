@@ -13,6 +13,11 @@
 //	bound                     the least possible time over the links
 //	fault                     what goes wrong on purpose (fault injection)
 //
+// Run prepares a folder, measures whether this machine can carry what is asked
+// for, has a runner do all runs, makes the report and cleans up. The packages
+// below each do one of these things; scenario says what is done, and labdir what
+// is left on the disk.
+//
 // What is written for programs has kept older words: a run is a "trial" in
 // JSON events, and a case a "scene".
 package lab

@@ -1,4 +1,4 @@
-package main
+package lab
 
 import (
 	"context"
@@ -9,44 +9,44 @@ import (
 	"runtime"
 	"strings"
 
-	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/preflight"
 	"starmesh/cmd/internal/lab/runner"
+	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/common/fault"
 )
 
 // checkMachine measures what the lab will take of this machine, and refuses
-// what it cannot do honestly, unless the flags want it all the same. Nothing
+// what it cannot do honestly, unless it is to be done all the same. Nothing
 // was made or removed yet.
 func (l *lab) checkMachine(ctx context.Context) error {
 	l.machine = runner.DescribeMachine(ctx)
 	if busy := l.machine.LoadBefore; busy > runner.Busy {
-		l.out.Warn("this machine is %.0f %% busy with something else: times may suffer", 100*busy)
+		l.Warn("this machine is %.0f %% busy with something else: times may suffer", 100*busy)
 	}
 	samples, err := l.measure(ctx)
 	if err != nil {
 		return err
 	}
 	q := preflight.Question{
-		Scenario: l.scenario, Samples: samples, Cores: runtime.NumCPU(),
-		Room: preflight.RoomAt(ctx, existing(l.dir)), Keep: l.watching.keep,
+		Scenario: l.Scenario, Samples: samples, Cores: runtime.NumCPU(),
+		Room: preflight.RoomAt(ctx, existing(l.dir)), Keep: l.Folder.Keep,
 	}
 	problems := q.Problems()
 	if len(problems) == 0 {
 		return nil
 	}
-	l.out.Event("capacity", map[string]any{"problems": problems})
-	if l.anyway {
+	l.Event("capacity", map[string]any{"problems": problems})
+	if l.Anyway {
 		for _, text := range problems {
-			l.out.Warn("%s", text)
+			l.Warn("%s", text)
 		}
 		return nil
 	}
 	return fault.Wrapf(fault.Refused, "this machine cannot do that honestly, and --anyway does it all the same: %s", strings.Join(problems, "; "))
 }
 
-// existing gives the folder in which dir is or will be made.
+// existing returns the folder in which dir is or will be made.
 func existing(dir string) string {
 	for {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {
@@ -72,20 +72,25 @@ func (l *lab) measure(ctx context.Context) (samples map[string]preflight.Sample,
 		return nil, fmt.Errorf("cannot measure this machine: %w", err)
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	l.out.Note("measuring what %s cost on this machine, with one receiver each", strings.Join(l.scenario.Systems, " and "))
+	l.Note("measuring what %s cost on this machine, with one receiver each", strings.Join(l.Scenario.Systems, " and "))
 	samples = make(map[string]preflight.Sample)
-	probe := preflight.Probe{Program: program, Dir: dir, Scenario: l.scenario, Poll: l.watching.poll}
-	for _, system := range l.scenario.Systems {
+	probe := preflight.Probe{Program: program, Dir: dir, Scenario: l.Scenario, Poll: l.Watching.Poll, Run: l.once}
+	for _, system := range l.Scenario.Systems {
 		sample, err := probe.Measure(ctx, system)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			l.out.Warn("%s; nobody knows whether this machine can carry it", cli.OneLine(err))
+			l.Warn("%s; nobody knows whether this machine can carry it", l.Words(err))
 			continue
 		}
 		samples[system] = sample
-		l.out.Event("measured", map[string]any{"system": system, "cpu_seconds": sample.CPUSeconds, "bytes": sample.Bytes, "rss_bytes": sample.RSSBytes})
+		l.Event("measured", map[string]any{"system": system, "cpu_seconds": sample.CPUSeconds, "bytes": sample.Bytes, "rss_bytes": sample.RSSBytes})
 	}
 	return samples, nil
+}
+
+// once does one run with a runner of its own.
+func (l *lab) once(ctx context.Context, cfg runner.Config, what scenario.Run) (labdir.Run, error) {
+	return l.start(cfg).Run(ctx, what)
 }

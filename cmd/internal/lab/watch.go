@@ -1,50 +1,98 @@
-package main
+package lab
 
 import (
 	"fmt"
-	"slices"
-	"strings"
+	"sync"
 
-	"github.com/spf13/cobra"
-
-	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/lab/faultinject"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/runner"
-	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/units"
 )
 
-// wrongs reads --faults, and checks that every trial has receivers enough.
-func (f *labFlags) wrongs(cmd *cobra.Command) ([]faultinject.Fault, error) {
-	if !cmd.Flags().Changed("faults") {
-		return nil, nil
-	}
-	all, err := faultinject.Parse(strings.Join(f.faults, ","))
-	if err == nil {
-		err = faultinject.Check(all, slices.Min(f.receivers))
-	}
-	if err != nil {
-		return nil, cli.Usage(cmd, fmt.Errorf("--faults: %w", err))
-	}
-	return all, nil
+// watch turns what the runner sees into a bar.
+type watch struct {
+	mu     sync.Mutex // guards the fields below
+	bar    Bar        // nil: no run is going on
+	origin string     // has the file, and counts for nothing
+	have   map[string]int64
 }
 
-// trouble is what makes the faults in each trial; nil if there are none.
-func (l *lab) trouble() func(scenario.Run) (runner.Trouble, error) {
-	if len(l.wrong) == 0 {
-		return nil
+// event passes on what the manager sees.
+func (l *lab) event(e labdir.Event) {
+	if l.page != nil {
+		l.page.Event(e)
 	}
-	return faultinject.Injector{Faults: l.wrong, Seed: l.seed, FileBytes: l.file.Bytes, Chunks: l.file.Chunks}.Of
+	switch {
+	case e.Begin != nil:
+		l.expect(e.Trial, e.Begin.Faults)
+	case e.Note != nil:
+		who := e.Trial
+		if e.Note.Node != "" {
+			who += ", " + e.Note.Node
+		}
+		l.Event("note", e)
+		l.Note("%s: %s", who, units.Printable(e.Note.Text))
+	case e.Reading != nil:
+		l.watch.saw(e.Reading)
+	}
+}
+
+// polled shows the manager at work, if that is wanted.
+func (l *lab) polled(p runner.Poll) {
+	if !l.Watching.ShowPolls {
+		return
+	}
+	answer := "no answer"
+	if p.Err != nil {
+		answer += ": " + l.Words(p.Err)
+	}
+	if r := p.Reading; r != nil {
+		answer = fmt.Sprintf("%s, has %s, sent %s, %d connections", r.State, units.Bytes(r.HaveBytes), units.Bytes(r.OutBytes), r.Conns)
+	}
+	l.Event("poll", map[string]any{"trial": p.Trial, "node": p.Node, "number": p.Number, "url": p.URL,
+		"seconds": p.Took.Seconds(), "reading": p.Reading})
+	l.Note("poll %d of %s: GET %s → %s (%s)", p.Number, p.Node, p.URL, answer, units.Duration(p.Took))
+}
+
+func (w *watch) start(bar Bar, origin string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.origin, w.have = origin, make(map[string]int64)
+	w.bar = bar
+}
+
+func (w *watch) stop() {
+	w.mu.Lock()
+	bar := w.bar
+	w.bar = nil
+	w.mu.Unlock()
+	bar.Drop()
+}
+
+// saw moves the bar.
+func (w *watch) saw(r *labdir.Reading) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r.Node == w.origin {
+		return
+	}
+	w.have[r.Node] = max(w.have[r.Node], r.HaveBytes)
+	sum := int64(0)
+	for _, bytes := range w.have {
+		sum += bytes
+	}
+	if w.bar != nil {
+		w.bar.Set(sum)
+	}
 }
 
 // expect states the outcomes that are expected, before the trial.
 func (l *lab) expect(trial string, all []string) {
 	if len(all) > 0 {
-		l.out.Event("expected", map[string]any{"trial": trial, "faults": all})
+		l.Event("expected", map[string]any{"trial": trial, "faults": all})
 	}
 	for _, text := range all {
-		l.out.Note("%s: expected: %s", trial, text)
+		l.Note("%s: expected: %s", trial, text)
 	}
 }
 
@@ -53,11 +101,11 @@ func (l *lab) found(t *labdir.Run) (asExpected bool) {
 	asExpected = true
 	for _, f := range t.Faults {
 		if f.Met {
-			l.out.Note("%s: %s: as expected: %s", t.Name, f.Fault, units.Printable(f.Found))
+			l.Note("%s: %s: as expected: %s", t.Name, f.Fault, units.Printable(f.Found))
 			continue
 		}
 		asExpected = false
-		l.out.Warn("%s: %s: %s", t.Name, f.Fault, units.Printable(f.Found))
+		l.Warn("%s: %s: %s", t.Name, f.Fault, units.Printable(f.Found))
 	}
 	return asExpected
 }

@@ -28,6 +28,8 @@ type Probe struct {
 	Dir      string // for what is needed meanwhile; the caller removes it
 	Scenario *scenario.Scenario
 	Poll     time.Duration // between two questions to an agent
+	// Run does one run: runner.Manager's, or a test's.
+	Run func(context.Context, runner.Config, scenario.Run) (labdir.Run, error)
 }
 
 // Measure sends a piece of random bytes to one receiver, through that system
@@ -39,9 +41,9 @@ func (p *Probe) Measure(ctx context.Context, system string) (Sample, error) {
 		return Sample{}, fmt.Errorf("cannot measure: %w", err)
 	}
 	trial := s.Trials()[0]
-	result, err := runner.New(runner.Config{
+	result, err := p.Run(ctx, runner.Config{
 		Program: p.Program, Dir: p.Dir, File: file, Links: s.Links, Poll: p.Poll, Stall: patience, Cache: p.cache(),
-	}).Run(ctx, trial)
+	}, trial)
 	if err == nil && result.Error != "" {
 		err = errors.New(result.Error)
 	}
