@@ -16,6 +16,7 @@ import (
 	"starmesh/common/frame"
 	"starmesh/common/load"
 	"starmesh/common/rate"
+	"starmesh/common/readable"
 )
 
 // ClientConfig is how a Client connects; the zero value will do.
@@ -233,7 +234,7 @@ func refusal(kind frame.Type, b []byte) error {
 		if err != nil {
 			return err
 		}
-		return fault.Wrapf(fault.Closed, "the server ended the connection: %s", printable(m.Reason))
+		return fault.Wrapf(fault.Closed, "the server ended the connection: %s", readable.Text(m.Reason))
 	default:
 		return nil
 	}

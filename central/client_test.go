@@ -122,7 +122,7 @@ func TestTheServersWordsAreMadeSafeForATerminal(t *testing.T) {
 		_, _, _ = frame.Read(c.r, maxBody, nil)
 	})
 	_, err := Dial(t.Context(), addr, ClientConfig{})
-	if !errors.Is(err, fault.Refused) || !strings.Contains(err.Error(), "go away?[2J??") {
+	if !errors.Is(err, fault.Refused) || !strings.Contains(err.Error(), `go away\x1b[2J\r\n`) {
 		t.Errorf("%q", err)
 	}
 }

@@ -230,22 +230,6 @@ func TestAppendAddsToWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestPrintableLeavesNothingForATerminalToObey(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain words":         "plain words",
-		"Bücher λ 漢":          "Bücher λ 漢",
-		"\x1b[31mred\x1b[0m":  "?[31mred?[0m",
-		"two\r\nlines\tand\a": "two??lines?and?",
-		"\u009b31m\x7f":       "?31m?",
-		"\xff\xfe":            "\ufffd\ufffd",
-		"fdp\u202eexe.":       "fdp?exe.", // read from right to left
-	} {
-		if got := printable(in); got != want {
-			t.Errorf("%q became %q, not %q", in, got, want)
-		}
-	}
-}
-
 func BenchmarkCodec(b *testing.B) {
 	for _, w := range wire {
 		decode := decoders[w.m.kind()]

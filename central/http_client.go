@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 )
 
 // HTTPClient asks a server for files over HTTP/1.1: one request, one answer. It
@@ -85,7 +86,7 @@ func (c *HTTPClient) ask(ctx context.Context, method, name, query string, header
 	}
 	c.answered = true
 	if c.cfg.Trace != nil {
-		c.cfg.Trace.step("recv(fd %d) %s %s, %d bytes follow", c.conn.Load().fd, printable(answer.Proto), printable(answer.Status), followed(answer))
+		c.cfg.Trace.step("recv(fd %d) %s %s, %d bytes follow", c.conn.Load().fd, readable.Text(answer.Proto), readable.Text(answer.Status), followed(answer))
 	}
 	return answer, nil
 }

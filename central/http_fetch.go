@@ -108,7 +108,7 @@ func (c *HTTPClient) checkPart(r *http.Response, name, span string, size int64, 
 	case r.StatusCode != http.StatusPartialContent:
 		return c.statusError(r, name)
 	case got != want:
-		return fault.Wrapf(fault.Protocol, "%q came where %q was due", printable(got), want)
+		return fault.Wrapf(fault.Protocol, "%q came where %q was due", got, want)
 	case r.ContentLength != int64(n):
 		return fault.Wrapf(fault.Protocol, "a part of %d bytes came where %d were due", r.ContentLength, n)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -158,7 +159,7 @@ func (c *HTTPClient) statusError(r *http.Response, name string) error {
 	case status >= 300 && status < 400:
 		return redirected(r, name)
 	case status == http.StatusNotFound, status == http.StatusGone:
-		return fault.Wrapf(fault.NotFound, "%s has no file %q", c.addr.HostPort, printable(name))
+		return fault.Wrapf(fault.NotFound, "%s has no file %q", c.addr.HostPort, name)
 	case status == http.StatusUnauthorized && c.cfg.User == "":
 		return wantsLogin()
 	case status == http.StatusUnauthorized:
@@ -166,7 +167,7 @@ func (c *HTTPClient) statusError(r *http.Response, name string) error {
 	case status == http.StatusForbidden:
 		return fault.Wrapf(fault.Refused, "the server refuses: %s", said)
 	case status == http.StatusPreconditionFailed, status == http.StatusRequestedRangeNotSatisfiable:
-		return fault.Wrapf(fault.Changed, "%s is no longer what it was at the server; start again", printable(name))
+		return fault.Wrapf(fault.Changed, "%s is no longer what it was at the server; start again", readable.Text(name))
 	case status == http.StatusServiceUnavailable, status == http.StatusTooManyRequests:
 		return busyError(r, said)
 	case status >= 500:
@@ -179,12 +180,12 @@ func (c *HTTPClient) statusError(r *http.Response, name string) error {
 func redirected(r *http.Response, name string) error {
 	to, err := r.Location()
 	if err != nil {
-		return fault.Wrapf(fault.Invalid, "the server answered %s", printable(r.Status))
+		return fault.Wrapf(fault.Invalid, "the server answered %s", readable.Text(r.Status))
 	}
 	if to.Host == r.Request.URL.Host && to.Path == r.Request.URL.Path+"/" {
-		return fault.Wrapf(fault.Invalid, "%s is a folder; over HTTP files are fetched one by one, folders with star://", printable(name))
+		return fault.Wrapf(fault.Invalid, "%s is a folder; over HTTP files are fetched one by one, folders with star://", readable.Text(name))
 	}
-	return fault.Wrapf(fault.Invalid, "the server says that the file is at %s; give that address", printable(to.String()))
+	return fault.Wrapf(fault.Invalid, "the server says that the file is at %s; give that address", readable.Text(to.String()))
 }
 
 // busyError is a 503: too much to do, or a file that is still being hashed.
@@ -211,7 +212,7 @@ func wordsOf(r *http.Response) string {
 	text, _ := io.ReadAll(io.LimitReader(r.Body, maxText))
 	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
 	if line == "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/plain") {
-		return printable(r.Status)
+		return readable.Text(r.Status)
 	}
-	return fmt.Sprintf("%s (%s)", printable(line), printable(r.Status))
+	return fmt.Sprintf("%s (%s)", readable.Text(line), readable.Text(r.Status))
 }

@@ -8,6 +8,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/frame"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -174,7 +175,7 @@ func decodeFailure(b []byte) (m failure, err error) {
 }
 
 // err gives the failure as an error for which errors.Is holds.
-func (m failure) err() error { return fault.FromCode(m.Code, printable(m.Text), m.RetryAfter) }
+func (m failure) err() error { return fault.FromCode(m.Code, readable.Text(m.Text), m.RetryAfter) }
 
 // failureOf makes the message that tells the other side of err.
 func failureOf(req uint32, err error) failure {

@@ -2,7 +2,6 @@ package central
 
 import (
 	"encoding/binary"
-	"unicode"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -300,15 +299,4 @@ func appendBool(b []byte, v bool) []byte {
 
 func appendString(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
-}
-
-// printable makes a remote's words safe for a terminal.
-func printable(s string) string {
-	clean := []rune(s)
-	for i, r := range clean {
-		if !unicode.IsGraphic(r) {
-			clean[i] = '?'
-		}
-	}
-	return string(clean)
 }

@@ -13,6 +13,7 @@ import (
 	"starmesh/common/fault"
 	"starmesh/common/frame"
 	"starmesh/common/load"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -124,7 +125,7 @@ func (s *session) greet(ctx context.Context) error {
 	if m.Min > version || m.Max < version {
 		return fault.Wrapf(fault.Version, "this server speaks protocol version %d, the client %d to %d", version, m.Min, m.Max)
 	}
-	s.link.in.Trace.step("the client on fd %d is %s", s.link.fd, printable(m.Agent))
+	s.link.in.Trace.step("the client on fd %d is %s", s.link.fd, readable.Text(m.Agent))
 	users := cfg.Access.Users
 	if err := s.link.send(welcome{Version: version, Auth: users != nil, Idle: cfg.Bounds.Idle, Agent: cfg.Agent}); err != nil || users == nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -82,7 +83,7 @@ func entryLine(e store.Entry) string {
 	if !e.ID.IsZero() {
 		id = e.ID.String()
 	}
-	return fmt.Sprintf("%-64s  %12d  %s  %s", id, e.Size, e.ModTime.Local().Format("2006-01-02 15:04"), units.Printable(e.Name))
+	return fmt.Sprintf("%-64s  %12d  %s  %s", id, e.Size, e.ModTime.Local().Format("2006-01-02 15:04"), readable.Text(e.Name))
 }
 
 func newCentralWatch() *cobra.Command {
@@ -125,9 +126,9 @@ func (n *node) tell(e store.Event) {
 	case e.Kind == store.Lost:
 		n.out.Warn("some changes were missed: list again")
 	case e.Kind == store.Gone:
-		n.out.Result("gone      " + units.Printable(e.Entry.Name))
+		n.out.Result("gone      " + readable.Text(e.Entry.Name))
 	default:
-		n.out.Result(fmt.Sprintf("%-8s  %s  %s  %s", what, units.Printable(e.Entry.Name), units.Bytes(e.Entry.Size), e.Entry.ID))
+		n.out.Result(fmt.Sprintf("%-8s  %s  %s  %s", what, readable.Text(e.Entry.Name), units.Bytes(e.Entry.Size), e.Entry.ID))
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -152,7 +153,7 @@ func (p *putter) upload(ctx context.Context, u upload) error {
 	began := time.Now()
 	err = p.send(ctx, held, entry)
 	if errors.Is(err, fault.Exists) && p.sameThere(ctx, entry) {
-		p.out.Note("%s is there already", units.Printable(entry.Name))
+		p.out.Note("%s is there already", readable.Text(entry.Name))
 		p.out.Event("done", fetch.Done{Name: entry.Name, Path: u.path(), ID: entry.ID, Size: entry.Size, Kept: entry.Size})
 		return nil
 	}
@@ -188,7 +189,7 @@ func (p *putter) open(ctx context.Context, u upload) (*store.Held, store.Entry, 
 }
 
 func (p *putter) send(ctx context.Context, held *store.Held, entry store.Entry) error {
-	bar := p.out.Bar("put "+units.Printable(entry.Name), 0, entry.Size)
+	bar := p.out.Bar("put "+readable.Text(entry.Name), 0, entry.Size)
 	err := p.session.Do(ctx, func(c *central.Client) error {
 		return c.Put(ctx, held, entry, p.force, func(done, _ int64) {
 			bar.Set(done)

@@ -17,6 +17,7 @@ import (
 	"starmesh/cmd/internal/lab/runlogs"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/atomicfile"
+	"starmesh/common/readable"
 )
 
 // compareFlags say how a comparison is shown, and what its logs do not tell.
@@ -111,7 +112,7 @@ func (c *compared) tell(out *cli.Output) (leftOut int) {
 		}
 		out.Event("problem", f)
 		if out.Mode() != cli.JSON {
-			out.Warn("%s", units.Printable(f.String()))
+			out.Warn("%s", readable.Text(f.String()))
 		}
 	}
 	return leftOut

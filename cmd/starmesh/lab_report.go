@@ -10,6 +10,7 @@ import (
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/runlogs"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/readable"
 )
 
 // reportFlags say how a report is made.
@@ -75,14 +76,14 @@ func sayReport(out *cli.Output, made *report.Result) {
 	for _, f := range made.Findings {
 		out.Event("problem", f)
 		if out.Mode() != cli.JSON {
-			out.Warn("%s", units.Printable(f.String()))
+			out.Warn("%s", readable.Text(f.String()))
 		}
 	}
 	for _, note := range made.Notes {
-		out.Note("%s", units.Printable(note))
+		out.Note("%s", readable.Text(note))
 	}
 	for _, s := range made.Sentences {
-		out.Note("%s", units.Printable(s))
+		out.Note("%s", readable.Text(s))
 	}
 	out.Event("report", map[string]any{"report": made.Page, "headline": made.Headline, "files": len(made.Files)})
 	out.Note("report: %s", made.Page)

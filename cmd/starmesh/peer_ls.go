@@ -11,6 +11,7 @@ import (
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 )
 
 // sharedEvent is a file that nodes of the mesh share, for programs.
@@ -85,7 +86,7 @@ func sharedLine(e sharedEvent) string {
 	if e.Partly > 0 {
 		copies += fmt.Sprintf(" +%d in part", e.Partly)
 	}
-	name := units.Printable(e.Name)
+	name := readable.Text(e.Name)
 	if e.Folder {
 		name += "/"
 	}

@@ -12,6 +12,7 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -103,7 +104,7 @@ func sayShared(out *cli.Output, s fetch.Shared) {
 	if s.Collection {
 		what = units.Counted(s.Files, "file") + ", " + what
 	}
-	out.Note("sharing %s (%s), id %s", units.Printable(s.Name), what, s.ID)
+	out.Note("sharing %s (%s), id %s", readable.Text(s.Name), what, s.ID)
 	if out.Mode() != cli.JSON {
 		out.Result(s.Ticket)
 	}

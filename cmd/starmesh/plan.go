@@ -14,6 +14,7 @@ import (
 	"starmesh/cmd/internal/lab/predict"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/readable"
 )
 
 // planFlags say what is planned.
@@ -72,10 +73,10 @@ func (f *planFlags) plan(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		measured := predict.NewMeasured(document, units.Printable(f.from))
+		measured := predict.NewMeasured(document, readable.Text(f.from))
 		for _, system := range []string{"star", "mesh"} {
 			if !measured.Has(system) {
-				out.Warn("%s holds no run of a %s with a bound and without doubts; its times are assumed", units.Printable(f.from), system)
+				out.Warn("%s holds no run of a %s with a bound and without doubts; its times are assumed", readable.Text(f.from), system)
 			}
 		}
 		multiples = measured

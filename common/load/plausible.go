@@ -3,7 +3,7 @@ package load
 import (
 	"fmt"
 	"math"
-	"strings"
+	"starmesh/common/readable"
 	"time"
 )
 
@@ -74,7 +74,7 @@ func shrinking(before, after *Report) string {
 // implausible says what in a report alone cannot be; "" if nothing.
 func implausible(r *Report) string {
 	if _, err := time.Parse(time.RFC3339Nano, r.Time); err != nil {
-		return fmt.Sprintf("its time %q is not as RFC 3339 has it", short(r.Time))
+		return fmt.Sprintf("its time %q is not as RFC 3339 has it", readable.Cut(r.Time, maxQuoted))
 	}
 	if r.ElapsedSeconds < 0 {
 		return fmt.Sprintf("it is of %g s before the start", -r.ElapsedSeconds)
@@ -93,7 +93,7 @@ func implausible(r *Report) string {
 }
 
 func implausibleTransfer(t *TransferReport) string {
-	name := short(t.Name)
+	name := readable.Cut(t.Name, maxQuoted)
 	switch {
 	case t.SizeBytes < 0 || t.HaveBytes < 0 || t.HaveBytes > t.SizeBytes:
 		return fmt.Sprintf("the transfer of %q holds %d of %d bytes", name, t.HaveBytes, t.SizeBytes)
@@ -107,11 +107,5 @@ func implausibleTransfer(t *TransferReport) string {
 	return ""
 }
 
-// short keeps a text from a file from filling the screen.
-func short(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if len(s) > 60 {
-		return strings.ToValidUTF8(s[:60], "") + "…"
-	}
-	return s
-}
+// maxQuoted is how much of a text from a file is shown, in characters.
+const maxQuoted = 60

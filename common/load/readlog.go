@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"starmesh/common/readable"
 )
 
 // Bounds of what ReadLog reads.
@@ -145,7 +146,7 @@ func (l *logReader) place(report Report) {
 	switch report.Kind {
 	case Start, Sample, Final:
 	default:
-		l.problem(l.line, "of kind %q, which is none of start, sample and final; left out", short(string(report.Kind)))
+		l.problem(l.line, "of kind %q, which is none of start, sample and final; left out", readable.Cut(string(report.Kind), maxQuoted))
 		return
 	}
 	last := l.log.Last()

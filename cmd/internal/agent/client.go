@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 )
 
 // maxAnswer bounds what an agent may answer: enough for the table of 10,000
@@ -109,7 +110,7 @@ func statusFault(status int) error {
 
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
-	return line[:min(len(line), 300)]
+	return readable.Cut(readable.Text(line), 300)
 }
 
 func askError(addr string, err error) error {

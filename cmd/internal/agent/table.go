@@ -5,10 +5,12 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
+	"starmesh/common/readable"
 )
 
 // WriteSockets prints a socket table for people.
@@ -20,12 +22,17 @@ func WriteSockets(w io.Writer, rows []load.SocketRow) error {
 		if r.FD >= 0 {
 			fd = strconv.Itoa(r.FD)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			fd, r.Role, r.Protocol,
+		cells := []string{
+			fd, string(r.Role), r.Protocol,
 			endpoint(r.LocalIP, r.LocalPort), dash(r.LocalClass),
 			endpoint(r.RemoteIP, r.RemotePort), dash(r.RemoteClass),
-			r.State, bytes(r.OutBytes), bytes(r.InBytes),
-			units.Seconds(r.AgeSeconds), notes(r))
+			string(r.State), bytes(r.OutBytes), bytes(r.InBytes),
+			units.Seconds(r.AgeSeconds), notes(r),
+		}
+		for i, cell := range cells { // whoever answered may not be an agent of ours
+			cells[i] = readable.Text(cell)
+		}
+		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("cannot print the socket table: %w", err)

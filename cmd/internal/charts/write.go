@@ -6,6 +6,7 @@ import (
 	"html"
 	"image/png"
 	"regexp"
+	"starmesh/common/readable"
 	"strconv"
 	"strings"
 
@@ -141,13 +142,5 @@ func (c *Chart) titleLines() []string {
 
 // clean takes out of a text what no XML document may hold.
 func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t' || r == '\n' || r == '\r':
-			return ' '
-		case r < 0x20, r >= 0x7f && r < 0xa0, r >= 0xd800 && r < 0xe000, r == 0xfffe, r == 0xffff, r == 0xfffd:
-			return '?'
-		}
-		return r
-	}, s)
+	return readable.Text(strings.NewReplacer("\t", " ", "\n", " ", "\r", " ").Replace(s))
 }

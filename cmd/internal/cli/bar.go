@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"starmesh/common/readable"
 	"sync/atomic"
 	"time"
 )
@@ -27,7 +28,7 @@ type Bar struct {
 // Bar prepares a bar for total bytes of work, -1 when that is not known.
 // Nothing is shown before Start, nor if the work ends within half a second.
 func (o *Output) Bar(title string, total int64) *Bar {
-	b := &Bar{out: o, title: title}
+	b := &Bar{out: o, title: readable.Text(title)}
 	b.total.Store(total)
 	switch o.mode {
 	case Terminal:

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
@@ -252,5 +253,55 @@ func TestHintsAreWordedInFlags(t *testing.T) {
 	port := fault.Advise(why, fault.HintListenAt, ":7070")
 	if got := cli.OneLine(fmt.Errorf("f (%w)", port)); got != "f (it is so; try --listen :7070)" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestNothingForATerminalToObey: whatever a stranger called a file or answered,
+// no control and no bidirectional character gets out, but on stdout for a
+// program that asked for the very bytes.
+func TestNothingForATerminalToObey(t *testing.T) {
+	const evil = "x\x1b]0;title\a\u009b31m\u202egpj.exe\xff"
+	obeyed := func(r rune) bool { return !unicode.IsGraphic(r) && r != '\n' }
+	for _, mode := range []cli.Mode{cli.Plain, cli.Terminal, cli.Quiet, cli.JSON} {
+		var out, errOut bytes.Buffer
+		synctest.Test(t, func(t *testing.T) {
+			o := cli.NewOutput(&out, &errOut, mode)
+			o.Note("%s", evil)
+			o.Warn("two\nlines, %s", evil)
+			o.Waiting(evil, errors.New(evil), time.Second)
+			o.Event("found", map[string]string{"name": evil})
+			o.Logger().Error(evil, "name", evil, "error", errors.New(evil))
+			fmt.Fprintln(o.Lines(), evil)
+			bar := o.Bar(evil, 100)
+			bar.Start()
+			time.Sleep(20 * time.Second)
+			bar.Finish(nil)
+		})
+		text := errOut.String()
+		if mode == cli.Terminal { // the bar moves with these
+			text = strings.NewReplacer("\r", "", "\x1b[2K", "", "\x1b[K", "", "\x1b[0m", "").Replace(text)
+		}
+		if i := strings.IndexFunc(text, obeyed); i >= 0 {
+			t.Errorf("mode %v, stderr: %q", mode, text[i:])
+		}
+		if strings.ContainsFunc(out.String(), obeyed) {
+			t.Errorf("mode %v, stdout: %q", mode, out.String())
+		}
+		if mode != cli.JSON {
+			continue
+		}
+		for line := range strings.Lines(out.String()) {
+			var fields map[string]any
+			if err := json.Unmarshal([]byte(line), &fields); err != nil {
+				t.Errorf("%s: %v", line, err)
+			} else if name, ok := fields["name"].(string); ok && name != strings.ToValidUTF8(evil, "\ufffd") && !strings.Contains(name, `\u202e`) {
+				t.Errorf("the name became %q", name)
+			}
+		}
+	}
+	var out bytes.Buffer
+	cli.NewOutput(&out, &bytes.Buffer{}, cli.Plain).Result(evil)
+	if out.String() != evil+"\n" {
+		t.Errorf("data became %q", out.String())
 	}
 }

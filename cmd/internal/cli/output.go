@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"starmesh/common/readable"
 	"strings"
 	"sync"
 	"time"
@@ -82,17 +83,26 @@ func (o *Output) Note(format string, args ...any) {
 	if o.mode == Quiet || o.mode == JSON {
 		return
 	}
-	o.line(o.err, fmt.Sprintf(format, args...))
+	o.say(fmt.Sprintf(format, args...))
 }
 
 // Warn prints a line for people in every mode, for what went wrong without
 // ending the command.
 func (o *Output) Warn(format string, args ...any) {
-	o.line(o.err, "starmesh: "+fmt.Sprintf(format, args...))
+	o.say("starmesh: " + fmt.Sprintf(format, args...))
 }
 
-// Result prints a line of data on stdout.
-func (o *Output) Result(line string) { o.line(o.out, line) }
+// Result prints a line of data on stdout, for programs byte by byte.
+func (o *Output) Result(line string) {
+	if isTerminal(o.out) {
+		line = readable.Lines(line)
+	}
+	o.line(o.out, line)
+}
+
+// say prints a line for people. Whatever strangers called their files, and
+// whatever they answered, no terminal obeys it.
+func (o *Output) say(text string) { o.line(o.err, readable.Lines(text)) }
 
 func (o *Output) line(w io.Writer, text string) {
 	o.mu.Lock()
@@ -124,7 +134,7 @@ func EventLine(name string, v any) string {
 			b.WriteByte(',')
 		}
 		b.Write(fields[1:])
-		return b.String()
+		return readable.JSON(b.String())
 	}
 	b.WriteByte('}')
 	return b.String()
@@ -135,26 +145,24 @@ func EventLine(name string, v any) string {
 func (o *Output) Logger() *slog.Logger {
 	switch o.mode {
 	case JSON:
-		handler := slog.NewJSONHandler(lineWriter{o, o.out}, nil)
+		handler := slog.NewJSONHandler(lineWriter(func(line string) { o.line(o.out, readable.JSON(line)) }), nil)
 		return slog.New(handler.WithAttrs([]slog.Attr{slog.String("event", "log")}))
 	case Quiet:
-		return slog.New(slog.NewTextHandler(lineWriter{o, o.err}, &slog.HandlerOptions{Level: slog.LevelError}))
+		return slog.New(slog.NewTextHandler(lineWriter(o.say), &slog.HandlerOptions{Level: slog.LevelError}))
 	default:
-		return slog.New(slog.NewTextHandler(lineWriter{o, o.err}, nil))
+		return slog.New(slog.NewTextHandler(lineWriter(o.say), nil))
 	}
 }
 
 // Lines gives a writer to stderr that keeps lines, one each Write, apart from
 // the bar.
-func (o *Output) Lines() io.Writer { return lineWriter{o, o.err} }
+func (o *Output) Lines() io.Writer { return lineWriter(o.say) }
 
-type lineWriter struct {
-	o *Output
-	w io.Writer
-}
+// lineWriter prints what is written, one line each Write.
+type lineWriter func(line string)
 
-func (l lineWriter) Write(p []byte) (int, error) {
-	l.o.line(l.w, strings.TrimSuffix(string(p), "\n"))
+func (print lineWriter) Write(p []byte) (int, error) {
+	print(strings.TrimSuffix(string(p), "\n"))
 	return len(p), nil
 }
 

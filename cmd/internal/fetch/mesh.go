@@ -6,9 +6,9 @@ import (
 	"strings"
 	"sync"
 
-	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 	"starmesh/peer"
@@ -130,7 +130,7 @@ func (m *Mesh) one(ctx context.Context, name string, id content.ID, size int64) 
 		return m.toStdout(ctx, w)
 	}
 	if !store.Visible(name) && m.To.name(name) == name {
-		return fault.Wrapf(fault.Refused, "the file would be hidden here, as %s: choose a name with -o", units.Printable(name))
+		return fault.Wrapf(fault.Refused, "the file would be hidden here, as %s: choose a name with -o", readable.Text(name))
 	}
 	return m.fetch(ctx, w, nil)
 }

@@ -4,14 +4,14 @@ import (
 	"context"
 	"time"
 
-	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/peer"
 )
 
 // find looks among the nodes in reach for what is Sought by name or id.
 func (m *Mesh) find(ctx context.Context, s Sought) (found peer.Listed, err error) {
-	err = m.patiently(ctx, units.Printable(s.text), func(ctx context.Context) error {
+	err = m.patiently(ctx, readable.Text(s.text), func(ctx context.Context) error {
 		for {
 			all := matching(m.node.List(ctx), s)
 			if len(all) > 0 {
@@ -20,7 +20,7 @@ func (m *Mesh) find(ctx context.Context, s Sought) (found peer.Listed, err error
 			}
 			select {
 			case <-ctx.Done():
-				return fault.Wrapf(fault.NotFound, "no node in reach shares %s", units.Printable(s.text))
+				return fault.Wrapf(fault.NotFound, "no node in reach shares %s", readable.Text(s.text))
 			case <-time.After(200 * time.Millisecond):
 			}
 		}
@@ -44,5 +44,5 @@ func oneOf(all []peer.Listed, s Sought) error {
 		return nil
 	}
 	return fault.Wrapf(fault.Invalid, "%d different files are called %s, such as %s and %s: name one by its id",
-		len(all), units.Printable(s.text), all[0].ID, all[1].ID)
+		len(all), readable.Text(s.text), all[0].ID, all[1].ID)
 }

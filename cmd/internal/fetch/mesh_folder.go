@@ -13,6 +13,7 @@ import (
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -39,7 +40,7 @@ func (m *Mesh) folder(ctx context.Context, name string, id content.ID) error {
 		if !store.Visible(e.Path) {
 			// No node of ours shares such a name: it might be meant for a place
 			// like .ssh/authorized_keys.
-			m.Out.Warn("%s has the hidden file %s; left out", units.Printable(name), units.Printable(e.Path))
+			m.Out.Warn("%s has the hidden file %s; left out", readable.Text(name), readable.Text(e.Path))
 			continue
 		}
 		wishes = append(wishes, newFolderWish(name, e))
@@ -52,11 +53,11 @@ func (m *Mesh) folder(ctx context.Context, name string, id content.ID) error {
 		return m.toStdout(ctx, wishes[0])
 	}
 	began := time.Now()
-	bar := m.Out.Bar("get "+units.Printable(name), 0, total)
+	bar := m.Out.Bar("get "+readable.Text(name), 0, total)
 	err = m.all(ctx, wishes, bar)
 	bar.Finish(err)
 	if err == nil {
-		m.Out.Note("%s  %s, %s in %s", units.Printable(name), units.Counted(len(wishes), "file"), units.Bytes(total), units.Duration(time.Since(began)))
+		m.Out.Note("%s  %s, %s in %s", readable.Text(name), units.Counted(len(wishes), "file"), units.Bytes(total), units.Duration(time.Since(began)))
 	}
 	return err
 }
@@ -98,12 +99,12 @@ func (m *Mesh) manifest(ctx context.Context, name string, id content.ID) ([]cont
 	}
 	if list.Size() > maxManifest {
 		return nil, fault.Wrapf(fault.TooLarge, "%s: its list of files has %s, more than %s",
-			units.Printable(name), units.Bytes(list.Size()), units.Bytes(maxManifest))
+			readable.Text(name), units.Bytes(list.Size()), units.Bytes(maxManifest))
 	}
 	w.entry.Size = list.Size()
 	file := store.NewMemory(list)
 	if err := m.fill(ctx, m, file, w.entry, 0, nil, func() error { return nil }); err != nil {
-		return nil, fmt.Errorf("%s: %w", units.Printable(name), err)
+		return nil, fmt.Errorf("%s: %w", readable.Text(name), err)
 	}
 	m.node.Withdraw(id) // to share it anew as what it is
 	if _, err := m.node.Publish(name, file, true); err != nil {
@@ -115,7 +116,7 @@ func (m *Mesh) manifest(ctx context.Context, name string, id content.ID) ([]cont
 	}
 	entries, err := content.DecodeCollection(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no folder, or damaged: %w", units.Printable(name), err)
+		return nil, fmt.Errorf("%s is no folder, or damaged: %w", readable.Text(name), err)
 	}
 	return entries, nil
 }

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 	"starmesh/peer"
 )
@@ -39,12 +39,12 @@ func (m *Mesh) begin() time.Duration {
 }
 
 func (m *Mesh) chunkList(ctx context.Context, entry store.Entry) (list content.ChunkList, err error) {
-	err = m.patiently(ctx, units.Printable(entry.Name), func(ctx context.Context) error {
+	err = m.patiently(ctx, readable.Text(entry.Name), func(ctx context.Context) error {
 		list, _, err = m.node.ChunkList(ctx, entry.ID)
 		return err
 	})
 	if err != nil {
-		return list, fmt.Errorf("%s: %w", units.Printable(entry.Name), err)
+		return list, fmt.Errorf("%s: %w", readable.Text(entry.Name), err)
 	}
 	return list, nil
 }
@@ -92,7 +92,7 @@ func (m *Mesh) tellOfWaiting(ctx context.Context, entry store.Entry, b *books) {
 		switch stored := b.stored.Load(); {
 		case stored != before:
 			if told {
-				m.Out.Note("%s: goes on", units.Printable(entry.Name))
+				m.Out.Note("%s: goes on", readable.Text(entry.Name))
 			}
 			before, since, told = stored, time.Now(), false
 		case now.Missing > 0 && time.Since(since) >= worthTelling && (!told || now != last):
@@ -112,7 +112,7 @@ type missingEvent struct {
 }
 
 func (m *Mesh) sayMissing(entry store.Entry, r peer.Reach) {
-	name := units.Printable(entry.Name)
+	name := readable.Text(entry.Name)
 	m.Out.Event("missing", missingEvent{entry.Name, r.Nodes, r.Chunks, r.Missing, r.Nowhere})
 	switch {
 	case r.Nodes == 0:

@@ -11,6 +11,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/load"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 )
@@ -69,7 +70,7 @@ func (p Place) fetch(ctx context.Context, by carrier, w wish, bar Bar) (placed, 
 	file := &moving{file: part}
 	if err := p.fill(ctx, by, file, w.entry, kept, bar, part.Finish); err != nil {
 		file.Close()
-		return placed{}, fmt.Errorf("%s: %w", units.Printable(w.entry.Name), err)
+		return placed{}, fmt.Errorf("%s: %w", readable.Text(w.entry.Name), err)
 	}
 	p.done(w, p.To.path(name), kept, time.Since(began))
 	here := p.shelve(name, list)
@@ -90,7 +91,7 @@ func (p Place) alreadyThere(ctx context.Context, w wish, name string) (list cont
 	if list, err = hashFile(ctx, p.Out, path, path, info.Size(), nil); err != nil || list.ID() != w.entry.ID {
 		return list, false, ctx.Err()
 	}
-	p.Out.Note("%s is here already", units.Printable(path))
+	p.Out.Note("%s is here already", readable.Text(path))
 	p.Out.Event("done", Done{Name: w.entry.Name, Path: path, ID: w.entry.ID, Size: w.entry.Size, Kept: w.entry.Size})
 	p.Meter.Transfer(w.entry.ID.String(), w.entry.Name, w.entry.Size).Done()
 	return list, true, nil
@@ -99,7 +100,7 @@ func (p Place) alreadyThere(ctx context.Context, w wish, name string) (list cont
 // hashFile computes the chunk list of the file at path, with a bar while it
 // does; title is what people know the file as.
 func hashFile(ctx context.Context, out Output, title, path string, size int64, cache *store.Cache) (content.ChunkList, error) {
-	bar := out.Bar("hash "+units.Printable(title), 0, size)
+	bar := out.Bar("hash "+readable.Text(title), 0, size)
 	list, err := store.HashFile(ctx, path, cache, bar.Add)
 	bar.Finish(err)
 	return list, err
@@ -138,7 +139,7 @@ func (p Place) fill(ctx context.Context, by carrier, file store.File, entry stor
 	if bar != nil {
 		bar.Add(kept)
 	} else {
-		bar = p.Out.Bar("get "+units.Printable(entry.Name), kept, entry.Size-kept)
+		bar = p.Out.Bar("get "+readable.Text(entry.Name), kept, entry.Size-kept)
 		defer func() { bar.Finish(err) }()
 	}
 	if err := by.carry(ctx, file, entry, &books{account: account, bar: bar, kept: kept}); err != nil {
@@ -176,7 +177,7 @@ type Done struct {
 func (p Place) done(w wish, path string, kept int64, took time.Duration) {
 	p.Out.Event("done", Done{w.entry.Name, path, w.entry.ID, w.entry.Size, kept, took.Seconds()})
 	rate := float64(w.entry.Size-kept) / max(took.Seconds(), 1e-9)
-	p.Out.Note("%s  %s in %s, %s/s", units.Printable(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
+	p.Out.Note("%s  %s in %s, %s/s", readable.Text(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
 }
 
 // stopped says how to go on, if it was the user who ended it.

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/fileerr"
-	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 	"starmesh/peer"
 )
@@ -130,7 +130,7 @@ func (s *Sharer) folder(ctx context.Context, name, dir string) (Shared, error) {
 	if err != nil {
 		return Shared{}, err
 	}
-	bar := s.out.Bar("hash "+units.Printable(name), 0, total)
+	bar := s.out.Bar("hash "+readable.Text(name), 0, total)
 	total, err = s.files(ctx, root, dir, files, bar)
 	bar.Finish(err)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 )
@@ -110,7 +111,7 @@ func (s *Star) look(ctx context.Context, t Target) ([]wish, error) {
 		if !t.id.IsZero() {
 			entry, err := c.Describe(ctx, "", t.id, nil)
 			if err == nil && !store.Visible(entry.Name) {
-				err = fault.Wrapf(fault.Refused, "%s offers it as the hidden file %s", t.addr.HostPort, units.Printable(entry.Name))
+				err = fault.Wrapf(fault.Refused, "%s offers it as the hidden file %s", t.addr.HostPort, readable.Text(entry.Name))
 			}
 			wishes = []wish{{entry, path.Base(entry.Name)}}
 			return err
@@ -123,7 +124,7 @@ func (s *Star) look(ctx context.Context, t Target) ([]wish, error) {
 			if !store.Visible(entry.Name) {
 				// No server of ours lists such a name: it might be meant for
 				// a place like .ssh/authorized_keys.
-				s.Out.Warn("%s offers the hidden file %s; left out", t.addr.HostPort, units.Printable(entry.Name))
+				s.Out.Warn("%s offers the hidden file %s; left out", t.addr.HostPort, readable.Text(entry.Name))
 				continue
 			}
 			wishes = append(wishes, wish{entry, relative(prefix, entry.Name)})
@@ -162,7 +163,7 @@ func (s *Star) describe(ctx context.Context, w *wish) error {
 	if !w.entry.ID.IsZero() {
 		return nil
 	}
-	bar := s.Out.Bar("the server hashes "+units.Printable(w.entry.Name), 0, w.entry.Size)
+	bar := s.Out.Bar("the server hashes "+readable.Text(w.entry.Name), 0, w.entry.Size)
 	err := s.session.Do(ctx, func(c reader) error {
 		entry, err := c.Describe(ctx, w.entry.Name, content.ID{}, func(done, total int64) {
 			bar.Total(total)

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -33,7 +33,7 @@ func (p Place) toStdout(ctx context.Context, by carrier, w wish, keep func(list 
 	group.Go(func() error { return inOrder(ctx, p.To.stdout, file) })
 	group.Go(func() error { return p.fill(ctx, by, file, w.entry, 0, nil, func() error { return nil }) })
 	if err := group.Wait(); err != nil {
-		return fmt.Errorf("%s: %w", units.Printable(w.entry.Name), err)
+		return fmt.Errorf("%s: %w", readable.Text(w.entry.Name), err)
 	}
 	p.done(w, "-", 0, time.Since(began))
 	return nil

@@ -13,6 +13,7 @@ import (
 	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 )
 
 // experiment runs all trials.
@@ -85,7 +86,7 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 		text += fmt.Sprintf("; about %s to go", units.Duration(left.Round(time.Second)))
 	}
 	if result.Error != "" {
-		l.Warn("%s: %s", title, units.Printable(text))
+		l.Warn("%s: %s", title, readable.Text(text))
 	} else {
 		l.Note("%s: %s", title, text)
 	}
@@ -93,7 +94,7 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 		l.Note("%s: %s", t.Name(), result.CPU.Why)
 	}
 	for _, doubt := range result.Doubts {
-		l.Warn("%s: %s", t.Name(), units.Printable(doubt))
+		l.Warn("%s: %s", t.Name(), readable.Text(doubt))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -66,7 +67,7 @@ func (l *lab) identify(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	bar := l.Bar("hash "+units.Printable(filepath.Base(path)), l.Scenario.FileBytes, 0)
+	bar := l.Bar("hash "+readable.Text(filepath.Base(path)), l.Scenario.FileBytes, 0)
 	list, err := store.HashFile(ctx, path, cache, bar.Add)
 	bar.Finish(err)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/readable"
 )
 
 // watch turns what the runner sees into a bar.
@@ -31,7 +32,7 @@ func (l *lab) event(e labdir.Event) {
 			who += ", " + e.Note.Node
 		}
 		l.Event("note", e)
-		l.Note("%s: %s", who, units.Printable(e.Note.Text))
+		l.Note("%s: %s", who, readable.Text(e.Note.Text))
 	case e.Reading != nil:
 		l.watch.saw(e.Reading)
 	}
@@ -101,11 +102,11 @@ func (l *lab) found(t *labdir.Run) (asExpected bool) {
 	asExpected = true
 	for _, f := range t.Faults {
 		if f.Met {
-			l.Note("%s: %s: as expected: %s", t.Name, f.Fault, units.Printable(f.Found))
+			l.Note("%s: %s: as expected: %s", t.Name, f.Fault, readable.Text(f.Found))
 			continue
 		}
 		asExpected = false
-		l.Warn("%s: %s: %s", t.Name, f.Fault, units.Printable(f.Found))
+		l.Warn("%s: %s: %s", t.Name, f.Fault, readable.Text(f.Found))
 	}
 	return asExpected
 }

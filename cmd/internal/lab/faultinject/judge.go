@@ -8,6 +8,7 @@ import (
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
+	"starmesh/common/readable"
 )
 
 const (
@@ -249,11 +250,7 @@ func areIn(nodes []string) string {
 
 // names lists some nodes: peer-1, peer-2 and 3 more.
 func names(all []string) string {
-	const most = 6
-	if more := len(all) - most; more > 1 {
-		return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), more)
-	}
-	return strings.Join(all, ", ")
+	return readable.List(all, 6)
 }
 
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

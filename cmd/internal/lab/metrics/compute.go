@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"starmesh/cmd/internal/lab/system"
+	"starmesh/common/readable"
 )
 
 // computation collects the figures of one run.
@@ -94,13 +94,7 @@ func excused(receivers []Node) string {
 }
 
 // some lists a few names of many.
-func some(names []string) string {
-	const few = 5
-	if len(names) > few {
-		return strings.Join(names[:few], ", ") + fmt.Sprintf(" and %d more", len(names)-few)
-	}
-	return strings.Join(names, ", ")
-}
+func some(names []string) string { return readable.List(names, 5) }
 
 func (c *computation) bound() {
 	l, size := c.run.deciding(), float64(c.run.FileBytes)

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/common/readable"
 )
 
 // trust is what should keep the reader from believing too much.
@@ -41,15 +41,10 @@ func (g *gathered) add(text, run string) {
 }
 
 func (g *gathered) lines() []string {
-	const few = 4
 	var lines []string
 	for _, text := range g.texts {
 		runs := g.of[text]
-		names := strings.Join(runs[:min(few, len(runs))], ", ")
-		if len(runs) > few {
-			names += fmt.Sprintf(" and %d more", len(runs)-few)
-		}
-		if names != "" {
+		if names := readable.List(runs, 4); names != "" {
 			text += " (" + names + ")"
 		}
 		lines = append(lines, text)

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/common/readable"
 )
 
 // slack is by how much reports of different processes may disagree in time
@@ -171,13 +171,9 @@ func gaps(receivers []*Node) []metrics.Doubt {
 
 // list names a few nodes of many.
 func list(nodes []*Node) string {
-	const few = 3
 	var names []string
-	for i, n := range nodes {
-		if i == few {
-			return strings.Join(names, ", ") + fmt.Sprintf(" and %d more", len(nodes)-few)
-		}
+	for _, n := range nodes {
 		names = append(names, n.Node)
 	}
-	return strings.Join(names, ", ")
+	return readable.List(names, 3)
 }

@@ -2,14 +2,12 @@ package runlogs
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/common/load"
+	"starmesh/common/readable"
 )
 
 // A Finding is something about a log that whoever compares should know.
@@ -86,7 +84,7 @@ func newNode(file string, log *load.Log) *Node {
 	last := log.Last()
 	n := &Node{File: file, Info: last.Info, Host: last.Host, PID: last.PID, Last: *last,
 		Whole: log.Final != nil, EndSeconds: last.ElapsedSeconds}
-	n.Node, n.Host, n.System = printable(n.Node), printable(n.Host), printable(n.System)
+	n.Node, n.Host, n.System = clean(n.Node, maxName), clean(n.Host, maxName), clean(n.System, maxName)
 	add := func(r *load.Report) {
 		start := startOf(r)
 		if n.Points == nil {
@@ -109,23 +107,11 @@ func newNode(file string, log *load.Log) *Node {
 	return n
 }
 
-// printable takes out of a text from a log what would play tricks on a terminal
-// or fill it.
-func printable(s string) string { return clean(s, 80) }
+// maxName is how much of a node's name in a log is taken, in characters.
+const maxName = 80
 
-// clean is printable with room for so many characters.
-func clean(s string, most int) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsGraphic(r) || r == utf8.RuneError {
-			return '?'
-		}
-		return r
-	}, s)
-	if utf8.RuneCountInString(s) > most {
-		s = string([]rune(s)[:most-1]) + "…"
-	}
-	return s
-}
+// clean returns a text from a log, fit to be read and not too long.
+func clean(s string, limit int) string { return readable.Cut(readable.Text(s), limit) }
 
 // startOf gives the wall clock's time at the start of the node that wrote r.
 // ReadLog has seen to it that the time parses.

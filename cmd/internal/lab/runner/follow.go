@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/readable"
 )
 
 // follow polls until the trial is over, and lets faults be made meanwhile.
@@ -72,24 +72,14 @@ func (t *trial) complete() bool {
 
 // without lists receivers that lack the file, with how much they have.
 func (t *trial) without() string {
-	const most = 8
 	var names []string
-	more := 0
 	for _, n := range t.nodes[1:] {
 		if !n.done.IsZero() || t.excused(n) != "" {
 			continue
 		}
-		if len(names) == most {
-			more++
-			continue
-		}
 		names = append(names, fmt.Sprintf("%s (has %.0f %%)", n.name, 100*float64(n.last.HaveBytes)/float64(t.cfg.File.Bytes)))
 	}
-	text := strings.Join(names, ", ")
-	if more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return readable.List(names, 8)
 }
 
 // excused says why a receiver need not have the file; "" if it must.
