@@ -292,22 +292,4 @@ func (d *deliverer) close() error {
 	return d.err
 }
 
-// Counting gives a transfer.Config's OnChunk that counts into the meter.
-func (in Instruments) Counting(then func(transfer.Chunk)) func(transfer.Chunk) {
-	return func(c transfer.Chunk) {
-		switch c.Outcome {
-		case transfer.Stored:
-			in.Meter.ChunksIn.Add(1)
-		case transfer.Again:
-			in.Meter.ChunksIn.Add(1)
-			in.Meter.AgainIn.Add(int64(c.Bytes))
-		case transfer.Corrupt:
-			in.Meter.ChunksBad.Add(1)
-		}
-		if then != nil {
-			then(c)
-		}
-	}
-}
-
 var _ chunkFile = (*store.Held)(nil)

@@ -178,7 +178,7 @@ func TestSeveralConnectionsShareAFileOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	more := func() transfer.Source { return NewSource(c.addr.At("x"), c.cfg, list) }
-	got, err := fetch(t, list, transfer.Config{OnChunk: Instruments{Meter: m}.Counting(nil)}, c.Source("x", list), more(), more())
+	got, err := fetch(t, list, transfer.Config{Counter: m}, c.Source("x", list), more(), more())
 	if err != nil || !bytes.Equal(got, data) {
 		t.Fatalf("%d bytes, %v", len(got), err)
 	}
@@ -321,7 +321,8 @@ func TestAFetchOverHTTPGoesOnWhenTheServerIsBack(t *testing.T) {
 	}()
 	got, err := c.get(t, "x", transfer.Config{
 		RetryFor: patient,
-		OnChunk:  Instruments{Meter: m}.Counting(func(transfer.Chunk) { arrived <- struct{}{} }),
+		Counter:  m,
+		OnChunk:  func(transfer.Chunk) { arrived <- struct{}{} },
 		OnRetry:  func(string, error, time.Duration) { retries.Add(1) },
 	})
 	<-broken

@@ -203,7 +203,7 @@ func TestWrongBytesOverHTTPAreFetchedAgain(t *testing.T) {
 		sends(w, from, to, len(d.data), body)
 	})
 	c, m, _ := httpClient(t, foreign(t, d.ServeHTTP))
-	got, err := c.get(t, "x", transfer.Config{RetryFor: patient, OnChunk: Instruments{Meter: m}.Counting(nil)})
+	got, err := c.get(t, "x", transfer.Config{RetryFor: patient, Counter: m})
 	if err != nil || !bytes.Equal(got, d.data) || m.ChunksBad.Load() != 1 {
 		t.Errorf("%d bytes, %d bad chunks, %v", len(got), m.ChunksBad.Load(), err)
 	}

@@ -81,7 +81,7 @@ func throughProxy(t *testing.T, s *served, p *proxy, data []byte) (*load.Meter, 
 	c.Close()
 	in := Instruments{Meter: new(load.Meter)}
 	var pauses []time.Duration
-	cfg := transfer.Config{RetryFor: patient, OnChunk: in.Counting(nil), OnRetry: func(_ string, _ error, wait time.Duration) {
+	cfg := transfer.Config{RetryFor: patient, Counter: in.Meter, OnRetry: func(_ string, _ error, wait time.Duration) {
 		pauses = append(pauses, wait)
 	}}
 	got, err := fetch(t, list, cfg, NewSource(p.addr, ClientConfig{Instruments: in}, list))

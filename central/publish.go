@@ -85,12 +85,12 @@ func (s *session) fetch(ctx context.Context, a *asker, part *store.Part, req uin
 	tell := tellProgress(s.link, req, s.link.interrupt)
 	held := part.Resumed()
 	tell(held, part.List().Size())
-	cfg := transfer.Config{OnChunk: s.server.cfg.Counting(func(c transfer.Chunk) {
+	cfg := transfer.Config{Counter: s.server.cfg.Meter, OnChunk: func(c transfer.Chunk) {
 		if c.Outcome == transfer.Stored {
 			held += int64(c.Bytes) // one source, one deliverer: never at once
 			tell(held, part.List().Size())
 		}
-	})}
+	}}
 	from := make(chan transfer.Source, 1)
 	from <- &uploader{a, part.List()}
 	close(from)

@@ -217,7 +217,7 @@ func TestWhatTheServerSentTheClientReceived(t *testing.T) {
 		for range conns - 1 {
 			all = append(all, NewSource(s.addr, cfg, list))
 		}
-		if _, err := fetch(t, list, transfer.Config{OnChunk: in.Counting(nil)}, all...); err != nil {
+		if _, err := fetch(t, list, transfer.Config{Counter: in.Meter}, all...); err != nil {
 			t.Fatal(err)
 		}
 		c.Close()
@@ -236,6 +236,48 @@ func TestWhatTheServerSentTheClientReceived(t *testing.T) {
 				t.Errorf("%d connections, %s: %d, not %d", conns, what, is[0], is[1])
 			}
 		}
+	}
+}
+
+// spoiler is a source that delivers its first chunk three times: spoiled on the
+// way, right, and once more.
+type spoiler struct{ transfer.Source }
+
+func (s spoiler) Run(ctx context.Context, w transfer.Wanted) error {
+	return s.Source.Run(ctx, &spoiling{Wanted: w})
+}
+
+type spoiling struct {
+	transfer.Wanted
+	done bool
+}
+
+func (s *spoiling) Deliver(i int, p []byte) error {
+	if s.done {
+		return s.Wanted.Deliver(i, p)
+	}
+	s.done = true
+	if err := s.Wanted.Deliver(i, make([]byte, len(p))); !errors.Is(err, fault.Corrupt) {
+		return fmt.Errorf("zeros were delivered: %v", err)
+	}
+	return errors.Join(s.Wanted.Deliver(i, p), s.Wanted.Deliver(i, p))
+}
+
+// TestChunksAreCountedByWhatBecameOfThem, as in the mesh: its test of the same
+// name expects the same three numbers.
+func TestChunksAreCountedByWhatBecameOfThem(t *testing.T) {
+	s, meter := startServer(t), new(load.Meter)
+	data := noise(3 * content.MinChunk)
+	s.add(t, "x", data)
+	c := dial(t, s)
+	_, list := describeFile(t, c, "x")
+	got, err := fetch(t, list, transfer.Config{Counter: meter}, spoiler{c.Source(list)})
+	if err != nil || !bytes.Equal(got, data) {
+		t.Fatalf("%d bytes came, %v", len(got), err)
+	}
+	in, again, bad := meter.ChunksIn.Load(), meter.AgainIn.Load(), meter.ChunksBad.Load()
+	if in != 3+1 || again != content.MinChunk || bad != 1 {
+		t.Errorf("3 stored, 1 repeated, 1 corrupt: counted %d in, %d bytes again, %d bad", in, again, bad)
 	}
 }
 

@@ -33,6 +33,7 @@ func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg tran
 	if patience := cfg.RetryFor; patience >= 0 {
 		n.life.start(func(context.Context) { s.watch(ctx, patience, cancel) })
 	}
+	cfg.Counter = n.cfg.Meter
 	cfg.RetryFor = 0 // a remote that is back is a new source
 	err = transfer.Fetch(ctx, file, from, cfg)
 	if err != nil && context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), fault.NoSource) {

@@ -93,6 +93,39 @@ func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
 	})
 }
 
+// TestChunksAreCountedByWhatBecameOfThem, as in the star: its test of the same
+// name expects the same three numbers.
+func TestChunksAreCountedByWhatBecameOfThem(t *testing.T) {
+	file := makeFile(t, 3*chunk)
+	taker := startNode(t, nil)
+	got := store.NewMemory(file.List())
+	done := taker.begin(t, got)
+	liar := loose(t, taker)
+	liar.joins(file.List(), 7)
+	awaitMember(liar)
+	liar.say(offer{Topic: 7, Chunk: 0, Sure: true})
+	liar.send(7, 0, make([]byte, chunk))
+	liar.cutOff(taker)
+	giver := loose(t, taker)
+	giver.joins(file.List(), 7)
+	awaitMember(giver)
+	for _, i := range []int{0, 0, 1, 2} {
+		p := make([]byte, chunk)
+		if err := file.ReadChunk(i, p); err != nil {
+			t.Fatal(err)
+		}
+		giver.say(offer{Topic: 7, Chunk: i, Sure: true})
+		giver.send(7, i, p)
+		waitFor(t, func() bool { return got.Have().Has(i) })
+	}
+	done()
+	same(t, got, file)
+	in, again, bad := taker.meter.ChunksIn.Load(), taker.meter.AgainIn.Load(), taker.meter.ChunksBad.Load()
+	if in != 3+1 || again != chunk || bad != 1 {
+		t.Errorf("3 stored, 1 repeated, 1 corrupt: counted %d in, %d bytes again, %d bad", in, again, bad)
+	}
+}
+
 func TestAChunkMayOvertakeItsOffer(t *testing.T) {
 	file := makeFile(t, 5*chunk)
 	taker, origin := startNode(t, nil), startNode(t, nil)

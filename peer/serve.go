@@ -95,9 +95,6 @@ func (n *Node) judge(l *link, err error) {
 		n.cfg.Log.Debug("link ended", "peer", l.peer, "why", err)
 		return
 	}
-	if errors.Is(err, fault.Corrupt) {
-		n.cfg.Meter.ChunksBad.Add(1)
-	}
 	n.cfg.Log.Warn("a node is cut off", "peer", l.peer, "why", err)
 	n.links.ban(l.peer, err)
 }

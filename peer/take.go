@@ -148,7 +148,7 @@ func (t *taking) received(m *member, i int, p []byte) error {
 		return err
 	}
 	if w == nil { // the fetch has ended meanwhile
-		t.node.cfg.Meter.AgainIn.Add(int64(len(p)))
+		t.node.cfg.Meter.ChunkAgain(len(p))
 		return nil
 	}
 	if err := w.Deliver(i, p); err != nil {
@@ -161,7 +161,6 @@ func (t *taking) received(m *member, i int, p []byte) error {
 	defer t.mu.Unlock()
 	now := time.Now()
 	if t.give.giver.Holds(i) {
-		t.node.cfg.Meter.AgainIn.Add(int64(len(p)))
 		return nil
 	}
 	t.taker.Arrived(m.link.key, i, now)
@@ -172,7 +171,6 @@ func (t *taking) received(m *member, i int, p []byte) error {
 	t.give.giver.Got(i)
 	t.missing--
 	t.touched = now
-	t.node.cfg.Meter.ChunksIn.Add(1)
 	t.give.actLocked()
 	return nil
 }

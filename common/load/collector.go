@@ -51,7 +51,7 @@ func trafficMetrics() []metric {
 			func(r *Report) (float64, bool) { return known(r.WireInBytes) }),
 		counter("chunks_out_total", "Chunks sent.",
 			func(r *Report) (float64, bool) { return float64(r.ChunksOut), true }),
-		counter("chunks_in_total", "Chunks received and found right.",
+		counter("chunks_in_total", "Chunks received, repeats included, wrong ones not.",
 			func(r *Report) (float64, bool) { return float64(r.ChunksIn), true }),
 		counter("chunks_bad_total", "Chunks received that failed verification.",
 			func(r *Report) (float64, bool) { return float64(r.ChunksBad), true }),

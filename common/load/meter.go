@@ -15,13 +15,25 @@ type Meter struct {
 	AgainIn    atomic.Int64 // chunk bytes received although already held
 
 	ChunksOut atomic.Int64 // chunks sent
-	ChunksIn  atomic.Int64 // chunks received and found right
+	ChunksIn  atomic.Int64 // chunks received, repeats included, wrong ones not
 	ChunksBad atomic.Int64 // chunks received that failed verification
 
 	conns     connCounts
 	remotes   remoteTable
 	transfers transferTable
 }
+
+// ChunkStored counts a chunk that was received, verified and written.
+func (m *Meter) ChunkStored(int) { m.ChunksIn.Add(1) }
+
+// ChunkAgain counts a chunk that was received although it was held already.
+func (m *Meter) ChunkAgain(bytes int) {
+	m.ChunksIn.Add(1)
+	m.AgainIn.Add(int64(bytes))
+}
+
+// ChunkCorrupt counts a chunk that was received and failed verification.
+func (m *Meter) ChunkCorrupt(int) { m.ChunksBad.Add(1) }
 
 // connCounts is what a node knows about its connections as numbers.
 type connCounts struct {

@@ -80,7 +80,7 @@ type Traffic struct {
 	WireInBytes  *int64 `json:"wire_in_bytes,omitempty"`
 
 	ChunksOut int64 `json:"chunks_out"` // chunks sent
-	ChunksIn  int64 `json:"chunks_in"`  // chunks received and found right
+	ChunksIn  int64 `json:"chunks_in"`  // chunks received, repeats included, wrong ones not
 	ChunksBad int64 `json:"chunks_bad"` // chunks received that failed verification
 }
 

@@ -24,8 +24,10 @@ type Config struct {
 	// pause) while nothing arrives from anywhere; 0 means never. Negative
 	// means for ever. Failures that are fault.Final are not retried.
 	RetryFor time.Duration
-	// OnChunk is told of every chunk that arrived; called from several
-	// goroutines.
+	// Counter counts every chunk that arrived; nil counts nothing.
+	Counter Counter
+	// OnChunk is told of every chunk that arrived, once it is counted; called
+	// from several goroutines.
 	OnChunk func(Chunk)
 	// OnRetry is told before each pause; called from several goroutines.
 	OnRetry func(source string, err error, wait time.Duration)
@@ -41,7 +43,7 @@ func Fetch(ctx context.Context, to Sink, from <-chan Source, cfg Config) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	f := &fetch{Config: cfg, ended: make(chan error)}
-	f.wanted = newWanted(to, cfg.OnChunk, func(err error) { cancel(&storeError{err}) })
+	f.wanted = newWanted(to, cfg, func(err error) { cancel(&storeError{err}) })
 
 	err := f.supervise(ctx, from)
 	cancel(nil)

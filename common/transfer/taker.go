@@ -25,12 +25,20 @@ type Chunk struct {
 	Outcome Outcome
 }
 
+// A Counter counts chunks by what became of them; a load.Meter is one. Its
+// methods may be called from several goroutines.
+type Counter interface {
+	ChunkStored(bytes int)
+	ChunkAgain(bytes int)
+	ChunkCorrupt(bytes int)
+}
+
 // wanted is what all takers of one fetch share.
 type wanted struct {
-	to     Sink
-	onEach func(Chunk)
-	fail   func(error) // ends the fetch: the store can take no more
-	whole  chan struct{}
+	to    Sink
+	cfg   Config
+	fail  func(error) // ends the fetch: the store can take no more
+	whole chan struct{}
 
 	mu       sync.Mutex // guards the fields below
 	plan     *plan
@@ -38,12 +46,9 @@ type wanted struct {
 	progress int // chunks stored so far, by any source
 }
 
-func newWanted(to Sink, onEach func(Chunk), fail func(error)) *wanted {
-	if onEach == nil {
-		onEach = func(Chunk) {}
-	}
+func newWanted(to Sink, cfg Config, fail func(error)) *wanted {
 	w := &wanted{
-		to: to, onEach: onEach, fail: fail,
+		to: to, cfg: cfg, fail: fail,
 		whole: make(chan struct{}), plan: newPlan(to.Have()), changed: make(chan struct{}),
 	}
 	if w.plan.whole() {
@@ -62,6 +67,23 @@ func (w *wanted) stored() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.progress
+}
+
+// arrived counts a chunk and passes it on.
+func (w *wanted) arrived(c Chunk) {
+	if count := w.cfg.Counter; count != nil {
+		switch c.Outcome {
+		case Stored:
+			count.ChunkStored(c.Bytes)
+		case Again:
+			count.ChunkAgain(c.Bytes)
+		case Corrupt:
+			count.ChunkCorrupt(c.Bytes)
+		}
+	}
+	if w.cfg.OnChunk != nil {
+		w.cfg.OnChunk(c)
+	}
 }
 
 // taker is one source's view of what is wanted; claims are made in its name.
@@ -112,7 +134,7 @@ func (t *taker) Deliver(i int, p []byte) error {
 	again := t.plan.has(i)
 	t.mu.Unlock()
 	if again {
-		t.onEach(Chunk{t.source, i, len(p), Again})
+		t.arrived(Chunk{t.source, i, len(p), Again})
 		return nil
 	}
 	// Outside the lock: hashing and writing take the time of the chunk.
@@ -122,7 +144,7 @@ func (t *taker) Deliver(i int, p []byte) error {
 		t.note(i, len(p))
 		return nil
 	case errors.Is(err, fault.Corrupt), errors.Is(err, fault.Invalid):
-		t.onEach(Chunk{t.source, i, len(p), Corrupt})
+		t.arrived(Chunk{t.source, i, len(p), Corrupt})
 		t.release(i)
 		return err
 	default:
@@ -146,5 +168,5 @@ func (t *taker) note(i, n int) {
 		}
 	}
 	t.mu.Unlock()
-	t.onEach(Chunk{t.source, i, n, outcome})
+	t.arrived(Chunk{t.source, i, n, outcome})
 }

@@ -193,7 +193,8 @@ func (s *Star) carry(ctx context.Context, file store.File, entry store.Entry, b 
 	}
 	err := transfer.Fetch(ctx, file, s.sources(entry.Name, file.List()), transfer.Config{
 		RetryFor: s.Retry.For,
-		OnChunk:  s.Client.Counting(b.chunk),
+		Counter:  s.Client.Meter,
+		OnChunk:  b.chunk,
 		OnRetry:  s.Out.Waiting,
 	})
 	s.session.settle()
