@@ -21,8 +21,8 @@ import (
 // was made or removed yet.
 func (l *lab) checkMachine(ctx context.Context) error {
 	l.machine = runner.DescribeMachine(ctx)
-	if busy := l.machine.LoadBefore; busy > runner.Busy {
-		l.Warn("this machine is %.0f %% busy with something else: times may suffer", 100*busy)
+	if l.machine.Busy() {
+		l.Warn("this machine is %.0f %% busy with something else: times may suffer", 100*l.machine.LoadBefore)
 	}
 	samples, err := l.measure(ctx)
 	if err != nil {

@@ -37,3 +37,9 @@ type Machine struct {
 	GoVersion   string  `json:"go"`
 	LoadBefore  float64 `json:"busy_before_share,omitempty"` // of all cores, before the first trial
 }
+
+// busyShare of all cores, taken by something else, is in the way of a lab.
+const busyShare = 0.25
+
+// Busy reports whether something else kept the machine busy when the lab began.
+func (m *Machine) Busy() bool { return m.LoadBefore > busyShare }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/common/load"
@@ -119,6 +120,22 @@ func TestWhatIsRunOnceHasNoSpread(t *testing.T) {
 		}
 		if got := strings.Contains(b.String(), "hiskers") || strings.Contains(b.String(), "least–most of several"); got != c.spread {
 			t.Errorf("%d runs: of spread is spoken: %v, want %v", len(c.runs), got, c.spread)
+		}
+	}
+}
+
+// TestABusyMachineIsAReasonForDoubt: what was said when the lab began is not
+// forgotten in its report.
+func TestABusyMachineIsAReasonForDoubt(t *testing.T) {
+	for share, want := range map[float64]string{0.1: "none found", 0.74: "the machine was 74 % busy with something else"} {
+		lab := &labdir.Lab{Machine: labdir.Machine{LoadBefore: share}}
+		p := report.Page{Scenes: metrics.Compare(reports()), Folders: []report.Folder{{Lab: lab}}}
+		var b bytes.Buffer
+		if err := p.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("busy to %.0f %%, and the page does not say %q", 100*share, want)
 		}
 	}
 }

@@ -57,6 +57,9 @@ func (p *Page) doubts() []string {
 	g := &gathered{}
 	logged := p.logged()
 	for i := range p.Folders {
+		if lab := p.Folders[i].Lab; lab != nil && lab.Machine.Busy() {
+			g.add(fmt.Sprintf("the machine was %.0f %% busy with something else before the first run", 100*lab.Machine.LoadBefore), p.Folders[i].Set)
+		}
 		for j := range p.Folders[i].Trials {
 			t := &p.Folders[i].Trials[j]
 			judge(g, t)

@@ -16,9 +16,6 @@ const (
 	second = time.Second
 )
 
-// Busy is the share of all cores from which on something else is in the way.
-const Busy = 0.25
-
 // ticks are what the processors have spent since the machine was started, in
 // seconds of all cores.
 type ticks struct{ busy, all float64 }

@@ -27,7 +27,7 @@ func DescribeMachine(ctx context.Context) labdir.Machine {
 		m.MemoryBytes = int64(memory.Total)
 	}
 	m.LoadBefore, _ = busyOver(ctx, glance)
-	if m.LoadBefore > Busy {
+	if m.Busy() {
 		if again, ok := busyOver(ctx, second); ok {
 			m.LoadBefore = again
 		}
