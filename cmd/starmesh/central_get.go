@@ -9,6 +9,7 @@ import (
 	"starmesh/central"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // getFlags say what is fetched from servers, how, and where it goes.
@@ -111,9 +112,9 @@ func (f *getFlags) oneSystem(cmd *cobra.Command, targets []fetch.Target) error {
 	case web < len(targets):
 		return cli.Usagef(cmd, "star:// and http:// in one command: fetch with two, so that each has its own load report")
 	case f.connPerRequest:
-		f.server.node.system = "http-close"
+		f.server.node.system = system.HTTPClose
 	default:
-		f.server.node.system = "http"
+		f.server.node.system = system.HTTP
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"starmesh/central"
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // announcement is what a server tells the person who started it.
@@ -27,7 +28,7 @@ func (a announcement) say(out *cli.Output) {
 	if a.web != nil {
 		event["http"] = a.webAddress()
 	}
-	out.Event("listening", event)
+	out.Event(system.ListeningEvent, event)
 	out.Note("serving %s", a.dir)
 	for _, address := range a.addresses() {
 		out.Note("  %s", address)

@@ -15,6 +15,7 @@ import (
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/runlogs"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/atomicfile"
 	"starmesh/common/readable"
@@ -81,7 +82,7 @@ func (f *compareFlags) compare(cmd *cobra.Command, paths []string) error {
 		return cmd.Context().Err()
 	}
 	c := compared{}
-	runs, more := runlogs.Runs(nodes, runlogs.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)})
+	runs, more := runlogs.Runs(nodes, runlogs.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)}, system.All())
 	c.runs, c.findings = runs, append(findings, more...)
 	for i := range runs {
 		c.reports = append(c.reports, metrics.Compute(&runs[i].Run))

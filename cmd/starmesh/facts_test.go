@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"starmesh/cmd/internal/lab/faultinject"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/peer/scheduler"
 )
 
@@ -25,7 +26,7 @@ func TestWhatNodesDoWrongHasOneName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := faultinject.NewPlan(all, faultinject.Run{System: "mesh", Receivers: []string{"a", "b"}})
+	plan := faultinject.NewPlan(all, faultinject.Run{System: system.Named(system.Mesh), Receivers: []string{"a", "b"}})
 	var seen []string
 	for _, node := range plan.Receivers {
 		var m misbehaviour

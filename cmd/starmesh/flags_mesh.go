@@ -9,6 +9,7 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/cores"
 	"starmesh/cmd/internal/fetch"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/peer"
 	"starmesh/peer/p2phost"
 )
@@ -49,7 +50,7 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 	if f.publicDHT && f.networkKey != "" {
 		return cli.Usagef(cmd, "--public-dht with --network-key: a private mesh is not looked for in public; take --dht")
 	}
-	f.node.system, f.node.metrics, f.node.trait = "mesh", prometheus.NewRegistry(), f.misbehave.trait()
+	f.node.system, f.node.metrics, f.node.trait = system.Mesh, prometheus.NewRegistry(), f.misbehave.trait()
 	return f.node.run(cmd, role, func(ctx context.Context, n *node) error {
 		defer cores.Spare()()
 		f.misbehave.warn(n)
@@ -94,7 +95,7 @@ func (n *meshNode) tellAddresses() []string {
 	for _, a := range n.Addrs() {
 		addrs = append(addrs, a.String())
 	}
-	n.out.Event("node", map[string]any{"id": n.ID().String(), "addresses": addrs})
+	n.out.Event(system.NodeEvent, map[string]any{"id": n.ID().String(), "addresses": addrs})
 	return addrs
 }
 

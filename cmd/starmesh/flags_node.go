@@ -16,6 +16,7 @@ import (
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
 	"starmesh/common/rate"
@@ -109,7 +110,7 @@ func (f *nodeFlags) info(role string) load.Info {
 	host, _ := os.Hostname()
 	return load.Info{
 		Node:      cmp.Or(f.name, fmt.Sprintf("%s-%s-%d", role, cmp.Or(host, runtime.GOOS), os.Getpid())),
-		System:    cmp.Or(f.system, "star"),
+		System:    cmp.Or(f.system, system.Star),
 		Role:      role,
 		Version:   thisBuild().Version,
 		Command:   os.Args,

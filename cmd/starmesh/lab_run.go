@@ -20,6 +20,7 @@ import (
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 )
@@ -48,7 +49,7 @@ type labLinks struct {
 
 func newLabRun() *cobra.Command {
 	f := labFlags{
-		receivers: []int{1, 2, 4, 8}, systems: []string{"star", "mesh"}, size: 16 << 20, runs: 1, seed: 1,
+		receivers: []int{1, 2, 4, 8}, systems: []string{system.Star, system.Mesh}, size: 16 << 20, runs: 1, seed: 1,
 		links:    labLinks{kind: links.Rate, up: 20e6 / 8, down: 100e6 / 8},
 		watching: lab.Watching{Poll: 250 * time.Millisecond},
 	}
@@ -121,7 +122,7 @@ func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
 		return nil, err
 	}
 	var err error
-	if s.Systems, err = scenario.ParseSystems(f.systems); err != nil {
+	if s.Systems, err = system.All().Parse(f.systems); err != nil {
 		return nil, cli.Usage(cmd, fmt.Errorf("--systems: %w", err))
 	}
 	if f.file != "" {

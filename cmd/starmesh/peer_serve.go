@@ -11,6 +11,7 @@ import (
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/readable"
 	"starmesh/common/store"
@@ -99,7 +100,7 @@ func stoppedIsFine(ctx context.Context, err error) error {
 
 // sayShared tells of a share.
 func sayShared(out *cli.Output, s fetch.Shared) {
-	out.Event("ticket", s)
+	out.Event(system.TicketEvent, s)
 	what := units.Bytes(s.Size)
 	if s.Collection {
 		what = units.Counted(s.Files, "file") + ", " + what

@@ -13,6 +13,7 @@ import (
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/predict"
 	"starmesh/cmd/internal/lab/report"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/readable"
 )
@@ -74,9 +75,10 @@ func (f *planFlags) plan(cmd *cobra.Command) error {
 			return err
 		}
 		measured := predict.NewMeasured(document, readable.Text(f.from))
-		for _, system := range []string{"star", "mesh"} {
-			if !measured.Has(system) {
-				out.Warn("%s holds no run of a %s with a bound and without doubts; its times are assumed", readable.Text(f.from), system)
+		hub, relay := system.All().Pair()
+		for _, s := range (system.Table{hub, relay}) {
+			if !measured.Has(s) {
+				out.Warn("%s holds no run of a %s with a bound and without doubts; its times are assumed", readable.Text(f.from), s.Name)
 			}
 		}
 		multiples = measured
@@ -98,23 +100,20 @@ func unlimited(r units.Rate) float64 {
 }
 
 func (f *planFlags) print(w io.Writer, p *predict.Plan) error {
+	hub, relay := p.Rows[0].Hub.System.Name, p.Rows[0].Relay.System.Name
 	g := report.Grid{
 		Title: fmt.Sprintf("%s, origin %s up, receivers %s up and %s down", f.size, f.originUp, f.up, f.down),
-		Head:  []string{"receivers", "star bound", "star expected", "mesh bound", "mesh expected", "star ÷ mesh"},
+		Head:  []string{"receivers", hub + " bound", hub + " expected", relay + " bound", relay + " expected", hub + " ÷ " + relay},
 	}
-	told := make(map[string]bool)
 	for _, r := range p.Rows {
-		g.Rows = append(g.Rows, []string{
-			strconv.Itoa(r.Receivers), units.Seconds(r.Star.BoundSeconds), units.Seconds(r.Star.ExpectedSeconds),
-			units.Seconds(r.Mesh.BoundSeconds), units.Seconds(r.Mesh.ExpectedSeconds),
-			fmt.Sprintf("%.2f", r.Star.ExpectedSeconds/r.Mesh.ExpectedSeconds),
-		})
-		for _, note := range []string{"star: " + r.Star.Multiple.From, "mesh: " + r.Mesh.Multiple.From} {
-			if !told[note] {
-				told[note] = true
+		row := []string{strconv.Itoa(r.Receivers)}
+		for _, side := range []predict.Side{r.Hub, r.Relay} {
+			row = append(row, units.Seconds(side.BoundSeconds), units.Seconds(side.ExpectedSeconds))
+			if note := side.System.Name + ": " + side.Multiple.From; !slices.Contains(g.Notes, note) {
 				g.Notes = append(g.Notes, note)
 			}
 		}
+		g.Rows = append(g.Rows, append(row, fmt.Sprintf("%.2f", r.Hub.ExpectedSeconds/r.Relay.ExpectedSeconds)))
 	}
 	width := terminalWidth(w)
 	if err := g.Text(w, width); err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"starmesh/cmd/internal/charts"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // drawn are charts of every kind, with names and numbers that logs may hold.
@@ -21,7 +22,7 @@ func drawn() map[string]*charts.Chart {
 		c.Title, c.Describe = `<b>"`+name+`" & more</b>`, "\x00 what <it> shows"
 		all[name] = c
 	}
-	star, mesh := charts.SystemLook("star", 0), charts.SystemLook("mesh", 1)
+	star, mesh := charts.SystemLook(system.Named("star"), 0), charts.SystemLook(system.Named("mesh"), 1)
 	add("lines", charts.Lines(charts.Axes{X: "x & y", Unit: "a < b", At: []float64{1, 2, 64}, Events: []charts.Event{{At: 60, Name: "<it>"}, {At: 1, Name: "b"}}}, []charts.Series{
 		{Name: "<s>", Look: star, Points: []charts.Point{{X: 1, Y: 2, Low: 1, High: 3}, {X: 2, Y: 3}, {X: math.NaN(), Y: math.Inf(1)}}},
 		{Name: "bound", Look: mesh.Bound(), Points: []charts.Point{{X: 1, Y: 1}}},
@@ -49,7 +50,7 @@ func TestChartsAreWellFormedSVG(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		inline, err := c.Inline(`id"<`)
+		inline, err := c.Inline(`id"<`, charts.Palette(system.All()))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -75,7 +76,7 @@ func TestChartsAreWellFormedSVG(t *testing.T) {
 }
 
 func TestInlineChartsTakeTheColoursOfThePage(t *testing.T) {
-	text, err := drawn()["lines"].Inline("x")
+	text, err := drawn()["lines"].Inline("x", charts.Palette(system.All()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func TestInlineChartsTakeTheColoursOfThePage(t *testing.T) {
 			t.Errorf("%s is missing", want)
 		}
 	}
-	for _, color := range charts.Palette() {
+	for _, color := range charts.Palette(system.All()) {
 		if strings.Contains(string(text), strings.ToUpper(color.Light)) {
 			t.Errorf("%s has its colour by day even in the dark", color.Name)
 		}
@@ -134,8 +135,8 @@ func TestNamesOfBarsDoNotRunIntoEachOther(t *testing.T) {
 func TestTheSameChartGivesTheSameBytes(t *testing.T) {
 	one, two := drawn(), drawn()
 	for name := range one {
-		a, errA := one[name].Inline("x")
-		b, errB := two[name].Inline("x")
+		a, errA := one[name].Inline("x", charts.Palette(system.All()))
+		b, errB := two[name].Inline("x", charts.Palette(system.All()))
 		if errA != nil || errB != nil || !bytes.Equal(a, b) {
 			t.Errorf("%s differs: %v, %v", name, errA, errB)
 		}

@@ -6,6 +6,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"starmesh/cmd/internal/lab/system"
 )
 
 // A Lane is what one node did over time: an area and a line over it.
@@ -82,7 +84,7 @@ func laneLegend(scale LaneScale, lanes []Lane) []entry {
 
 var (
 	laneLine  = Look{Color: Ink}
-	laneDone  = Look{Color: Ink, Mark: Diamond, Stroke: Dotted}
+	laneDone  = Look{Color: Ink, Mark: system.Diamond, Stroke: Dotted}
 	laneLimit = Look{Color: Ink, Stroke: Dashed}
 )
 

@@ -3,9 +3,13 @@ package charts
 import (
 	"image/color"
 	"math"
+	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"starmesh/cmd/internal/lab/system"
 )
 
 // A Color is one of the palette, by the names of which a page can give it
@@ -13,43 +17,41 @@ import (
 type Color struct {
 	Name        string // of the variable in a style sheet, without --
 	Light, Dark string // #rrggbb
-	rgb         color.NRGBA
 }
 
 // RGBA is the colour on white paper.
-func (c Color) RGBA() (r, g, b, a uint32) { return c.rgb.RGBA() }
+func (c Color) RGBA() (r, g, b, a uint32) { return c.rgb().RGBA() }
 
-// The palette: systems have those of Okabe and Ito, which people who see
-// colours differently can tell apart.
-var (
-	starColor  = Color{"star", "#d55e00", "#f28a3c", color.NRGBA{0xd5, 0x5e, 0x00, 0xff}}
-	meshColor  = Color{"mesh", "#0072b2", "#56b4e9", color.NRGBA{0x00, 0x72, 0xb2, 0xff}}
-	httpColor  = Color{"http", "#009e73", "#2fc79b", color.NRGBA{0x00, 0x9e, 0x73, 0xff}}
-	closeColor = Color{"http-close", "#aa4499", "#dd99cc", color.NRGBA{0xaa, 0x44, 0x99, 0xff}}
-	otherColor = Color{"other", "#666666", "#aaaaaa", color.NRGBA{0x66, 0x66, 0x66, 0xff}}
-	gridColor  = Color{"grid", "#dddddd", "#3a3f46", color.NRGBA{0xdd, 0xdd, 0xdd, 0xff}}
-	// Ink is the colour of words and axes.
-	Ink = Color{"ink", "#222222", "#e6e6e6", color.NRGBA{0x22, 0x22, 0x22, 0xff}}
-)
-
-// Palette lists the colours that charts are drawn with.
-func Palette() []Color {
-	return []Color{starColor, meshColor, httpColor, closeColor, otherColor, gridColor, Ink}
+func (c Color) rgb() color.NRGBA {
+	value, _ := strconv.ParseUint(strings.TrimPrefix(c.Light, "#"), 16, 32) // a test tries every one
+	return color.NRGBA{R: uint8(value >> 16), G: uint8(value >> 8), B: uint8(value), A: 0xff}
 }
 
-// SystemColor gives the colour of a system.
-func SystemColor(system string) Color {
-	switch system {
-	case "star":
-		return starColor
-	case "mesh":
-		return meshColor
-	case "http":
-		return httpColor
-	case "http-close":
-		return closeColor
+// The palette beside the systems' own colours.
+var (
+	otherColor = Color{"other", "#666666", "#aaaaaa"} // of a system without one
+	gridColor  = Color{"grid", "#dddddd", "#3a3f46"}
+	// Ink is the colour of words and axes.
+	Ink = Color{"ink", "#222222", "#e6e6e6"}
+)
+
+// Palette lists the colours with which charts of these systems are drawn.
+func Palette(systems system.Table) []Color {
+	var all []Color
+	for _, s := range systems {
+		if s.Look.Light != "" {
+			all = append(all, SystemColor(s))
+		}
 	}
-	return otherColor
+	return append(all, otherColor, gridColor, Ink)
+}
+
+// SystemColor returns the colour of a system.
+func SystemColor(s *system.System) Color {
+	if s.Look.Light == "" {
+		return otherColor
+	}
+	return Color{s.Name, s.Look.Light, s.Look.Dark}
 }
 
 // A Stroke is how a line is drawn.
@@ -65,24 +67,11 @@ const (
 	Nothing // marks alone
 )
 
-// A Mark is what stands at the points of a line.
-type Mark int
-
-// The marks.
-const (
-	NoMark Mark = iota
-	Disc
-	Square
-	Triangle
-	Diamond
-	Cross
-)
-
 // A Look is how a series looks.
 type Look struct {
 	Color  Color
 	Stroke Stroke
-	Mark   Mark
+	Mark   system.Mark
 	Hollow bool // the mark is only an outline
 	Faint  bool // one of many, or behind another
 	AtEnd  bool // only the last point has a mark
@@ -93,14 +82,10 @@ type Look struct {
 	wide bool // the mark goes around another
 }
 
-// SystemLook gives the look of what was measured of a system. Several series
+// SystemLook returns the look of what was measured of a system. Several series
 // of one system, as of two folders, are told apart by which: 0 is the first.
-func SystemLook(system string, which int) Look {
-	marks := map[string]Mark{"star": Disc, "mesh": Square, "http": Triangle, "http-close": Diamond}
-	l := Look{Color: SystemColor(system), Mark: Cross}
-	if mark, ok := marks[system]; ok {
-		l.Mark = mark
-	}
+func SystemLook(s *system.System, which int) Look {
+	l := Look{Color: SystemColor(s), Mark: s.Look.Mark}
 	if which > 0 {
 		l.Hollow = true
 		l.Stroke = []Stroke{DashDot, Dotted}[(which-1)%2]
@@ -108,22 +93,22 @@ func SystemLook(system string, which int) Look {
 	return l
 }
 
-// Bound gives the look of the bound that belongs to a series of look l: drawn
+// Bound returns the look of the bound that belongs to a series of look l: drawn
 // in ink, so that it is seen where it meets what was measured, with the mark of
 // the system around its points.
 func (l Look) Bound() Look {
 	return Look{Color: Ink, Stroke: Dashed, Mark: l.Mark, Hollow: true, Under: l.Under, wide: true}
 }
 
-// Behind gives the look of other runs than the one that is shown.
+// Behind returns the look of other runs than the one that is shown.
 func (l Look) Behind() Look {
-	l.Faint, l.Mark = true, NoMark
+	l.Faint, l.Mark = true, system.NoMark
 	return l
 }
 
 func (l Look) color() color.Color {
 	if l.Faint {
-		c := l.Color.rgb
+		c := l.Color.rgb()
 		c.A = 0x70
 		return c
 	}
@@ -153,15 +138,15 @@ func (l Look) glyph() draw.GlyphStyle {
 		s.Radius += vg.Points(1.8)
 	}
 	switch l.Mark {
-	case Disc:
+	case system.Disc:
 		s.Shape = polygon{sides: 24, hollow: l.Hollow}
-	case Square:
+	case system.Square:
 		s.Shape = polygon{sides: 4, turn: math.Pi / 4, grow: 1.15, hollow: l.Hollow}
-	case Triangle:
+	case system.Triangle:
 		s.Shape = polygon{sides: 3, turn: math.Pi / 2, grow: 1.2, hollow: l.Hollow}
-	case Diamond:
+	case system.Diamond:
 		s.Shape = polygon{sides: 4, turn: math.Pi / 2, grow: 1.2, hollow: l.Hollow}
-	case Cross:
+	case system.Cross:
 		s.Shape = draw.CrossGlyph{}
 	}
 	return s

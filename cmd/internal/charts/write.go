@@ -20,7 +20,7 @@ import (
 // Inline gives the chart as an <svg> element for an HTML page: without its
 // title, and with variables for the colours of the palette, which the page's
 // style sheet must set. id must be unique in the page.
-func (c *Chart) Inline(id string) ([]byte, error) {
+func (c *Chart) Inline(id string, palette []Color) ([]byte, error) {
 	body, w, h, err := c.svg(false)
 	if err != nil {
 		return nil, err
@@ -29,17 +29,17 @@ func (c *Chart) Inline(id string) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %.5g %.5g" role="img" aria-labelledby="%s-t %s-d"><title id="%s-t">%s</title><desc id="%s-d">%s</desc>`,
 		w, h, id, id, id, html.EscapeString(clean(c.Title)), id, html.EscapeString(clean(c.Describe)))
-	b.WriteString(inlineStyle().Replace(string(body)))
+	b.WriteString(inlineStyle(palette).Replace(string(body)))
 	return b.Bytes(), nil
 }
 
 // inlineStyle takes from a drawing what the style sheet of the page says.
-func inlineStyle() *strings.Replacer {
+func inlineStyle(palette []Color) *strings.Replacer {
 	pairs := []string{
 		"font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;", "",
 		"\n\tstyle=", " style=",
 	}
-	for _, color := range Palette() {
+	for _, color := range palette {
 		for _, property := range []string{"fill:", "stroke:"} {
 			pairs = append(pairs, property+strings.ToUpper(color.Light), property+"var(--"+color.Name+")")
 		}

@@ -47,5 +47,5 @@ func ServeImpatiently(ctx context.Context, ln net.Listener, cfg Config, patience
 }
 
 // Script and Style are the view's.
-func Script() string { return script() }
+func Script() string { return script(orAll(nil)) }
 func Style() string  { return style }

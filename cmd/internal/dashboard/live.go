@@ -7,6 +7,7 @@ import (
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // Live is the page of a lab that runs, and where it is.
@@ -17,8 +18,9 @@ type Live struct {
 
 // Listen takes the address of a page for a lab that is about to run, so that a
 // wrong one is known before any work is done. The agents' token, if the
-// environment has one, lets others than this machine command its nodes.
-func Listen(ctx context.Context, addr string) (*Live, error) {
+// environment has one, lets others than this machine command its nodes. Systems
+// are those that it shows; nil: system.All.
+func Listen(ctx context.Context, addr string, systems system.Table) (*Live, error) {
 	token, err := agent.ReadToken("")
 	if err != nil {
 		return nil, err
@@ -27,7 +29,7 @@ func Listen(ctx context.Context, addr string) (*Live, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Live{ln, Config{Hub: NewHub(), Token: token, Live: true}}, nil
+	return &Live{ln, Config{Hub: NewHub(), Token: token, Live: true, Systems: systems}}, nil
 }
 
 // Event shows what has happened. It never waits.

@@ -24,7 +24,7 @@ func (*commanded) Sockets(context.Context, string, string) ([]load.SocketRow, er
 func TestTheAgentsTokenLetsOtherMachinesCommandALab(t *testing.T) {
 	const token = "0123456789abcdef"
 	t.Setenv(agent.TokenVariable, token)
-	page, err := Listen(t.Context(), "127.0.0.1:0")
+	page, err := Listen(t.Context(), "127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestTheAgentsTokenLetsOtherMachinesCommandALab(t *testing.T) {
 
 func TestADashboardWithATokenThatCanBeGuessedIsRefused(t *testing.T) {
 	t.Setenv(agent.TokenVariable, "secret")
-	if page, err := Listen(t.Context(), "127.0.0.1:0"); !errors.Is(err, fault.Invalid) {
+	if page, err := Listen(t.Context(), "127.0.0.1:0", nil); !errors.Is(err, fault.Invalid) {
 		t.Errorf("%v, %v", page, err)
 	}
 }

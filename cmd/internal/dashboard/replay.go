@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // maxEmbedded bounds in bytes what a replay adds to a page, as far as
@@ -19,8 +20,9 @@ const maxEmbedded = 3 << 20
 
 // Replay gives what shows a lab folder's timelines inside another page: a
 // style, an HTML body, and a script that may be run by its hash. They need no
-// network. All are "" if the folder has no timeline.
-func Replay(dir string) (css, body, js string, err error) {
+// network. All are "" if the folder has no timeline. Systems are those that
+// timelines may name; nil: system.All.
+func Replay(dir string, systems system.Table) (css, body, js string, err error) {
 	var events []labdir.Event
 	trials, err := Load(dir, func(e labdir.Event) { events = append(events, e) })
 	if err != nil || trials == 0 {
@@ -30,7 +32,7 @@ func Replay(dir string) (css, body, js string, err error) {
 	if err != nil {
 		return "", "", "", fmt.Errorf("cannot put the replay into the page: %w", err)
 	}
-	return style, replayBody(data, thinned), script(), nil
+	return style, replayBody(data, thinned), script(orAll(systems)), nil
 }
 
 // replayBody is the place of the view in a page, with its data. Base64 has

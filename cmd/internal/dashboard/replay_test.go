@@ -33,7 +33,7 @@ func unpack(t *testing.T, data string) []labdir.Event {
 
 func TestAReplayHoldsAllThatWasSeenInTheOrderOfTheTrials(t *testing.T) {
 	dir := saved(t, story("star", 2), story("mesh", 2))
-	css, body, js, err := dashboard.Replay(dir)
+	css, body, js, err := dashboard.Replay(dir, nil)
 	if err != nil || css == "" || js == "" {
 		t.Fatalf("%d bytes of style, %d of script, %v", len(css), len(js), err)
 	}
@@ -70,7 +70,7 @@ func TestTrialsAreInTheOrderOfTheirOwnClocks(t *testing.T) {
 }
 
 func TestAFolderWithoutTimelinesHasNoReplay(t *testing.T) {
-	css, body, js, err := dashboard.Replay(t.TempDir())
+	css, body, js, err := dashboard.Replay(t.TempDir(), nil)
 	if css+body+js != "" || err != nil {
 		t.Errorf("%.100q %v", css+body+js, err)
 	}
@@ -85,7 +85,7 @@ func TestABrokenTimelineIsNamed(t *testing.T) {
 	if err := os.WriteFile(name, []byte("{}\nnonsense\n{}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := dashboard.Replay(dir); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "line 2") {
+	if _, _, _, err := dashboard.Replay(dir, nil); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("got %v", err)
 	}
 }

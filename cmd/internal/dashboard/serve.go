@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // Config says what is shown and what may be done.
@@ -22,6 +23,8 @@ type Config struct {
 	// Live tells that events come as they happen, until ctx ends. Otherwise
 	// the hub holds all of them before Serve begins.
 	Live bool
+	// Systems are those that events may name; nil: system.All.
+	Systems system.Table
 }
 
 // Serve shows the lab on ln until ctx ends. Then it tells the browsers what is
@@ -56,7 +59,7 @@ func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", file("text/html; charset=utf-8", page))
 	mux.HandleFunc("GET /view.css", file("text/css; charset=utf-8", style))
-	mux.HandleFunc("GET /view.js", file("text/javascript; charset=utf-8", script()))
+	mux.HandleFunc("GET /view.js", file("text/javascript; charset=utf-8", script(orAll(s.cfg.Systems))))
 	mux.HandleFunc("GET /events", s.stream)
 	if s.cfg.Control != nil {
 		mux.HandleFunc("GET /sockets", s.sockets)
@@ -65,6 +68,14 @@ func (s *server) routes() http.Handler {
 		}
 	}
 	return agent.Guard(s.cfg.Token, mux)
+}
+
+// orAll is what is meant where no systems are given.
+func orAll(systems system.Table) system.Table {
+	if systems == nil {
+		return system.All()
+	}
+	return systems
 }
 
 // policy lets the page use what comes from here, and nothing else.

@@ -2,7 +2,10 @@ package dashboard
 
 import (
 	_ "embed"
+	"encoding/json"
 	"strings"
+
+	"starmesh/cmd/internal/lab/system"
 )
 
 // The parts of the view, in the order in which they run.
@@ -33,7 +36,26 @@ var (
 )
 
 // script is the view's parts as one, which leaves no name behind in its page.
-func script() string {
+func script(all system.Table) string {
 	parts := []string{modelJS, domJS, flowsJS, pictureJS, panelJS, detailsJS, transportJS, sourceJS, mainJS}
-	return "(() => {\n\"use strict\";\n" + strings.Join(parts, "\n") + "})();\n"
+	return "(() => {\n\"use strict\";\nconst systems = " + shown(all) + ";\n" + strings.Join(parts, "\n") + "})();\n"
+}
+
+// shown writes systems, in their order, as the view's model has them.
+func shown(all system.Table) string {
+	type view struct {
+		ID        string `json:"id"` // as in labdir.Begin
+		Name      string `json:"name"`
+		Hub       bool   `json:"hub"`  // drawn as a server with clients, not as a circle of equals
+		Head      bool   `json:"head"` // stands for others of its kind
+		Origin    string `json:"origin"`
+		Receivers string `json:"receivers"`
+		Says      string `json:"says"`
+	}
+	var views []view
+	for _, s := range all {
+		views = append(views, view{s.Name, s.Words.Title, !s.Relays, s.Heads(), s.Nodes.Origin, s.Nodes.Receivers, s.Words.Says})
+	}
+	text, _ := json.Marshal(views) // strings and bools always can be
+	return string(text)
 }

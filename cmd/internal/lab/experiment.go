@@ -43,7 +43,7 @@ func (l *lab) trials(ctx context.Context, m Runner) error {
 	left := l.Scenario.Expect()
 	failed, unexpected := 0, 0
 	for i, t := range trials {
-		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(trials), t.System, t.Receivers)
+		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(trials), t.System.Name, t.Receivers)
 		left -= t.Expect()
 		l.watch.start(l.Bar(title, int64(t.Receivers)*l.Scenario.FileBytes, left), t.Origin())
 		result, err := m.Run(ctx, t)

@@ -21,6 +21,6 @@ func (l *lab) finish(ctx context.Context, failed error) (*report.Result, error) 
 	if ctx.Err() != nil {
 		return nil, failed
 	}
-	made, err := Report(ctx, report.Options{Dirs: []string{l.dir}}, l.Program)
+	made, err := Report(ctx, report.Options{Dirs: []string{l.dir}, Systems: l.systems()}, l.Program)
 	return made, errors.Join(failed, err)
 }

@@ -11,6 +11,7 @@ import (
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // Options say what a lab does.
@@ -101,6 +102,9 @@ type lab struct {
 func Run(ctx context.Context, o Options, seen Observer) (*report.Result, error) {
 	return run(ctx, o, seen, func(cfg runner.Config) Runner { return runner.New(cfg) })
 }
+
+// systems are those that may be met in the lab's folder.
+func (l *lab) systems() system.Table { return system.All().With(l.Scenario.Systems) }
 
 func run(ctx context.Context, o Options, seen Observer, start func(runner.Config) Runner) (made *report.Result, err error) {
 	l := &lab{Options: o, Observer: seen, start: start}

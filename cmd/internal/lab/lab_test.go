@@ -18,6 +18,7 @@ import (
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/fault"
 	"starmesh/common/load"
 )
@@ -35,11 +36,16 @@ type rig struct {
 }
 
 func newRig(t *testing.T, systems ...string) *rig {
+	table, err := system.All().Parse(systems)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &rig{
 		cpu: 0.01, each: func(int, *labdir.Run) {},
 		Options: Options{
 			Scenario: &scenario.Scenario{
-				Systems: systems, Receivers: []int{2}, Runs: 1, FileBytes: fileBytes, Links: "rate",
+				Systems:   table,
+				Receivers: []int{2}, Runs: 1, FileBytes: fileBytes, Links: "rate",
 				Rates: scenario.Rates{Origin: scenario.Rate{Up: 1e6, Down: 1e6}, Receiver: scenario.Rate{Up: 1e6, Down: 1e6}},
 			},
 			Folder:  Folder{Dir: filepath.Join(t.TempDir(), "lab")},
@@ -102,7 +108,7 @@ func (f *fake) Run(ctx context.Context, what scenario.Run) (labdir.Run, error) {
 	f.runs = append(f.runs, what.Name())
 	began, took := time.Now().Add(-time.Minute), 1.0
 	r := labdir.Run{
-		Format: labdir.RunFormat, Name: what.Name(), System: what.System, Receivers: what.Receivers, Repetition: what.Repetition,
+		Format: labdir.RunFormat, Name: what.Name(), System: what.System.Name, Receivers: what.Receivers, Repetition: what.Repetition,
 		Began: began, Links: f.cfg.Links, Verified: what.Receivers, DistributionSeconds: &took,
 	}
 	dir := labdir.RunDir(f.cfg.Dir, what.Name())
@@ -126,7 +132,7 @@ func (f *fake) writeLog(name string, what scenario.Run, i int, began time.Time) 
 		cpu, rss := f.cpu*share, int64(20<<20)
 		r := &load.Report{
 			Head: load.Head{
-				Info: load.Info{Node: fmt.Sprintf("client-%d", i), System: what.System, Role: "client", LimitUp: 1e6, LimitDown: 1e6},
+				Info: load.Info{Node: fmt.Sprintf("client-%d", i), System: what.System.Name, Role: "client", LimitUp: 1e6, LimitDown: 1e6},
 				Kind: kind, Time: began.Add(time.Duration(share * float64(time.Second))).Format(time.RFC3339Nano),
 				PID: i + 1, Host: "h", CPUs: 2, ElapsedSeconds: share,
 			},

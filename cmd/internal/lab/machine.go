@@ -72,11 +72,11 @@ func (l *lab) measure(ctx context.Context) (samples map[string]preflight.Sample,
 		return nil, fmt.Errorf("cannot measure this machine: %w", err)
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	l.Note("measuring what %s cost on this machine, with one receiver each", strings.Join(l.Scenario.Systems, " and "))
+	l.Note("measuring what %s cost on this machine, with one receiver each", strings.Join(l.Scenario.Systems.Names(), " and "))
 	samples = make(map[string]preflight.Sample)
 	probe := preflight.Probe{Program: program, Dir: dir, Scenario: l.Scenario, Poll: l.Watching.Poll, Run: l.once}
-	for _, system := range l.Scenario.Systems {
-		sample, err := probe.Measure(ctx, system)
+	for _, s := range l.Scenario.Systems {
+		sample, err := probe.Measure(ctx, s)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -84,8 +84,8 @@ func (l *lab) measure(ctx context.Context) (samples map[string]preflight.Sample,
 			l.Warn("%s; nobody knows whether this machine can carry it", l.Words(err))
 			continue
 		}
-		samples[system] = sample
-		l.Event("measured", map[string]any{"system": system, "cpu_seconds": sample.CPUSeconds, "bytes": sample.Bytes, "rss_bytes": sample.RSSBytes})
+		samples[s.Name] = sample
+		l.Event("measured", map[string]any{"system": s.Name, "cpu_seconds": sample.CPUSeconds, "bytes": sample.Bytes, "rss_bytes": sample.RSSBytes})
 	}
 	return samples, nil
 }

@@ -21,7 +21,7 @@ func (l *lab) prepare(ctx context.Context) error {
 	}
 	if addr := l.Watching.Dashboard; addr != "" {
 		var err error
-		if l.page, err = dashboard.Listen(ctx, addr); err != nil {
+		if l.page, err = dashboard.Listen(ctx, addr, l.systems()); err != nil {
 			return err
 		}
 		l.Event("dashboard", map[string]string{"url": l.page.URL()})
@@ -38,7 +38,7 @@ func (l *lab) prepare(ctx context.Context) error {
 	l.book = labdir.Lab{
 		Format: labdir.LabFormat, Began: time.Now(), Program: l.Program.Version, Command: l.Program.Command,
 		FileName: filepath.Base(path), FileBytes: l.file.Bytes, FileID: id,
-		Systems: l.Scenario.Systems, Receivers: l.Scenario.Receivers, Runs: l.Scenario.Runs, Seed: l.Scenario.Seed,
+		Systems: l.Scenario.Systems.Names(), Receivers: l.Scenario.Receivers, Runs: l.Scenario.Runs, Seed: l.Scenario.Seed,
 		Links: l.Scenario.Links, Faults: l.Faults.Words,
 		Machine: l.machine,
 	}

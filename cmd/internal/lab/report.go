@@ -8,13 +8,15 @@ import (
 	"starmesh/cmd/internal/dashboard"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/report"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 )
 
 // Report makes the report that o asks for, with plots and the runs to be seen
 // again. It is nil if nothing could be made; with an error, it lacks something.
 func Report(ctx context.Context, o report.Options, by Program) (*report.Result, error) {
-	o.Program, o.Command, o.Made, o.Replay = by.Version, by.Command, time.Now(), replay
+	o.Program, o.Command, o.Made = by.Version, by.Command, time.Now()
+	o.Replay = func(dir string) (*report.Replay, error) { return replay(dir, o.Systems) }
 	made, err := report.Make(ctx, o)
 	if made != nil {
 		err = errors.Join(err, made.Pictures())
@@ -23,8 +25,8 @@ func Report(ctx context.Context, o report.Options, by Program) (*report.Result, 
 }
 
 // replay makes the block of a report that shows the runs again.
-func replay(dir string) (*report.Replay, error) {
-	style, body, script, err := dashboard.Replay(dir)
+func replay(dir string, systems system.Table) (*report.Replay, error) {
+	style, body, script, err := dashboard.Replay(dir, systems)
 	if err != nil || body == "" {
 		return nil, err
 	}

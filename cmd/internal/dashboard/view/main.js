@@ -2,6 +2,12 @@
 
 const lag = 0.5; // seconds that the live picture is behind the readings, so that it can go evenly from one to the next
 
+// heading names the kinds of systems.
+function heading() {
+  const names = systems.filter((s) => s.head).map((s, i) => i ? s.name.toLowerCase() : s.name);
+  return `${names.join(", ").replace(/, (?=[^,]*$)/, " and ")}: who carries the load`;
+}
+
 class App {
   constructor(root) {
     this.root = root;
@@ -40,7 +46,7 @@ class App {
     this.quickStatus = el("p", {class: "status", role: "status"});
     this.transport = new Transport(this);
     this.root.replaceChildren(
-      el("header", {class: "top"}, el("div", {}, this.whole ? el("h1", {text: "Star and mesh: who carries the load"}) : null, this.file),
+      el("header", {class: "top"}, el("div", {}, this.whole ? el("h1", {text: heading()}) : null, this.file),
         el("form", {class: "picks", onsubmit: (e) => e.preventDefault()},
           field("Receivers", this.numberPick), field("Left", this.leftPick), field("Right", this.rightPick), this.link)),
       this.message, this.empty, this.panels, this.quickStatus, this.details.root,
@@ -125,7 +131,7 @@ class App {
   follow(running) {
     const others = this.lab.with(running.begin.receivers).filter((t) => t !== running && t.begin.system !== running.begin.system && t.end);
     const hub = running.system.hub;
-    const other = (hub ? others.findLast((t) => !t.system.hub) : others.findLast((t) => t.begin.system === "star")) || others.at(-1);
+    const other = (hub ? others.findLast((t) => !t.system.hub) : others.findLast((t) => t.system.hub && t.system.head)) || others.at(-1);
     this.number = running.begin.receivers;
     if (hub || !other) this.showPair(running, other); else this.showPair(other, running);
   }
@@ -134,7 +140,7 @@ class App {
     this.number = n;
     const trials = this.lab.with(n);
     const left = trials.find((t) => t.system.hub) || trials[0];
-    const right = trials.find((t) => t.begin.system === "mesh" && t !== left) || trials.find((t) => t.begin.system !== left?.begin.system);
+    const right = trials.find((t) => !t.system.hub && t.system.head && t !== left) || trials.find((t) => t.begin.system !== left?.begin.system);
     this.showPair(left, right);
     this.seek(Infinity);
   }

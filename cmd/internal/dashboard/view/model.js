@@ -1,19 +1,8 @@
 // model.js: trials as they were seen, and their state at any moment. No page here.
 
-// systems are drawn as a server with clients (hub) or as a circle of equals.
-const systems = {
-  star: {name: "Star", hub: true, origin: "server", receivers: "clients",
-    says: "One server sends every byte to every client. Its link is the only one that gives, so twice the clients take twice the time."},
-  http: {name: "Star over HTTP", hub: true, origin: "server", receivers: "clients",
-    says: "The same star, asked in HTTP/1.1 over a connection that is kept and used again."},
-  "http-close": {name: "Star over HTTP, closing", hub: true, origin: "server", receivers: "clients",
-    says: "HTTP as it began: one connection, one request, one answer, and it is closed."},
-  mesh: {name: "Mesh", hub: false, origin: "origin", receivers: "receivers",
-    says: "Equals: whoever has a chunk passes it on. All links give, so the load is spread and more receivers hardly take longer."},
-};
-const systemOrder = Object.keys(systems);
-const unknownSystem = {name: "System", hub: false, origin: "origin", receivers: "receivers", says: ""};
-const systemOf = (name) => systems[name] || {...unknownSystem, name};
+// systems, which the program puts before this file, are drawn as a server with clients (hub) or as a circle of equals.
+const unknownSystem = {hub: false, head: false, origin: "origin", receivers: "receivers", says: ""};
+const systemOf = (name) => systems.find((s) => s.id === name) || {...unknownSystem, name};
 
 // lastAt finds the last element of a list, sorted by t, that is not after t; -1 if none is.
 function lastAt(list, t) {
@@ -223,7 +212,7 @@ class Lab {
 
   // with lists the trials with n receivers, by system, then by repetition.
   with(n) {
-    const order = (t) => (systemOrder.indexOf(t.begin.system) + 1 || 99) * 1000 + t.begin.repetition;
+    const order = (t) => (systems.indexOf(t.system) + 1 || 99) * 1000 + t.begin.repetition;
     return [...this.trials.values()].filter((t) => t.begin.receivers === n).sort((a, b) => order(a) - order(b));
   }
 }

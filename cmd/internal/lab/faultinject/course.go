@@ -136,7 +136,7 @@ func (c *Course) Held(node string, seconds float64) {
 func (c *Course) share() float64 {
 	var sum, all int64
 	for _, name := range c.Receivers {
-		if c.is(Liar, name) && c.isMesh() {
+		if c.is(Liar, name) && c.System.Relays {
 			continue
 		}
 		sum, all = sum+c.nodes[name].have, all+c.FileBytes

@@ -41,7 +41,7 @@ const chunk = 64 << 10
 
 func newWorld(t *testing.T, name, text string, receivers, chunks int) *world {
 	trial := faultinject.Run{
-		System: name, Repetition: 1, Seed: 1, Origin: "origin", FileBytes: int64(chunks * chunk), Chunks: chunks,
+		System: system.Named(name), Repetition: 1, Seed: 1, Origin: "origin", FileBytes: int64(chunks * chunk), Chunks: chunks,
 		Links: system.Equal(receivers, 10*chunk, 10*chunk, 100*chunk),
 	}
 	w := &world{t: t, gone: map[string]bool{}, has: map[string]content.Set{}, in: map[string]int64{}, out: map[string]int64{}, bad: map[string]int64{}}
@@ -85,7 +85,7 @@ func (w *world) step() {
 		return
 	}
 	w.give()
-	if w.trial.System != "mesh" || w.hoards || w.waits && !w.gone["origin"] {
+	if !w.trial.System.Relays || w.hoards || w.waits && !w.gone["origin"] {
 		return
 	}
 	for _, from := range w.trial.Receivers {
@@ -105,7 +105,7 @@ func (w *world) give() {
 		if w.gone[name] {
 			continue
 		}
-		if w.trial.System == "mesh" {
+		if w.trial.System.Relays {
 			if !w.has[name].Has(w.next) {
 				lack = append(lack, name)
 			}

@@ -48,12 +48,12 @@ func (p *Plan) expected(f Fault) string {
 
 func (p *Plan) expectOutage(f Fault) string {
 	again := fmt.Sprintf("nothing is fetched again but the chunks in flight (at most %d at each)", p.inFlight())
-	if !p.isMesh() {
-		return fmt.Sprintf("The server stops when %s of all bytes have arrived. Nobody else gives anything: all clients stand still and keep what they have. "+
-			"When it is back they go on where they stopped and finish; %s.", percent(f.At), again)
+	if !p.System.Relays {
+		return fmt.Sprintf("%s stops when %s of all bytes have arrived. Nobody else gives anything: all %s stand still and keep what they have. "+
+			"When it is back they go on where they stopped and finish; %s.", sentence(p.origin()), percent(f.At), p.System.Nodes.Receivers, again)
 	}
-	return fmt.Sprintf("The origin stops when %s of all bytes have arrived%s. The receivers finish without it if, and only if, every chunk was out by then. "+
-		"If not, each still gets all that is out, keeps it, and finishes when the origin is back; %s.", percent(f.At), p.predictOut(f), again)
+	return fmt.Sprintf("%[1]s stops when %[2]s of all bytes have arrived%[3]s. The receivers finish without it if, and only if, every chunk was out by then. "+
+		"If not, each still gets all that is out, keeps it, and finishes when %[4]s is back; %[5]s.", sentence(p.origin()), percent(f.At), p.predictOut(f), p.origin(), again)
 }
 
 // predictOut tells which share of the chunks an origin has given away by then,
@@ -76,16 +76,16 @@ func (p *Plan) predictOut(f Fault) string {
 
 func (p *Plan) expectKills(f Fault) string {
 	why := "They never depended on each other."
-	if p.isMesh() {
-		why = "What the killed were to pass on, others or the origin give instead."
+	if p.System.Relays {
+		why = "What the killed were to pass on, others or " + p.origin() + " give instead."
 	}
 	return fmt.Sprintf("%s are killed when %s of all bytes have arrived. %s All others get the file%s.",
 		p.someone(f.Count), percent(f.At), why, notBefore(p.bound(KillReceivers, Liar), "the others alone"))
 }
 
 func (p *Plan) expectFreeRiders(f Fault) string {
-	if !p.isMesh() {
-		return fmt.Sprintf("%s would give nothing. No receiver of a star gives anything: no effect.", p.someone(f.Count))
+	if !p.System.Relays {
+		return fmt.Sprintf("%s would give nothing. No receiver of %s gives anything: no effect.", p.someone(f.Count), p.likes())
 	}
 	s := fmt.Sprintf("%s take and give nothing. All get the file, the free riders too", p.someone(f.Count))
 	with, honest := p.Bound(), p.honestBound()
@@ -114,8 +114,8 @@ func (p *Plan) honestBound() system.Bound {
 }
 
 func (p *Plan) expectLiars(f Fault) string {
-	if !p.isMesh() {
-		return fmt.Sprintf("%s would give wrong bytes. No receiver of a star gives anything to anyone: no effect, no wrong chunk.", p.someone(f.Count))
+	if !p.System.Relays {
+		return fmt.Sprintf("%s would give wrong bytes. No receiver of %s gives anything to anyone: no effect, no wrong chunk.", p.someone(f.Count), p.likes())
 	}
 	return fmt.Sprintf("%s give wrong bytes. Whoever gets a chunk of theirs finds that out at once, throws it away and cuts them off: "+
 		"wrong chunks are counted, at most %d from a liar at each node. All others get the right file%s.",

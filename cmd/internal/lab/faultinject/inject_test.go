@@ -11,6 +11,7 @@ import (
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/fault"
 )
 
@@ -20,20 +21,20 @@ const fileBytes = 1_000_000
 var link = scenario.Rate{Up: 2.5e6, Down: 12.5e6}
 
 // plan gives what is to go wrong in a trial.
-func plan(t *testing.T, system string, receivers int, text string) (runner.Trouble, error) {
+func plan(t *testing.T, of string, receivers int, text string) (runner.Trouble, error) {
 	t.Helper()
 	all, err := faultinject.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scenario.Scenario{Systems: []string{system}, Receivers: []int{receivers}, Runs: 1, FileBytes: fileBytes,
+	s := &scenario.Scenario{Systems: system.Table{system.Named(of)}, Receivers: []int{receivers}, Runs: 1, FileBytes: fileBytes,
 		Rates: scenario.Rates{Origin: link, Receiver: link}}
 	return faultinject.Injector{Faults: all, Seed: 1, FileBytes: fileBytes, Chunks: 16}.Of(s.Trials()[0])
 }
 
-func begin(t *testing.T, system string, receivers int, text string) runner.Trouble {
+func begin(t *testing.T, of string, receivers int, text string) runner.Trouble {
 	t.Helper()
-	made, err := plan(t, system, receivers, text)
+	made, err := plan(t, of, receivers, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func watch(ctx context.Context, made runner.Trouble, n *nodes, events ...labdir.
 }
 
 func TestWhatIsWrongWithNodesFromTheStart(t *testing.T) {
-	made := begin(t, scenario.Mesh, 4, "free-rider:1,liar:1,slow:1")
+	made := begin(t, system.Mesh, 4, "free-rider:1,liar:1,slow:1")
 	if got := made.Shape(0, "origin", link); got.Trait != "" || got.Link != link || got.NoUplink || len(got.Flags) > 0 {
 		t.Errorf("the origin is %+v", got)
 	}
@@ -106,13 +107,13 @@ func TestWhatIsWrongWithNodesFromTheStart(t *testing.T) {
 }
 
 func TestMoreFaultsThanReceiversAreRefused(t *testing.T) {
-	if _, err := plan(t, scenario.Mesh, 2, "kill-receivers:2@50%"); !errors.Is(err, fault.Invalid) {
+	if _, err := plan(t, system.Mesh, 2, "kill-receivers:2@50%"); !errors.Is(err, fault.Invalid) {
 		t.Errorf("nobody is left: %v", err)
 	}
 }
 
 func TestAReceiverIsKilledWhenItsTimeHasComeAndExcusedFromThen(t *testing.T) {
-	made, n := begin(t, scenario.Star, 2, "kill-receivers:1@50%"), new(nodes)
+	made, n := begin(t, system.Star, 2, "kill-receivers:1@50%"), new(nodes)
 	watch(t.Context(), made, n, reading(1, "client-1", 400_000), reading(1, "client-2", 500_000))
 	if len(n.did) > 0 || made.Excused("client-1")+made.Excused("client-2") != "" {
 		t.Fatalf("too early: %q", n.did)
@@ -135,7 +136,7 @@ func TestAReceiverIsKilledWhenItsTimeHasComeAndExcusedFromThen(t *testing.T) {
 // TestAServerThatWasStoppedHasGone: its agent says nothing any more, so no
 // reading will tell.
 func TestAServerThatWasStoppedHasGone(t *testing.T) {
-	made, n := begin(t, scenario.Star, 1, "stop-origin@50%"), new(nodes)
+	made, n := begin(t, system.Star, 1, "stop-origin@50%"), new(nodes)
 	watch(t.Context(), made, n, reading(1, "client-1", 500_000), reading(2, "client-1", 500_000))
 	if !slices.Equal(n.did, []string{"stop server"}) {
 		t.Fatalf("it did %q", n.did)
@@ -150,7 +151,7 @@ func TestAServerThatWasStoppedHasGone(t *testing.T) {
 }
 
 func TestWhatCannotBeDoneEndsTheTrialAndIsTold(t *testing.T) {
-	made := begin(t, scenario.Star, 1, "stop-origin@50%")
+	made := begin(t, system.Star, 1, "stop-origin@50%")
 	n := &nodes{refuse: func() error { return errors.New("it will not") }}
 	watch(t.Context(), made, n, reading(1, "client-1", 500_000))
 	if n.concluded != "stop server: it will not" {
@@ -162,7 +163,7 @@ func TestWhatCannotBeDoneEndsTheTrialAndIsTold(t *testing.T) {
 }
 
 func TestWhatTheEndOfATrialBreaksOffIsNoFailure(t *testing.T) {
-	made := begin(t, scenario.Star, 1, "stop-origin@50%")
+	made := begin(t, system.Star, 1, "stop-origin@50%")
 	ctx, stop := context.WithCancel(t.Context())
 	n := &nodes{refuse: func() error { stop(); return ctx.Err() }}
 	watch(ctx, made, n, reading(1, "client-1", 500_000))
@@ -176,7 +177,7 @@ func TestWhatTheEndOfATrialBreaksOffIsNoFailure(t *testing.T) {
 
 // TestWhatWasSeenBeforeTheEndCounts, though nothing is done about it.
 func TestWhatWasSeenBeforeTheEndCounts(t *testing.T) {
-	made, n := begin(t, scenario.Star, 2, "free-rider:1"), new(nodes)
+	made, n := begin(t, system.Star, 2, "free-rider:1"), new(nodes)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	told := make(chan labdir.Event, 32) // nobody closes it
@@ -196,11 +197,11 @@ func TestWhatWasSeenBeforeTheEndCounts(t *testing.T) {
 func TestTheManagersAccountCountsWhereReadingsDoNotTell(t *testing.T) {
 	trial := &labdir.Run{Verified: 2, DistributionSeconds: new(1.0), Nodes: []labdir.Node{{Name: "origin"},
 		{Name: "peer-1", DoneSeconds: new(0.5)}, {Name: "peer-2"}}}
-	if got := begin(t, scenario.Mesh, 2, "free-rider:1").Judge(trial); got[0].Met || !strings.Contains(got[0].Found, "peer-2 did not get the file") {
+	if got := begin(t, system.Mesh, 2, "free-rider:1").Judge(trial); got[0].Met || !strings.Contains(got[0].Found, "peer-2 did not get the file") {
 		t.Errorf("without one: %+v", got)
 	}
 	trial.Nodes[2].DoneSeconds = new(1.0)
-	if got := begin(t, scenario.Mesh, 2, "free-rider:1").Judge(trial); !got[0].Met || !strings.Contains(got[0].Found, "It took 1 s, ") {
+	if got := begin(t, system.Mesh, 2, "free-rider:1").Judge(trial); !got[0].Met || !strings.Contains(got[0].Found, "It took 1 s, ") {
 		t.Errorf("with all: %+v", got)
 	}
 }

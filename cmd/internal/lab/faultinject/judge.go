@@ -11,28 +11,14 @@ import (
 	"starmesh/common/readable"
 )
 
-const (
-	// MaxWrong is how many chunks a node of the mesh takes from one that has
-	// not brought anything right yet: as many may be on their way when the
-	// first is found wrong. It is the mesh's scheduler.MaxUnproven, which a test
-	// beside the program's commands holds.
-	MaxWrong = 6
-	// starFlight and meshFlight are how many chunks may be on their way to a
-	// receiver when something breaks off.
-	starFlight = 2
-	meshFlight = 16
-	// usual is the share of the file that a receiver of the mesh may get twice
-	// without any fault.
-	usual = 0.02
-)
+// MaxWrong is how many chunks a node of the mesh takes from one that has not
+// brought anything right yet: as many may be on their way when the first is
+// found wrong. It is the mesh's scheduler.MaxUnproven, which a test beside the
+// program's commands holds.
+const MaxWrong = 6
 
 // inFlight is how many chunks may be lost with each break.
-func (p *Plan) inFlight() int {
-	if p.isMesh() {
-		return meshFlight
-	}
-	return starFlight
-}
+func (p *Plan) inFlight() int { return p.System.Costs.InFlight }
 
 // Judge tells what came of each fault. verified is how many receivers hold the
 // file, compared byte for byte; distribution is the distribution time, 0 if
@@ -118,25 +104,25 @@ func (j *judgement) outage() {
 	}
 	j.say("%s stopped at %s, with %s of all bytes arrived.", sentence(j.Plan.origin()), seconds(*o.at), percent(o.share))
 	switch {
-	case j.isMesh() && o.stood == 0:
+	case j.System.Relays && o.stood == 0:
 		if o.out < 1 {
 			j.say("The last missing chunks were on their way just then.")
 		}
 		j.say("Every chunk was out, and all finished without it.")
-	case j.isMesh():
+	case j.System.Relays:
 		j.say("%s of the chunks were out; the others existed nowhere else.", percent(o.out))
 		if o.out >= 1 {
-			j.wrong("nobody needed the origin any more, yet they stood still.")
+			j.wrong("nobody needed %s any more, yet they stood still.", j.Plan.origin())
 		} else if o.least < 1 && !j.asked(Churn) {
 			j.wrong("one receiver had only %s of what was out when all stood still.", percent(o.least))
 		} else if o.least == 1 {
 			j.say("Each receiver got all of these, and then all stood still.")
 		}
-		j.say("The origin came back at %s.", seconds(o.stood))
+		j.say("%s came back at %s.", sentence(j.Plan.origin()), seconds(o.stood))
 	case o.stood == 0:
-		j.wrong("the clients finished without the server.")
+		j.wrong("the %s finished without %s.", j.System.Nodes.Receivers, j.Plan.origin())
 	default:
-		j.say("All clients stood still and kept what they had. It came back at %s, and they went on.", seconds(o.stood))
+		j.say("All %s stood still and kept what they had. It came back at %s, and they went on.", j.System.Nodes.Receivers, seconds(o.stood))
 	}
 	j.fetchedOnce()
 }
@@ -148,10 +134,7 @@ func (j *judgement) fetchedOnce() {
 	for _, name := range j.toFinish() {
 		n := j.nodes[name]
 		again := n.again + n.refetched()
-		allowed := int64(n.cuts*j.inFlight()) * chunk
-		if j.isMesh() {
-			allowed += int64(usual * float64(j.FileBytes))
-		}
+		allowed := int64(n.cuts*j.inFlight())*chunk + int64(j.System.Costs.Again*float64(j.FileBytes))
 		if n.done != nil && again > allowed {
 			j.wrong("%s received %s more than it needed; %s may have been in flight.", name, units.Bytes(again), units.Bytes(allowed))
 		}
@@ -187,7 +170,7 @@ func (j *judgement) freeRiders(distribution float64) {
 		j.say("They gave nothing.")
 	}
 	bound := j.Bound().Seconds
-	if !j.isMesh() || bound == 0 || distribution == 0 {
+	if !j.System.Relays || bound == 0 || distribution == 0 {
 		return
 	}
 	j.say("It took %s, %.2f times the bound.", seconds(distribution), distribution/bound)
@@ -202,7 +185,7 @@ const startUp = 3.0
 
 func (j *judgement) liars() {
 	bad := j.Course.wrong()
-	if !j.isMesh() {
+	if !j.System.Relays {
 		if bad > 0 {
 			j.wrong("%d wrong chunks arrived.", bad)
 		} else {

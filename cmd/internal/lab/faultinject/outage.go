@@ -68,7 +68,7 @@ func (c *Course) outage(f Fault) []Do {
 // out gives the chunks that somebody other than the origin has and gives.
 func (c *Course) out() content.Set {
 	out := content.NewSet(c.Chunks)
-	if !c.isMesh() {
+	if !c.System.Relays {
 		return out
 	}
 	for _, name := range c.Receivers {
@@ -102,7 +102,7 @@ func (c *Course) least(out content.Set) float64 {
 // something to be got they have more time for it.
 func (c *Course) standsStill(out content.Set) bool {
 	wait := still
-	if c.isMesh() && (out.Full() || c.least(out) < 1) {
+	if c.System.Relays && (out.Full() || c.least(out) < 1) {
 		wait = patience
 	}
 	return c.now-max(c.grown, c.origin.gone) >= wait+fewChunks*c.chunkSeconds()
@@ -111,7 +111,7 @@ func (c *Course) standsStill(out content.Set) bool {
 // chunkSeconds is how long a chunk takes on the slowest link.
 func (c *Course) chunkSeconds() float64 {
 	chunk := float64(content.ChunkSize(c.FileBytes))
-	seconds := chunk * float64(max(len(c.Receivers), 1)) / c.Links.Origin // all clients of a star share it
+	seconds := chunk * float64(max(len(c.Receivers), 1)) / c.Links.Origin // which all share
 	for i, name := range c.Receivers {
 		slowness := c.Slowness(name)
 		seconds = max(seconds, chunk/(c.Links.Up[i]*slowness), chunk/(c.Links.Down[i]*slowness))

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/lab/system"
 )
 
@@ -14,7 +13,7 @@ const tenth = 0.1
 
 // A Run is what a plan must know of one.
 type Run struct {
-	System     string // star, http, http-close or mesh
+	System     *system.System
 	Repetition int
 	Seed       uint64
 	Origin     string   // its name
@@ -59,8 +58,6 @@ func (p *Plan) asked(kind Kind) bool {
 // say little.
 func (p *Plan) disturbed() bool { return p.asked(StopOrigin) || p.asked(Churn) }
 
-func (p *Plan) isMesh() bool { return p.System == scenario.Mesh }
-
 // names gives the receivers that a fault of that kind hits.
 func (p *Plan) names(kind Kind) []string {
 	var all []string
@@ -83,18 +80,14 @@ func (p *Plan) Trait(node string) string {
 	return ""
 }
 
-// Flags are what makes the program behave so. In a star a receiver gives
-// nothing to anyone, rightly or wrongly.
+// Flags are what makes the program behave so. A receiver that gives nothing to
+// anyone anyway can do nothing wrong.
 func (p *Plan) Flags(node string) []string {
-	switch {
-	case !p.isMesh():
+	how := map[string]string{string(FreeRider): "free-ride", string(Liar): "lie"}[p.Trait(node)]
+	if how == "" || p.System.Run.Misbehave == "" {
 		return nil
-	case p.is(FreeRider, node):
-		return []string{"--misbehave", "free-ride"}
-	case p.is(Liar, node):
-		return []string{"--misbehave", "lie"}
 	}
-	return nil
+	return []string{p.System.Run.Misbehave, how}
 }
 
 // Slowness is what to multiply a node's rates with.
@@ -110,7 +103,7 @@ func (p *Plan) Excused(node string) string {
 	switch {
 	case p.is(KillReceivers, node):
 		return "killed on purpose"
-	case p.is(Liar, node) && p.isMesh():
+	case p.is(Liar, node) && p.System.Relays:
 		return "it sends wrong chunks, and the others have cut it off"
 	}
 	return ""
@@ -145,28 +138,23 @@ func (p *Plan) bound(without ...Kind) system.Bound {
 		}
 		l.Up, l.Down = append(l.Up, up), append(l.Down, down)
 	}
-	if p.isMesh() {
-		return system.MeshBound(float64(p.FileBytes), l)
-	}
-	return system.StarBound(float64(p.FileBytes), l)
+	return p.System.Bound(float64(p.FileBytes), l)
 }
 
 // Bound is the least time for the receivers that are to get the file, with the
 // links as the faults make them.
 func (p *Plan) Bound() system.Bound {
-	if p.isMesh() {
+	if p.System.Relays {
 		return p.bound(Liar)
 	}
 	return p.bound()
 }
 
-// origin is what the origin is called in a system.
-func (p *Plan) origin() string {
-	if p.isMesh() {
-		return "the origin"
-	}
-	return "the server"
-}
+// origin is the origin in a sentence.
+func (p *Plan) origin() string { return "the " + p.System.Nodes.Origin }
+
+// likes are systems of this one's kind in a sentence.
+func (p *Plan) likes() string { return "a " + p.System.Head().Name }
 
 // someone counts receivers: "3 of 8 receivers".
 func (p *Plan) someone(n int) string {

@@ -113,7 +113,7 @@ const mbit = 1e6 / 8
 // file that takes 8 seconds to leave the origin.
 func someTrial(name string, seed uint64) faultinject.Run {
 	t := faultinject.Run{
-		System: name, Repetition: 1, Seed: seed, Origin: "origin",
+		System: system.Named(name), Repetition: 1, Seed: seed, Origin: "origin",
 		FileBytes: 20e6, Chunks: 306, Links: system.Equal(8, 20*mbit, 20*mbit, 100*mbit),
 	}
 	for _, c := range "12345678" {

@@ -13,18 +13,18 @@ import (
 type Case struct {
 	Receivers int      `json:"receivers"`
 	FileBytes int64    `json:"file_bytes"`
-	Series    []Series `json:"series"` // star first, then http, mesh and others
+	Series    []Series `json:"series"` // in the order of system.Compare
 	// Warnings tell why the systems may not be comparable.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
 // A Series is the runs of one system in a scene.
 type Series struct {
-	System  string   `json:"system"`
-	Set     string   `json:"set,omitempty"` // as metrics.Head.Set
-	Runs    []Report `json:"-"`
-	Names   []string `json:"runs"`
-	Spreads []Spread `json:"figures"`
+	System  *system.System `json:"system"`
+	Set     string         `json:"set,omitempty"` // as metrics.Head.Set
+	Runs    []Report       `json:"-"`
+	Names   []string       `json:"runs"`
+	Spreads []Spread       `json:"figures"`
 }
 
 // A Spread is one figure over the runs of a series.
@@ -63,9 +63,9 @@ func Compare(reports []Report) []Case {
 // several.
 func (s *Series) Label() string {
 	if s.Set == "" {
-		return s.System
+		return s.System.Name
 	}
-	return s.System + " (" + s.Set + ")"
+	return s.System.Name + " (" + s.Set + ")"
 }
 
 // Get gives a figure of the series; nil if it has none of that name.
@@ -99,9 +99,10 @@ func (s *Series) Typical() *Report {
 // Base is the system that the others are relative to.
 func (s *Case) Base() string { return s.Series[0].Label() }
 
-// First gives the first series of a system; nil if there is none.
-func (s *Case) First(system string) *Series {
-	i := slices.IndexFunc(s.Series, func(t Series) bool { return t.System == system })
+// First returns the first series of a system, which may be nil; nil if there is
+// none.
+func (s *Case) First(of *system.System) *Series {
+	i := slices.IndexFunc(s.Series, func(t Series) bool { return of != nil && t.System.Name == of.Name })
 	if i < 0 {
 		return nil
 	}
@@ -168,7 +169,7 @@ func linksText(r *Report) string {
 // key is what the runs of a series have in common.
 type key struct{ system, set string }
 
-func seriesOf(r *Report) key { return key{r.System, r.Set} }
+func seriesOf(r *Report) key { return key{r.System.Name, r.Set} }
 
 func newScene(reports []Report) Case {
 	scene := Case{Receivers: reports[0].Receivers, FileBytes: reports[0].FileBytes}
@@ -182,10 +183,10 @@ func newScene(reports []Report) Case {
 		runs[k] = append(runs[k], r)
 	}
 	slices.SortStableFunc(keys, func(a, b key) int { // sets stay in the order of their coming
-		return system.Compare(a.system, b.system)
+		return system.Compare(runs[a][0].System, runs[b][0].System)
 	})
 	for _, k := range keys {
-		scene.Series = append(scene.Series, newSeries(k, runs[k]))
+		scene.Series = append(scene.Series, newSeries(runs[k]))
 	}
 	for i := range scene.Series {
 		relate(&scene.Series[0], &scene.Series[i])
@@ -214,8 +215,8 @@ func warnings(reports []Report) []string {
 	return all
 }
 
-func newSeries(k key, runs []Report) Series {
-	s := Series{System: k.system, Set: k.set, Runs: runs}
+func newSeries(runs []Report) Series {
+	s := Series{System: runs[0].System, Set: runs[0].Set, Runs: runs}
 	for _, r := range runs {
 		s.Names = append(s.Names, r.Name)
 	}

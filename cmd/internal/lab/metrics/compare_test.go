@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // run gives a report with a distribution time and origin copies; a time of 0
 // is absent.
-func oneRun(name, system string, n int, up, seconds, copies float64) metrics.Report {
-	r := metrics.Report{Head: metrics.Head{Name: name, System: system, Receivers: n, FileBytes: 1000, FileID: "f", Version: "v"}}
+func oneRun(name, of string, n int, up, seconds, copies float64) metrics.Report {
+	r := metrics.Report{Head: metrics.Head{Name: name, System: system.Named(of), Receivers: n, FileBytes: 1000, FileID: "f", Version: "v"}}
 	r.Links.OriginUp = &up
 	distribution := metrics.Figure{Key: metrics.Distribution, Value: &seconds, Doubts: []string{}}
 	if seconds == 0 {

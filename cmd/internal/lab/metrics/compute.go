@@ -103,9 +103,8 @@ func (c *computation) bound() {
 		c.absent(BoundMultiple, "there is no bound")
 		return
 	}
-	least := system.StarBound(size, l)
-	if c.mesh() {
-		least = system.MeshBound(size, l)
+	least := c.run.System.Bound(size, l)
+	if c.run.System.Relays {
 		c.chunked(l, size)
 	}
 	if least.Seconds == 0 {
@@ -128,9 +127,6 @@ func (c *computation) bound() {
 		c.figures[BoundMultiple] = f
 	}
 }
-
-// mesh tells whether receivers pass on what they have.
-func (c *computation) mesh() bool { return c.run.System == "mesh" }
 
 // chunked gives Mundinger's bound where it holds: one origin and receivers
 // with the same uplink.

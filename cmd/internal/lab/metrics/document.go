@@ -89,7 +89,7 @@ func OpenDocument(path string) (*Document, error) {
 // check refuses what no run can be.
 func check(r *Report) error {
 	switch {
-	case r.System == "":
+	case r.System == nil || r.System.Name == "":
 		return errors.New("it does not say of which system it is")
 	case r.Receivers < 0 || r.FileBytes < 0 || r.Chunks < 0:
 		return fmt.Errorf("%d receivers, %d bytes, %d chunks", r.Receivers, r.FileBytes, r.Chunks)

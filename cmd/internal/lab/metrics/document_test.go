@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/system"
 )
 
 func document() *metrics.Document {
 	return metrics.NewDocument("v1", time.Unix(1_800_000_000, 0), []metrics.Report{{
-		Head:  metrics.Head{Name: "run", System: "star", Receivers: 2, FileBytes: 1000, Chunks: 3},
+		Head:  metrics.Head{Name: "run", System: system.Named("star"), Receivers: 2, FileBytes: 1000, Chunks: 3},
 		Links: metrics.Links{OriginUp: ptr(100.0), Up: []metrics.Limit{ptr(5.0), nil}, Down: []metrics.Limit{nil, nil}},
 		Figures: []metrics.Figure{
 			{Key: metrics.Distribution, Value: ptr(20.5), Doubts: []string{"a doubt"}},
@@ -31,7 +32,11 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := metrics.ReadDocument(bytes.NewReader(b.Bytes()))
-	if err != nil || !reflect.DeepEqual(got, document()) {
+	want := document()
+	if err == nil && got.Runs[0].System.Name == want.Runs[0].System.Name {
+		got.Runs[0].System, want.Runs[0].System = nil, nil // it has functions, which cannot be compared
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	// The names are a contract with those who read the file elsewhere.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/system"
 )
 
 func link(out, in int64) func(*metrics.Node) {
@@ -20,8 +21,8 @@ func trait(what string) func(*metrics.Node) {
 	return func(n *metrics.Node) { n.Trait = what }
 }
 
-func run(system string, nodes ...metrics.Node) *metrics.Run {
-	return &metrics.Run{Head: metrics.Head{System: system, FileBytes: 1000, Chunks: 10}, Nodes: nodes}
+func run(of string, nodes ...metrics.Node) *metrics.Run {
+	return &metrics.Run{Head: metrics.Head{System: system.Named(of), FileBytes: 1000, Chunks: 10}, Nodes: nodes}
 }
 
 func TestOverheadAtTheLinkWorkedByHand(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/load"
 )
 
@@ -44,7 +45,7 @@ func cost(cpu float64, rss, peak, total int64) func(*metrics.Node) {
 // star: a server sends a file of 1000 bytes to three receivers at 100 bytes/s.
 func star() *metrics.Run {
 	return &metrics.Run{
-		Head: metrics.Head{Name: "run", System: "star", FileBytes: 1000, Chunks: 10},
+		Head: metrics.Head{Name: "run", System: system.Named("star"), FileBytes: 1000, Chunks: 10},
 		Nodes: []metrics.Node{
 			node("s", metrics.Origin, 3000, 0, wire(3060), links(100, unlimited), cost(6, 500, 3, 4)),
 			node("a", metrics.Receiver, 0, 1000, wire(10), done(28), links(100, 400), cost(1, 300, 1, 1)),
@@ -60,7 +61,7 @@ func mesh() *metrics.Run {
 	again := func(n *metrics.Node) { n.AgainInBytes, n.DeliveredBytes = 100, 1000 }
 	other := func(n *metrics.Node) { n.OtherOutBytes = 31 }
 	return &metrics.Run{
-		Head: metrics.Head{Name: "run", System: "mesh", FileBytes: 1000, Chunks: 10},
+		Head: metrics.Head{Name: "run", System: system.Named("mesh"), FileBytes: 1000, Chunks: 10},
 		Nodes: []metrics.Node{
 			node("o", metrics.Origin, 1200, 0, links(100, unlimited), other, cost(2, 500, 3, 3)),
 			node("a", metrics.Receiver, 1000, 1000, wire(1010), done(12), links(100, 400), cost(2, 300, 3, 3)),

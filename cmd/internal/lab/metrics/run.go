@@ -19,17 +19,17 @@ const (
 
 // A Head says which run this is.
 type Head struct {
-	Name      string `json:"name"`          // unique in a comparison
-	System    string `json:"system"`        // star, http, http-close or mesh
-	Set       string `json:"set,omitempty"` // of several folders that are set side by side, which; they are never mixed
-	Receivers int    `json:"receivers"`
-	FileBytes int64  `json:"file_bytes"`        // of all files together, when several were fetched
-	FileID    string `json:"file_id,omitempty"` // of the largest file
-	Chunks    int    `json:"chunks,omitempty"`  // of the file; absent where unknown or several files
-	Began     string `json:"began,omitempty"`   // RFC 3339: the start of the first receiver
-	Dir       string `json:"logs,omitempty"`    // where the logs are
-	Files     int    `json:"files,omitempty"`   // how many each receiver fetched, when more than one
-	Version   string `json:"version,omitempty"` // of the program, when all nodes agree
+	Name      string         `json:"name"` // unique in a comparison
+	System    *system.System `json:"system"`
+	Set       string         `json:"set,omitempty"` // of several folders that are set side by side, which; they are never mixed
+	Receivers int            `json:"receivers"`
+	FileBytes int64          `json:"file_bytes"`        // of all files together, when several were fetched
+	FileID    string         `json:"file_id,omitempty"` // of the largest file
+	Chunks    int            `json:"chunks,omitempty"`  // of the file; absent where unknown or several files
+	Began     string         `json:"began,omitempty"`   // RFC 3339: the start of the first receiver
+	Dir       string         `json:"logs,omitempty"`    // where the logs are
+	Files     int            `json:"files,omitempty"`   // how many each receiver fetched, when more than one
+	Version   string         `json:"version,omitempty"` // of the program, when all nodes agree
 }
 
 // A Run is what the nodes of one run of one system have counted.

@@ -3,6 +3,7 @@ package predict
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
@@ -13,38 +14,45 @@ import (
 func (q *Question) advice(p *Plan) []string {
 	var all []string
 	for _, r := range p.Rows {
-		all = append(all, q.adviceFor(r))
+		all = append(all, adviceFor(r))
 	}
+	hub, relay := named(p.Rows[0])
 	switch {
 	case p.Crossover == 0:
-		all = append(all, fmt.Sprintf("The star is as good as the mesh for any number of receivers up to %d%s.", p.Searched, q.whyNever()))
+		all = append(all, fmt.Sprintf("%s is as good as %s for any number of receivers up to %d%s.", capital(hub), relay, p.Searched, q.whyNever()))
 	case p.Crossover == 1:
-		all = append(all, "The mesh is sooner from the first receiver on.")
+		all = append(all, capital(relay)+" is sooner from the first receiver on.")
 	default:
-		all = append(all, fmt.Sprintf("The mesh is sooner, by 5 %% or more, from %d receivers on; below that take the star, which is simpler.", p.Crossover))
+		all = append(all, fmt.Sprintf("%s is sooner, by 5 %% or more, from %d receivers on; below that take %s, which is simpler.", capital(relay), p.Crossover, hub))
 	}
 	return all
 }
 
-func (q *Question) adviceFor(r Row) string {
-	star, mesh := r.Star.ExpectedSeconds, r.Mesh.ExpectedSeconds
+// named are the two systems in a sentence.
+func named(r Row) (hub, relay string) { return r.Hub.System.Words.Called, r.Relay.System.Words.Called }
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func adviceFor(r Row) string {
+	a, b := named(r)
+	hub, relay := r.Hub.ExpectedSeconds, r.Relay.ExpectedSeconds
 	who := fmt.Sprintf("%d receivers", r.Receivers)
 	if r.Receivers == 1 {
 		who = "1 receiver"
 	}
-	sends := fmt.Sprintf("the origin sends about %s rather than %s", units.Bytes(int64(r.Mesh.OriginBytes)), units.Bytes(int64(r.Star.OriginBytes)))
+	sends := fmt.Sprintf("the origin sends about %s rather than %s", units.Bytes(int64(r.Relay.OriginBytes)), units.Bytes(int64(r.Hub.OriginBytes)))
 	switch {
 	case r.sooner():
-		return fmt.Sprintf("For %s: the mesh, about %s instead of %s, %.1f times as fast; %s.", who, units.Seconds(mesh), units.Seconds(star), star/mesh, sends)
-	case star < worthwhile*mesh:
-		return fmt.Sprintf("For %s: the star, about %s instead of %s.", who, units.Seconds(star), units.Seconds(mesh))
+		return fmt.Sprintf("For %s: %s, about %s instead of %s, %.1f times as fast; %s.", who, b, units.Seconds(relay), units.Seconds(hub), hub/relay, sends)
+	case hub < worthwhile*relay:
+		return fmt.Sprintf("For %s: %s, about %s instead of %s.", who, a, units.Seconds(hub), units.Seconds(relay))
 	case r.Receivers == 1:
-		return fmt.Sprintf("For %s: the star, which is simpler; both take about %s.", who, units.Seconds(star))
-	case r.Star.SetBy == system.ByDownlink:
-		return fmt.Sprintf("For %s: the star, which is simpler; both take about %s, because the receivers' downlinks decide. To spare the server, the mesh: %s.",
-			who, units.Seconds(star), sends)
+		return fmt.Sprintf("For %s: %s, which is simpler; both take about %s.", who, a, units.Seconds(hub))
+	case r.Hub.SetBy == system.ByDownlink:
+		return fmt.Sprintf("For %s: %s, which is simpler; both take about %s, because the receivers' downlinks decide. To spare the server, %s: %s.",
+			who, a, units.Seconds(hub), b, sends)
 	}
-	return fmt.Sprintf("For %s: either; both take about %s. The star is simpler; with the mesh %s.", who, units.Seconds(star), sends)
+	return fmt.Sprintf("For %s: either; both take about %s. %s is simpler; with %s %s.", who, units.Seconds(hub), capital(a), b, sends)
 }
 
 func (q *Question) whyNever() string {
@@ -59,32 +67,33 @@ func (q *Question) whyNever() string {
 
 // caveats tell where the model does not hold for this question.
 func (q *Question) caveats(p *Plan) []string {
+	hub, relay := p.Rows[0].Hub.System, p.Rows[0].Relay.System
 	all := []string{
-		"The model knows links alone: no latency, no loss, no CPU, no disks. It supposes that all receivers begin together and that those of a mesh stay until the last one is done.",
+		"The model knows links alone: no latency, no loss, no CPU, no disks. It supposes that all receivers begin together and that those of a " + relay.Name + " stay until the last one is done.",
 	}
 	assumed, shortest, most := false, math.Inf(1), 0
 	for _, r := range p.Rows {
-		assumed = assumed || !r.Star.Multiple.Measured || !r.Mesh.Multiple.Measured
-		shortest = min(shortest, r.Star.ExpectedSeconds, r.Mesh.ExpectedSeconds)
+		assumed = assumed || !r.Hub.Multiple.Measured || !r.Relay.Multiple.Measured
+		shortest = min(shortest, r.Hub.ExpectedSeconds, r.Relay.ExpectedSeconds)
 		most = max(most, r.Receivers)
 	}
 	if assumed {
 		all = append(all, "Expected times rest on assumed multiples of the bound, where it says so; measure on your machines and give the results with --from.")
 	}
 	for _, r := range p.Rows {
-		for i, at := range []int{r.Star.Multiple.At, r.Mesh.Multiple.At} {
-			if at > 0 && (r.Receivers > 2*at || at > 2*r.Receivers) {
-				all = append(all, fmt.Sprintf("For %d receivers the %s's time is taken from runs with %d: farther than measurements reach.",
-					r.Receivers, []string{"star", "mesh"}[i], at))
+		for _, side := range []Side{r.Hub, r.Relay} {
+			if at := side.Multiple.At; at > 0 && (r.Receivers > 2*at || at > 2*r.Receivers) {
+				all = append(all, fmt.Sprintf("For %d receivers %s's time is taken from runs with %d: farther than measurements reach.",
+					r.Receivers, side.System.Words.Called, at))
 			}
 		}
 	}
 	if shortest < 2 {
-		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more, and the star to be ahead.", units.Seconds(shortest)))
+		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more, and %s to be ahead.", units.Seconds(shortest), hub.Words.Called))
 	}
 	if p.Chunks < 2*most {
-		all = append(all, fmt.Sprintf("The file has only %d chunks (of %s): a mesh of %d receivers cannot keep all uplinks busy, and takes longer than expected here.",
-			p.Chunks, units.Bytes(min(q.FileBytes, int64(content.ChunkSize(q.FileBytes)))), most))
+		all = append(all, fmt.Sprintf("The file has only %d chunks (of %s): a %s of %d receivers cannot keep all uplinks busy, and takes longer than expected here.",
+			p.Chunks, units.Bytes(min(q.FileBytes, int64(content.ChunkSize(q.FileBytes)))), relay.Name, most))
 	}
 	const gigabit = 1e9 / 8
 	if q.OriginUp >= 5*gigabit {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // Measured are the multiples of runs that were made before.
@@ -24,31 +25,31 @@ func NewMeasured(d *metrics.Document, from string) *Measured {
 		if f == nil || f.Value == nil || *f.Value <= 0 || len(f.Doubts) > 0 || r.Receivers < 1 {
 			continue
 		}
-		if m.bySystem[r.System] == nil {
-			m.bySystem[r.System] = make(map[int][]float64)
+		if m.bySystem[r.System.Name] == nil {
+			m.bySystem[r.System.Name] = make(map[int][]float64)
 		}
-		m.bySystem[r.System][r.Receivers] = append(m.bySystem[r.System][r.Receivers], *f.Value)
+		m.bySystem[r.System.Name][r.Receivers] = append(m.bySystem[r.System.Name][r.Receivers], *f.Value)
 	}
 	return m
 }
 
 // Has tells whether there is any measurement of a system.
-func (m *Measured) Has(system string) bool { return len(m.bySystem[system]) > 0 }
+func (m *Measured) Has(s *system.System) bool { return len(m.bySystem[s.Name]) > 0 }
 
-// Of gives the median of the runs whose number of receivers is nearest, by
+// Of returns the median of the runs whose number of receivers is nearest, by
 // ratio; without any, what is assumed.
-func (m *Measured) Of(system string, receivers int) Multiple {
-	if !m.Has(system) {
-		return Assumed{}.Of(system, receivers)
+func (m *Measured) Of(s *system.System, receivers int) Multiple {
+	if !m.Has(s) {
+		return Assumed{}.Of(s, receivers)
 	}
 	nearest, distance := 0, math.Inf(1)
-	for n := range m.bySystem[system] {
+	for n := range m.bySystem[s.Name] {
 		d := math.Abs(math.Log(float64(n) / float64(receivers)))
 		if d < distance || d == distance && n < nearest {
 			nearest, distance = n, d
 		}
 	}
-	values := slices.Sorted(slices.Values(m.bySystem[system][nearest]))
+	values := slices.Sorted(slices.Values(m.bySystem[s.Name][nearest]))
 	median := metrics.Median(values)
 	noun := "runs"
 	if len(values) == 1 {

@@ -7,6 +7,8 @@
 package predict
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -33,22 +35,19 @@ type Multiple struct {
 	At       int  `json:"measured_receivers,omitempty"`
 }
 
-// Multiples gives the multiple to expect for a system ("star", "mesh") and a
-// number of receivers.
+// Multiples returns the multiple to expect for a system and a number of
+// receivers.
 type Multiples interface {
-	Of(system string, receivers int) Multiple
+	Of(s *system.System, receivers int) Multiple
 }
 
 // Assumed are the multiples that this program is held to: a plan without
 // measurements rests on them.
 type Assumed struct{}
 
-// Of gives 1.05 for the star and 1.10 for the mesh.
-func (Assumed) Of(system string, _ int) Multiple {
-	value := 1.10
-	if system == "star" {
-		value = 1.05
-	}
+// Of returns what the system's value says.
+func (Assumed) Of(s *system.System, _ int) Multiple {
+	value := s.Costs.Multiple
 	return Multiple{Value: value, From: fmt.Sprintf("assumed: %.2f × the bound", value)}
 }
 
@@ -57,7 +56,7 @@ type Plan struct {
 	FileBytes int64    `json:"file_bytes"`
 	Chunks    int      `json:"chunks"`
 	Rows      []Row    `json:"rows"`
-	Crossover int      `json:"crossover_receivers,omitempty"` // least N at which the mesh is sooner; 0: none was found
+	Crossover int      `json:"crossover_receivers,omitempty"` // least N at which it is sooner when all give; 0: none was found
 	Searched  int      `json:"crossover_searched_up_to"`
 	Advice    []string `json:"advice"`
 	Caveats   []string `json:"caveats"`
@@ -65,20 +64,40 @@ type Plan struct {
 
 // A Row is the plan for one number of receivers.
 type Row struct {
-	Receivers int  `json:"receivers"`
-	Star      Side `json:"star"`
-	Mesh      Side `json:"mesh"`
-	// Chunked is the mesh's bound in whole chunks, when all uplinks are equal.
-	Chunked float64 `json:"mesh_chunked_bound_s,omitempty"`
+	Receivers int
+	Hub       Side // of the system in which only the origin gives
+	Relay     Side // of that in which all give
+	// Chunked is the bound of Relay in whole chunks, when all uplinks are
+	// equal; 0: there is none.
+	Chunked float64
+}
+
+// MarshalJSON writes each side under the name of its system.
+func (r Row) MarshalJSON() ([]byte, error) {
+	var failed error
+	text := func(v any) []byte {
+		b, err := json.Marshal(v)
+		failed = errors.Join(failed, err)
+		return b
+	}
+	b := fmt.Appendf(nil, `{"receivers":%d`, r.Receivers)
+	for _, s := range []Side{r.Hub, r.Relay} {
+		b = fmt.Appendf(b, `,%q:%s`, s.System.Name, text(s))
+	}
+	if r.Chunked > 0 {
+		b = fmt.Appendf(b, `,%q:%s`, r.Relay.System.Name+"_chunked_bound_s", text(r.Chunked))
+	}
+	return append(b, '}'), failed
 }
 
 // A Side is what one system would do.
 type Side struct {
-	BoundSeconds    float64  `json:"bound_s"`
-	SetBy           string   `json:"bound_set_by"`
-	ExpectedSeconds float64  `json:"expected_s"`
-	Multiple        Multiple `json:"multiple"`
-	OriginBytes     float64  `json:"origin_sends_bytes"` // at the bound
+	System          *system.System `json:"-"`
+	BoundSeconds    float64        `json:"bound_s"`
+	SetBy           string         `json:"bound_set_by"`
+	ExpectedSeconds float64        `json:"expected_s"`
+	Multiple        Multiple       `json:"multiple"`
+	OriginBytes     float64        `json:"origin_sends_bytes"` // at the bound
 }
 
 // worthwhile is how much sooner a system must be to be advised: 5 %.
@@ -121,10 +140,10 @@ func Make(q *Question, m Multiples) *Plan {
 	return p
 }
 
-// crossover gives the least number of receivers for which the mesh is sooner,
-// 0 if there is none. Measured multiples may go up and down while there are few
+// crossover returns the least number of receivers for which it is sooner when
+// all give, 0 if there is none. Measured multiples may go up and down while there are few
 // receivers, so those are tried one by one; beyond, more receivers never make
-// the mesh the slower one.
+// it slower.
 func (q *Question) crossover(m Multiples) int {
 	const few = 1024
 	for n := 1; n <= few; n++ {
@@ -143,30 +162,31 @@ func (q *Question) chunks() int { return content.ChunkCount(q.FileBytes) }
 
 func (q *Question) row(n int, m Multiples) Row {
 	size, links := float64(q.FileBytes), system.Equal(n, q.OriginUp, q.Up, q.Down)
+	hub, relay := system.All().Pair()
 	row := Row{
 		Receivers: n,
-		Star:      newSide(system.StarBound(size, links), m.Of("star", n), size*float64(n)),
-		Mesh:      newSide(system.MeshBound(size, links), m.Of("mesh", n), size),
+		Hub:       newSide(hub, hub.Bound(size, links), m.Of(hub, n), size*float64(n)),
+		Relay:     newSide(relay, relay.Bound(size, links), m.Of(relay, n), size),
 	}
 	if q.Up == q.OriginUp {
 		row.Chunked = system.ChunkedBound(size, q.Up, n, q.chunks())
-		row.Mesh.ExpectedSeconds = max(row.Mesh.ExpectedSeconds, row.Chunked)
+		row.Relay.ExpectedSeconds = max(row.Relay.ExpectedSeconds, row.Chunked)
 	}
 	// When the receivers cannot carry the rest, the origin must send more.
-	if carried := q.Up * float64(n) * row.Mesh.BoundSeconds; carried < size*float64(n-1) {
-		row.Mesh.OriginBytes = size*float64(n) - carried
+	if carried := q.Up * float64(n) * row.Relay.BoundSeconds; carried < size*float64(n-1) {
+		row.Relay.OriginBytes = size*float64(n) - carried
 	}
 	return row
 }
 
-func newSide(b system.Bound, m Multiple, originBytes float64) Side {
+func newSide(s *system.System, b system.Bound, m Multiple, originBytes float64) Side {
 	return Side{
-		BoundSeconds: b.Seconds, SetBy: b.By, Multiple: m,
+		System: s, BoundSeconds: b.Seconds, SetBy: b.By, Multiple: m,
 		ExpectedSeconds: b.Seconds * m.Value, OriginBytes: originBytes,
 	}
 }
 
-// sooner tells whether the mesh is sooner by enough to be worth it.
+// sooner tells whether it is sooner by enough to be worth it when all give.
 func (r Row) sooner() bool {
-	return r.Mesh.ExpectedSeconds < worthwhile*r.Star.ExpectedSeconds
+	return r.Relay.ExpectedSeconds < worthwhile*r.Hub.ExpectedSeconds
 }

@@ -7,6 +7,7 @@ import (
 
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/predict"
+	"starmesh/cmd/internal/lab/system"
 )
 
 var unlimited = math.Inf(1)
@@ -14,7 +15,7 @@ var unlimited = math.Inf(1)
 // exactly expects the bound itself.
 type exactly struct{}
 
-func (exactly) Of(string, int) predict.Multiple { return predict.Multiple{Value: 1} }
+func (exactly) Of(*system.System, int) predict.Multiple { return predict.Multiple{Value: 1} }
 
 func TestPlansWorkedByHand(t *testing.T) {
 	const mb = 1e6
@@ -51,8 +52,8 @@ func TestPlansWorkedByHand(t *testing.T) {
 			p := predict.Make(&c.q, exactly{})
 			row := p.Rows[0]
 			for what, pair := range map[string][2]float64{
-				"star": {row.Star.ExpectedSeconds, c.star}, "mesh": {row.Mesh.ExpectedSeconds, c.mesh},
-				"origin bytes": {row.Mesh.OriginBytes, c.origin},
+				"star": {row.Hub.ExpectedSeconds, c.star}, "mesh": {row.Relay.ExpectedSeconds, c.mesh},
+				"origin bytes": {row.Relay.OriginBytes, c.origin},
 			} {
 				if math.Abs(pair[0]-pair[1]) > 1e-9*pair[1] {
 					t.Errorf("%s: %v, want %v", what, pair[0], pair[1])
@@ -103,22 +104,22 @@ func TestTheModelSaysWhereItDoesNotHold(t *testing.T) {
 	}
 }
 
-func run(system string, n int, multiple float64, doubts ...string) metrics.Report {
-	return metrics.Report{Head: metrics.Head{System: system, Receivers: n},
+func run(of string, n int, multiple float64, doubts ...string) metrics.Report {
+	return metrics.Report{Head: metrics.Head{System: system.Named(of), Receivers: n},
 		Figures: []metrics.Figure{{Key: metrics.BoundMultiple, Value: &multiple, Doubts: doubts}}}
 }
 
 func TestMeasuredMultiplesAreThoseOfTheNearestRuns(t *testing.T) {
 	m := predict.NewMeasured(&metrics.Document{Runs: []metrics.Report{
 		run("mesh", 4, 1.2), run("mesh", 4, 1.4), run("mesh", 4, 1.1), run("mesh", 32, 1.5), run("mesh", 16, 9, "a doubt"),
-		{Head: metrics.Head{System: "mesh", Receivers: 8}},
+		{Head: metrics.Head{System: system.Named("mesh"), Receivers: 8}},
 	}}, "here")
 	for n, want := range map[int]float64{1: 1.2, 4: 1.2, 11: 1.2, 12: 1.5, 1000: 1.5} { // √(4·32) = 11.3
-		if got := m.Of("mesh", n); got.Value != want || !got.Measured {
+		if got := m.Of(system.Named("mesh"), n); got.Value != want || !got.Measured {
 			t.Errorf("for %d receivers: %+v, want %v", n, got, want)
 		}
 	}
-	if got := m.Of("star", 4); got.Measured || !strings.Contains(got.From, "assumed") {
+	if got := m.Of(system.Named("star"), 4); got.Measured || !strings.Contains(got.From, "assumed") {
 		t.Errorf("nothing was measured of the star, but %+v", got)
 	}
 	q := predict.Question{Receivers: []int{500}, FileBytes: 1e9, OriginUp: 1e6, Up: 1e6, Down: unlimited}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 )
 
@@ -24,8 +25,8 @@ type Question struct {
 // what would do; none if it can do all.
 func (q *Question) Problems() []string {
 	var all []string
-	for _, system := range q.Scenario.Systems {
-		if text := q.processors(system); text != "" {
+	for _, s := range q.Scenario.Systems {
+		if text := q.processors(s); text != "" {
 			all = append(all, text)
 		}
 	}
@@ -42,21 +43,21 @@ func (q *Question) most() int { return slices.Max(q.Scenario.Receivers) }
 
 // foresee is what so many receivers will take through a system; not ok if it
 // was not measured.
-func (q *Question) foresee(system string, receivers int) (f Forecast, rate float64, ok bool) {
-	sample, ok := q.Samples[system]
+func (q *Question) foresee(of *system.System, receivers int) (f Forecast, rate float64, ok bool) {
+	sample, ok := q.Samples[of.Name]
 	if !ok {
 		return f, 0, false
 	}
 	s := *q.Scenario
-	s.Systems, s.Receivers, s.Runs = []string{system}, []int{receivers}, 1
+	s.Systems, s.Receivers, s.Runs = system.Table{of}, []int{receivers}, 1
 	rate = s.Trials()[0].Pace()
 	return sample.Foresee(Demand{Nodes: receivers + 1, Rate: rate}, q.Cores), rate, true
 }
 
 // processors tells of a system whose rates the processors cannot carry. Where
 // no link has a limit they decide in any case, and that is what was asked for.
-func (q *Question) processors(system string) string {
-	f, rate, ok := q.foresee(system, q.most())
+func (q *Question) processors(of *system.System) string {
+	f, rate, ok := q.foresee(of, q.most())
 	if !ok || rate == 0 || f.BusyShare < TooMuch {
 		return ""
 	}
@@ -65,9 +66,9 @@ func (q *Question) processors(system string) string {
 		noun = "receiver"
 	}
 	text := fmt.Sprintf("%s to %d %s at these rates (%s/s to all of them together) would keep the %d processors %.0f %% busy, as measured with one receiver: "+
-		"its time would tell about them, and not about the links.", system, q.most(), noun, units.Bytes(int64(rate)), q.Cores, 100*f.BusyShare)
+		"its time would tell about them, and not about the links.", of.Name, q.most(), noun, units.Bytes(int64(rate)), q.Cores, 100*f.BusyShare)
 	var ways []string
-	if n := q.fit(system); n > 0 {
+	if n := q.fit(of); n > 0 {
 		ways = append(ways, fmt.Sprintf("up to %d receivers", n))
 	}
 	return text + " What would do: " + strings.Join(append(ways, q.slower(Fair/f.BusyShare)), ", or ")
@@ -75,9 +76,9 @@ func (q *Question) processors(system string) string {
 
 // fit is the most receivers, fewer than asked for, that the processors carry
 // with room to spare.
-func (q *Question) fit(system string) int {
+func (q *Question) fit(of *system.System) int {
 	for n := q.most() - 1; n > 0; n-- {
-		if f, _, _ := q.foresee(system, n); f.BusyShare < Fair {
+		if f, _, _ := q.foresee(of, n); f.BusyShare < Fair {
 			return n
 		}
 	}
@@ -117,8 +118,8 @@ func (q *Question) memory() string {
 	if q.Room.MemoryBytes <= 0 {
 		return ""
 	}
-	for _, system := range q.Scenario.Systems {
-		f, _, ok := q.foresee(system, q.most())
+	for _, of := range q.Scenario.Systems {
+		f, _, ok := q.foresee(of, q.most())
 		if !ok || f.MemoryBytes <= q.Room.MemoryBytes {
 			continue
 		}

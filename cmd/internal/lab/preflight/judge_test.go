@@ -6,6 +6,7 @@ import (
 
 	"starmesh/cmd/internal/lab/preflight"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/system"
 )
 
 const (
@@ -20,10 +21,10 @@ func question(receivers ...int) *preflight.Question {
 	sample := preflight.Sample{CPUSeconds: 0.03, Bytes: mib, RSSBytes: 40 * mib}
 	return &preflight.Question{
 		Scenario: &scenario.Scenario{
-			Systems: []string{scenario.Star, scenario.Mesh}, Receivers: receivers, Runs: 2, FileBytes: 16 * mib,
+			Systems: system.Table{system.Named(system.Star), system.Named(system.Mesh)}, Receivers: receivers, Runs: 2, FileBytes: 16 * mib,
 			Links: "rate", Rates: scenario.Rates{Origin: link, Receiver: link},
 		},
-		Samples: map[string]preflight.Sample{scenario.Star: sample, scenario.Mesh: sample},
+		Samples: map[string]preflight.Sample{system.Star: sample, system.Mesh: sample},
 		Cores:   2,
 		Room:    preflight.Room{MemoryBytes: 20 << 30, DiskBytes: 20 << 30},
 	}
@@ -93,7 +94,7 @@ func TestMoreCopiesThanTheDiskHoldsAreRefused(t *testing.T) {
 // TestWhatNoRateCouldCarryNamesNone: rates round to nothing then.
 func TestWhatNoRateCouldCarryNamesNone(t *testing.T) {
 	q := question(1)
-	q.Samples[scenario.Star] = preflight.Sample{CPUSeconds: 1000, Bytes: mib, RSSBytes: mib}
+	q.Samples[system.Star] = preflight.Sample{CPUSeconds: 1000, Bytes: mib, RSSBytes: mib}
 	problems := q.Problems()
 	if len(problems) != 1 || !strings.HasSuffix(problems[0], "What would do: far slower links") || strings.Contains(problems[0], "NaN") ||
 		!strings.Contains(problems[0], "star to 1 receiver at") {

@@ -12,6 +12,7 @@ import (
 	"starmesh/cmd/internal/lab/runlogs"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/store"
 )
 
@@ -34,8 +35,8 @@ type Probe struct {
 
 // Measure sends a piece of random bytes to one receiver, through that system
 // and over its links.
-func (p *Probe) Measure(ctx context.Context, system string) (Sample, error) {
-	s := p.small(system)
+func (p *Probe) Measure(ctx context.Context, of *system.System) (Sample, error) {
+	s := p.small(of)
 	file, err := p.file(ctx, s.FileBytes)
 	if err != nil {
 		return Sample{}, fmt.Errorf("cannot measure: %w", err)
@@ -48,19 +49,19 @@ func (p *Probe) Measure(ctx context.Context, system string) (Sample, error) {
 		err = errors.New(result.Error)
 	}
 	if err != nil {
-		return Sample{}, fmt.Errorf("cannot measure %s: %w", system, err)
+		return Sample{}, fmt.Errorf("cannot measure %s: %w", of.Name, err)
 	}
 	nodes, _, err := runlogs.Read(ctx, []string{labdir.RunDir(p.Dir, trial.Name())})
 	if err != nil {
-		return Sample{}, fmt.Errorf("cannot measure %s: %w", system, err)
+		return Sample{}, fmt.Errorf("cannot measure %s: %w", of.Name, err)
 	}
-	runs, _ := runlogs.Runs(nodes, runlogs.Links{})
+	runs, _ := runlogs.Runs(nodes, runlogs.Links{}, system.Table{of})
 	if len(runs) != 1 {
-		return Sample{}, fmt.Errorf("cannot measure %s: its logs are of %d runs", system, len(runs))
+		return Sample{}, fmt.Errorf("cannot measure %s: its logs are of %d runs", of.Name, len(runs))
 	}
 	sample, err := SampleOf(&runs[0])
 	if err != nil {
-		return Sample{}, fmt.Errorf("cannot measure %s: %w", system, err)
+		return Sample{}, fmt.Errorf("cannot measure %s: %w", of.Name, err)
 	}
 	return sample, nil
 }
@@ -68,9 +69,9 @@ func (p *Probe) Measure(ctx context.Context, system string) (Sample, error) {
 // small is the scenario with one receiver and a file that takes about a second:
 // also where the lab's own file is smaller, of which most of the time goes into
 // starting the nodes.
-func (p *Probe) small(system string) *scenario.Scenario {
+func (p *Probe) small(of *system.System) *scenario.Scenario {
 	s := *p.Scenario
-	s.Systems, s.Receivers, s.Runs = []string{system}, []int{1}, 1
+	s.Systems, s.Receivers, s.Runs = system.Table{of}, []int{1}, 1
 	most, second := float64(mostFile), 0.0
 	if rate := s.Trials()[0].Pace(); rate > 0 {
 		second = span * rate

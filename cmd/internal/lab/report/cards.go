@@ -65,15 +65,16 @@ func rowsOf(scene *metrics.Case, key metrics.Key, suffix string) []cardRow {
 		if f := s.Get(key); f != nil && f.Median != nil {
 			value = Value(*f.Median, d.Unit) + suffix
 		}
-		rows = append(rows, cardRow{s.System, s.Label(), value})
+		rows = append(rows, cardRow{s.System.Name, s.Label(), value})
 	}
 	return rows
 }
 
 func timeCard(scene *metrics.Case) card {
 	c := card{Name: "Time until all have it", Rows: rowsOf(scene, metrics.Distribution, ""), Link: "#time"}
-	if text := ratio(scene); text != Missing && scene.Series[0].Set == "" {
-		c.Big = "star ÷ mesh: " + text
+	hub, relay := rivals(scene)
+	if text := ratio(hub, relay); text != Missing && scene.Series[0].Set == "" {
+		c.Big = hub.System.Name + " ÷ " + relay.System.Name + ": " + text
 	}
 	return c
 }

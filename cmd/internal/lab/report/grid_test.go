@@ -9,11 +9,12 @@ import (
 
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
+	"starmesh/cmd/internal/lab/system"
 )
 
 func scene(nodes int) *metrics.Case {
-	report := func(name, system string, seconds float64, doubts ...string) metrics.Report {
-		r := metrics.Report{Head: metrics.Head{Name: name, System: system, Receivers: nodes - 1, FileBytes: 1 << 20}}
+	report := func(name, of string, seconds float64, doubts ...string) metrics.Report {
+		r := metrics.Report{Head: metrics.Head{Name: name, System: system.Named(of), Receivers: nodes - 1, FileBytes: 1 << 20}}
 		r.Figures = []metrics.Figure{
 			{Key: metrics.Distribution, Value: &seconds, Doubts: doubts},
 			{Key: metrics.Overhead, Absent: "no node | sent <anything>"},

@@ -1,23 +1,45 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 )
 
-// wayOf says how a system asks its server; not ok for one that has none.
-func wayOf(system string) (string, bool) {
-	way, ok := map[string]string{
-		"star":       "raw socket",
-		"http":       "HTTP, one connection used again",
-		"http-close": "HTTP, a connection for each request",
-	}[system]
-	return way, ok
+// httpView sets HTTP beside the raw socket.
+type httpView struct {
+	Ways  string // that are compared
+	Words []string
+	Grid  Grid
+}
+
+// http tells of scenes that were run over HTTP; nil if there is none.
+func (p *Page) http() *httpView {
+	grid, ok := HTTPAgainstSocket(p.Scenes)
+	if !ok {
+		return nil
+	}
+	return &httpView{Ways: ways(p.Systems), Words: HTTPInWords(p.Scenes), Grid: grid}
+}
+
+// ways says how receivers may ask a server.
+func ways(systems system.Table) string {
+	var all []string
+	for _, s := range systems {
+		if s.Asks == nil {
+			continue
+		}
+		way := "over " + s.Asks.Long
+		if s.Asks.HTTP {
+			way += " (" + s.Name + ")"
+		}
+		all = append(all, way)
+	}
+	return strings.Join(all[:len(all)-1], ", ") + ", and " + all[len(all)-1]
 }
 
 // columnsOfHTTP are the figures in which the ways to ask a server differ, those
@@ -53,20 +75,46 @@ func HTTPAgainstSocket(scenes []metrics.Case) (g Grid, ok bool) {
 	return g, len(g.Rows) > 0
 }
 
-// overHTTP gives what a scene has over HTTP; nil for nothing.
-func overHTTP(s *metrics.Case) *metrics.Series {
-	return cmp.Or(s.First("http"), s.First("http-close"))
+// overHTTP returns what a scene has over HTTP; nil for nothing.
+func overHTTP(scene *metrics.Case) *metrics.Series {
+	for _, s := range askers(scene) {
+		if s.System.Asks.HTTP {
+			return s
+		}
+	}
+	return nil
+}
+
+// askers are the series of a scene whose receivers ask a server, the first of
+// each system.
+func askers(scene *metrics.Case) (all []*metrics.Series) {
+	for i := range scene.Series {
+		if s := &scene.Series[i]; s.System.Asks != nil && s == scene.First(s.System) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// overSocket is the series that those over HTTP are set against; nil: none.
+func overSocket(scene *metrics.Case) *metrics.Series {
+	for _, s := range askers(scene) {
+		if !s.System.Asks.HTTP {
+			return s
+		}
+	}
+	return nil
 }
 
 func waysOf(scene *metrics.Case, keys []metrics.Key, n *notes) [][]string {
 	var rows [][]string
-	socket := scene.First("star")
+	socket := overSocket(scene)
 	for i := range scene.Series {
 		s := &scene.Series[i]
-		way, ok := wayOf(s.System)
-		if !ok {
+		if s.System.Asks == nil {
 			continue
 		}
+		way := s.System.Asks.Way
 		if s.Set != "" {
 			way += " (" + s.Set + ")"
 		}
@@ -124,17 +172,21 @@ func HTTPInWords(scenes []metrics.Case) []string {
 func costInWords(scene *metrics.Case) string {
 	var b strings.Builder
 	b.WriteString("HTTP is one request, one answer. Whoever wants a chunk asks for it by the file's name, in text, and gets a head of text before the bytes")
-	say := func(system, format string) {
-		if v, ok := median(scene.First(system), metrics.OverheadPerChunk); ok {
-			fmt.Fprintf(&b, format, units.Bytes(int64(v)))
+	socket := overSocket(scene)
+	for _, s := range askers(scene) {
+		if s == socket {
+			continue
+		}
+		if v, ok := median(s, metrics.OverheadPerChunk); ok {
+			fmt.Fprintf(&b, "; "+s.System.Asks.Cost, units.Bytes(int64(v)))
+		}
+		if conns, ok := median(s, metrics.OriginConnsTotal); ok && s.System.Asks.OneByOne && scene.Receivers > 0 {
+			fmt.Fprintf(&b, " (%.0f connections to each receiver)", conns/float64(scene.Receivers))
 		}
 	}
-	say("http", "; here that costs %s for each chunk over a connection that is used again")
-	say("http-close", "; %s when every request has a connection of its own, which one side opens, the other accepts, and both close")
-	if conns, ok := median(scene.First("http-close"), metrics.OriginConnsTotal); ok && scene.Receivers > 0 {
-		fmt.Fprintf(&b, " (%.0f connections to each receiver)", conns/float64(scene.Receivers))
+	if v, ok := median(socket, metrics.OverheadPerChunk); ok {
+		fmt.Fprintf(&b, ". "+socket.System.Asks.Cost, units.Bytes(int64(v)))
 	}
-	say("star", ". The raw socket costs %s: its requests are numbers, one asks for many chunks, and the next is sent before the last is answered")
 	b.WriteString(". An HTTP server speaks when it is asked; on a raw socket either side may speak first, as the server does when a client watches it (central watch).")
 	return b.String()
 }
@@ -142,10 +194,9 @@ func costInWords(scene *metrics.Case) string {
 // packetsInWords says what the links counted, or that nobody counted there.
 func packetsInWords(scene *metrics.Case) string {
 	var all []string
-	for _, system := range []string{"star", "http", "http-close"} {
-		if v, ok := median(scene.First(system), metrics.LinkOverhead); ok {
-			way, _ := wayOf(system)
-			all = append(all, way+" "+Value(v, metrics.Share))
+	for _, s := range askers(scene) {
+		if v, ok := median(s, metrics.LinkOverhead); ok {
+			all = append(all, s.System.Asks.Way+" "+Value(v, metrics.Share))
 		}
 	}
 	if len(all) == 0 {

@@ -6,11 +6,12 @@ import (
 
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // asked is a run of one way to ask a server.
-func asked(system string, seconds, perChunk, conns float64) metrics.Report {
-	r := metrics.Report{Head: metrics.Head{Name: system, System: system, Receivers: 2, FileBytes: 4 << 20, Chunks: 64}}
+func asked(of string, seconds, perChunk, conns float64) metrics.Report {
+	r := metrics.Report{Head: metrics.Head{Name: of, System: system.Named(of), Receivers: 2, FileBytes: 4 << 20, Chunks: 64}}
 	for key, v := range map[metrics.Key]float64{
 		metrics.Distribution: seconds, metrics.OverheadPerChunk: perChunk, metrics.OriginConnsTotal: conns,
 		metrics.Overhead: perChunk / (64 << 10), metrics.OriginCPUPerGiB: 1,

@@ -9,9 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"starmesh/cmd/internal/charts"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/runlogs"
+	"starmesh/cmd/internal/lab/system"
 )
 
 //go:embed page.html
@@ -30,6 +32,7 @@ type Page struct {
 	Findings []string      // what was wrong with the logs
 	Folders  []Folder      // of lab runs; none when logs alone are compared
 	Replay   *Replay       // nil: nothing to replay
+	Systems  system.Table  // of which the page has colours
 }
 
 // A Folder is what lies in the folder of a lab run beside the load logs.
@@ -156,7 +159,7 @@ func (p *Page) view() (*view, error) {
 
 // head sets what only HTML that is known to be harmless may be.
 func (p *Page) head(v *view) error {
-	v.Style = template.HTML("<style>\n" + variables() + style + "</style>")
+	v.Style = template.HTML("<style>\n" + variables(p.Systems) + style + dots(p.Systems) + "</style>")
 	script := ""
 	if p.Replay != nil {
 		if err := p.Replay.check(); err != nil {
@@ -173,11 +176,11 @@ func (p *Page) head(v *view) error {
 
 // illustrate adds the plots, and the tables that go with them.
 func (p *Page) illustrate(v *view) error {
-	plots := p.Plots()
+	plots, palette := p.Plots(), charts.Palette(p.Systems)
 	main := p.main()
 	for i := range plots {
 		if plots[i].scene == nil {
-			f, err := plots[i].figure()
+			f, err := plots[i].figure(palette)
 			if err != nil {
 				return err
 			}
@@ -186,7 +189,7 @@ func (p *Page) illustrate(v *view) error {
 	}
 	for i := range p.Scenes {
 		scene := &p.Scenes[i]
-		s, err := p.sceneView(scene, plots)
+		s, err := p.sceneView(scene, plots, palette)
 		if err != nil {
 			return err
 		}
@@ -199,13 +202,13 @@ func (p *Page) illustrate(v *view) error {
 	return nil
 }
 
-func (p *Page) sceneView(scene *metrics.Case, plots []Plot) (*sceneView, error) {
+func (p *Page) sceneView(scene *metrics.Case, plots []Plot, palette []charts.Color) (*sceneView, error) {
 	s := &sceneView{Grid: GridOf(scene), Nodes: p.nodes(scene)}
 	for i := range plots {
 		if plots[i].scene != scene {
 			continue
 		}
-		f, err := plots[i].figure()
+		f, err := plots[i].figure(palette)
 		if err != nil {
 			return nil, err
 		}

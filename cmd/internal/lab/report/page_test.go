@@ -8,16 +8,17 @@ import (
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/load"
 )
 
 // reports are of a star and a mesh with two numbers of receivers.
 func reports() []metrics.Report {
 	var all []metrics.Report
-	for _, system := range []string{"star", "mesh"} {
+	for _, of := range []string{"star", "mesh"} {
 		for n := 1; n <= 2; n++ {
 			done := float64(n)
-			run := metrics.Run{Head: metrics.Head{Name: "run", System: system, FileBytes: 1000}}
+			run := metrics.Run{Head: metrics.Head{Name: "run", System: system.Named(of), FileBytes: 1000}}
 			run.Nodes = append(run.Nodes, metrics.Node{Name: `<script>alert("x")</script>`, Part: metrics.Origin,
 				Traffic: load.Traffic{PayloadOutBytes: 1000 * int64(n)}, Up: 1000, Down: 1000})
 			for range n {
@@ -32,7 +33,7 @@ func reports() []metrics.Report {
 
 func TestThePageStandsAloneAndTrustsNoName(t *testing.T) {
 	var b bytes.Buffer
-	p := report.Page{Program: "starmesh", Command: []string{"starmesh", "<u>"}, Scenes: metrics.Compare(reports()),
+	p := report.Page{Systems: system.All(), Program: "starmesh", Command: []string{"starmesh", "<u>"}, Scenes: metrics.Compare(reports()),
 		Findings: []string{"a.jsonl, line 3: <i>broken</i>"}}
 	if err := p.Write(&b); err != nil {
 		t.Fatal(err)
@@ -66,8 +67,8 @@ func TestAPageOfNothingSaysSo(t *testing.T) {
 // TestTheHeadlineTellsOfWhatWasRun: of one system alone, of several without a
 // mesh, of one receiver, of a run in which somebody did not get the file.
 func TestTheHeadlineTellsOfWhatWasRun(t *testing.T) {
-	run := func(system string, n int, seconds float64) metrics.Report {
-		r := metrics.Run{Head: metrics.Head{Name: system, System: system, FileBytes: 1000}}
+	run := func(of string, n int, seconds float64) metrics.Report {
+		r := metrics.Run{Head: metrics.Head{Name: of, System: system.Named(of), FileBytes: 1000}}
 		r.Nodes = append(r.Nodes, metrics.Node{Name: "origin", Part: metrics.Origin, Up: 1000, Down: 1000,
 			Traffic: load.Traffic{PayloadOutBytes: 1000 * int64(n)}})
 		for range n {
@@ -97,7 +98,7 @@ func TestTheHeadlineTellsOfWhatWasRun(t *testing.T) {
 			"To bring 1000 B to 2 receivers, the star took 2 s; the mesh did not bring it to everyone."},
 		{[]metrics.Report{run("mesh", 2, never)}, "The mesh did not bring 1000 B to all of 2 receivers."},
 	} {
-		p := report.Page{Scenes: metrics.Compare(c.runs)}
+		p := report.Page{Systems: system.All(), Scenes: metrics.Compare(c.runs)}
 		if got := p.Sentences()[0]; got != c.want {
 			t.Errorf("the headline is\n%s, want\n%s", got, c.want)
 		}
@@ -114,7 +115,7 @@ func TestWhatIsRunOnceHasNoSpread(t *testing.T) {
 		spread bool
 	}{{reports(), false}, {append(reports(), reports()...), true}} {
 		var b bytes.Buffer
-		p := report.Page{Scenes: metrics.Compare(c.runs)}
+		p := report.Page{Systems: system.All(), Scenes: metrics.Compare(c.runs)}
 		if err := p.Write(&b); err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +146,7 @@ func TestABusyMachineIsAReasonForDoubt(t *testing.T) {
 func TestThatSomethingIsMissingStandsAtTheHead(t *testing.T) {
 	const all = "none found"
 	for note, want := range map[string]string{"": all, "mesh-2-1 has no run.json": "something is missing"} {
-		p := report.Page{Scenes: metrics.Compare(reports()), Folders: []report.Folder{{}}}
+		p := report.Page{Systems: system.All(), Scenes: metrics.Compare(reports()), Folders: []report.Folder{{}}}
 		if note != "" {
 			p.Folders[0].Notes = []string{note}
 		}

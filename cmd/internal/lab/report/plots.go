@@ -3,12 +3,12 @@ package report
 import (
 	"fmt"
 	"html/template"
-	"slices"
 	"strings"
 
 	"starmesh/cmd/internal/charts"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/runlogs"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 )
 
@@ -23,8 +23,8 @@ type Plot struct {
 }
 
 // figure makes a plot ready to stand in the page.
-func (p *Plot) figure() (figure, error) {
-	text, err := p.Chart.Inline("plot-" + p.Name)
+func (p *Plot) figure(palette []charts.Color) (figure, error) {
+	text, err := p.Chart.Inline("plot-"+p.Name, palette)
 	if err != nil {
 		return figure{}, fmt.Errorf("plot %s: %w", p.Name, err)
 	}
@@ -138,24 +138,19 @@ func (s *studio) look(series *metrics.Series) charts.Look {
 	return l
 }
 
-// bound gives the look of the bound of a star or a mesh.
-func (s *studio) bound(system string) charts.Look {
-	l := charts.SystemLook(system, 0)
-	l.Under = s.page.above(system)
+// bound returns the look of a system's bound.
+func (s *studio) bound(of *system.System) charts.Look {
+	l := charts.SystemLook(of, 0)
+	l.Under = s.page.above(of)
 	return l.Bound()
 }
 
 // above is how many lines lie close upon that of a system: a server takes about
-// as long over a raw socket as over HTTP.
-func (p *Page) above(system string) int {
-	ways := []string{"star", "http", "http-close"}
-	at := slices.Index(ways, system)
-	if at < 0 {
-		return 0
-	}
+// as long however it is asked.
+func (p *Page) above(of *system.System) int {
 	n := 0
-	for _, way := range ways[at+1:] {
-		if slices.ContainsFunc(p.Scenes, func(s metrics.Case) bool { return s.First(way) != nil }) {
+	for _, s := range systemsOf(p.Scenes) {
+		if of.Asks != nil && s.Asks != nil && s.Head().Name == of.Head().Name && system.Compare(s, of) > 0 {
 			n++
 		}
 	}
@@ -175,7 +170,7 @@ func (p *Page) which(set string) int {
 // run finds the logs of a run; nil if they are not here.
 func (p *Page) run(r *metrics.Report) *runlogs.Run {
 	for i := range p.Runs {
-		if run := &p.Runs[i]; run.System == r.System && run.Name == r.Name && run.Set == r.Set {
+		if run := &p.Runs[i]; run.System.Name == r.System.Name && run.Name == r.Name && run.Set == r.Set {
 			return run
 		}
 	}

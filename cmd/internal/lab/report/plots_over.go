@@ -103,8 +103,8 @@ func (s *studio) medians(scenes []metrics.Case, key metrics.Key) []charts.Series
 	return all
 }
 
-// boundsOver gives the bounds of a star and of a mesh. Systems and sets that
-// have the same one share it.
+// boundsOver returns the bounds. Systems and sets that have the same one share
+// it.
 func (s *studio) boundsOver(scenes []metrics.Case) []charts.Series {
 	var all []charts.Series
 	for i := range scenes {
@@ -114,12 +114,9 @@ func (s *studio) boundsOver(scenes []metrics.Case) []charts.Series {
 			if f == nil || f.Median == nil {
 				continue
 			}
-			kind := "star"
-			if series.System == "mesh" {
-				kind = "mesh"
-			}
+			kind := series.System.Head()
 			point := charts.Point{X: float64(scenes[i].Receivers), Y: *f.Median}
-			line := named(&all, "bound of a "+kind, s.bound(kind))
+			line := named(&all, "bound of a "+kind.Name, s.bound(kind))
 			if !slices.Contains(line.Points, point) {
 				line.Points = append(line.Points, point)
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"starmesh/cmd/internal/charts"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // A Replay is a block that shows a recorded run again: whoever makes it vouches
@@ -36,11 +37,29 @@ func policy(script string) string {
 
 // variables gives the colours of the charts to the style sheet, by day and in
 // the dark. Paper is white.
-func variables() string {
+func variables(systems system.Table) string {
 	var light, dark strings.Builder
-	for _, c := range charts.Palette() {
+	for _, c := range charts.Palette(systems) {
 		fmt.Fprintf(&light, "--%s: %s; ", c.Name, c.Light)
 		fmt.Fprintf(&dark, "--%s: %s; ", c.Name, c.Dark)
 	}
+	if _, relay := systems.Pair(); relay != nil {
+		fmt.Fprintf(&light, "--brand: var(--%s); ", relay.Name)
+	}
 	return fmt.Sprintf(":root { %s}\n@media screen and (prefers-color-scheme: dark) { :root { %s} }\n", light.String(), dark.String())
+}
+
+// dots is the style of the dot beside a system's name: in its colour, and of
+// the shape of its mark in the plots.
+func dots(systems system.Table) string {
+	shapes := map[system.Mark]string{
+		system.Square:   "border-radius: 1px;",
+		system.Triangle: "clip-path: polygon(50% 0, 100% 100%, 0 100%); border-radius: 0;",
+		system.Diamond:  "transform: rotate(45deg) scale(.85); border-radius: 0;",
+	}
+	var b strings.Builder
+	for _, s := range systems {
+		fmt.Fprintf(&b, ".dot.%s { background: var(--%[1]s); %s }\n", s.Name, shapes[s.Look.Mark])
+	}
+	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/runlogs"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // Options say what is reported of, and how.
@@ -27,6 +28,8 @@ type Options struct {
 	// Replay makes the block that shows a folder's runs again; nil, and a nil
 	// result, is none. Of several folders only the first is replayed.
 	Replay func(dir string) (*Replay, error)
+	// Systems are those that logs may name; nil: system.All.
+	Systems system.Table
 }
 
 // A Result tells what was made.
@@ -50,6 +53,9 @@ type Result struct {
 func Make(ctx context.Context, o Options) (*Result, error) {
 	if len(o.Dirs) == 0 {
 		return nil, errors.New("a report needs a folder to tell of")
+	}
+	if o.Systems == nil {
+		o.Systems = system.All()
 	}
 	in, err := read(ctx, &o)
 	if ctx.Err() != nil {
@@ -118,7 +124,7 @@ func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 		folder.Notes = append(folder.Notes, err.Error())
 		err = nil
 	}
-	runs, more := runlogs.Runs(nodes, o.Links)
+	runs, more := runlogs.Runs(nodes, o.Links, o.Systems)
 	for i := range runs {
 		runs[i].Set = set
 		in.reports = append(in.reports, metrics.Compute(&runs[i].Run))
@@ -140,7 +146,7 @@ func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 func (in *input) page(o *Options) *Page {
 	p := &Page{
 		Made: o.Made.UTC(), Program: "starmesh " + cmp.Or(o.Program, "of an unknown version"), Command: o.Command,
-		Scenes: in.scenes, Runs: in.runs, Folders: in.folders, Replay: in.replay,
+		Scenes: in.scenes, Runs: in.runs, Folders: in.folders, Replay: in.replay, Systems: o.Systems,
 	}
 	for _, f := range in.findings {
 		p.Findings = append(p.Findings, f.String())

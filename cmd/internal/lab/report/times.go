@@ -22,9 +22,10 @@ func times(scenes []metrics.Case, once bool) *Grid {
 	}
 	labels := labelsOf(scenes)
 	g.Head = append(g.Head, labels...)
-	both := slices.Contains(labels, "star") && slices.Contains(labels, "mesh")
+	hub, relay := systemsOf(scenes).Pair()
+	both := hub != nil && relay != nil && slices.Contains(labels, hub.Name) && slices.Contains(labels, relay.Name)
 	if both {
-		g.Head = append(g.Head, "star ÷ mesh")
+		g.Head = append(g.Head, hub.Name+" ÷ "+relay.Name)
 	}
 	for i := range scenes {
 		row := []string{strconv.Itoa(scenes[i].Receivers)}
@@ -35,7 +36,7 @@ func times(scenes []metrics.Case, once bool) *Grid {
 			row = append(row, timeCell(&scenes[i], label))
 		}
 		if both {
-			row = append(row, ratio(&scenes[i]))
+			row = append(row, ratio(scenes[i].First(hub), scenes[i].First(relay)))
 		}
 		g.Rows = append(g.Rows, row)
 	}
@@ -66,14 +67,13 @@ func timeCell(scene *metrics.Case, label string) string {
 	return Missing
 }
 
-// ratio is the time of the star over that of the mesh.
-func ratio(scene *metrics.Case) string {
-	star, mesh := scene.First("star"), scene.First("mesh")
-	if star == nil || mesh == nil {
+// ratio is the time of one series over that of another.
+func ratio(over, under *metrics.Series) string {
+	if over == nil || under == nil {
 		return Missing
 	}
-	_, a, okA := took(star)
-	_, b, okB := took(mesh)
+	_, a, okA := took(over)
+	_, b, okB := took(under)
 	if !okA || !okB || b == 0 {
 		return Missing
 	}
@@ -90,7 +90,7 @@ func change(scenes []metrics.Case) *Grid {
 		for j := range scene.Series {
 			from := &scene.Series[j]
 			for k := j + 1; k < len(scene.Series); k++ {
-				if to := &scene.Series[k]; to.System == from.System {
+				if to := &scene.Series[k]; to.System.Name == from.System.Name {
 					g.Rows = append(g.Rows, changeRows(scene, from, to)...)
 					pairs = append(pairs, [2]string{from.Set, to.Set})
 				}
@@ -124,7 +124,7 @@ func changeRows(scene *metrics.Case, from, to *metrics.Series) [][]string {
 		if a.Median != nil && b.Median != nil && *a.Median > 0 {
 			relative = fmt.Sprintf("%.2f", *b.Median / *a.Median)
 		}
-		task := fmt.Sprintf("%s, %s to %s", from.System, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+		task := fmt.Sprintf("%s, %s to %s", from.System.Name, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
 		rows = append(rows, []string{task, d.Label, from.Set + ": " + Cell(a, d.Unit), to.Set + ": " + Cell(b, d.Unit), relative})
 	}
 	return rows

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 )
 
@@ -39,14 +40,15 @@ func (p *Page) lead() []string {
 	if text := shifted(main); text != "" {
 		all = append(all, text)
 	}
-	star, mesh := main.First("star"), main.First("mesh")
-	if star != nil && mesh != nil && star.Set == mesh.Set {
-		all = append(all, p.against(main, star, mesh))
+	hub, relay := rivals(main)
+	headed := hub != nil && relay != nil && hub.Set == relay.Set
+	if headed {
+		all = append(all, p.against(main, hub, relay))
 	}
-	if star != nil && mesh != nil {
-		all = append(all, burden(star, mesh)...)
+	if hub != nil && relay != nil {
+		all = append(all, burden(hub, relay)...)
 	}
-	if others := p.beside(main, star, mesh); others != "" {
+	if others := p.beside(main, headed); others != "" {
 		all = append(all, others)
 	}
 	if text := doubted(main); text != "" {
@@ -55,6 +57,26 @@ func (p *Page) lead() []string {
 	if text := p.disturbed(); text != "" {
 		all = append(all[:1:1], append([]string{text}, all[1:]...)...)
 	}
+	return all
+}
+
+// rivals are the first series of the two systems of the scene that are set
+// against each other; nil: there is none.
+func rivals(scene *metrics.Case) (hub, relay *metrics.Series) {
+	a, b := systemsOf([]metrics.Case{*scene}).Pair()
+	return scene.First(a), scene.First(b)
+}
+
+// systemsOf are the systems of some scenes, each once and in their order.
+func systemsOf(scenes []metrics.Case) (all system.Table) {
+	for i := range scenes {
+		for _, s := range scenes[i].Series {
+			if !slices.Contains(all.Names(), s.System.Name) {
+				all = append(all, s.System)
+			}
+		}
+	}
+	slices.SortFunc(all, system.Compare)
 	return all
 }
 
@@ -101,8 +123,8 @@ func doubted(scene *metrics.Case) string {
 
 // beside tells of the series that are not in the headline: when there is none,
 // of a single one with more words.
-func (p *Page) beside(main *metrics.Case, star, mesh *metrics.Series) string {
-	headed := star != nil && mesh != nil && star.Set == mesh.Set
+func (p *Page) beside(main *metrics.Case, headed bool) string {
+	hub, relay := rivals(main)
 	if !headed && len(main.Series) == 1 {
 		return p.alone(main, &main.Series[0])
 	}
@@ -110,7 +132,7 @@ func (p *Page) beside(main *metrics.Case, star, mesh *metrics.Series) string {
 	for i := range main.Series {
 		s := &main.Series[i]
 		switch {
-		case headed && (s == star || s == mesh):
+		case headed && (s == hub || s == relay):
 			continue
 		case s.Set != "" && main.First(s.System).Set != s.Set: // what has changed is told
 			continue
@@ -139,7 +161,7 @@ func shifted(scene *metrics.Case) string {
 	for j := range scene.Series {
 		for k := j + 1; k < len(scene.Series); k++ {
 			a, b := &scene.Series[j], &scene.Series[k]
-			if a.System == b.System {
+			if a.System.Name == b.System.Name {
 				parts = append(parts, shift(a, b))
 			}
 		}
@@ -159,7 +181,7 @@ func shift(a, b *metrics.Series) string {
 		}
 		return Value(seconds, metrics.Seconds)
 	}
-	text := fmt.Sprintf("%s %s (%s) → %s (%s)", a.System, write(before, okA), a.Set, write(after, okB), b.Set)
+	text := fmt.Sprintf("%s %s (%s) → %s (%s)", a.System.Name, write(before, okA), a.Set, write(after, okB), b.Set)
 	if okA && okB && before > 0 {
 		text += fmt.Sprintf(", × %.2f", after/before)
 	}
@@ -184,40 +206,42 @@ func took(s *metrics.Series) (text string, seconds float64, ok bool) {
 }
 
 // against is the headline when both have run.
-func (p *Page) against(scene *metrics.Case, star, mesh *metrics.Series) string {
-	starText, starTime, starOK := took(star)
-	meshText, meshTime, meshOK := took(mesh)
+func (p *Page) against(scene *metrics.Case, hub, relay *metrics.Series) string {
+	hubText, hubTime, hubOK := took(hub)
+	relayText, relayTime, relayOK := took(relay)
+	a, b := hub.System.Words.Called, relay.System.Words.Called
 	task := fmt.Sprintf("To bring %s to %s", units.Bytes(scene.FileBytes), receivers(scene.Receivers))
-	if star.Set != "" {
-		task = fmt.Sprintf("In %s, to bring %s to %s", star.Set, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	if hub.Set != "" {
+		task = fmt.Sprintf("In %s, to bring %s to %s", hub.Set, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
 	}
 	switch {
-	case starOK && meshOK:
-		return fmt.Sprintf("%s, the mesh took %s and the star %s: %s.", task, meshText, starText, pace(starTime, meshTime))
-	case meshOK:
-		return fmt.Sprintf("%s, the mesh took %s; the star %s it to everyone.", task, meshText, p.undone(star))
-	case starOK:
-		return fmt.Sprintf("%s, the star took %s; the mesh %s it to everyone.", task, starText, p.undone(mesh))
+	case hubOK && relayOK:
+		return fmt.Sprintf("%s, %s took %s and %s %s: %s.", task, b, relayText, a, hubText, pace(b, hubTime, relayTime))
+	case relayOK:
+		return fmt.Sprintf("%s, %s took %s; %s %s it to everyone.", task, b, relayText, a, p.undone(hub))
+	case hubOK:
+		return fmt.Sprintf("%s, %s took %s; %s %s it to everyone.", task, a, hubText, b, p.undone(relay))
 	}
-	return fmt.Sprintf("%s: neither the star nor the mesh brought it to everyone.", task)
+	return fmt.Sprintf("%s: neither %s nor %s brought it to everyone.", task, a, b)
 }
 
-// pace compares two times, a difference of 5 % or less being none.
-func pace(star, mesh float64) string {
-	if mesh <= 0 || star <= 0 {
+// pace compares the time of who with that of another, a difference of 5 % or
+// less being none.
+func pace(who string, other, its float64) string {
+	if its <= 0 || other <= 0 {
 		return "both took next to nothing"
 	}
-	switch ratio := star / mesh; {
+	switch ratio := other / its; {
 	case ratio >= 1.995:
-		return fmt.Sprintf("the mesh was %.1f times as fast", ratio)
+		return fmt.Sprintf("%s was %.1f times as fast", who, ratio)
 	case ratio > 1.05:
-		return fmt.Sprintf("the mesh was %.0f %% faster", (ratio-1)*100)
+		return fmt.Sprintf("%s was %.0f %% faster", who, (ratio-1)*100)
 	case ratio >= 1/1.05:
 		return fmt.Sprintf("about the same (within %.0f %%)", math.Ceil(math.Abs(ratio-1)*100))
 	case ratio > 1/1.995:
-		return fmt.Sprintf("the mesh was %.0f %% slower", (1/ratio-1)*100)
+		return fmt.Sprintf("%s was %.0f %% slower", who, (1/ratio-1)*100)
 	default:
-		return fmt.Sprintf("the mesh was %.1f times as slow", 1/ratio)
+		return fmt.Sprintf("%s was %.1f times as slow", who, 1/ratio)
 	}
 }
 
@@ -250,16 +274,7 @@ func (p *Page) alone(scene *metrics.Case, s *metrics.Series) string {
 
 // called names a series in a sentence.
 func called(s *metrics.Series) string {
-	suffix := strings.TrimPrefix(s.Label(), s.System)
-	switch s.System {
-	case "star", "mesh":
-		return "the " + s.Label()
-	case "http":
-		return "HTTP over one kept connection" + suffix
-	case "http-close":
-		return "HTTP with a connection for each request" + suffix
-	}
-	return s.Label()
+	return s.System.Words.Called + strings.TrimPrefix(s.Label(), s.System.Name)
 }
 
 func capital(s string) string {
@@ -270,17 +285,19 @@ func capital(s string) string {
 }
 
 // burden says whom the two load.
-func burden(star, mesh *metrics.Series) []string {
-	a, b := star.Get(metrics.OriginCopies), mesh.Get(metrics.OriginCopies)
+func burden(hub, relay *metrics.Series) []string {
+	a, b := hub.Get(metrics.OriginCopies), relay.Get(metrics.OriginCopies)
 	if a == nil || b == nil || a.Median == nil || b.Median == nil {
 		return nil
 	}
-	text := fmt.Sprintf("The star's server sent %s of the file, all of the load; the mesh's origin sent %s", copies(*a.Median), copies(*b.Median))
-	if h := mesh.Get(metrics.HottestShare); h != nil && h.Median != nil && *h.Median < 0.999 {
-		text += fmt.Sprintf(", and no node more than %s of all that was sent", Value(*h.Median, metrics.Share))
+	origin := func(s *metrics.Series) string { return s.System.Words.Called + "'s " + s.System.Nodes.Origin }
+	text := fmt.Sprintf("%s sent %s of the file", capital(origin(hub)), copies(*a.Median))
+	if m := hub.Get(metrics.HottestShare); m != nil && m.Median != nil && *m.Median >= 0.999 {
+		text += ", all of the load"
 	}
-	if m := star.Get(metrics.HottestShare); m == nil || m.Median == nil || *m.Median < 0.999 {
-		text = strings.Replace(text, ", all of the load", "", 1)
+	text += fmt.Sprintf("; %s sent %s", origin(relay), copies(*b.Median))
+	if h := relay.Get(metrics.HottestShare); h != nil && h.Median != nil && *h.Median < 0.999 {
+		text += fmt.Sprintf(", and no node more than %s of all that was sent", Value(*h.Median, metrics.Share))
 	}
 	return []string{text + "."}
 }

@@ -13,6 +13,7 @@ import (
 
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/runlogs"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/load"
 )
 
@@ -108,7 +109,7 @@ func readDir(t *testing.T, dir string) ([]runlogs.Run, []runlogs.Finding) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runs, more := runlogs.Runs(nodes, runlogs.Links{})
+	runs, more := runlogs.Runs(nodes, runlogs.Links{}, system.All())
 	return runs, append(findings, more...)
 }
 
@@ -131,7 +132,7 @@ func TestASoundRunIsReadWithoutAWord(t *testing.T) {
 	if got, want := parts(r), "server:origin r1:receiver r2:receiver r10:receiver"; got != want {
 		t.Errorf("the nodes are %s, want %s", got, want)
 	}
-	if r.FileBytes != fileBytes || r.FileID != "f" || r.Chunks != 10 || r.Version != "v1" || r.System != "star" {
+	if r.FileBytes != fileBytes || r.FileID != "f" || r.Chunks != 10 || r.Version != "v1" || r.System.Name != "star" {
 		t.Errorf("%+v", r.Head)
 	}
 	report := metrics.Compute(&r.Run)
@@ -340,7 +341,7 @@ func TestLinksFromOutsideFillWhatLogsLack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runs, _ := runlogs.Runs(nodes, runlogs.Links{OriginUp: 5, Up: 6, Down: 50})
+	runs, _ := runlogs.Runs(nodes, runlogs.Links{OriginUp: 5, Up: 6, Down: 50}, system.All())
 	origin, receiver := runs[0].Nodes[0], runs[0].Nodes[1]
 	if origin.Up != 100 || receiver.Up != 100 { // the logs know better
 		t.Errorf("uplinks %v and %v", origin.Up, receiver.Up)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/system"
 )
 
 // bucket is a set of nodes that may be one run.
@@ -22,10 +23,10 @@ type bucket struct {
 // or no receiver (each machine's logs in a folder of their own), joins the
 // folder whose nodes ran at the same time. Nodes of one folder that ran one
 // after the other are runs of their own.
-func runsOf(nodes []*Node) ([]bucket, []Finding) {
+func runsOf(nodes []*Node, systems system.Table) ([]bucket, []Finding) {
 	var buckets []bucket
 	var findings []Finding
-	for _, b := range joined(withServers(byFolder(nodes))) {
+	for _, b := range joined(withServers(byFolder(nodes), systems)) {
 		parts, more := splitByTime(b)
 		buckets, findings = append(buckets, parts...), append(findings, more...)
 	}

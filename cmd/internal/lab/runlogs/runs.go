@@ -29,11 +29,11 @@ type Run struct {
 // Runs puts nodes together into runs and judges them. Links are for nodes
 // whose log has no limit. Runs come in the order of their systems (see
 // system.Compare) and of time.
-func Runs(nodes []*Node, given Links) ([]Run, []Finding) {
-	buckets, findings := runsOf(merged(nodes))
+func Runs(nodes []*Node, given Links, systems system.Table) ([]Run, []Finding) {
+	buckets, findings := runsOf(merged(nodes), systems)
 	runs := make([]Run, 0, len(buckets))
 	for _, b := range buckets {
-		r, more := newRun(b, given)
+		r, more := newRun(b, given, systems.Named(b.system))
 		runs, findings = append(runs, r), append(findings, more...)
 	}
 	slices.SortStableFunc(runs, func(a, b Run) int {
@@ -47,7 +47,7 @@ func Runs(nodes []*Node, given Links) ([]Run, []Finding) {
 func unique(runs []Run) {
 	count := make(map[string]int)
 	for i := range runs {
-		key := runs[i].System + " " + runs[i].Name
+		key := runs[i].System.Name + " " + runs[i].Name
 		if count[key]++; count[key] > 1 {
 			runs[i].Name += fmt.Sprintf(" (%d)", count[key])
 		}
@@ -55,7 +55,7 @@ func unique(runs []Run) {
 }
 
 // newRun makes a run of its nodes.
-func newRun(b bucket, given Links) (Run, []Finding) {
+func newRun(b bucket, given Links, of *system.System) (Run, []Finding) {
 	origins, receivers, idle := byPart(b.nodes)
 	files := wantedBy(receivers)
 	var findings []Finding
@@ -69,7 +69,8 @@ func newRun(b bucket, given Links) (Run, []Finding) {
 			Text: "it fetched other files than most of its run; left out"})
 	}
 	r := Run{Logs: slices.Concat(origins, kept, idle)}
-	r.Head = headOf(b, r.Logs, files)
+	r.Head = headOf(b.dir, r.Logs, files)
+	r.System = of
 	r.Doubts = slices.Concat(clockDoubts(origins, kept), carriedDoubts(b.nodes, len(findings)), logDoubts(r.Logs))
 	r.Start, _ = span(b.nodes)
 	if len(kept) > 0 {
@@ -135,8 +136,8 @@ func byPart(nodes []*Node) (origins, receivers, idle []*Node) {
 	return origins, receivers, idle
 }
 
-func headOf(b bucket, nodes []*Node, files wanted) metrics.Head {
-	h := metrics.Head{Name: b.dir, System: b.system, FileBytes: files.bytes(), FileID: files.most.ID, Dir: b.dir}
+func headOf(dir string, nodes []*Node, files wanted) metrics.Head {
+	h := metrics.Head{Name: dir, FileBytes: files.bytes(), FileID: files.most.ID, Dir: dir}
 	if len(files.sizes) == 1 {
 		h.Chunks = files.most.Chunks
 	} else {

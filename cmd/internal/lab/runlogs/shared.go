@@ -4,26 +4,34 @@ import (
 	"slices"
 
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/lab/system"
 )
 
-// A server speaks its own protocol and HTTP at once, and its log says star
-// whoever came. So a run over HTTP has receivers of system http or http-close
-// and an origin that calls itself a star.
+// A server speaks its own protocol and HTTP at once, and its log says the same
+// whoever came. So a run over HTTP has receivers of one system and an origin
+// that calls itself another's.
 
-// overHTTP tells whether a system's origin is a star's server.
-func overHTTP(system string) bool { return system == "http" || system == "http-close" }
+// loggedAs is what the origin of a system calls itself in its log where it does
+// not know whom it serves; "": it does.
+func loggedAs(s *system.System) string {
+	if s.Asks == nil {
+		return ""
+	}
+	return s.Asks.Logged
+}
 
-// withServers moves a star's servers to the receivers over HTTP that they alone
-// served: those in the server's folder while it ran, or at that time in other
-// folders when its own has no receivers. A server that served receivers of
-// several systems at once stays a star's: its load cannot be divided.
-func withServers(all []bucket) []bucket {
+// withServers moves servers to the receivers over HTTP that they alone served:
+// those in the server's folder while it ran, or at that time in other folders
+// when its own has no receivers. A server that served receivers of several
+// systems at once stays what its log says: its load cannot be divided.
+func withServers(all []bucket, systems system.Table) []bucket {
 	for i := range all {
-		if !overHTTP(all[i].system) || among(all[i].nodes, metrics.Origin) != nil {
+		server := loggedAs(systems.Named(all[i].system))
+		if server == "" || among(all[i].nodes, metrics.Origin) != nil {
 			continue
 		}
 		for j := range all {
-			if all[j].system != "star" {
+			if all[j].system != server {
 				continue
 			}
 			mine := func(n *Node) bool { return n.part() == metrics.Origin && servedAlone(n, all[j].dir, all[i], all) }

@@ -93,8 +93,8 @@ func TestAllLogsOfATrialAreOfItsSystem(t *testing.T) {
 	trial := noted()
 	trial.System = "http-close"
 	runs, _ := readNoted(t, trial)
-	if r := one(t, runs); r.System != "http-close" || parts(r) != "server:origin c1:receiver c2:receiver" {
-		t.Errorf("%s %s", r.System, parts(r))
+	if r := one(t, runs); r.System.Name != "http-close" || parts(r) != "server:origin c1:receiver c2:receiver" {
+		t.Errorf("%s %s", r.System.Name, parts(r))
 	}
 }
 
@@ -228,8 +228,8 @@ func TestALogBesideATrialThatIsNotOfItStaysWhatItIs(t *testing.T) {
 	trial.System, trial.Nodes = "mesh", trial.Nodes[:1]
 	trial.Nodes[0].Name = "origin"
 	runs, _ := readNoted(t, trial)
-	if r := one(t, runs); r.System != "star" || r.Trial != nil {
-		t.Errorf("%s, %+v", r.System, r.Trial)
+	if r := one(t, runs); r.System.Name != "star" || r.Trial != nil {
+		t.Errorf("%s, %+v", r.System.Name, r.Trial)
 	}
 }
 

@@ -90,7 +90,7 @@ func (t *trial) ready(ctx context.Context, n *node, again bool) error {
 	n.mu.Lock()
 	n.agent = agent.Address
 	n.mu.Unlock()
-	if err := t.ways.learn(ctx, t.System, n, p); err != nil {
+	if err := t.ways.learn(ctx, &t.System.Run, n, p); err != nil {
 		return err
 	}
 	if !n.receiver() || again {

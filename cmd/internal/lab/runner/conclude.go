@@ -93,7 +93,7 @@ func (t *trial) account() labdir.Run {
 // newBook begins the account of the trial.
 func (t *trial) newBook() labdir.Run {
 	b := labdir.Run{
-		Format: labdir.RunFormat, Name: t.Name(), System: t.System, Receivers: t.Receivers,
+		Format: labdir.RunFormat, Name: t.Name(), System: t.System.Name, Receivers: t.Receivers,
 		Repetition: t.Repetition, Began: time.Now(), Links: t.cfg.Links, LinksHow: t.network.About(),
 	}
 	for _, n := range t.nodes {

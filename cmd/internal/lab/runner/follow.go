@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/lab/labdir"
-	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/readable"
 )
@@ -44,8 +43,8 @@ func (t *trial) follow(ctx context.Context) {
 // complete tells whether nothing more is to come, and notes why if that is not
 // because all have the file.
 func (t *trial) complete() bool {
-	if why := t.nodes[0].failed; why != "" && t.System != scenario.Mesh {
-		t.book.Error = "the server ended: " + why
+	if why := t.nodes[0].failed; why != "" && !t.System.Relays {
+		t.book.Error = "the " + t.Origin() + " ended: " + why
 		return true
 	}
 	open := 0
@@ -96,7 +95,7 @@ func (t *trial) excused(n *node) string {
 // beginning is the first event of the timeline.
 func (t *trial) beginning() *labdir.Begin {
 	b := &labdir.Begin{
-		System: t.System, Receivers: t.Receivers, Repetition: t.Repetition,
+		System: t.System.Name, Receivers: t.Receivers, Repetition: t.Repetition,
 		FileName: filepath.Base(t.cfg.File.Path), FileBytes: t.cfg.File.Bytes, Chunks: t.cfg.File.Chunks,
 		BoundSeconds: t.bound(), Nodes: t.book.Nodes,
 	}

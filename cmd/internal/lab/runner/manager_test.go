@@ -15,6 +15,7 @@ import (
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/fault"
 )
 
@@ -53,7 +54,7 @@ func (b *bench) event(e labdir.Event) {
 }
 
 func (b *bench) trial(receivers int) scenario.Run {
-	s := &scenario.Scenario{Systems: []string{scenario.Star}, Receivers: []int{receivers}, Runs: 1, FileBytes: b.cfg.File.Bytes, Links: "rate"}
+	s := &scenario.Scenario{Systems: system.Table{system.Named(system.Star)}, Receivers: []int{receivers}, Runs: 1, FileBytes: b.cfg.File.Bytes, Links: "rate"}
 	return s.Trials()[0]
 }
 

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"starmesh/cmd/internal/lab/labdir"
-	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/common/load"
 )
 
@@ -157,8 +156,8 @@ func (t *trial) reading(n *node, report *load.Report) labdir.Reading {
 
 // nameOf gives the name of the node that a load report calls remote.
 func (t *trial) nameOf(remote string) string {
-	if t.System != scenario.Mesh {
-		return t.Origin() // a client has no other
+	if !t.System.Relays {
+		return t.Origin() // there is no other
 	}
 	if name := t.ways.name(remote); name != "" {
 		return name

@@ -3,20 +3,11 @@ package scenario
 import (
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/fault"
-)
-
-// The systems, as load logs name them.
-const (
-	Star      = "star"       // raw TCP
-	HTTP      = "http"       // HTTP/1.1, one connection for all requests
-	HTTPClose = "http-close" // HTTP/1.1, one connection for each request
-	Mesh      = "mesh"
 )
 
 // Bounds of what is asked for: past these it is a mistake.
@@ -27,36 +18,13 @@ const (
 
 // A Scenario is what a lab is to do.
 type Scenario struct {
-	Systems   []string // in the order in which they take their turns
+	Systems   system.Table // in the order in which they take their turns
 	Receivers []int
 	Runs      int // repetitions of each trial
 	FileBytes int64
 	Links     string // rate or netns
 	Rates     Rates
 	Seed      uint64
-}
-
-// ParseSystems reads a list of systems: star,http,mesh. http stands for both
-// ways of HTTP: with the connection reused, and one for each request.
-func ParseSystems(list []string) ([]string, error) {
-	var all []string
-	for _, name := range list {
-		switch name = strings.ToLower(strings.TrimSpace(name)); name {
-		case HTTP:
-			all = append(all, HTTP, HTTPClose)
-		case Star, HTTPClose, Mesh:
-			all = append(all, name)
-		default:
-			return nil, fault.Wrapf(fault.Invalid, "there is no system %q: star, http or mesh, as in star,http,mesh", name)
-		}
-	}
-	if len(all) == 0 {
-		return nil, fault.Wrapf(fault.Invalid, "no system is named: star, http or mesh, as in star,mesh")
-	}
-	if name, twice := repeated(all); twice {
-		return nil, fault.Wrapf(fault.Invalid, "the system %s is named twice", name)
-	}
-	return all, nil
 }
 
 // repeated gives the first value that is there twice.
@@ -138,10 +106,7 @@ func (t Run) Bound() float64 {
 
 // BoundOver is Bound over other links.
 func (t Run) BoundOver(l system.Links) float64 {
-	if t.System == Mesh {
-		return system.MeshBound(float64(t.scenario.FileBytes), l).Seconds
-	}
-	return system.StarBound(float64(t.scenario.FileBytes), l).Seconds
+	return t.System.Bound(float64(t.scenario.FileBytes), l).Seconds
 }
 
 // Pace is the payload in bytes per second that reaches all receivers together
@@ -155,4 +120,4 @@ func (t Run) Pace() float64 {
 }
 
 // Name is the name of the trial's folder.
-func (t Run) Name() string { return labdir.RunName(t.System, t.Receivers, t.Repetition) }
+func (t Run) Name() string { return labdir.RunName(t.System.Name, t.Receivers, t.Repetition) }

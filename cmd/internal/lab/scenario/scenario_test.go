@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/fault"
 )
 
@@ -18,7 +19,7 @@ const mbit = 1e6 / 8
 func usual() *scenario.Scenario {
 	link := scenario.Rate{Up: 20 * mbit, Down: 100 * mbit}
 	return &scenario.Scenario{
-		Systems: []string{scenario.Star, scenario.Mesh}, Receivers: []int{1, 4}, Runs: 2, FileBytes: 16 << 20,
+		Systems: system.Table{system.Named(system.Star), system.Named(system.Mesh)}, Receivers: []int{1, 4}, Runs: 2, FileBytes: 16 << 20,
 		Links: "rate", Rates: scenario.Rates{Origin: link, Receiver: link},
 	}
 }
@@ -30,9 +31,9 @@ func TestSystemsAreReadAndHTTPStandsForBothOfItsWays(t *testing.T) {
 		"star,http,mesh":   "star http http-close mesh",
 		"Star, HTTP-Close": "star http-close",
 	} {
-		got, err := scenario.ParseSystems(strings.Split(text, ","))
-		if err != nil || strings.Join(got, " ") != want {
-			t.Errorf("%s: %q, %v", text, got, err)
+		got, err := system.All().Parse(strings.Split(text, ","))
+		if err != nil || strings.Join(got.Names(), " ") != want {
+			t.Errorf("%s: %q, %v", text, got.Names(), err)
 		}
 	}
 	for text, want := range map[string]string{
@@ -41,11 +42,11 @@ func TestSystemsAreReadAndHTTPStandsForBothOfItsWays(t *testing.T) {
 		"star,star":       "star is named twice",
 		"http,http-close": "http-close is named twice",
 	} {
-		if _, err := scenario.ParseSystems(strings.Split(text, ",")); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := system.All().Parse(strings.Split(text, ",")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if _, err := scenario.ParseSystems(nil); err == nil {
+	if _, err := system.All().Parse(nil); err == nil {
 		t.Error("no system is none")
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // A Run is one system with one number of receivers, once.
 type Run struct {
-	System     string
+	System     *system.System
 	Receivers  int
 	Repetition int // from 1
 
@@ -16,20 +16,10 @@ type Run struct {
 }
 
 // Origin is the name of the node that has the file.
-func (t Run) Origin() string {
-	if t.System == Mesh {
-		return "origin"
-	}
-	return "server"
-}
+func (t Run) Origin() string { return t.System.Nodes.Origin }
 
 // Receiver is the name of receiver i, from 1.
-func (t Run) Receiver(i int) string {
-	if t.System == Mesh {
-		return fmt.Sprintf("peer-%d", i)
-	}
-	return fmt.Sprintf("client-%d", i)
-}
+func (t Run) Receiver(i int) string { return fmt.Sprintf("%s-%d", t.System.Nodes.Receiver, i) }
 
 // Nodes gives the names of all nodes, the origin first.
 func (t Run) Nodes() []string {

@@ -1,11 +1,12 @@
-// Package system gives the least time in which a file can reach all its
-// receivers over given access links, whatever the protocol.
+package system
+
+// The bounds say in which least time a file can reach all its receivers over
+// given access links, whatever the protocol.
 //
 // The model is the textbook's: every node has one uplink and one downlink, the
 // network between them is never the limit, and bytes flow like a fluid: no
-// latency, no headers, no CPU, no chunks (but for Chunked). Real transfers
+// latency, no headers, no CPU, no chunks (but for ChunkedBound). Real transfers
 // take longer; how much longer is what a comparison tells.
-package system
 
 import (
 	"fmt"

@@ -1,0 +1,43 @@
+package system
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// HTTP is the star asked in HTTP/1.1, over one connection for all requests.
+const HTTP = "http"
+
+func http(kin *System) *System {
+	return &System{
+		Name: HTTP, Alias: HTTP,
+		Words: Words{Title: "Star over HTTP", Called: "HTTP over one kept connection",
+			Says: "The same star, asked in HTTP/1.1 over a connection that is kept and used again."},
+		Look:  Look{Light: "#009e73", Dark: "#2fc79b", Mark: Triangle},
+		Nodes: serverAndClients(),
+		Kin:   kin,
+		Bound: StarBound,
+		Costs: costsOfServer(),
+		Asks: &Asking{Way: "HTTP, one connection used again", Long: "HTTP/1.1 with a kept connection",
+			Cost: "here that costs %s for each chunk over a connection that is used again",
+			HTTP: true, Logged: Star},
+		Run: overHTTP(),
+	}
+}
+
+// overHTTP is how nodes are started that ask the star's server in HTTP.
+func overHTTP(more ...string) Run {
+	return Run{
+		Serve: func(s Start) []string {
+			web := anyPort(s)
+			if told := s.Origin.HTTP; told != "" {
+				web = strings.TrimSuffix(strings.TrimPrefix(told, "http://"), "/")
+			}
+			return serve(s, "--http", web)
+		},
+		Get: func(s Start) []string {
+			return get(s, append([]string{s.Origin.HTTP + filepath.Base(s.File)}, more...)...)
+		},
+		Ready: listening,
+	}
+}
