@@ -12,7 +12,7 @@ const RunFormat = "starmesh-run/1"
 type Run struct {
 	Format     string    `json:"format"`
 	Name       string    `json:"name"`
-	System     string    `json:"system"` // star, http, http-close or mesh
+	System     string    `json:"system"` // its name
 	Receivers  int       `json:"receivers"`
 	Repetition int       `json:"repetition"`          // from 1
 	Began      time.Time `json:"began"`               // when the receivers were told to start

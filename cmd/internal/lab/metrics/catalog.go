@@ -1,5 +1,7 @@
 package metrics
 
+import "starmesh/cmd/internal/lab/system"
+
 // A Key names a figure, in JSON and CSV too. Names carry units.
 type Key string
 
@@ -56,16 +58,17 @@ func Catalog() []Definition {
 }
 
 func timeAndLoad() []Definition {
+	hub, relay := system.All().Pair()
 	return []Definition{
 		{Distribution, "distribution time", Seconds, "from the start of the first receiver until the last one holds the verified file", Clock},
 		{P50, "half of receivers done (p50)", Seconds, "from the start of the first receiver until half of them hold the verified file (nearest rank)", Clock},
 		{P99, "99 % of receivers done (p99)", Seconds, "the same for 99 % of the receivers; with fewer than 100 it is the last one", Clock},
-		{BoundSeconds, "bound", Seconds, "the least possible distribution time over these links: star max(N·F/u_s, F/d_min), mesh max(F/u_s, F/d_min, N·F/(u_s + Σu_i))", 0},
+		{BoundSeconds, "bound", Seconds, "the least possible distribution time over these links: " + hub.Name + " " + hub.Words.Bound + ", " + relay.Name + " " + relay.Words.Bound, 0},
 		{BoundMultiple, "distribution time ÷ bound", Ratio, "the measured distribution time as a multiple of the bound: 1 is the least possible, and a hair less means that limits let a first burst through", Clock},
 		{ChunkedBound, "bound, chunk by chunk", Seconds, "with M equal chunks and equal uplinks, one chunk at a time: (F/u)·(1 + ⌊log2 N⌋/M)", 0},
 		{OriginCopies, "origin copies", Ratio, "payload sent by the origin ÷ file size", Carried},
 		{HottestShare, "hottest share", Share, "largest payload sent by one node ÷ payload sent by all", Carried},
-		{Uploaders, "effective uploaders", Ratio, "(Σ out)² ÷ Σ out² over all nodes: 1 for a star, up to their number for an even mesh", Carried},
+		{Uploaders, "effective uploaders", Ratio, "(Σ out)² ÷ Σ out² over all nodes: 1 for a " + hub.Name + ", up to their number for an even " + relay.Name, Carried},
 		{Jain, "Jain index, all nodes", Ratio, "effective uploaders ÷ number of nodes: 1 is even", Carried},
 		{JainReceivers, "Jain index, receivers only", Ratio, "the same over the receivers alone; unknown when no receiver sent anything", Carried},
 		{GiniIndex, "Gini coefficient, all nodes", Ratio, "of payload sent: 0 is even, (n−1)/n when one of n nodes sends all", Carried},

@@ -226,10 +226,24 @@ func (p *Page) sceneView(scene *metrics.Case, plots []Plot, palette []charts.Col
 func (p *Page) group(id string) group {
 	of := groups[id]
 	g := group{ID: id, Title: of.title, Text: of.text}
+	if strings.Contains(g.Text, "%s") {
+		g.Text = fmt.Sprintf(g.Text, levels(p.Systems))
+	}
 	if !p.once() {
 		g.Text += of.several
 	}
 	return g
+}
+
+// levels says how even a picture of who sent how much is.
+func levels(systems system.Table) string {
+	var all []string
+	for _, s := range systems {
+		if s.Words.Level != "" {
+			all = append(all, s.Words.Level)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // main is the scene that is shown in full: the largest file to most receivers;

@@ -33,7 +33,7 @@ func (p *Plot) figure(palette []charts.Color) (figure, error) {
 
 // The groups of plots, each with a heading and a word on how to read them.
 var groups = map[string]struct{ title, text, several string }{
-	"load": {"Who sent how much", "All nodes of a run, on one scale: in a star one bar carries everything, a mesh is level." +
+	"load": {"Who sent how much", "All nodes of a run, on one scale: %s." +
 		" The further a Lorenz curve hangs below the dashed line, the fewer nodes carry the load.",
 		" Whiskers reach from the least to the most of several runs; thin lines are the other runs."},
 	"done": {"When each receiver was done", "Each receiver's share of the file over time; a mark where it held the whole, verified file.", ""},

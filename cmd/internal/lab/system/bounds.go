@@ -64,21 +64,21 @@ type Bound struct {
 	By      string
 }
 
-// StarBound is the bound of one server that sends every copy itself:
+// starBound is the bound of one server that sends every copy itself:
 //
 //	max(N·F/u_s, F/d_min)
 //
 // with N receivers, size F in bytes, the server's uplink u_s and the slowest
 // downlink d_min. Kurose & Ross, Computer Networking, §2.5. Links must have
 // passed Check.
-func StarBound(size float64, l Links) Bound {
+func starBound(size float64, l Links) Bound {
 	return largest(
 		Bound{float64(len(l.Up)) * size / l.Origin, ByOrigin},
 		Bound{size / slowest(l.Down), ByDownlink},
 	)
 }
 
-// MeshBound is the bound when every receiver passes on what it has:
+// meshBound is the bound when every receiver passes on what it has:
 //
 //	max(F/u_s, F/d_min, N·F/(u_s + Σu_i))
 //
@@ -86,7 +86,7 @@ func StarBound(size float64, l Links) Bound {
 // them, and all copies must pass through all uplinks together. Kumar & Ross,
 // Peer-Assisted File Distribution: The Minimum Distribution Time (2006), show
 // that a fluid reaches it. Links must have passed Check.
-func MeshBound(size float64, l Links) Bound {
+func meshBound(size float64, l Links) Bound {
 	sum := l.Origin
 	for _, up := range l.Up {
 		sum += up

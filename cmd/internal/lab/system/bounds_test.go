@@ -46,10 +46,10 @@ func TestBoundsOfWorkedExamples(t *testing.T) {
 			if err := c.links.Check(); err != nil {
 				t.Fatal(err)
 			}
-			if got := system.StarBound(c.size, c.links); !same(got, c.star) {
+			if got := system.Named(system.Star).Bound(c.size, c.links); !same(got, c.star) {
 				t.Errorf("star: %+v, want %+v", got, c.star)
 			}
-			if got := system.MeshBound(c.size, c.links); !same(got, c.mesh) {
+			if got := system.Named(system.Mesh).Bound(c.size, c.links); !same(got, c.mesh) {
 				t.Errorf("mesh: %+v, want %+v", got, c.mesh)
 			}
 		})
@@ -90,13 +90,13 @@ func TestBoundsKeepTheirOrder(t *testing.T) {
 	for n := 1; n < 70; n++ {
 		for _, up := range []float64{0, 0.1, 1, 3, 10} {
 			l := system.Equal(n, 3, up, 7)
-			star, mesh := system.StarBound(100, l), system.MeshBound(100, l)
+			star, mesh := system.Named(system.Star).Bound(100, l), system.Named(system.Mesh).Bound(100, l)
 			if mesh.Seconds > star.Seconds*(1+1e-12) {
 				t.Errorf("N = %d, up %v: mesh %v is later than star %v", n, up, mesh, star)
 			}
 		}
 		l := system.Equal(n, 3, 3, unlimited)
-		if fluid, chunked := system.MeshBound(100, l).Seconds, system.ChunkedBound(100, 3, n, 64); chunked < fluid {
+		if fluid, chunked := system.Named(system.Mesh).Bound(100, l).Seconds, system.ChunkedBound(100, 3, n, 64); chunked < fluid {
 			t.Errorf("N = %d: chunk by chunk %v, but a fluid needs %v", n, chunked, fluid)
 		}
 	}

@@ -16,7 +16,7 @@ func http(kin *System) *System {
 		Look:  Look{Light: "#009e73", Dark: "#2fc79b", Mark: Triangle},
 		Nodes: serverAndClients(),
 		Kin:   kin,
-		Bound: StarBound,
+		Bound: starBound,
 		Costs: costsOfServer(),
 		Asks: &Asking{Way: "HTTP, one connection used again", Long: "HTTP/1.1 with a kept connection",
 			Cost: "here that costs %s for each chunk over a connection that is used again",

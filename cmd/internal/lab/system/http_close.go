@@ -11,7 +11,7 @@ func httpClose(kin *System) *System {
 		Look:  Look{Light: "#aa4499", Dark: "#dd99cc", Mark: Diamond},
 		Nodes: serverAndClients(),
 		Kin:   kin,
-		Bound: StarBound,
+		Bound: starBound,
 		Costs: costsOfServer(),
 		Asks: &Asking{Way: "HTTP, a connection for each request", Long: "HTTP with a connection for each request",
 			Cost: "%s when every request has a connection of its own, which one side opens, the other accepts, and both close",

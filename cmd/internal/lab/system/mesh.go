@@ -12,10 +12,11 @@ func mesh() *System {
 	return &System{
 		Name: Mesh,
 		Words: Words{Title: "Mesh", Called: "the mesh",
-			Says: "Equals: whoever has a chunk passes it on. All links give, so the load is spread and more receivers hardly take longer."},
+			Says:  "Equals: whoever has a chunk passes it on. All links give, so the load is spread and more receivers hardly take longer.",
+			Level: "a mesh is level", Bound: "max(F/u_s, F/d_min, N·F/(u_s + Σu_i))"},
 		Look:   Look{Light: "#0072b2", Dark: "#56b4e9", Mark: Square},
 		Nodes:  Nodes{Origin: "origin", Receiver: "peer", Receivers: "receivers"},
-		Bound:  MeshBound,
+		Bound:  meshBound,
 		Relays: true,
 		Costs:  Costs{Multiple: 1.10, InFlight: 16, Again: 0.02},
 		Run: Run{

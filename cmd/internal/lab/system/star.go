@@ -12,10 +12,11 @@ func star() *System {
 	return &System{
 		Name: Star,
 		Words: Words{Title: "Star", Called: "the star",
-			Says: "One server sends every byte to every client. Its link is the only one that gives, so twice the clients take twice the time."},
+			Says:  "One server sends every byte to every client. Its link is the only one that gives, so twice the clients take twice the time.",
+			Level: "in a star one bar carries everything", Bound: "max(N·F/u_s, F/d_min)"},
 		Look:  Look{Light: "#d55e00", Dark: "#f28a3c", Mark: Disc},
 		Nodes: serverAndClients(),
-		Bound: StarBound,
+		Bound: starBound,
 		Costs: costsOfServer(),
 		Asks: &Asking{Way: "raw socket", Long: "a raw socket that stays open",
 			Cost: "The raw socket costs %s: its requests are numbers, one asks for many chunks, and the next is sent before the last is answered"},
@@ -64,6 +65,6 @@ func unknown(name string) *System {
 	return &System{
 		Name: name, Words: Words{Title: name, Called: name}, Look: Look{Mark: Cross},
 		Nodes: Nodes{Origin: "origin", Receiver: "receiver", Receivers: "receivers"},
-		Kin:   Named(Star), Bound: StarBound, Costs: costsOfServer(),
+		Kin:   Named(Star), Bound: starBound, Costs: costsOfServer(),
 	}
 }

@@ -41,6 +41,8 @@ type Words struct {
 	Title  string // over its picture
 	Called string // in a sentence: the star
 	Says   string // what it does, in one sentence or two
+	Level  string // a clause on how even bars are of what each node has sent; "": as Kin's
+	Bound  string // the formula of Bound; "": as Kin's
 }
 
 // Nodes are what its nodes are called.
