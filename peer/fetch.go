@@ -139,6 +139,6 @@ func (s *swarm) nowhere(waited time.Duration) error {
 	if reach.Nodes == 0 {
 		return fault.Wrapf(fault.NoSource, "nobody in reach has %s; waited %v; what has arrived is kept%s", s.name, waited, s.node.unreached())
 	}
-	return fault.Wrapf(fault.NoSource, "%d of the %d chunks of %s (%.1f %%) exist at none of the %d nodes in reach; waited %v; what has arrived is kept",
+	return fault.Wrapf(fault.NoSource, "%d of the %d chunks of %s (%.1f %%) exist nowhere in reach (nodes: %d); waited %v; what has arrived is kept",
 		reach.Nowhere, reach.Chunks, s.name, 100*float64(reach.Nowhere)/float64(reach.Chunks), reach.Nodes, waited)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/readable"
@@ -118,9 +119,9 @@ func (m *Mesh) sayMissing(entry store.Entry, r peer.Reach) {
 	case r.Nodes == 0:
 		m.Out.Note("%s: no other node that has some of it is in reach; waiting for one", name)
 	case r.Nowhere > 0:
-		m.Out.Note("%s: %d of its %d chunks (%.1f %%) exist at none of the %d nodes in reach; waiting for someone who brings them",
-			name, r.Nowhere, r.Chunks, 100*float64(r.Nowhere)/float64(r.Chunks), r.Nodes)
+		m.Out.Note("%s: %d of its %d chunks (%.1f %%) exist nowhere in reach (%s); waiting for someone who brings them",
+			name, r.Nowhere, r.Chunks, 100*float64(r.Nowhere)/float64(r.Chunks), units.Counted(r.Nodes, "node"))
 	default:
-		m.Out.Note("%s: nothing arrives just now; the %d nodes in reach have what is missing", name, r.Nodes)
+		m.Out.Note("%s: nothing arrives just now; what is missing is in reach (%s)", name, units.Counted(r.Nodes, "node"))
 	}
 }

@@ -65,6 +65,11 @@ func (q *Question) whyNever() string {
 	return ""
 }
 
+const (
+	startUp = 1.0 // seconds until a mesh is under way, which no bound knows
+	tried   = 32  // receivers, in the runs from which multiples are assumed
+)
+
 // caveats tell where the model does not hold for this question.
 func (q *Question) caveats(p *Plan) []string {
 	hub, relay := p.Rows[0].Hub.System, p.Rows[0].Relay.System
@@ -72,13 +77,20 @@ func (q *Question) caveats(p *Plan) []string {
 		"The model knows links alone: no latency, no loss, no CPU, no disks. It supposes that all receivers begin together and that those of a " + relay.Name + " stay until the last one is done.",
 	}
 	assumed, shortest, most := false, math.Inf(1), 0
+	near := "" // where start-up can turn the order round
 	for _, r := range p.Rows {
 		assumed = assumed || !r.Hub.Multiple.Measured || !r.Relay.Multiple.Measured
 		shortest = min(shortest, r.Hub.ExpectedSeconds, r.Relay.ExpectedSeconds)
 		most = max(most, r.Receivers)
+		if math.Abs(r.Hub.ExpectedSeconds-r.Relay.ExpectedSeconds) < startUp {
+			near = fmt.Sprintf(", and %s to be ahead where the two are closer than that", hub.Words.Called)
+		}
 	}
 	if assumed {
 		all = append(all, "Expected times rest on assumed multiples of the bound, where it says so; measure on your machines and give the results with --from.")
+		if most > tried {
+			all = append(all, fmt.Sprintf("The assumed multiples are those of runs with up to %d receivers: nobody has measured %d.", tried, most))
+		}
 	}
 	for _, r := range p.Rows {
 		for _, side := range []Side{r.Hub, r.Relay} {
@@ -88,8 +100,8 @@ func (q *Question) caveats(p *Plan) []string {
 			}
 		}
 	}
-	if shortest < 2 {
-		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more, and %s to be ahead.", units.Seconds(shortest), hub.Words.Called))
+	if shortest < 2*startUp {
+		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more%s.", units.Seconds(shortest), near))
 	}
 	if p.Chunks < 2*most {
 		all = append(all, fmt.Sprintf("The file has only %d chunks (of %s): a %s of %d receivers cannot keep all uplinks busy, and takes longer than expected here.",

@@ -127,3 +127,26 @@ func TestMeasuredMultiplesAreThoseOfTheNearestRuns(t *testing.T) {
 		t.Errorf("nobody says that 500 is far from 32:\n%s", all)
 	}
 }
+
+// TestCaveatsDoNotContradictTheAdvice: what start-up costs decides only where
+// two times are close.
+func TestCaveatsDoNotContradictTheAdvice(t *testing.T) {
+	const ahead = "the star to be ahead"
+	for n, want := range map[int]bool{1: true, 100: false} {
+		q := predict.Question{Receivers: []int{n}, FileBytes: 1e6, OriginUp: 1e6, Up: 1e6, Down: unlimited}
+		p := predict.Make(&q, predict.Assumed{})
+		if all := strings.Join(p.Caveats, "\n"); strings.Contains(all, ahead) != want {
+			t.Errorf("for %d receivers it says %q and\n%s", n, p.Advice, all)
+		}
+	}
+}
+
+func TestWhatNobodyMeasuredIsSaidToBeSo(t *testing.T) {
+	for n, want := range map[int]bool{32: false, 200: true} {
+		q := predict.Question{Receivers: []int{n}, FileBytes: 1e9, OriginUp: 1e6, Up: 1e6, Down: unlimited}
+		all := strings.Join(predict.Make(&q, predict.Assumed{}).Caveats, "\n")
+		if strings.Contains(all, "nobody has measured") != want {
+			t.Errorf("for %d receivers:\n%s", n, all)
+		}
+	}
+}

@@ -91,7 +91,7 @@ func evenCard(scene *metrics.Case) card {
 }
 
 func boundCard(scene *metrics.Case) (card, bool) {
-	c := card{Name: "Times the least possible", Rows: rowsOf(scene, metrics.BoundMultiple, " ×"), Link: "#time"}
+	c := card{Name: "Times the bound", Rows: rowsOf(scene, metrics.BoundMultiple, " ×"), Link: "#time"}
 	for _, r := range c.Rows {
 		if r.Value != Missing {
 			return c, true

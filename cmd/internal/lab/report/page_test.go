@@ -87,9 +87,9 @@ func TestTheHeadlineTellsOfWhatWasRun(t *testing.T) {
 		want string
 	}{
 		{[]metrics.Report{run("star", 2, 2)},
-			"The star took 2 s to bring 1000 B to 2 receivers, 1.00 times the least possible; its origin sent 2.00 copies of the file."},
+			"The star took 2 s to bring 1000 B to 2 receivers, 1.00 times the bound; its origin sent 2.00 copies of the file."},
 		{[]metrics.Report{run("mesh", 1, 1), run("mesh", 4, 3)},
-			"The mesh took 3 s to bring 1000 B to 4 receivers, 3.00 times the least possible; its origin sent 4.00 copies of the file."},
+			"The mesh took 3 s to bring 1000 B to 4 receivers, 3.00 times the bound; its origin sent 4.00 copies of the file."},
 		{[]metrics.Report{run("star", 1, 1), run("mesh", 1, 1.02)},
 			"To bring 1000 B to 1 receiver, the mesh took 1.02 s and the star 1 s: about the same (within 2 %)."},
 		{[]metrics.Report{run("star", 2, 2), run("http", 2, 2.1), run("http-close", 2, 2.2)},

@@ -207,7 +207,7 @@ func TestReportsOfUnusualRuns(t *testing.T) {
 		want []string
 	}{
 		{"only a star", []made{{system: "star", receivers: 3, repetition: 1}},
-			[]string{"The star took 3 s to bring 977 KiB to 3 receivers, 1.00 times the least possible; its origin sent 3.00 copies of the file."}},
+			[]string{"The star took 3 s to bring 977 KiB to 3 receivers, 1.00 times the bound; its origin sent 3.00 copies of the file."}},
 		{"only a mesh to one receiver", []made{{system: "mesh", receivers: 1, repetition: 1}},
 			[]string{"The mesh took 1.05 s to bring 977 KiB to 1 receiver"}},
 		{"a star that left some out", []made{{system: "star", receivers: 4, repetition: 1, undone: 2}, {system: "mesh", receivers: 4, repetition: 1}},

@@ -264,7 +264,7 @@ func (p *Page) alone(scene *metrics.Case, s *metrics.Series) string {
 	}
 	sentence := fmt.Sprintf("%s took %s to bring %s to %s", capital(called(s)), text, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
 	if b := s.Get(metrics.BoundMultiple); b != nil && b.Median != nil {
-		sentence += fmt.Sprintf(", %.2f times the least possible", *b.Median)
+		sentence += fmt.Sprintf(", %.2f times the bound", *b.Median)
 	}
 	if c := s.Get(metrics.OriginCopies); c != nil && c.Median != nil {
 		sentence += fmt.Sprintf("; its origin sent %s of the file", copies(*c.Median))
