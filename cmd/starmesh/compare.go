@@ -12,10 +12,10 @@ import (
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fileerr"
+	"starmesh/cmd/internal/lab"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/runlogs"
-	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/atomicfile"
 	"starmesh/common/readable"
@@ -65,76 +65,57 @@ do not name can be given here.`,
 	return cmd
 }
 
-// compared is what a comparison has found.
-type compared struct {
-	runs     []runlogs.Run
-	reports  []metrics.Report
-	scenes   []metrics.Case
-	findings []runlogs.Finding
-}
-
 func (f *compareFlags) compare(cmd *cobra.Command, paths []string) error {
 	if f.bars < 0 {
 		return cli.Usagef(cmd, "--bars %d: 0 or more", f.bars)
 	}
-	nodes, findings, unread := runlogs.Read(cmd.Context(), paths)
+	c, unread := lab.Compare(cmd.Context(), paths, runlogs.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)})
 	if cmd.Context().Err() != nil {
 		return cmd.Context().Err()
 	}
-	c := compared{}
-	runs, more := runlogs.Runs(nodes, runlogs.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)}, system.All())
-	c.runs, c.findings = runs, append(findings, more...)
-	for i := range runs {
-		c.reports = append(c.reports, metrics.Compute(&runs[i].Run))
-	}
-	c.scenes = metrics.Compare(c.reports)
 	out := cli.ForCommand(cmd)
-	leftOut := c.tell(out)
-	if len(c.scenes) == 0 {
+	sayFindings(out, c.Findings)
+	if len(c.Cases) == 0 {
 		return errors.Join(unread, errors.New("nothing to compare: no load log could be read"))
 	}
-	if err := f.show(cmd.OutOrStdout(), out, &c); err != nil {
+	if err := f.show(cmd.OutOrStdout(), out, c); err != nil {
 		return errors.Join(unread, err)
 	}
-	if err := f.save(out, &c); err != nil {
+	if err := f.save(out, c); err != nil {
 		return errors.Join(unread, err)
 	}
-	if unread == nil && leftOut > 0 {
+	if leftOut := c.LeftOut(); unread == nil && leftOut > 0 {
 		return fmt.Errorf("%d of the logs were left out, as told above", leftOut)
 	}
 	return unread
 }
 
-// tell says what is wrong with the logs, and gives how many were left out.
-func (c *compared) tell(out *cli.Output) (leftOut int) {
-	for _, f := range c.findings {
-		if f.LeftOut {
-			leftOut++
-		}
+// sayFindings tells what is wrong with logs.
+func sayFindings(out *cli.Output, findings []runlogs.Finding) {
+	for _, f := range findings {
 		out.Event("problem", f)
 		if out.Mode() != cli.JSON {
 			out.Warn("%s", readable.Text(f.String()))
 		}
 	}
-	return leftOut
 }
 
 // show prints the comparison as the flags want it.
-func (f *compareFlags) show(w io.Writer, out *cli.Output, c *compared) error {
+func (f *compareFlags) show(w io.Writer, out *cli.Output, c *lab.Comparison) error {
 	switch {
 	case out.Mode() == cli.JSON:
-		for _, r := range c.reports {
+		for _, r := range c.Reports {
 			out.Event("run", r)
 		}
-		for _, s := range c.scenes {
+		for _, s := range c.Cases {
 			out.Event("scene", s)
 		}
 		return nil
 	case f.csv:
-		return report.CSV(w, c.scenes)
+		return report.CSV(w, c.Cases)
 	case f.markdown:
-		for i := range c.scenes {
-			g := report.GridOf(&c.scenes[i])
+		for i := range c.Cases {
+			g := report.GridOf(&c.Cases[i])
 			if err := g.Markdown(w); err != nil {
 				return err
 			}
@@ -142,8 +123,8 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *compared) error {
 		return nil
 	}
 	width := terminalWidth(w)
-	for i := range c.scenes {
-		g := report.GridOf(&c.scenes[i])
+	for i := range c.Cases {
+		g := report.GridOf(&c.Cases[i])
 		if err := g.Text(w, width); err != nil {
 			return err
 		}
@@ -151,7 +132,7 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *compared) error {
 		if f.bars == 0 {
 			continue
 		}
-		if err := report.Bars(w, &c.scenes[i], width, f.bars); err != nil {
+		if err := report.Bars(w, &c.Cases[i], width, f.bars); err != nil {
 			return err
 		}
 	}
@@ -169,18 +150,18 @@ func terminalWidth(w io.Writer) int {
 }
 
 // save writes the files the flags ask for.
-func (f *compareFlags) save(out *cli.Output, c *compared) error {
+func (f *compareFlags) save(out *cli.Output, c *lab.Comparison) error {
 	program := thisBuild().Version
 	if f.results != "" {
-		document := metrics.NewDocument(program, time.Now(), c.reports)
+		document := metrics.NewDocument(program, time.Now(), c.Reports)
 		if err := save(f.results, document.Write); err != nil {
 			return err
 		}
 		out.Note("results: %s", f.results)
 	}
 	if f.html != "" {
-		report := report.Page{Made: time.Now(), Program: "starmesh " + program, Command: os.Args, Scenes: c.scenes, Runs: c.runs}
-		for _, finding := range c.findings {
+		report := report.Page{Made: time.Now(), Program: "starmesh " + program, Command: os.Args, Scenes: c.Cases, Runs: c.Runs}
+		for _, finding := range c.Findings {
 			report.Findings = append(report.Findings, finding.String())
 		}
 		if err := save(f.html, report.Write); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"lukechampine.com/blake3"
 
+	"starmesh/cmd/internal/b3sum"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/content"
@@ -130,7 +131,7 @@ func (h *hasher) print(name string, id content.ID, size int64) {
 	case h.noNames:
 		h.out.Result(id.String())
 	default:
-		h.out.Result(sumLine(id, name))
+		h.out.Result(b3sum.Line(id, name))
 	}
 }
 

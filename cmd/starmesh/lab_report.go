@@ -73,12 +73,7 @@ func (f *reportFlags) report(cmd *cobra.Command, dirs []string) error {
 
 // sayReport says what the report says and where it is.
 func sayReport(out *cli.Output, made *report.Result) {
-	for _, f := range made.Findings {
-		out.Event("problem", f)
-		if out.Mode() != cli.JSON {
-			out.Warn("%s", readable.Text(f.String()))
-		}
-	}
+	sayFindings(out, made.Findings)
 	for _, note := range made.Notes {
 		out.Note("%s", readable.Text(note))
 	}

@@ -47,7 +47,7 @@ func TestManualListsAllEvents(t *testing.T) {
 	text := manual(t, "cmd/README.md")
 	_, text, _ = strings.Cut(text, "## For scripts")
 	text, _, _ = strings.Cut(text, "## Compare")
-	written := regexp.MustCompile(`out\.Event\("([^"]+)"`)
+	written := regexp.MustCompile(`\.Event\("([^"]+)"`)
 	var events []string
 	for _, name := range sources(t) {
 		code, err := os.ReadFile(name)

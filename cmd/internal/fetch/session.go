@@ -22,20 +22,20 @@ type connection interface {
 	Close() error
 }
 
-// Session is a client's dealings with one server, over one connection after
+// session is a client's dealings with one server, over one connection after
 // the other when the server goes away in between.
-type Session[C connection] struct {
-	Addr   central.Address
-	Client central.ClientConfig
-	Dial   func(context.Context, central.Address, central.ClientConfig) (C, error)
-	Retry  Patience
-	Out    Output
+type session[C connection] struct {
+	addr   central.Address
+	client central.ClientConfig
+	dial   func(context.Context, central.Address, central.ClientConfig) (C, error)
+	retry  Patience
+	out    Output
 
-	client    C // if connected
+	conn      C // if connected
 	connected bool
 	reached   bool
 
-	// Of the Do under way.
+	// Of the do under way.
 	patience *retry.Patience
 	done     int64 // the most that any try has reported
 }
@@ -43,62 +43,62 @@ type Session[C connection] struct {
 // pauses are those before a connection is tried again.
 var pauses = retry.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second, Jitter: 0.5}
 
-// Do runs work with a connection. When that breaks it tries again, as long as
-// Retry says; work must be fit to be done again, and calls Progress.
-func (s *Session[C]) Do(ctx context.Context, work func(C) error) error {
-	s.patience, s.done = retry.New(pauses, s.Retry.For), 0
+// do runs work with a connection. When that breaks it tries again, as long as
+// retry says; work must be fit to be done again, and calls progress.
+func (s *session[C]) do(ctx context.Context, work func(C) error) error {
+	s.patience, s.done = retry.New(pauses, s.retry.For), 0
 	for {
 		err := s.try(ctx, work)
 		if err == nil || ctx.Err() != nil || fault.Final(err) {
 			return err // with the connection, which others may go on with
 		}
-		s.Close()
+		s.close()
 		wait, worth := s.patience.Next(err)
-		if hopeless := !s.reached && !s.Retry.ToBegin; hopeless || !worth {
+		if hopeless := !s.reached && !s.retry.ToBegin; hopeless || !worth {
 			return err
 		}
-		s.Out.Waiting(s.Addr.HostPort, err, wait)
+		s.out.Waiting(s.addr.HostPort, err, wait)
 		if err := retry.Wait(ctx, wait); err != nil {
 			return err
 		}
 	}
 }
 
-// Progress notes how much of its work Do's function has done, in bytes, over all
+// progress notes how much of its work do's function has done, in bytes, over all
 // its tries. While that grows, patience does not run out.
-func (s *Session[C]) Progress(done int64) {
+func (s *session[C]) progress(done int64) {
 	if done > s.done {
 		s.done = done
 		s.patience.Progress(time.Now())
 	}
 }
 
-func (s *Session[C]) try(ctx context.Context, work func(C) error) error {
+func (s *session[C]) try(ctx context.Context, work func(C) error) error {
 	if !s.connected {
-		client, err := s.Dial(ctx, s.Addr, s.Client)
+		conn, err := s.dial(ctx, s.addr, s.client)
 		if err != nil {
 			return err
 		}
-		s.client, s.connected = client, true
+		s.conn, s.connected = conn, true
 		// Over HTTP nothing is sent before the first request.
-		s.reached = s.reached || !s.Addr.HTTP
+		s.reached = s.reached || !s.addr.HTTP
 	}
-	err := work(s.client)
+	err := work(s.conn)
 	s.reached = s.reached || err == nil
 	return err
 }
 
 // settle drops a connection that is of no more use.
-func (s *Session[C]) settle() {
-	if s.connected && !s.client.Alive() {
+func (s *session[C]) settle() {
+	if s.connected && !s.conn.Alive() {
 		s.connected = false
 	}
 }
 
-// Close closes the connection, if there is one.
-func (s *Session[C]) Close() {
+// close closes the connection, if there is one.
+func (s *session[C]) close() {
 	if s.connected {
-		s.client.Close()
+		s.conn.Close()
 		s.connected = false
 	}
 }

@@ -25,10 +25,10 @@ type silent struct {
 
 func (s *silent) Waiting(_ string, _ error, after time.Duration) { s.pauses = append(s.pauses, after) }
 
-func sessionOf(out Output, retry Patience) *Session[*wire] {
-	return &Session[*wire]{
-		Dial:  func(context.Context, central.Address, central.ClientConfig) (*wire, error) { return &wire{}, nil },
-		Retry: retry, Out: out,
+func sessionOf(out Output, retry Patience) *session[*wire] {
+	return &session[*wire]{
+		dial:  func(context.Context, central.Address, central.ClientConfig) (*wire, error) { return &wire{}, nil },
+		retry: retry, out: out,
 	}
 }
 
@@ -39,11 +39,11 @@ func TestPatienceCountsFromTheLastByte(t *testing.T) {
 		out := &silent{}
 		s := sessionOf(out, Patience{For: 2 * time.Minute})
 		began, sent, tries := time.Now(), int64(0), 0
-		err := s.Do(t.Context(), func(*wire) error {
+		err := s.do(t.Context(), func(*wire) error {
 			tries++
 			time.Sleep(3 * time.Minute)
 			sent += 1000
-			s.Progress(sent)
+			s.progress(sent)
 			if tries <= 5 {
 				return io.ErrUnexpectedEOF
 			}
@@ -69,8 +69,8 @@ func TestPatienceEndsWithoutProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := sessionOf(&silent{}, Patience{For: 2 * time.Minute})
 		began := time.Now()
-		err := s.Do(t.Context(), func(*wire) error {
-			s.Progress(1000)
+		err := s.do(t.Context(), func(*wire) error {
+			s.progress(1000)
 			return io.ErrUnexpectedEOF
 		})
 		took := time.Since(began)
@@ -86,8 +86,8 @@ func TestAServerThatWasNeverReachedIsNotWaitedFor(t *testing.T) {
 		for _, toBegin := range []bool{false, true} {
 			out := &silent{}
 			s := sessionOf(out, Patience{For: time.Minute, ToBegin: toBegin})
-			s.Dial = func(context.Context, central.Address, central.ClientConfig) (*wire, error) { return nil, io.EOF }
-			if err := s.Do(t.Context(), func(*wire) error { return nil }); !errors.Is(err, io.EOF) || (len(out.pauses) > 5) != toBegin {
+			s.dial = func(context.Context, central.Address, central.ClientConfig) (*wire, error) { return nil, io.EOF }
+			if err := s.do(t.Context(), func(*wire) error { return nil }); !errors.Is(err, io.EOF) || (len(out.pauses) > 5) != toBegin {
 				t.Errorf("to begin: %v; %v after %d pauses", toBegin, err, len(out.pauses))
 			}
 		}

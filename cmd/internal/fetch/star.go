@@ -22,7 +22,7 @@ type Star struct {
 	Conns  int // at once, to one server
 	Retry  Patience
 
-	session *Session[reader] // with the server whose turn it is
+	session *session[reader] // with the server whose turn it is
 }
 
 // Target is something to fetch from a server: a name, a folder or an id.
@@ -52,9 +52,9 @@ func (s *Star) Get(ctx context.Context, targets []Target) error {
 		for until < len(targets) && targets[until].addr == targets[from].addr {
 			until++
 		}
-		s.session = &Session[reader]{Addr: targets[from].addr, Client: s.Client, Dial: dialReader, Retry: s.Retry, Out: s.Out}
+		s.session = &session[reader]{addr: targets[from].addr, client: s.Client, dial: dialReader, retry: s.Retry, out: s.Out}
 		err := s.server(ctx, targets[from:until])
-		s.session.Close()
+		s.session.close()
 		if err != nil {
 			return stopped(ctx, err)
 		}
@@ -106,7 +106,7 @@ func (s *Star) one(ctx context.Context, w wish) error {
 // look finds out which files a target stands for.
 func (s *Star) look(ctx context.Context, t Target) ([]wish, error) {
 	var wishes []wish
-	err := s.session.Do(ctx, func(c reader) error {
+	err := s.session.do(ctx, func(c reader) error {
 		wishes = nil
 		if !t.id.IsZero() {
 			entry, err := c.Describe(ctx, "", t.id, nil)
@@ -164,11 +164,11 @@ func (s *Star) describe(ctx context.Context, w *wish) error {
 		return nil
 	}
 	bar := s.Out.Bar("the server hashes "+readable.Text(w.entry.Name), 0, w.entry.Size)
-	err := s.session.Do(ctx, func(c reader) error {
+	err := s.session.do(ctx, func(c reader) error {
 		entry, err := c.Describe(ctx, w.entry.Name, content.ID{}, func(done, total int64) {
 			bar.Total(total)
 			bar.Set(done)
-			s.session.Progress(done)
+			s.session.progress(done)
 		})
 		if err == nil {
 			w.entry = entry
@@ -180,7 +180,7 @@ func (s *Star) describe(ctx context.Context, w *wish) error {
 }
 
 func (s *Star) chunkList(ctx context.Context, entry store.Entry) (list content.ChunkList, err error) {
-	err = s.session.Do(ctx, func(c reader) error {
+	err = s.session.do(ctx, func(c reader) error {
 		list, err = c.ChunkList(ctx, entry)
 		return err
 	})
@@ -212,10 +212,10 @@ func (s *Star) sources(name string, list content.ChunkList) <-chan transfer.Sour
 	from := make(chan transfer.Source, n)
 	for i := range n {
 		if i == 0 && s.session.connected {
-			from <- s.session.client.Source(name, list)
+			from <- s.session.conn.Source(name, list)
 			continue
 		}
-		from <- central.NewSource(s.session.Addr.At(name), s.session.Client, list)
+		from <- central.NewSource(s.session.addr.At(name), s.session.client, list)
 	}
 	close(from)
 	return from

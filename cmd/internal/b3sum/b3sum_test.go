@@ -1,4 +1,4 @@
-package main
+package b3sum
 
 import (
 	"strings"
@@ -13,7 +13,7 @@ func TestSumLinesThatAreWrong(t *testing.T) {
 		"", "x", hex, hex + "  ", hex + " *x", hex + " x", "\\" + hex + "  a\\b", "\\" + hex + "  a\\",
 		strings.ToUpper(hex) + "  x", "g" + hex[1:] + "  x", hex + "  a\x00b", hex + "  a\xff", hex + "  a\ufffd",
 	} {
-		if id, name, err := parseSumLine(line); err == nil {
+		if id, name, err := Parse(line); err == nil {
 			t.Errorf("%q is taken for %s and %q", line, id, name)
 		}
 	}
@@ -26,8 +26,8 @@ func FuzzSumLine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		id := content.ID{1, 2, 3}
-		line := sumLine(id, name)
-		gotID, got, err := parseSumLine(line)
+		line := Line(id, name)
+		gotID, got, err := Parse(line)
 		if checkName(name) != nil {
 			return // bytes that are no UTF-8 are lost, as b3sum loses them
 		}
