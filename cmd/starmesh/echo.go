@@ -17,6 +17,7 @@ import (
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/echo"
+	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
 )
@@ -103,7 +104,7 @@ func (s *echoServe) run(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		out.Event("agent", map[string]string{"address": ln.Addr().String()})
+		out.Event(runner.AgentEvent, map[string]string{"address": ln.Addr().String()})
 		out.Note("agent: http://%s/", ln.Addr())
 		group.Go(func() error { return agent.Serve(ctx, ln, s.agent(stop)) })
 	}

@@ -4,7 +4,9 @@ import (
 	"slices"
 	"testing"
 
+	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/lab/faultinject"
+	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/peer/scheduler"
 )
@@ -41,5 +43,38 @@ func TestWhatNodesDoWrongHasOneName(t *testing.T) {
 	}
 	if slices.Sort(seen); !slices.Equal(seen, []string{"free-rider", "liar"}) {
 		t.Errorf("the lab knows %q", seen)
+	}
+}
+
+// TestTheLabsFlagsAreThoseOfTheCommands: what a system's value says to start
+// nodes with is understood, and so is what every node is given beside.
+func TestTheLabsFlagsAreThoseOfTheCommands(t *testing.T) {
+	start := system.Start{File: "/f/file", Folder: "/to", Host: "127.0.0.1", Cache: "/cache", Identity: "/key", Origin: system.Told{
+		Listen: "127.0.0.1:1", HTTP: "http://127.0.0.1:2/", ID: "id", Addresses: []string{"/ip4/127.0.0.1/tcp/3/p2p/id"}, Ticket: "mesh:ticket",
+	}}
+	for _, s := range system.All() {
+		again := append(s.Run.Serve(start), "--"+runner.DieFlag)
+		start.Origin.Listen, start.Origin.HTTP, start.Origin.Addresses = "", "", nil
+		first := append(s.Run.Serve(start), "--"+runner.DieFlag)
+		receiver := append(s.Run.Get(start), "--"+runner.HoldFlag, "--"+runner.DieFlag)
+		if s.Run.Misbehave != "" {
+			receiver = append(receiver, s.Run.Misbehave, string(freeRide))
+		}
+		for _, args := range [][]string{again, first, receiver} {
+			cmd, rest, err := newRoot().Find(args)
+			if err == nil {
+				err = cmd.ParseFlags(rest)
+			}
+			if err != nil || cmd.RunE == nil {
+				t.Errorf("%s: %q: %v", s.Name, args, err)
+			}
+		}
+	}
+}
+
+// TestEventsHaveOneName where two packages need it that do not know each other.
+func TestEventsHaveOneName(t *testing.T) {
+	if fetch.DoneEvent != runner.DoneEvent {
+		t.Errorf("a file that is done is told as %q, and listened for as %q", fetch.DoneEvent, runner.DoneEvent)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
@@ -145,7 +146,7 @@ func (f *nodeFlags) watchers(ctx context.Context, n *node, reporter *load.Report
 		if f.metrics != nil {
 			w.agent.Gatherers = []prometheus.Gatherer{f.metrics}
 		}
-		n.out.Event("agent", map[string]string{"address": w.listener.Addr().String()})
+		n.out.Event(runner.AgentEvent, map[string]string{"address": w.listener.Addr().String()})
 		n.out.Note("agent: http://%s/", w.listener.Addr())
 	}
 	if f.log != "" {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/lab/runner"
 	"starmesh/common/fault"
 )
 
@@ -35,7 +36,7 @@ func reportError(cmd *cobra.Command, err error) {
 	if before, ok := strings.CutSuffix(text, context.Canceled.Error()); ok {
 		text = before + "stopped" // Ctrl-C
 	}
-	out.Event("error", map[string]any{"error": text, "kind": kind(err)})
+	out.Event(runner.ErrorEvent, map[string]any{"error": text, "kind": kind(err)})
 	out.Warn("%s", text)
 	if hint := cli.Hint(err); hint != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), hint)

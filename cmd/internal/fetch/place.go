@@ -92,7 +92,7 @@ func (p Place) alreadyThere(ctx context.Context, w wish, name string) (list cont
 		return list, false, ctx.Err()
 	}
 	p.Out.Note("%s is here already", readable.Text(path))
-	p.Out.Event("done", doneEvent{Name: w.entry.Name, Path: path, ID: w.entry.ID, Size: w.entry.Size, Kept: w.entry.Size})
+	p.Out.Event(DoneEvent, doneEvent{Name: w.entry.Name, Path: path, ID: w.entry.ID, Size: w.entry.Size, Kept: w.entry.Size})
 	p.Meter.Transfer(w.entry.ID.String(), w.entry.Name, w.entry.Size).Done()
 	return list, true, nil
 }
@@ -164,6 +164,9 @@ func (b *books) chunk(c transfer.Chunk) {
 	}
 }
 
+// DoneEvent is the event of a file that is done.
+const DoneEvent = "done"
+
 // doneEvent tells programs of a file that is whole and in its place.
 type doneEvent struct {
 	Name    string     `json:"name"`
@@ -175,7 +178,7 @@ type doneEvent struct {
 }
 
 func (p Place) done(w wish, path string, kept int64, took time.Duration) {
-	p.Out.Event("done", doneEvent{w.entry.Name, path, w.entry.ID, w.entry.Size, kept, took.Seconds()})
+	p.Out.Event(DoneEvent, doneEvent{w.entry.Name, path, w.entry.ID, w.entry.Size, kept, took.Seconds()})
 	rate := float64(w.entry.Size-kept) / max(took.Seconds(), 1e-9)
 	p.Out.Note("%s  %s in %s, %s/s", readable.Text(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
 }
