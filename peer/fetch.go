@@ -131,13 +131,17 @@ func (s *swarm) watch(ctx context.Context, patience time.Duration, cancel contex
 	}
 }
 
-// nowhere says which share of the file nobody in reach has.
+// nowhere says which share of the file nobody in reach has, if any.
 func (s *swarm) nowhere(waited time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	reach := s.reachLocked()
 	if reach.Nodes == 0 {
 		return fault.Wrapf(fault.NoSource, "nobody in reach has %s; waited %v; what has arrived is kept%s", s.name, waited, s.node.unreached())
+	}
+	if reach.Nowhere == 0 {
+		return fault.Wrapf(fault.NoSource, "all %d chunks of %s are in reach, at %d nodes, but none has come; waited %v; what has arrived is kept",
+			reach.Chunks, s.name, reach.Nodes, waited)
 	}
 	return fault.Wrapf(fault.NoSource, "%d of the %d chunks of %s (%.1f %%) exist nowhere in reach (nodes: %d); waited %v; what has arrived is kept",
 		reach.Nowhere, reach.Chunks, s.name, 100*float64(reach.Nowhere)/float64(reach.Chunks), reach.Nodes, waited)

@@ -33,23 +33,21 @@ func newLinks() links {
 // add makes l the current link of its remote. Of two links between the same
 // nodes that are dialled at the same time, the one dialled by the smaller id
 // stays: both sides see that alike. One that is dialled again later replaces
-// what is left of the first.
-func (ls *links) add(l *link) error {
+// what is left of the first, which is returned: it is to be ended.
+func (ls *links) add(l *link) (old *link, err error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if err := ls.banned[l.peer]; err != nil {
-		return fault.Wrapf(fault.Refused, "not again, after: %w", err)
+		return nil, fault.Wrapf(fault.Refused, "not again, after: %w", err)
 	}
-	if old := ls.of[l.peer]; old != nil {
-		if l.since.Sub(old.since) < simultaneousTime && ls.dialler(old) <= ls.dialler(l) {
-			return fault.Wrapf(fault.Closed, "linked already")
-		}
-		old.fail(fault.Wrapf(fault.Closed, "another link takes its place"))
+	old = ls.of[l.peer]
+	if old != nil && l.since.Sub(old.since) < simultaneousTime && ls.dialler(old) <= ls.dialler(l) {
+		return nil, fault.Wrapf(fault.Closed, "linked already")
 	}
 	ls.of[l.peer] = l
 	close(ls.grown)
 	ls.grown = make(chan struct{})
-	return nil
+	return old, nil
 }
 
 func (ls *links) dialler(l *link) peer.ID {

@@ -34,6 +34,9 @@ func newMembership() membership {
 	}
 }
 
+// endedLocked returns whether the link has to do with no file any more, ever.
+func (f *membership) endedLocked() bool { return f.gone == nil }
+
 // forget forgets a file that is not shared here. The caller holds the lock.
 func (f *membership) forget(t topic) {
 	if j, ok := f.strange[t]; ok {
@@ -52,6 +55,10 @@ func (l *link) member(t topic) *member {
 func (l *link) joined(j join) error {
 	f := &l.files
 	f.mu.Lock()
+	if f.endedLocked() {
+		f.mu.Unlock()
+		return nil
+	}
 	_, known := f.strange[j.Topic]
 	weight := content.SetBytes(j.Has.Len())
 	full := len(f.members)+len(f.strange) >= maxTopics || f.weight+weight > maxStrange
@@ -104,7 +111,9 @@ func (l *link) meet(s *swarm) error {
 func (l *link) join(s *swarm) error {
 	l.files.mu.Lock()
 	s.mu.Lock()
-	l.introduceLocked(s)
+	if !l.files.endedLocked() {
+		l.introduceLocked(s)
+	}
 	s.mu.Unlock()
 	l.files.mu.Unlock()
 	return l.meet(s)
@@ -162,11 +171,12 @@ func (l *link) withdraw(s *swarm) {
 	}
 }
 
-// quitAll ends all memberships, when the link has ended.
+// quitAll ends all memberships, and that there may be new ones: when the link
+// has ended, and before another one takes its place.
 func (l *link) quitAll() {
 	l.files.mu.Lock()
 	all := l.files.members
-	l.files.members = map[topic]*member{}
+	l.files.members, l.files.strange = map[topic]*member{}, map[topic]join{}
 	l.files.gone = nil
 	l.files.changedLocked()
 	l.files.mu.Unlock()
@@ -185,7 +195,7 @@ func (f *membership) changedLocked() {
 // leftLocked remembers a topic that the remote has left: chunks of it may still
 // come. To forget some is no harm.
 func (f *membership) leftLocked(t topic) {
-	if f.gone == nil {
+	if f.endedLocked() {
 		return
 	}
 	if len(f.gone) >= maxTopics {
@@ -219,7 +229,7 @@ func (f *membership) look(t topic, shared *shelf) (*member, <-chan struct{}) {
 	defer f.mu.Unlock()
 	m := f.members[t]
 	j, strange := f.strange[t]
-	over := f.gone == nil || f.gone[t] || strange && shared.swarm(j.ID) == nil
+	over := f.endedLocked() || f.gone[t] || strange && shared.swarm(j.ID) == nil
 	if m != nil || over {
 		return m, nil
 	}

@@ -49,28 +49,30 @@ func startPiped(t *testing.T, id string, change func(*Config)) pipedNode {
 
 // pipedConn is one end of a connection whose streams are pipes.
 type pipedConn struct {
-	from, to *Node
-	dialled  bool
-	other    *pipedConn
+	remote  peer.ID
+	dialled bool
+	taken   func(proto string, c conn, s stream) // takes streams up, at the other end
+	other   *pipedConn
 
-	mu    *sync.Mutex // guards the fields below
+	mu    *sync.Mutex // guards pipes
 	pipes *[]net.Conn // both ends of all of them
 }
 
 // dial connects two nodes; from is the one who dials.
 func dial(from, to pipedNode) *pipedConn {
-	c := newPipedConn(from.Node, to.Node)
+	c := newPipedConn(from.self.peer, from.accept, to.self.peer, to.accept)
 	from.open(c)
 	return c
 }
 
-func newPipedConn(from, to *Node) *pipedConn {
-	c := &pipedConn{from: from, to: to, dialled: true, mu: new(sync.Mutex), pipes: new([]net.Conn)}
-	c.other = &pipedConn{from: to, to: from, other: c, mu: c.mu, pipes: c.pipes}
+// newPipedConn returns the end of who has dialled.
+func newPipedConn(from peer.ID, back func(string, conn, stream), to peer.ID, there func(string, conn, stream)) *pipedConn {
+	c := &pipedConn{remote: to, dialled: true, taken: there, mu: new(sync.Mutex), pipes: new([]net.Conn)}
+	c.other = &pipedConn{remote: from, taken: back, other: c, mu: c.mu, pipes: c.pipes}
 	return c
 }
 
-func (c *pipedConn) Remote() peer.ID { return c.to.self.peer }
+func (c *pipedConn) Remote() peer.ID { return c.remote }
 func (c *pipedConn) Dialled() bool   { return c.dialled }
 
 func (c *pipedConn) Open(_ context.Context, proto string) (stream, error) {
@@ -78,7 +80,7 @@ func (c *pipedConn) Open(_ context.Context, proto string) (stream, error) {
 	c.mu.Lock()
 	*c.pipes = append(*c.pipes, near, far)
 	c.mu.Unlock()
-	c.to.accept(proto, c.other, piped{far})
+	c.taken(proto, c.other, piped{far})
 	return piped{near}, nil
 }
 
@@ -132,7 +134,7 @@ func TestAFileTravelsOverPipes(t *testing.T) {
 					return
 				}
 				got := store.NewMemory(list)
-				if err := n.Fetch(testContext(t), name, got, patient()); err != nil {
+				if err := n.Fetch(t.Context(), name, got, patient()); err != nil {
 					t.Error(err)
 					return
 				}

@@ -57,7 +57,11 @@ func (n *Node) accept(proto string, c conn, s stream) {
 func (n *Node) serve(ctx context.Context, c conn, s stream) {
 	l, ctx := newLink(ctx, n, c, s)
 	defer l.fail(nil)
-	err := n.links.add(l)
+	old, err := n.links.add(l)
+	if old != nil { // nothing of it may be taken for this one's
+		old.fail(fault.Wrapf(fault.Closed, "another link takes its place"))
+		old.quitAll()
+	}
 	if err == nil {
 		err = n.joinAll(l)
 	}
@@ -102,9 +106,9 @@ func (n *Node) judge(l *link, err error) {
 // takeChunks reads the chunks that a linked node sends.
 func (n *Node) takeChunks(ctx context.Context, c conn, s stream) {
 	defer s.Reset()
-	l := n.links.with(c.Remote())
+	l := n.links.over(c)
 	if l == nil {
-		return
+		return // of a link that has ended, or was replaced
 	}
 	if l.receiving.Swap(true) {
 		l.fail(fault.Wrapf(fault.Protocol, "a second stream of chunks"))

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ type member struct {
 	wanted  transfer.Wanted // set while its source runs
 	early   []offer         // came before that
 	pending []int           // announcements it has not been told of
-	expect  content.Set     // chunks that it may send
+	expect  map[int]int     // chunks that it may send, and how often
 	offers  chan struct{}   // closed, and made anew, when expect has grown
 }
 
@@ -96,12 +97,15 @@ func (s *swarm) enter(l *link, j join) *member {
 }
 
 func (s *swarm) enterLocked(l *link, j join) *member {
-	m := &member{swarm: s, link: l, topic: j.Topic, left: make(chan struct{}), expect: content.NewSet(s.list.Len()), offers: make(chan struct{})}
-	told := l.introduceLocked(s)
-	for i := range s.take.hasLocked().Minus(told).All() {
+	m := &member{swarm: s, link: l, topic: j.Topic, left: make(chan struct{}), expect: map[int]int{}, offers: make(chan struct{})}
+	told, has := l.introduceLocked(s), s.take.hasLocked()
+	for i := range has.Minus(told).All() {
 		m.pending = append(m.pending, i) // news since our JOIN
 	}
 	l.post(peers{Topic: s.topic, Places: s.node.around.Tellable(l.peer, s.peersLocked(l))})
+	for part := range slices.Chunk(slices.Collect(told.Minus(has).All()), maxEach) {
+		l.post(news{what: typeLost, Topic: s.topic, Chunks: part})
+	}
 	s.members[l.key] = m
 	s.give.giver.Join(l.key, j.Has)
 	s.sourceLocked(m)

@@ -73,7 +73,7 @@ func (t *taking) offeredLocked(m *member, o offer) {
 	a := t.considerLocked(m, o)
 	a.Topic, a.Chunk = t.topic, o.Chunk
 	if a.Verdict == accepted || o.Sure { // it may be on its way before a no arrives
-		m.expect.Add(o.Chunk)
+		m.expect[o.Chunk]++
 		close(m.offers)
 		m.offers = make(chan struct{})
 	}
@@ -112,15 +112,17 @@ func (t *taking) considerLocked(m *member, o offer) answer {
 func (t *taking) expected(m *member, i int) (transfer.Wanted, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for !m.expect.Has(i) {
+	for m.expect[i] == 0 {
 		switch err := t.awaitOfferLocked(m); {
 		case errors.Is(err, fault.Closed):
 			return nil, nil
 		case err != nil:
-			return nil, fault.Wrapf(fault.Protocol, "chunk %d came without having been offered", i)
+			return nil, fault.Wrapf(fault.Refused, "chunk %d came without having been offered", i)
 		}
 	}
-	m.expect.Remove(i)
+	if m.expect[i]--; m.expect[i] == 0 {
+		delete(m.expect, i)
+	}
 	return m.wanted, nil
 }
 
