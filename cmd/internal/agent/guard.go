@@ -47,6 +47,12 @@ func Guard(token string, next http.Handler) http.Handler {
 
 const maxBody = 64 << 10
 
+// MayCommand reports whether Guard would take a command from whoever sent r.
+func MayCommand(token string, r *http.Request) bool {
+	_, why := guard{token}.mayCommand(r)
+	return why == ""
+}
+
 // guard decides who may ask what.
 type guard struct{ token string }
 

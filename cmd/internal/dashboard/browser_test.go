@@ -1,8 +1,11 @@
 package dashboard_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"html"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -266,4 +269,65 @@ func TestTheDashboardIsReadableWithoutABound(t *testing.T) {
 	addr, _ := serve(t, dashboard.Config{Hub: told(events)})
 	p.Go("http://" + addr + "/")
 	p.Wait(`document.querySelector(".panels .time").innerText.includes("no limit")`)
+}
+
+// TestThePageSaysWhatAllWaitFor: in a star for the server, in a mesh for the
+// chunks that nobody has; and nothing while what they lack is somewhere.
+func TestThePageSaysWhatAllWaitFor(t *testing.T) {
+	half := make([]byte, storyChunks/8)
+	for i := range half[:storyChunks/16] {
+		half[i] = 0xff
+	}
+	for system, want := range map[string]string{"star": "All wait for the server", "mesh": "32 of the 64 chunks (50%) exist nowhere now"} {
+		events := story(system, 2)
+		trial, origin := events[0].Trial, events[0].Begin.Nodes[0].Name
+		events = events[:100]
+		for _, n := range events[0].Begin.Nodes[1:] {
+			events = append(events, labdir.Event{Trial: trial, Seconds: 5, Reading: &labdir.Reading{
+				Node: n.Name, State: labdir.Running, HaveBytes: storyFile / 2, InBytes: storyFile / 2, ChunkMap: base64.StdEncoding.EncodeToString(half)}})
+		}
+		events = append(events, labdir.Event{Trial: trial, Seconds: 6, Reading: &labdir.Reading{Node: origin, State: labdir.Gone}})
+		p := webtest.Open(t, 1000, 800)
+		addr, _ := serve(t, dashboard.Config{Hub: told(events)})
+		p.Go("http://" + addr + "/")
+		p.Wait(fmt.Sprintf(`document.querySelector(".stuck")?.textContent.startsWith(%q)`, want))
+		slide(p, 5.5)
+		p.Wait(`document.querySelector(".stuck").textContent === ""`)
+	}
+}
+
+// TestWhatRanBeforeIsShownAtTheSameMoment: beside the system that runs now.
+func TestWhatRanBeforeIsShownAtTheSameMoment(t *testing.T) {
+	p := webtest.Open(t, 1280, 900)
+	addr, _ := serve(t, dashboard.Config{Hub: told(story("star", 4), story("mesh", 4)[:100]), Live: true})
+	p.Go("http://" + addr + "/")
+	p.Wait(figure(2, "polls") + ` !== undefined && ` + figure(1, "done") + ` === "0 of 4"`) // the star had ended with 4 of 4
+}
+
+// TestAButtonThatWouldDoNothingIsNotShown: whoever may not command nodes sees
+// their sockets, and no buttons.
+func TestAButtonThatWouldDoNothingIsNotShown(t *testing.T) {
+	hub := told(story("star", 4)[:200])
+	addr, _ := serve(t, dashboard.Config{Hub: hub, Control: manager{make(chan string, 1)}, Live: true})
+	ours := webtest.Open(t, 1280, 900)
+	ours.Go("http://" + addr + "/")
+	ours.Wait(`document.querySelector("[data-quick=stop]") !== null`)
+	through, err := url.Parse("http://" + addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(through)
+		r.Out.Host = r.In.Host
+		r.Out.Header.Set("X-Forwarded-For", "192.0.2.1") // as from another machine
+	}})
+	t.Cleanup(proxy.Close)
+	p := webtest.Open(t, 1280, 900)
+	p.Go(proxy.URL + "/")
+	p.Wait(`document.querySelector(".node.receiver") !== null`)
+	p.Text(`document.querySelector(".node[data-node=client-1]").dispatchEvent(new MouseEvent("click", {bubbles: true}))`)
+	p.Wait(`document.querySelectorAll(".sockets tbody tr").length === 2`)
+	if got := p.Text(`document.querySelectorAll("[data-quick]").length + " " + document.querySelector(".details .buttons").hidden`); got != "0 true" {
+		t.Errorf("quick buttons, and whether those of a node are hidden: %s", got)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"starmesh/cmd/internal/agent"
 	"starmesh/common/fault"
 	"starmesh/common/load"
 )
@@ -42,6 +43,11 @@ func (s *server) command(action string) http.HandlerFunc {
 		}
 		answer(w, struct{}{})
 	}
+}
+
+// may tells a page whether commands of its viewer would be taken.
+func (s *server) may(w http.ResponseWriter, r *http.Request) {
+	answer(w, agent.MayCommand(s.cfg.Token, r))
 }
 
 // sockets asks a node for its socket table.

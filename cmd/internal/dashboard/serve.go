@@ -63,6 +63,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("GET /events", s.stream)
 	if s.cfg.Control != nil {
 		mux.HandleFunc("GET /sockets", s.sockets)
+		mux.HandleFunc("GET /may", s.may)
 		for _, action := range []string{Stop, Kill, Start} {
 			mux.HandleFunc("POST /"+action, s.command(action))
 		}

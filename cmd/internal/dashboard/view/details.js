@@ -4,14 +4,22 @@
 class Remote {
   constructor() {
     this.on = false;
+    this.may = false; // whether who looks at this page may also command nodes
     const given = new URLSearchParams(location.hash.slice(1)).get("token");
     this.token = given || "";
   }
 
-  async ask(method, path, trial, node) {
-    const headers = method === "POST" ? {"X-Starmesh-Command": "1"} : {};
+  send(method, path) {
+    const headers = {"X-Starmesh-Command": "1"};
     if (this.token) headers.Authorization = "Bearer " + this.token;
-    const response = await fetch(path + "?" + new URLSearchParams({trial: trial.name, node}), {method, headers, cache: "no-store"});
+    return fetch(path, {method, headers, cache: "no-store"});
+  }
+
+  // look finds out whether commands would be taken: a button that does nothing is not shown.
+  async look() { this.may = await this.send("GET", "may").then((r) => r.json()).catch(() => false); }
+
+  async ask(method, path, trial, node) {
+    const response = await this.send(method, path + "?" + new URLSearchParams({trial: trial.name, node}));
     const text = await response.text();
     if (!response.ok) throw new Error(text.trim() || response.statusText);
     return JSON.parse(text);
@@ -46,7 +54,7 @@ const socketColumns = [
   ["state", "state", (r) => r.state],
   ["sent", "bytes sent", (r) => r.out_bytes == null ? "–" : bytesText(r.out_bytes)],
   ["received", "bytes received", (r) => r.in_bytes == null ? "–" : bytesText(r.in_bytes)],
-  ["", "remarks", (r) => r.backlog != null ? `${r.waiting} of ${r.backlog} wait to be accepted` : r.via ? "carried by the " + r.via : r.closed_first ? "closed first " + (r.closed_first === "here" ? "here" : "by the other side") : ""],
+  ["remarks", "remarks", (r) => r.backlog != null ? `${r.waiting} of ${r.backlog} wait to be accepted` : r.via ? "carried by the " + r.via : r.closed_first ? "closed first " + (r.closed_first === "here" ? "here" : "by the other side") : ""],
 ];
 const portText = (port, kind) => port ? port + (kind ? ` (${kind})` : "") : "–";
 
@@ -114,7 +122,7 @@ class Details {
       }
       put(this.values[name], text);
     }
-    this.buttons.hidden = !this.running;
+    this.buttons.hidden = !this.running || !this.remote.may;
     const gone = n.readings.at(-1)?.state === "gone";
     for (const b of this.buttons.children) b.disabled = (b.dataset.action === "start") !== gone;
   }

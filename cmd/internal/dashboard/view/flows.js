@@ -56,7 +56,7 @@ class Flows {
     g.clearRect(0, 0, size.width, size.height);
     const dot = dotBytes(this.trial);
     const span = flight * Math.max(speed, 0.05);
-    if (this.trial.system.hub) this.spokes(g, size);
+    this.past(g, t, size);
     const shown = this.shown(t, span, selected);
     this.faint = Math.min(1, 45 / shown.length);
     for (const {series, moved, marked, sofar} of shown) {
@@ -69,7 +69,7 @@ class Flows {
     g.globalAlpha = 1;
   }
 
-  // shown lists the flows that carry something now, all that the selected node ever had, and at the end all there were.
+  // shown lists the flows that carry something now, and all that the selected node ever had; at the end all there were.
   shown(t, span, selected) {
     const over = this.trial.end && t > this.trial.end.t + flight;
     const shown = [];
@@ -82,16 +82,20 @@ class Flows {
     return shown;
   }
 
-  spokes(g, {width, height}) {
-    const hub = this.places[0];
+  // past draws a thin line where anything has gone, whether or not it still does: the same in every system.
+  past(g, t, {width, height}) {
+    const used = [...this.trial.flows.values()].filter((s) => s.from && s.to && s.at(t) > 0);
     g.strokeStyle = this.ink.line;
+    g.globalAlpha = Math.min(1, 30 / used.length);
     g.lineWidth = 1.5;
     g.beginPath();
-    for (const p of this.places.slice(1)) {
-      g.moveTo(hub.x * width, hub.y * height);
-      g.lineTo(p.x * width, p.y * height);
+    for (const series of used) {
+      const {a, b, c} = this.way(series, width, height);
+      g.moveTo(a.x, a.y);
+      g.quadraticCurveTo(c.x, c.y, b.x, b.y);
     }
     g.stroke();
+    g.globalAlpha = 1;
   }
 
   line(g, way, color, rate, marked) {

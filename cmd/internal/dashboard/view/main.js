@@ -61,6 +61,7 @@ class App {
     this.lab = new Lab();
     this.live = hello.live;
     this.remote.on = hello.control;
+    if (hello.control) this.remote.look().then(() => this.quick());
     this.clock.following = hello.live;
     this.choose(null, null);
     put(this.link, hello.live ? "live" : "replay");
@@ -180,7 +181,7 @@ class App {
   // quick puts the most telling fault below the running picture.
   quick() {
     for (const panel of [this.left, this.right]) {
-      const trial = panel.trial, can = trial && this.remote.on && trial === this.lab.newest && !trial.end;
+      const trial = panel.trial, can = trial && this.remote.on && this.remote.may && trial === this.lab.newest && !trial.end;
       panel.quick.hidden = !can;
       if (!can) continue;
       const origin = trial.nodes[0].name;
@@ -236,11 +237,15 @@ class App {
     this.stale = true;
   }
 
-  // timeOf is the moment of a panel: the live one runs, the one beside it stays at its end; replayed, both are on one clock.
+  // timeOf is the moment of a panel. All are on one clock: beside the run that is live stands what the other was then.
   timeOf(panel, now) {
-    if (!this.clock.following) return Math.min(this.clock.t, panel.trial.duration);
-    if (panel.trial !== this.lab.newest || panel.trial.end) return panel.trial.duration;
-    return Math.max(0, Math.min(panel.trial.last, now / 1000 - this.offset - lag));
+    return Math.min(this.clock.following ? this.liveTime(now) : this.clock.t, panel.trial.duration);
+  }
+
+  liveTime(now) {
+    const running = this.lab.newest;
+    if (!running || running.end) return Infinity;
+    return Math.max(0, Math.min(running.last, now / 1000 - this.offset - lag));
   }
 
   // flightTime is the moment for what is on its way: that still arrives when a trial is over.

@@ -15,8 +15,9 @@ class Panel {
     this.rows = el("div", {class: "rows", role: "list"});
     this.scale = el("p", {class: "scale"});
     this.quick = el("p", {class: "quick"});
+    this.stuck = el("p", {class: "stuck", role: "status"});
     this.root = el("section", {class: "panel"},
-      el("header", {}, this.title, this.badge), this.says, this.expected, this.time.root,
+      el("header", {}, this.title, this.badge), this.says, this.expected, this.time.root, this.stuck,
       el("div", {class: "halves"},
         el("div", {}, this.picture.root, this.legend, this.quick),
         el("div", {}, this.tiles.root, el("h3", {text: "What each node holds, and what it has sent"}), this.scale, this.rows)));
@@ -46,7 +47,8 @@ class Panel {
     const of = group === 1 ? "one chunk" : `${group} chunks`;
     this.legend.replaceChildren(
       el("span", {class: "diamond", "aria-hidden": "true", text: "◆"}), ` ${of} (${bytesText(bytes)}) from the ${trial.system.origin}`,
-      ...(trial.system.hub ? [] : ["  ", el("span", {class: "dot", "aria-hidden": "true", text: "●"}), " from a receiver"]));
+      ...(trial.system.hub ? [] : ["  ", el("span", {class: "dot", "aria-hidden": "true", text: "●"}), " from a receiver"]),
+      "  — thin line: has carried some");
   }
 
   // update shows a state; scales are common to all panels: the most bytes a node sent, and the longest time.
@@ -56,6 +58,7 @@ class Panel {
     put(this.badge, (state.over || done ? "finished" : live ? "running now" : state.t <= 0 ? "at the start" : "under way") + gone);
     set(this.badge, "data-kind", state.gone ? "trouble" : state.over || done ? "finished" : "running");
     this.time.update(state, scales.seconds);
+    put(this.stuck, waitingFor(state));
     this.tiles.update(state);
     const file = this.trial.begin.file_bytes;
     put(this.scale, `Left: the chunks it holds. Right: payload sent; a full bar is ${fixed(scales.bytes / (file || 1))} copies of the file (${bytesText(scales.bytes)}), the same for both systems.`);
@@ -64,6 +67,20 @@ class Panel {
   }
 
   paint(t, speed, selected) { this.picture.flows.paint(t, speed, selected); }
+}
+
+// waitingFor says what everyone waits for when what they lack is nowhere; "" while it is somewhere.
+function waitingFor(state) {
+  const {trial} = state, {chunks} = trial.begin, [origin, ...others] = state.nodes;
+  if (state.over || state.done >= trial.begin.receivers || origin.reading.state !== "gone") return "";
+  if (trial.system.hub) return `All wait for the ${trial.system.origin}: it is gone, and nobody else gives anything.`;
+  const there = others.filter((n) => n.reading.state !== "gone");
+  if (!chunks || there.some((n) => n.share === 1)) return "";
+  const maps = there.map((n) => n.reading.map).filter(Boolean).map(chunkBits);
+  let nowhere = 0;
+  for (let i = 0; i < chunks; i++) if (!maps.some((bits) => bits[i >> 3] >> (i & 7) & 1)) nowhere++;
+  if (!nowhere) return "";
+  return `${nowhere} of the ${chunks} chunks (${percent(nowhere / chunks)}) exist nowhere now: all wait for someone who brings them.`;
 }
 
 // TimeBar sets the time so far against the least time that is possible.
@@ -108,10 +125,16 @@ class Tiles {
   constructor() {
     this.root = el("dl", {class: "tiles"});
     this.tile = {};
-    for (const [key, name] of [["done", "done"], ["copies", "origin copies"], ["uploaders", "effective uploaders"], ["polls", "polls of agents"]]) {
+    for (const [key, name, meaning] of [
+      ["done", "done", "Receivers that have put together the whole file and verified it."],
+      ["copies", "origin copies", "What the node that had the file has sent, divided by the size of the file: as many as there are receivers if nobody passes anything on, one if everybody does."],
+      ["uploaders", "effective uploaders", "By how many nodes the work is done, if all did the same: (Σ sent)² ÷ Σ sent². 1: a single node does it all."],
+      ["polls", "polls of agents", "How often the manager has asked the nodes for their readings. The picture is made of the answers."],
+    ]) {
       const value = el("dd", {"data-figure": key}), hint = el("dd", {class: "hint"});
       this.tile[key] = {value, hint};
-      this.root.append(el("div", {}, el("dt", {text: name}), value, hint));
+      const why = el("details", {class: "why"}, el("summary", {text: name, title: meaning}), el("span", {text: meaning}));
+      this.root.append(el("div", {}, el("dt", {}, why), value, hint));
     }
   }
 
