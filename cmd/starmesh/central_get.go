@@ -10,6 +10,7 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/lab/system"
+	"starmesh/common/load"
 )
 
 // getFlags say what is fetched from servers, how, and where it goes.
@@ -42,7 +43,7 @@ interruption, it goes on where it stopped.` + addressHelp(),
 			if err != nil {
 				return err
 			}
-			return f.server.node.run(cmd, "client", func(ctx context.Context, n *node) error {
+			return f.server.node.run(cmd, load.RoleClient, func(ctx context.Context, n *node) error {
 				if err := n.gate.wait(ctx); err != nil {
 					return err
 				}

@@ -7,6 +7,7 @@ import (
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
+	"starmesh/common/load"
 )
 
 // putFlags say how files are uploaded.
@@ -54,7 +55,7 @@ func (f *putFlags) put(cmd *cobra.Command, server string, names []string) error 
 	if err != nil {
 		return err
 	}
-	return f.server.node.run(cmd, "client", func(ctx context.Context, n *node) error {
+	return f.server.node.run(cmd, load.RoleClient, func(ctx context.Context, n *node) error {
 		cfg, err := f.server.config(cmd, n)
 		if err != nil {
 			return err

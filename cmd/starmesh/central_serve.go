@@ -18,6 +18,7 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/load"
 	"starmesh/common/store"
 )
 
@@ -63,7 +64,7 @@ of the folder are not. Ctrl-C lets downloads finish for ten seconds at most.`,
 			if err != nil {
 				return err
 			}
-			return f.node.run(cmd, "server", func(ctx context.Context, n *node) error {
+			return f.node.run(cmd, load.RoleServer, func(ctx context.Context, n *node) error {
 				return f.serve(ctx, n, args[0], cfg, fingerprint)
 			})
 		},

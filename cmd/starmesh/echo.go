@@ -114,7 +114,7 @@ func (s *echoServe) run(cmd *cobra.Command) error {
 
 func (s *echoServe) agent(stop func()) agent.Config {
 	info := load.Info{
-		Node: fmt.Sprintf("echo-%d", os.Getpid()), System: "echo", Role: "server",
+		Node: fmt.Sprintf("echo-%d", os.Getpid()), System: "echo", Role: load.RoleServer,
 		Version: thisBuild().Version, Command: os.Args,
 	}
 	return agent.Config{

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/common/fault"
+	"starmesh/common/load"
 	"starmesh/common/store"
 )
 
@@ -54,7 +55,7 @@ func (m misbehaviour) warn(n *node) {
 
 // trait is how load reports and the lab call such a node.
 func (m misbehaviour) trait() string {
-	return map[misbehaviour]string{freeRide: "free-rider", lie: "liar"}[m]
+	return map[misbehaviour]string{freeRide: load.TraitFreeRider, lie: load.TraitLiar}[m]
 }
 
 // shown is what others get to see of a file; nil: the file.

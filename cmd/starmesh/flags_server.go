@@ -13,6 +13,7 @@ import (
 	"starmesh/central"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
+	"starmesh/common/load"
 )
 
 // connectFlags say how a client connects to a server.
@@ -95,7 +96,7 @@ func (f *connectFlags) with(cmd *cobra.Command, arg string, work func(context.Co
 	if err != nil {
 		return err
 	}
-	return f.node.run(cmd, "client", func(ctx context.Context, n *node) error {
+	return f.node.run(cmd, load.RoleClient, func(ctx context.Context, n *node) error {
 		cfg, err := f.config(cmd, n)
 		if err != nil {
 			return err

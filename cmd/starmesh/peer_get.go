@@ -8,6 +8,7 @@ import (
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
+	"starmesh/common/load"
 )
 
 // peerGetFlags say what is fetched from the mesh and where it goes.
@@ -68,7 +69,7 @@ func (f *peerGetFlags) get(cmd *cobra.Command, args []string) error {
 	}
 	defer to.Close() // after the node: it shares what is there until its end
 	retry := fetch.Patience{For: f.retryFor.duration(), ToBegin: cmd.Flags().Changed("retry-for")}
-	return f.mesh.live(cmd, "peer", func(ctx context.Context, n *meshNode) error {
+	return f.mesh.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
 		n.tellAddresses()
 		if err := n.gate.wait(ctx); err != nil {
 			return err

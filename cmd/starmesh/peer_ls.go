@@ -11,6 +11,7 @@ import (
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/load"
 	"starmesh/common/readable"
 )
 
@@ -42,7 +43,7 @@ of all its files.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.join = append(f.join, args...)
-			return f.live(cmd, "peer", func(ctx context.Context, n *meshNode) error {
+			return f.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
 				return n.list(ctx, wait)
 			})
 		},

@@ -15,6 +15,7 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
+	"starmesh/common/load"
 	"starmesh/peer"
 )
 
@@ -39,7 +40,7 @@ the local network, or with --dht.`,
 			if err != nil {
 				return err
 			}
-			return f.live(cmd, "peer", func(ctx context.Context, n *meshNode) error {
+			return f.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
 				return n.pings(ctx, id, pinging{count, interval, wait})
 			})
 		},

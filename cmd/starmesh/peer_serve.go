@@ -13,6 +13,7 @@ import (
 	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/load"
 	"starmesh/common/readable"
 	"starmesh/common/store"
 )
@@ -38,7 +39,7 @@ changes while it is shared is noticed and no longer shared. Ctrl-C ends.`,
   starmesh peer serve model.bin --listen /ip4/0.0.0.0/tcp/4001 --listen /ip4/0.0.0.0/udp/4001/quic-v1 --identity origin.key`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.mesh.live(cmd, "origin", func(ctx context.Context, n *meshNode) error {
+			return f.mesh.live(cmd, load.RoleOrigin, func(ctx context.Context, n *meshNode) error {
 				return f.serve(ctx, n, args)
 			})
 		},

@@ -53,8 +53,8 @@ type Head struct {
 // Info is what a node says about itself.
 type Info struct {
 	Node    string `json:"node"`    // a name that is unique in a comparison
-	System  string `json:"system"`  // star, http, http-close or mesh
-	Role    string `json:"role"`    // server, client or peer
+	System  string `json:"system"`  // the way of bringing files that it is part of
+	Role    string `json:"role"`    // RoleServer and its like
 	Version string `json:"version"` // of the program
 	// Command is the command line; NewReporter takes secrets out of it.
 	Command []string `json:"command,omitempty"`
@@ -62,8 +62,8 @@ type Info struct {
 	// absent when it has none.
 	LimitUp   float64 `json:"limit_up_bytes_per_s,omitempty"`
 	LimitDown float64 `json:"limit_down_bytes_per_s,omitempty"`
-	// Trait is what is wrong with the node on purpose: free-rider or liar;
-	// absent for one that does as it should.
+	// Trait is what is wrong with the node on purpose: TraitFreeRider and its
+	// like; absent for one that does as it should.
 	Trait string `json:"trait,omitempty"`
 }
 

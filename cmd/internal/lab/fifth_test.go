@@ -161,7 +161,7 @@ func TestAFurtherSystemIsOneValue(t *testing.T) {
 	if err != nil || r.Verified != 2 || r.Node("well") == nil || r.Node("hand-2") == nil {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if !strings.HasPrefix(made.Headline, "The brigade took ") || !strings.Contains(made.Headline, "times the least possible") {
+	if !strings.HasPrefix(made.Headline, "The brigade took ") || !strings.Contains(made.Headline, "its origin sent 1 copy of the file") {
 		t.Errorf("the headline is %q", made.Headline)
 	}
 	text, err := os.ReadFile(made.Page)

@@ -2,7 +2,6 @@ package faultinject
 
 import (
 	"encoding/base64"
-	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -82,13 +81,8 @@ func (c *Course) Event(e labdir.Event) []Do {
 	}
 	var all []Do
 	for _, f := range c.faults {
-		switch f.Kind {
-		case StopOrigin:
-			all = append(all, c.outage(f)...)
-		case KillReceivers:
-			all = append(all, c.kill(f)...)
-		case Churn:
-			all = append(all, c.churning(f)...)
+		if f.strike != nil {
+			all = append(all, f.strike(c, f)...)
 		}
 	}
 	return all
@@ -136,7 +130,7 @@ func (c *Course) Held(node string, seconds float64) {
 func (c *Course) share() float64 {
 	var sum, all int64
 	for _, name := range c.Receivers {
-		if c.is(Liar, name) && c.System.Relays {
+		if !c.takes(name) {
 			continue
 		}
 		sum, all = sum+c.nodes[name].have, all+c.FileBytes
@@ -150,8 +144,8 @@ func (c *Course) share() float64 {
 // Excused says why a node need not get the file, as of now; "" if it is to get
 // it.
 func (c *Course) Excused(node string) string {
-	if c.is(KillReceivers, node) && c.killed == nil {
-		return ""
+	if c.killed == nil && c.with(node).strike != nil {
+		return "" // not yet
 	}
 	return c.Plan.Excused(node)
 }
@@ -165,56 +159,9 @@ func (c *Course) unfinished() []string {
 // it.
 func (c *Course) Over() bool { return len(c.unfinished()) == 0 }
 
-// kill strikes the chosen receivers once.
-func (c *Course) kill(f Fault) []Do {
-	if c.killed != nil || c.share() < f.At || c.Over() {
-		return nil
-	}
-	c.killed = new(c.now)
-	var all []Do
-	for _, name := range c.names(KillReceivers) {
-		all = append(all, Do{Kill, name})
-	}
-	return all
-}
-
-// churning strikes one receiver after the other, until all have the file.
-func (c *Course) churning(f Fault) []Do {
-	if c.due == 0 {
-		c.due = f.Every.Seconds()
-	}
-	if c.now < c.due {
-		return nil
-	}
-	running := slices.DeleteFunc(c.unfinished(), func(name string) bool { return c.nodes[name].State != labdir.Running || c.nodes[name].awaited })
-	if len(running) == 0 {
-		return nil // the next that runs
-	}
-	c.due = c.now + f.Every.Seconds()
-	name := running[c.rand.IntN(len(running))]
-	c.nodes[name].awaited = true
-	c.churns++
-	if c.first == nil {
-		c.first = new(c.now)
-	}
-	if c.churn = append(c.churn, name); len(c.churn) > 1 {
-		slices.Sort(c.churn)
-		c.churn = slices.Compact(c.churn)
-	}
-	return []Do{{Restart, name}}
-}
-
 // refetched is by how much more a node received since its last start than it
 // has gained: what came twice, was wrong, or is still on its way.
 func (n *seen) refetched() int64 { return max(0, n.InBytes-(n.have-n.before)) }
-
-// wrong counts the wrong chunks that all nodes have received.
-func (c *Course) wrong() (sum int64) {
-	for n := range maps.Values(c.nodes) {
-		sum += n.bad + n.ChunksBad
-	}
-	return sum
-}
 
 // holds is which chunks a node has, as far as its readings tell.
 func (c *Course) holds(name string) content.Set {

@@ -33,7 +33,7 @@ func (l Injector) Of(t scenario.Run) (runner.Trouble, error) {
 	return &trouble{Plan: plan, course: plan.Begin()}, nil
 }
 
-// trouble is a manager.Trouble.
+// trouble is a runner.Trouble.
 type trouble struct {
 	*Plan
 
@@ -42,25 +42,25 @@ type trouble struct {
 	failed error // what could not be done to a node
 }
 
-// Shape implements manager.Trouble.
+// Shape implements runner.Trouble.
 func (t *trouble) Shape(_ int, node string, link scenario.Rate) runner.Shape {
-	trait, slowness := t.Trait(node), t.Slowness(node)
+	slowness := t.Slowness(node)
 	return runner.Shape{
-		Trait:    trait,
+		Trait:    t.Trait(node),
 		Link:     scenario.Rate{Up: link.Up * slowness, Down: link.Down * slowness},
-		NoUplink: trait == string(FreeRider) || trait == string(Liar),
+		NoUplink: t.with(node).trait.silent,
 		Flags:    t.Flags(node),
 	}
 }
 
-// Excused implements manager.Trouble.
+// Excused implements runner.Trouble.
 func (t *trouble) Excused(node string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.course.Excused(node)
 }
 
-// Expected implements manager.Trouble.
+// Expected implements runner.Trouble.
 func (t *trouble) Expected() []string {
 	var all []string
 	for _, f := range t.Plan.Expected() {
@@ -69,7 +69,7 @@ func (t *trouble) Expected() []string {
 	return all
 }
 
-// Run implements manager.Trouble.
+// Run implements runner.Trouble.
 func (t *trouble) Run(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
 	for {
 		select {
@@ -129,7 +129,7 @@ func (t *trouble) do(ctx context.Context, do Do, now float64, nodes runner.Contr
 	}
 }
 
-// Judge implements manager.Trouble.
+// Judge implements runner.Trouble.
 func (t *trouble) Judge(trial *labdir.Run) []labdir.Fault {
 	t.mu.Lock()
 	defer t.mu.Unlock()

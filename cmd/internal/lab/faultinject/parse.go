@@ -11,25 +11,13 @@ import (
 	"starmesh/common/fault"
 )
 
-// A Kind is one of the things that can go wrong.
-type Kind string
-
-const (
-	StopOrigin    Kind = "stop-origin"
-	KillReceivers Kind = "kill-receivers"
-	Churn         Kind = "churn"
-	FreeRider     Kind = "free-rider" // also a trait in records
-	Liar          Kind = "liar"       // also a trait in records
-	Slow          Kind = "slow"       // also a trait in records
-)
-
 // A Fault is one that is asked for.
 type Fault struct {
-	Kind  Kind
 	Count int           // of nodes; 0 where the kind says which
 	At    float64       // the share of all bytes that have arrived when it strikes; 0: from the start
 	Every time.Duration // of churn
 	text  string
+	*kind
 }
 
 // String gives the fault as it was asked for.
@@ -37,26 +25,14 @@ func (f Fault) String() string { return f.text }
 
 // form is how a fault of a kind is written.
 type form struct {
-	kind                 Kind
 	example              string
 	counted, at, regular bool
-}
-
-func forms() []form {
-	return []form{
-		{kind: StopOrigin, example: "stop-origin@50%", at: true},
-		{kind: KillReceivers, example: "kill-receivers:3@30%", counted: true, at: true},
-		{kind: Churn, example: "churn:10s", regular: true},
-		{kind: FreeRider, example: "free-rider:4", counted: true},
-		{kind: Liar, example: "liar:1", counted: true},
-		{kind: Slow, example: "slow:2", counted: true},
-	}
 }
 
 // Examples gives a fault of each kind, as it is written.
 func Examples() []string {
 	var all []string
-	for _, f := range forms() {
+	for _, f := range kinds() {
 		all = append(all, f.example)
 	}
 	return all
@@ -85,13 +61,13 @@ const leastChurn = time.Second
 func parse(text string) (Fault, error) {
 	rest, at, hasAt := strings.Cut(text, "@")
 	name, number, hasNumber := strings.Cut(rest, ":")
-	all := forms()
-	known := slices.IndexFunc(all, func(f form) bool { return string(f.kind) == name })
+	all := kinds()
+	known := slices.IndexFunc(all, func(k *kind) bool { return string(k.Kind) == name })
 	if known < 0 {
 		return Fault{}, fault.Wrapf(fault.Invalid, "there is no fault %q; there are %s", text, strings.Join(Examples(), ", "))
 	}
-	form := all[known]
-	f := Fault{Kind: form.kind, text: text}
+	form := all[known].form
+	f := Fault{kind: all[known], text: text}
 	wrong := func(why string) (Fault, error) {
 		return f, fault.Wrapf(fault.Invalid, "%q: %s; it is written like %s", text, why, form.example)
 	}
@@ -130,7 +106,7 @@ func Check(all []Fault, receivers int) error {
 	hit, excused := 0, 0
 	for _, f := range all {
 		hit += f.Count
-		if f.Kind == KillReceivers || f.Kind == Liar {
+		if f.excuse != nil {
 			excused += f.Count
 		}
 	}

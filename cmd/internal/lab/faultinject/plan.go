@@ -1,15 +1,14 @@
 package faultinject
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 
+	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/system"
 )
-
-// tenth is what a slow node has of the others' rates.
-const tenth = 0.1
 
 // A Run is what a plan must know of one.
 type Run struct {
@@ -28,17 +27,19 @@ type Run struct {
 type Plan struct {
 	Run
 	faults []Fault
-	hit    map[Kind][]int // receivers, from 0
+	hit    map[string]*kind // receivers, by their names
 }
 
 // NewPlan chooses the nodes: by the seed, and the same receivers whatever the
 // system. Check must have passed.
 func NewPlan(all []Fault, t Run) *Plan {
-	p := &Plan{Run: t, faults: all, hit: map[Kind][]int{}}
+	p := &Plan{Run: t, faults: all, hit: map[string]*kind{}}
 	order := p.random().Perm(len(t.Receivers))
 	for _, f := range all {
 		n := min(f.Count, len(order))
-		p.hit[f.Kind] = slices.Sorted(slices.Values(order[:n]))
+		for _, i := range order[:n] {
+			p.hit[t.Receivers[i]] = f.kind
+		}
 		order = order[n:]
 	}
 	return p
@@ -56,26 +57,39 @@ func (p *Plan) asked(kind Kind) bool {
 
 // disturbed tells whether a transfer is broken off now and then, so that times
 // say little.
-func (p *Plan) disturbed() bool { return p.asked(StopOrigin) || p.asked(Churn) }
-
-// names gives the receivers that a fault of that kind hits.
-func (p *Plan) names(kind Kind) []string {
-	var all []string
-	for _, i := range p.hit[kind] {
-		all = append(all, p.Receivers[i])
-	}
-	return all
+func (p *Plan) disturbed() bool {
+	return slices.ContainsFunc(p.faults, func(f Fault) bool { return f.breaks })
 }
 
-func (p *Plan) is(kind Kind, node string) bool { return slices.Contains(p.names(kind), node) }
+// with is the kind of the fault that hits a node; a kind of nothing if none
+// does.
+func (p *Plan) with(node string) *kind {
+	if k := p.hit[node]; k != nil {
+		return k
+	}
+	return &kind{}
+}
+
+// struck returns the receivers that a fault of that kind hits.
+func (p *Plan) struck(of Kind) []string {
+	return p.which(func(name string) bool { return p.with(name).Kind == of })
+}
+
+// which returns the receivers of which that is true.
+func (p *Plan) which(is func(name string) bool) (some []string) {
+	for _, name := range p.Receivers {
+		if is(name) {
+			some = append(some, name)
+		}
+	}
+	return some
+}
 
 // Trait is what is wrong with a node from the start: free-rider, liar, slow or
 // "".
 func (p *Plan) Trait(node string) string {
-	for _, kind := range []Kind{FreeRider, Liar, Slow} {
-		if p.is(kind, node) {
-			return string(kind)
-		}
+	if k := p.with(node); k.trait.is() {
+		return string(k.Kind)
 	}
 	return ""
 }
@@ -83,7 +97,7 @@ func (p *Plan) Trait(node string) string {
 // Flags are what makes the program behave so. A receiver that gives nothing to
 // anyone anyway can do nothing wrong.
 func (p *Plan) Flags(node string) []string {
-	how := map[string]string{string(FreeRider): "free-ride", string(Liar): "lie"}[p.Trait(node)]
+	how := p.with(node).trait.misbehave
 	if how == "" || p.System.Run.Misbehave == "" {
 		return nil
 	}
@@ -91,49 +105,36 @@ func (p *Plan) Flags(node string) []string {
 }
 
 // Slowness is what to multiply a node's rates with.
-func (p *Plan) Slowness(node string) float64 {
-	if p.is(Slow, node) {
-		return tenth
-	}
-	return 1
-}
+func (p *Plan) Slowness(node string) float64 { return cmp.Or(p.with(node).trait.rates, 1) }
 
 // Excused says why a node need not get the file, "" if it is to get it.
 func (p *Plan) Excused(node string) string {
-	switch {
-	case p.is(KillReceivers, node):
-		return "killed on purpose"
-	case p.is(Liar, node) && p.System.Relays:
-		return "it sends wrong chunks, and the others have cut it off"
+	if k := p.with(node); k.excuse != nil {
+		return k.excuse(p)
 	}
 	return ""
 }
 
-// toFinish are the receivers that are to get the file.
-func (p *Plan) toFinish() []string {
-	var all []string
-	for _, name := range p.Receivers {
-		if p.Excused(name) == "" {
-			all = append(all, name)
-		}
-	}
-	return all
-}
+// takes tells whether a node is one that is to get the file, as things are at
+// the start.
+func (p *Plan) takes(node string) bool { return p.with(node).strike != nil || p.Excused(node) == "" }
 
-// bound is the least time for all receivers but those of without, over links
-// that are as the faults make them: slow, and without what free riders and
-// liars do not give.
-func (p *Plan) bound(without ...Kind) system.Bound {
-	left := func(i int) bool {
-		return slices.ContainsFunc(without, func(k Kind) bool { return slices.Contains(p.hit[k], i) })
-	}
+// isDue tells whether a node is to get the file, when all has gone wrong.
+func (p *Plan) isDue(name string) bool { return p.Excused(name) == "" }
+
+// toFinish are the receivers that are to get the file.
+func (p *Plan) toFinish() []string { return p.which(p.isDue) }
+
+// bound is the least time for some receivers, over links that are as the faults
+// make them: slow, and without what those do not give that are silent.
+func (p *Plan) bound(of func(name string) bool) system.Bound {
 	l := system.Links{Origin: p.Links.Origin}
 	for i, name := range p.Receivers {
-		if left(i) {
+		if !of(name) {
 			continue
 		}
 		up, down := p.Links.Up[i]*p.Slowness(name), p.Links.Down[i]*p.Slowness(name)
-		if p.is(FreeRider, name) || p.is(Liar, name) {
+		if p.with(name).trait.silent {
 			up = 0
 		}
 		l.Up, l.Down = append(l.Up, up), append(l.Down, down)
@@ -143,12 +144,7 @@ func (p *Plan) bound(without ...Kind) system.Bound {
 
 // Bound is the least time for the receivers that are to get the file, with the
 // links as the faults make them.
-func (p *Plan) Bound() system.Bound {
-	if p.System.Relays {
-		return p.bound(Liar)
-	}
-	return p.bound()
-}
+func (p *Plan) Bound() system.Bound { return p.bound(p.takes) }
 
 // origin is the origin in a sentence.
 func (p *Plan) origin() string { return "the " + p.System.Nodes.Origin }
@@ -159,4 +155,18 @@ func (p *Plan) likes() string { return "a " + p.System.Head().Name }
 // someone counts receivers: "3 of 8 receivers".
 func (p *Plan) someone(n int) string {
 	return fmt.Sprintf("%d of %d receivers", n, len(p.Receivers))
+}
+
+// Expected states the outcome that is to be expected of each fault, before the
+// trial: from what the systems are, with numbers where the theory has some.
+func (p *Plan) Expected() []labdir.Fault {
+	var all []labdir.Fault
+	for _, f := range p.faults {
+		nodes := p.struck(f.Kind)
+		if f.origin {
+			nodes = []string{p.Origin}
+		}
+		all = append(all, labdir.Fault{Fault: f.String(), Nodes: nodes, Expected: f.expect(p, f)})
+	}
+	return all
 }

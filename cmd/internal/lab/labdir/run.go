@@ -2,6 +2,7 @@ package labdir
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -70,6 +71,14 @@ type Fault struct {
 	Met      bool     `json:"met"` // what was found is what was expected
 	Seconds  *float64 `json:"at_s,omitempty"`
 	Nodes    []string `json:"nodes,omitempty"` // that it hit
+}
+
+// Kind is what kind of fault it is: stop-origin.
+func (f *Fault) Kind() string {
+	if i := strings.IndexAny(f.Fault, ":@"); i >= 0 {
+		return f.Fault[:i]
+	}
+	return f.Fault
 }
 
 // CPU tells whether the processors were the limit, and not the links.

@@ -128,7 +128,7 @@ func (r *Run) deciding() system.Links {
 
 // gives is the uplink by which a receiver passes on what it has.
 func (n *Node) gives() float64 {
-	if n.Trait == "free-rider" || n.Trait == "liar" {
+	if n.Trait == load.TraitFreeRider || n.Trait == load.TraitLiar {
 		return 0
 	}
 	return n.Up

@@ -139,7 +139,7 @@ func (n *Node) part() metrics.Part {
 	}
 	in, out, fetches := n.Last.PayloadInBytes, n.Last.PayloadOutBytes, len(n.Last.Transfers) > 0
 	switch {
-	case n.Role == "server" || n.Role == "origin":
+	case n.Role == load.RoleServer || n.Role == load.RoleOrigin:
 		return metrics.Origin
 	case fetches && in == 0 && n.heldAll():
 		// Its files were there before the run began.
@@ -151,7 +151,7 @@ func (n *Node) part() metrics.Part {
 		return metrics.Receiver
 	case out > 0:
 		return metrics.Origin
-	case n.Role == "client" || n.Role == "peer":
+	case n.Role == load.RoleClient || n.Role == load.RolePeer:
 		return metrics.Receiver // it was to get the file, but never began
 	}
 	return metrics.Idle

@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"starmesh/cmd/internal/lab/labdir"
@@ -75,11 +74,11 @@ func takeNotes(node *metrics.Node, n *Node) {
 }
 
 // killedOnPurpose tells that a fault of the lab ended the node: that its log
-// breaks off is no wonder.
+// breaks off is no wonder. Faults that end nobody are traits.
 func (n *Node) killedOnPurpose() bool {
-	return n.Trial != nil && slices.ContainsFunc(n.Trial.Faults, func(f labdir.Fault) bool {
-		kind, _, _ := strings.Cut(strings.Replace(f.Fault, "@", ":", 1), ":")
-		return slices.Contains([]string{"stop-origin", "kill-receivers", "churn"}, kind) && slices.Contains(f.Nodes, n.Node)
+	noted := n.noted()
+	return noted != nil && slices.ContainsFunc(n.Trial.Faults, func(f labdir.Fault) bool {
+		return slices.Contains(f.Nodes, n.Node) && f.Kind() != noted.Trait
 	})
 }
 

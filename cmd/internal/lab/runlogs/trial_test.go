@@ -236,13 +236,15 @@ func TestALogBesideATrialThatIsNotOfItStaysWhatItIs(t *testing.T) {
 // TestWhatAKilledNodeCarriedAtTheEndMayBeMissing: 1920 of 2000 bytes that were
 // sent are in a log.
 func TestWhatAKilledNodeCarriedAtTheEndMayBeMissing(t *testing.T) {
-	for fault, doubt := range map[string]bool{"churn:3s": false, "free-rider:1": true} {
+	for fault, trait := range map[string]string{"churn:3s": "", "free-rider:1": "free-rider"} {
+		doubt := trait != "" // such a node was not killed
 		dir := t.TempDir()
 		for _, m := range []made{server(0, 2*fileBytes), client("c1", 0), client("c2", 0).process(3).carried(0, 920)} {
 			write(t, dir, m.name+".jsonl", m.lines(t))
 		}
 		trial := noted()
 		trial.Faults = []labdir.Fault{{Fault: fault, Nodes: []string{"c2"}, Met: true}}
+		trial.Node("c2").Trait = trait
 		text, err := json.Marshal(trial)
 		if err != nil {
 			t.Fatal(err)

@@ -1,9 +1,51 @@
 package faultinject
 
 import (
+	"fmt"
+	"math"
+
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/common/content"
 )
+
+// StopOrigin is that the origin goes, and comes back once all stand still
+// without it.
+const StopOrigin Kind = "stop-origin"
+
+func stopOrigin() *kind {
+	return &kind{
+		Kind: StopOrigin, form: form{example: "stop-origin@50%", at: true}, origin: true, breaks: true,
+		expect: (*Plan).expectOutage, strike: (*Course).outage, judge: (*judgement).outage,
+	}
+}
+
+func (p *Plan) expectOutage(f Fault) string {
+	again := fmt.Sprintf("nothing is fetched again but the chunks in flight (at most %d at each)", p.inFlight())
+	if !p.System.Relays {
+		return fmt.Sprintf("%s stops when %s of all bytes have arrived. Nobody else gives anything: all %s stand still and keep what they have. "+
+			"When it is back they go on where they stopped and finish; %s.", sentence(p.origin()), percent(f.At), p.System.Nodes.Receivers, again)
+	}
+	return fmt.Sprintf("%[1]s stops when %[2]s of all bytes have arrived%[3]s. The receivers finish without it if, and only if, every chunk was out by then. "+
+		"If not, each still gets all that is out, keeps it, and finishes when %[4]s is back; %[5]s.", sentence(p.origin()), percent(f.At), p.predictOut(f), p.origin(), again)
+}
+
+// predictOut tells which share of the chunks an origin has given away by then,
+// if all goes as fast as it can: it gives one copy of each, one after the other,
+// as fast as its uplink allows.
+func (p *Plan) predictOut(f Fault) string {
+	t := p.Bound().Seconds
+	if t == 0 {
+		return ""
+	}
+	out := min(1, p.Links.Origin*t*f.At/float64(p.FileBytes))
+	if math.IsNaN(out) {
+		return ""
+	}
+	if out == 1 {
+		return ": by the bound, all of its chunks may be out by then"
+	}
+	return fmt.Sprintf(": by the bound, about %s of its chunks are out by then", percent(out))
+}
 
 // outage is the time without the origin.
 type outage struct {
@@ -72,8 +114,7 @@ func (c *Course) out() content.Set {
 		return out
 	}
 	for _, name := range c.Receivers {
-		gives := !c.is(FreeRider, name) && !c.is(Liar, name) && c.nodes[name].State != labdir.Gone
-		if gives {
+		if !c.with(name).trait.silent && c.nodes[name].State != labdir.Gone {
 			out = out.Union(c.holds(name))
 		}
 	}
@@ -117,4 +158,36 @@ func (c *Course) chunkSeconds() float64 {
 		seconds = max(seconds, chunk/(c.Links.Up[i]*slowness), chunk/(c.Links.Down[i]*slowness))
 	}
 	return seconds
+}
+
+func (j *judgement) outage(Fault) {
+	o := j.Course.origin
+	j.Seconds = o.at
+	if o.at == nil || o.stage == stopping {
+		j.wrong("it was over before %s could be stopped; take a larger file or slower links.", j.Plan.origin())
+		return
+	}
+	j.say("%s stopped at %s, with %s of all bytes arrived.", sentence(j.Plan.origin()), seconds(*o.at), percent(o.share))
+	switch {
+	case j.System.Relays && o.stood == 0:
+		if o.out < 1 {
+			j.say("The last missing chunks were on their way just then.")
+		}
+		j.say("Every chunk was out, and all finished without it.")
+	case j.System.Relays:
+		j.say("%s of the chunks were out; the others existed nowhere else.", percent(o.out))
+		if o.out >= 1 {
+			j.wrong("nobody needed %s any more, yet they stood still.", j.Plan.origin())
+		} else if o.least < 1 && !j.asked(Churn) {
+			j.wrong("one receiver had only %s of what was out when all stood still.", percent(o.least))
+		} else if o.least == 1 {
+			j.say("Each receiver got all of these, and then all stood still.")
+		}
+		j.say("%s came back at %s.", sentence(j.Plan.origin()), seconds(o.stood))
+	case o.stood == 0:
+		j.wrong("the %s finished without %s.", j.System.Nodes.Receivers, j.Plan.origin())
+	default:
+		j.say("All %s stood still and kept what they had. It came back at %s, and they went on.", j.System.Nodes.Receivers, seconds(o.stood))
+	}
+	j.fetchedOnce()
 }
