@@ -3,13 +3,13 @@ package discovery
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"starmesh/common/fault"
+	"starmesh/common/retry"
 	"starmesh/peer/p2phost"
 )
 
@@ -60,7 +60,7 @@ func (c *connector) poke() {
 func (c *connector) Run(ctx context.Context) {
 	var dials sync.WaitGroup
 	defer dials.Wait()
-	tick := time.NewTicker(retryFirst / 2)
+	tick := time.NewTicker(dialPauses.First / 2)
 	defer tick.Stop()
 	for {
 		for _, info := range c.next() {
@@ -126,18 +126,18 @@ type candidate struct {
 }
 
 const (
-	// A dial that failed is repeated after retryFirst, then after twice as
-	// long, and retryMost at most (each by up to a quarter longer, so that a
-	// mesh does not dial in step), retryTimes times unless it is found again.
-	retryFirst = 500 * time.Millisecond
-	retryMost  = 30 * time.Second
-	retryTimes = 4
+	// maxTries is how often a node is dialled in vain, unless it is found again.
+	maxTries = 4
 	// maxCandidates bounds what is remembered, whoever tells of how many.
 	maxCandidates = 2048
-	// A connection that has lasted for lasting was a good one. One that ends
+	// goodTime is how long a good connection lasts at least. One that ends
 	// sooner counts as a failure: nodes of a private mesh hang up at once.
-	lasting = 10 * time.Second
+	goodTime = 10 * time.Second
 )
+
+// dialPauses are those before a node is dialled again; with jitter, so that a
+// mesh does not dial in step.
+var dialPauses = retry.Backoff{First: 500 * time.Millisecond, Max: 30 * time.Second, Jitter: 0.125}
 
 // add notes that info was found. What is newest about its addresses counts.
 func (c *candidates) add(info peer.AddrInfo, now time.Time) {
@@ -185,7 +185,7 @@ func (c *candidates) next(now time.Time) []peer.AddrInfo {
 
 // lost notes that p, which was connected, is so no longer.
 func (p *candidate) lost(now time.Time) {
-	if now.Sub(p.met) >= lasting {
+	if now.Sub(p.met) >= goodTime {
 		p.failures, p.err, p.next = 0, nil, now
 	} else {
 		p.fail(errHungUp, now)
@@ -195,9 +195,8 @@ func (p *candidate) lost(now time.Time) {
 
 // fail notes a failure and when to try again.
 func (p *candidate) fail(err error, now time.Time) {
-	pause := min(retryFirst<<min(p.failures, 10), retryMost)
-	p.next = now.Add(pause + rand.N(pause/4))
 	p.failures++
+	p.next = now.Add(dialPauses.Pause(p.failures))
 	if p.err == nil || !errors.Is(err, fault.Refused) {
 		p.err = err // or it would only be said that we do not try
 	}
@@ -213,5 +212,5 @@ func (c *candidates) tried(id peer.ID, err error, now time.Time) {
 		return
 	}
 	p.fail(err, now)
-	p.waiting = p.waiting || p.failures < retryTimes
+	p.waiting = p.waiting || p.failures < maxTries
 }

@@ -13,6 +13,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/retry"
 	"starmesh/peer/p2phost"
 )
 
@@ -40,8 +41,8 @@ type dhtTopic struct {
 	provide, find dhtTurn
 }
 
-// A dhtTurn says when something is to be done next, and what was when it was
-// done last.
+// A dhtTurn says when something is to be done next; for that it knows when, and
+// among how many nodes, it was done last.
 type dhtTurn struct {
 	last, next time.Time
 	tries      int // in vain
@@ -51,15 +52,15 @@ type dhtTurn struct {
 // due tells whether it is the turn: also when the table has twice as many
 // nodes as last time, for then it was done among too few.
 func (t dhtTurn) due(now time.Time, nodes int) bool {
-	return !now.Before(t.next) || nodes >= 2*max(t.nodes, 1) && now.Sub(t.last) >= dhtRetry
+	return !now.Before(t.next) || nodes >= 2*max(t.nodes, 1) && now.Sub(t.last) >= dhtPauses.First
 }
 
 // took notes that it was done, and how long not to do it again; in vain, for
 // twice as long each time.
 func (t *dhtTurn) took(now time.Time, nodes int, pause time.Duration, vain bool) {
 	if vain {
-		pause = min(dhtRetry<<min(t.tries, 10), dhtRetryMost)
 		t.tries++
+		pause = dhtPauses.Pause(t.tries)
 	} else {
 		t.tries = 0
 	}
@@ -71,12 +72,13 @@ const (
 	// What was announced is announced again after provideEvery: those who keep
 	// it come and go.
 	provideEvery = 10 * time.Minute
-	dhtRetry     = time.Second
-	dhtRetryMost = 30 * time.Second
 	dhtQueryTime = 30 * time.Second
 	// maxProviders is how many are asked for at a time.
 	maxProviders = 20
 )
+
+// dhtPauses are those after something was done in vain.
+var dhtPauses = retry.Backoff{First: time.Second, Max: 30 * time.Second}
 
 // newDHT makes a finder among starmesh nodes; of a private mesh among those
 // that have its key. With public it asks the public table of IPFS as well,
@@ -150,7 +152,7 @@ func (d *dhtFinder) Run(ctx context.Context, found func(peer.AddrInfo)) error {
 			_ = table.Close() // it only stops its own goroutines
 		}
 	}()
-	tick := time.NewTicker(dhtRetry / 2)
+	tick := time.NewTicker(dhtPauses.First / 2)
 	defer tick.Stop()
 	for {
 		nodes := 0

@@ -61,7 +61,7 @@ func TestPausesGrowAndBookkeepingIsBounded(t *testing.T) {
 		}
 		c.tried("one", errHungUp, now)
 		tries++
-		if pause < last-last/4-100*time.Millisecond || pause > retryMost*5/4+time.Second {
+		if pause < last-last/4-100*time.Millisecond || pause > dialPauses.Max*5/4+time.Second {
 			t.Errorf("try %d after a pause of %v, the one before %v", tries, pause, last)
 		}
 	}
@@ -91,7 +91,7 @@ func TestANodeThatIsNotFoundAgainIsGivenUp(t *testing.T) {
 		}
 		now = now.Add(time.Second)
 	}
-	if tries != retryTimes {
+	if tries != maxTries {
 		t.Errorf("dialled %d times in an hour", tries)
 	}
 	c.add(peer.AddrInfo{ID: "one"}, now)
@@ -121,7 +121,7 @@ func TestWhoHangsUpAtOnceIsNotDialledAgainAtOnce(t *testing.T) {
 	if took := now.Sub(start); took < time.Minute {
 		t.Errorf("eight connections in %v with one who hangs up each time", took)
 	}
-	now = now.Add(lasting) // the last one lasts
+	now = now.Add(goodTime) // the last one lasts
 	start = now
 	connect()
 	if took := now.Sub(start); took > 2*time.Second {
@@ -319,14 +319,14 @@ func TestWhatIsDueInTheTable(t *testing.T) {
 	d.done(dhtWork{one, true}, 0, true, now)
 	d.done(dhtWork{one, false}, 0, false, now)
 	check("at once again", 0, 0, 0, 0)
-	check("nobody has heard", dhtRetry, 0, 1, 1)
+	check("nobody has heard", dhtPauses.First, 0, 1, 1)
 	d.done(dhtWork{one, true}, 3, true, now)
 	d.done(dhtWork{one, false}, 3, false, now)
-	check("a little later", dhtRetryMost, 3, 0, 1)
+	check("a little later", dhtPauses.Max, 3, 0, 1)
 	check("much later", provideEvery, 3, 1, 1)
 	check("with more nodes, at once", 0, 6, 0, 0)
-	check("with more nodes", dhtRetry, 5, 0, 0)
-	check("with twice as many nodes", dhtRetry, 6, 1, 1)
+	check("with more nodes", dhtPauses.First, 5, 0, 0)
+	check("with twice as many nodes", dhtPauses.First, 6, 1, 1)
 	d.found(one)
 	check("once enough are found", provideEvery, 3, 1, 0)
 	d.drop(one)

@@ -13,6 +13,7 @@ import (
 
 	"starmesh/common/fault"
 	"starmesh/common/load"
+	"starmesh/common/retry"
 )
 
 // A gate decides with whom this node talks at all: those on the list of
@@ -37,13 +38,13 @@ type stranger struct {
 const (
 	// proofTime is how long the proof may take: two round trips.
 	proofTime = 10 * time.Second
-	// A stranger is left alone for strangerFirst, twice as long each time, and
-	// strangerMost at most: it may have been given the key meanwhile.
-	strangerFirst = 5 * time.Second
-	strangerMost  = 5 * time.Minute
 	// maxStrangers bounds what is remembered; ids cost their owner nothing.
 	maxStrangers = 4096
 )
+
+// strangerPauses are how long a stranger is left alone: not for ever, for it may
+// have been given the key meanwhile.
+var strangerPauses = retry.Backoff{First: 5 * time.Second, Max: 5 * time.Minute}
 
 func newGate(key NetworkKey, allow []peer.ID, meter *load.Meter) *gate {
 	g := &gate{key: key, meter: meter, clock: time.Now, strangers: make(map[peer.ID]stranger)}
@@ -77,8 +78,9 @@ func (g *gate) failed(p peer.ID) {
 			break
 		}
 	}
-	pause := min(strangerFirst<<min(s.times, 10), strangerMost)
-	g.strangers[p] = stranger{times: s.times + 1, until: g.clock().Add(pause)}
+	s.times++
+	s.until = g.clock().Add(strangerPauses.Pause(s.times))
+	g.strangers[p] = s
 }
 
 func (g *gate) passed(p peer.ID) {

@@ -94,13 +94,13 @@ func TestTheGateForgivesInTime(t *testing.T) {
 		for pause = 0; !g.welcome(p); pause += time.Second {
 			now = now.Add(time.Second)
 		}
-		if pause < last || pause > strangerMost+time.Second {
+		if pause < last || pause > strangerPauses.Max+time.Second {
 			t.Errorf("after %v a pause of %v", last, pause)
 		}
 	}
 	g.passed(p)
 	g.failed(p)
-	now = now.Add(strangerFirst)
+	now = now.Add(strangerPauses.First)
 	if !g.welcome(p) {
 		t.Error("a proof does not make good for failures before")
 	}

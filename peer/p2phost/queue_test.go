@@ -6,6 +6,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -174,6 +177,87 @@ func TestFramesAreToldFromOtherWrites(t *testing.T) {
 		if got := frameData(c.p); got != c.want {
 			t.Errorf("%s: %d bytes, want %d", name, got, c.want)
 		}
+	}
+}
+
+// TestYamuxIsTheOneWeKnow: queue.go and records.go read yamux's frames, and
+// count on it that each is one Write. With another version look at that again
+// (session.go: where it calls Write; const.go: the header), and then name it
+// here.
+func TestYamuxIsTheOneWeKnow(t *testing.T) {
+	const known = "github.com/libp2p/go-yamux/v5 v5.1.0"
+	mod, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(mod), "\t"+known+" ") {
+		t.Errorf("go.mod has another yamux than %s, with which this was checked", known)
+	}
+}
+
+// recorded is a connection that keeps what is written.
+type recorded struct {
+	net.Conn
+	mu     sync.Mutex
+	writes [][]byte
+}
+
+func (c *recorded) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	c.writes = append(c.writes, bytes.Clone(p))
+	c.mu.Unlock()
+	return c.Conn.Write(p)
+}
+
+func TestYamuxWritesEachFrameAtOnce(t *testing.T) {
+	near, far := net.Pipe()
+	out := &recorded{Conn: near}
+	client, err := newYamux().NewConn(out, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := newYamux().NewConn(far, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	defer client.Close()
+	const size = 3*maxFrame + 1234
+	taken := make(chan int64)
+	go func() {
+		s, err := server.AcceptStream()
+		if err != nil {
+			close(taken)
+			return
+		}
+		n, _ := io.Copy(io.Discard, s)
+		taken <- n
+	}()
+	s, err := client.OpenStream(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-taken; n != size {
+		t.Fatalf("%d of %d bytes arrived", n, size)
+	}
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	sum := 0
+	for _, p := range out.writes {
+		data := frameData(p)
+		if len(p) != yamuxHeader+data || len(p) > maxFrame {
+			t.Errorf("a Write of %d bytes is no frame: % x…", len(p), p[:min(len(p), 16)])
+		}
+		sum += data
+	}
+	if sum != size {
+		t.Errorf("the frames carry %d bytes, want %d", sum, size)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
 )
 
@@ -51,33 +52,14 @@ func writeSecret(file, text string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("the folder of the key file can not be made: %w", err)
 	}
-	temp, err := os.CreateTemp(dir, ".key-*") // 0600
+	err := atomicfile.Write(file, atomicfile.Options{Perm: 0o600, New: true}, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("the key file %s can not be made: %w", file, err)
-	}
-	defer os.Remove(temp.Name()) // fails once it has been moved
-	_, err = temp.WriteString(text)
-	err = errors.Join(err, temp.Sync(), temp.Close())
-	if err == nil {
-		err = nameIt(temp.Name(), file)
-	}
-	if err != nil {
-		return fmt.Errorf("the key file %s can not be written: %w", file, err)
+		return fmt.Errorf("the key file can not be written: %w", err)
 	}
 	return nil
-}
-
-// nameIt gives temp its name without taking it from another file.
-func nameIt(temp, file string) error {
-	err := os.Link(temp, file)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// No hard links here (FAT, some network disks): look, then move.
-	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
-		return fs.ErrExist
-	}
-	return os.Rename(temp, file)
 }
 
 // existsKind and readKind give the fault that fits an error of a key file.
