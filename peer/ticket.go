@@ -44,7 +44,7 @@ const (
 	checksumLen      = 4
 )
 
-// String gives the ticket as one word, `mesh:…`. Peers and addresses over the
+// String returns the ticket as one word, `mesh:…`. Peers and addresses over the
 // bounds (8 of each) are left out.
 func (t Ticket) String() string {
 	b := []byte{ticketVersion, 0}

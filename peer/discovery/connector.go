@@ -167,7 +167,7 @@ func (c *candidates) forget(now time.Time) bool {
 	return false
 }
 
-// next gives those to be dialled now.
+// next returns those to be dialled now.
 func (c *candidates) next(now time.Time) []peer.AddrInfo {
 	var out []peer.AddrInfo
 	for _, p := range c.peers {

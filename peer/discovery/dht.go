@@ -49,7 +49,7 @@ type dhtTurn struct {
 	nodes      int // in the table then
 }
 
-// due tells whether it is the turn: also when the table has twice as many
+// due returns whether it is the turn: also when the table has twice as many
 // nodes as last time, for then it was done among too few.
 func (t dhtTurn) due(now time.Time, nodes int) bool {
 	return !now.Before(t.next) || nodes >= 2*max(t.nodes, 1) && now.Sub(t.last) >= dhtPauses.First
@@ -223,7 +223,7 @@ type dhtWork struct {
 	provide bool // else find
 }
 
-// due gives what is to be done now, with so many nodes in the table.
+// due returns what is to be done now, with so many nodes in the table.
 func (d *dhtFinder) due(now time.Time, nodes int) []dhtWork {
 	d.mu.Lock()
 	defer d.mu.Unlock()

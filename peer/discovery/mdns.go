@@ -100,7 +100,7 @@ func (n notifiee) HandlePeerFound(info peer.AddrInfo) {
 	}
 }
 
-// hasMulticast tells whether any interface that is up can do multicast.
+// hasMulticast returns whether any interface that is up can do multicast.
 func hasMulticast() bool {
 	all, err := net.Interfaces()
 	if err != nil {

@@ -63,7 +63,7 @@ func (m *moved) Run(ctx context.Context, found func(peer.AddrInfo)) error {
 	}
 }
 
-// addrs gives the machine's IP addresses; nil where it does not tell.
+// addrs returns the machine's IP addresses; nil where it does not tell.
 func (m *moved) addrs() map[netip.Addr]bool {
 	own, err := m.own()
 	if err != nil {

@@ -98,7 +98,7 @@ const (
 	overRelay
 )
 
-// transportOf tells how a is reached, of the ways that are built in.
+// transportOf returns how a is reached, of the ways that are built in.
 func transportOf(a ma.Multiaddr) int {
 	how := overNothing
 	for i, part := range a {
@@ -145,7 +145,7 @@ func CheckDialable(a ma.Multiaddr) error {
 	return nil
 }
 
-// port gives the TCP or UDP port of a.
+// port returns the TCP or UDP port of a.
 func port(a ma.Multiaddr) string {
 	for _, part := range a {
 		if code := part.Protocol().Code; code == ma.P_TCP || code == ma.P_UDP {
@@ -190,7 +190,7 @@ func parseAllow(args []string) ([]peer.ID, error) {
 	return ids, nil
 }
 
-// beyondLoopback tells whether any of the listen addresses can be reached from
+// beyondLoopback returns whether any of the listen addresses can be reached from
 // another machine.
 func beyondLoopback(listen []ma.Multiaddr) bool {
 	for _, a := range listen {

@@ -70,7 +70,7 @@ func ranked(addrs []ma.Multiaddr, quicFirst func(ma.Multiaddr) bool) []network.A
 	return out
 }
 
-// toRelay gives the part of a relayed address that leads to the relay.
+// toRelay returns the part of a relayed address that leads to the relay.
 func toRelay(a ma.Multiaddr) ma.Multiaddr {
 	to, _ := ma.SplitFunc(a, func(c ma.Component) bool { return c.Protocol().Code == ma.P_P2P })
 	return to

@@ -57,7 +57,7 @@ func newGate(key NetworkKey, allow []peer.ID, meter *load.Meter) *gate {
 	return g
 }
 
-// welcome tells whether there is anything to say to p.
+// welcome returns whether there is anything to say to p.
 func (g *gate) welcome(p peer.ID) bool {
 	if g.allow != nil && !g.allow[p] {
 		return false

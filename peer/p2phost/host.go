@@ -171,7 +171,7 @@ func connectionManager(cfg *libp2p.Config) error {
 	return cfg.Apply(libp2p.ConnectionManager(m))
 }
 
-// quicReuse gives the constructor of what shares UDP sockets among QUIC's
+// quicReuse returns the constructor of what shares UDP sockets among QUIC's
 // connections: libp2p's own, on w's sockets.
 func (w *wire) quicReuse(metrics prometheus.Registerer) any {
 	return func(key quic.StatelessResetKey, token quic.TokenGeneratorKey, rm network.ResourceManager, life fx.Lifecycle) (*quicreuse.ConnManager, error) {

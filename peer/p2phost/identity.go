@@ -126,5 +126,5 @@ func parseIdentity(file, text string) (Identity, error) {
 // ID is the peer id, as others know this node (12D3Koo…).
 func (i Identity) ID() string { return i.id.String() }
 
-// known tells whether i was loaded or made.
+// known returns whether i was loaded or made.
 func (i Identity) known() bool { return i.key != nil }

@@ -32,7 +32,7 @@ const (
 	connsHigh = 320
 )
 
-// newLimits gives libp2p's resource manager with the limits above.
+// newLimits returns libp2p's resource manager with the limits above.
 func newLimits(meter *load.Meter, metrics bool) (network.ResourceManager, error) {
 	base := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&base)
@@ -67,7 +67,7 @@ func newLimits(meter *load.Meter, metrics bool) (network.ResourceManager, error)
 	return countingLimits{ResourceManager: m, meter: meter}, nil
 }
 
-// limit gives the same bound for both directions and for each of them.
+// limit returns the same bound for both directions and for each of them.
 func limit(conns, streams rcmgr.LimitVal, memory rcmgr.LimitVal64) rcmgr.ResourceLimits {
 	return rcmgr.ResourceLimits{
 		Conns: conns, ConnsInbound: conns, ConnsOutbound: conns,

@@ -63,7 +63,7 @@ const (
 	punchTry = 5 * time.Second
 )
 
-// perhapsBehindNAT gives what tells whether a node that listens at the given
+// perhapsBehindNAT returns what tells whether a node that listens at the given
 // addresses may be behind a NAT through which holes can be punched: it listens
 // on QUIC beyond its machine, the machine is not on the internet itself, and
 // the operator has not said that it can be reached (public). A machine's
@@ -79,7 +79,7 @@ func perhapsBehindNAT(listen []ma.Multiaddr, public bool) func() bool {
 	}
 }
 
-// isOutside tells whether a machine with these addresses is on the internet
+// isOutside returns whether a machine with these addresses is on the internet
 // itself. IPv4's count if there are any but the loopback: most homes have an
 // address of IPv6 that is public, and yet their IPv4 is translated.
 func isOutside(own []ma.Multiaddr) bool {
@@ -160,7 +160,7 @@ func (n *neighbours) relays(_ context.Context, want int) <-chan peer.AddrInfo {
 	return out
 }
 
-// offers tells whether p relays, over a connection of its own.
+// offers returns whether p relays, over a connection of its own.
 func (n *neighbours) offers(h host.Host, p peer.ID) bool {
 	if h.Network().Connectedness(p) != network.Connected {
 		return false

@@ -76,7 +76,7 @@ func stretch(passphrase string) NetworkKey {
 	return NetworkKey{secret: [32]byte(raw), set: true}
 }
 
-// derive gives a key for one purpose, from which neither the network key nor
+// derive returns a key for one purpose, from which neither the network key nor
 // the key for another purpose can be computed (RFC 5869).
 func (k NetworkKey) derive(purpose string) []byte {
 	out, err := hkdf.Key(sha256.New, k.secret[:], nil, "starmesh 1 "+purpose, sha256.Size)

@@ -22,7 +22,7 @@ import (
 // between security and multiplexing, as it does for TCP: it is the first
 // stream of the connection, before libp2p gets to see it.
 
-// newQUIC gives the constructor of the QUIC transport.
+// newQUIC returns the constructor of the QUIC transport.
 func (g *gate) newQUIC(key crypto.PrivKey, m *quicreuse.ConnManager, psk pnet.PSK, gater connmgr.ConnectionGater, rm network.ResourceManager) (transport.Transport, error) {
 	t, err := quic.NewTransport(key, m, psk, gater, rm)
 	if err != nil {
@@ -81,7 +81,7 @@ type acceptedConn struct{ transport.CapableConn }
 // acceptedByDial is what a connection's As is asked for.
 type acceptedByDial bool
 
-// As tells that the other side has dialled.
+// As says that the other side has dialled.
 func (c acceptedConn) As(target any) bool {
 	if yes, ok := target.(*acceptedByDial); ok {
 		*yes = true
@@ -149,7 +149,7 @@ func (l *provenListener) admit(c transport.CapableConn) {
 	}
 }
 
-// Accept gives the next proven connection.
+// Accept returns the next proven connection.
 func (l *provenListener) Accept() (transport.CapableConn, error) {
 	select {
 	case c := <-l.proven:

@@ -36,18 +36,18 @@ const (
 	// bounds: long enough that it does not run empty before this process is
 	// woken, short enough that nobody waits for an offer.
 	queueTime  = 40 * time.Millisecond
-	queueLeast = 4 << 10
-	queueMost  = 1 << 20
-	queueFirst = 128 << 10
+	minQueue   = 4 << 10
+	maxQueue   = 1 << 20
+	firstQueue = 128 << 10
 	// A piece is the unit of bulk: what an offer can not overtake.
-	pieceLeast = 4 << 10
-	pieceMost  = 128 << 10
+	minPiece = 4 << 10
+	maxPiece = 128 << 10
 
 	yamuxHeader = 12
 )
 
 func newQueue() *queue {
-	return &queue{limit: queueFirst, bound: notSentMost, room: make(chan struct{}), clock: time.Now}
+	return &queue{limit: firstQueue, bound: maxNotSent, room: make(chan struct{}), clock: time.Now}
 }
 
 // bulk writes p to s, a stream of the queue's connection, in pieces, each as
@@ -94,7 +94,7 @@ func (q *queue) reserve(ctx context.Context, n int) (int, error) {
 			return 0, net.ErrClosed
 		}
 		if q.in-q.out < q.limit {
-			n = int(min(int64(n), pieceMost, max(pieceLeast, q.limit/2)))
+			n = int(min(int64(n), maxPiece, max(minPiece, q.limit/2)))
 			q.in += int64(n)
 			q.mu.Unlock()
 			return n, ctx.Err()
@@ -126,7 +126,7 @@ func (q *queue) left(n int) {
 	busy := q.in > q.out
 	q.in = max(q.in, q.out)
 	if rate, ok := q.speed.add(q.clock(), int64(n), busy); ok {
-		q.limit = min(max(int64(rate*queueTime.Seconds()), queueLeast), queueMost)
+		q.limit = min(max(int64(rate*queueTime.Seconds()), minQueue), maxQueue)
 		q.boundKernel()
 	}
 	q.wake()
@@ -135,8 +135,8 @@ func (q *queue) left(n int) {
 // boundKernel lets as much wait in the kernel as in the queue, within what is
 // of use there. Small changes are not worth a system call.
 func (q *queue) boundKernel() {
-	bound := min(q.limit, notSentMost)
-	if q.kernel != nil && (bound >= 2*q.bound || q.bound >= 2*bound || bound == notSentMost && q.bound < bound) {
+	bound := min(q.limit, maxNotSent)
+	if q.kernel != nil && (bound >= 2*q.bound || q.bound >= 2*bound || bound == maxNotSent && q.bound < bound) {
 		q.kernel(bound)
 		q.bound = bound
 	}
@@ -207,7 +207,7 @@ func queueOf(c network.Conn) *queue {
 // connection: 256 KiB cost 10 % less CPU than its default of 64 KiB.
 const maxFrame = 256 << 10
 
-// newYamux gives libp2p's yamux with our settings.
+// newYamux returns libp2p's yamux with our settings.
 func newYamux() *yamux.Transport {
 	t := *yamux.DefaultTransport
 	t.MaxMessageSize = maxFrame
@@ -251,7 +251,7 @@ type queuedConn struct {
 	q *queue
 }
 
-// As gives the queue to who asks for it, through all that libp2p puts around
+// As returns the queue to who asks for it, through all that libp2p puts around
 // the connection.
 func (c queuedConn) As(target any) bool {
 	if q, ok := target.(**queue); ok {
@@ -327,7 +327,7 @@ func (c *frameConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// frameData gives how many bytes of stream data the yamux frame p carries: its
+// frameData returns how many bytes of stream data the yamux frame p carries: its
 // type is 0 and its length stands in bytes 8 to 12
 // (github.com/hashicorp/yamux, spec.md).
 func frameData(p []byte) int {

@@ -60,9 +60,9 @@ func TestTheQueueIsShortInTimeAndKeepsTheLinkBusy(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
 			// Not the first pieces, before anything is known of the link.
-			most := max(perSecond*queueTime.Seconds(), queueLeast) + pieceLeast
-			if perSecond*queueTime.Seconds() > queueMost {
-				most = queueMost + pieceMost
+			most := max(perSecond*queueTime.Seconds(), minQueue) + minPiece
+			if perSecond*queueTime.Seconds() > maxQueue {
+				most = maxQueue + maxPiece
 			}
 			if got := float64(q.waiting()); got > 1.5*most || got <= 0 {
 				t.Errorf("at %.0f kB/s %.0f kB wait", perSecond/1e3, got/1e3)
@@ -79,12 +79,12 @@ func TestTheQueueIsShortInTimeAndKeepsTheLinkBusy(t *testing.T) {
 
 // TestTheKernelHoldsLittleForASlowLink: what waits there is before every word.
 func TestTheKernelHoldsLittleForASlowLink(t *testing.T) {
-	for perSecond, want := range map[float64]int64{5e4: queueLeast, 2e7: notSentMost} {
+	for perSecond, want := range map[float64]int64{5e4: minQueue, 2e7: maxNotSent} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			q := newQueue()
-			bound, calls := int64(notSentMost), 0
+			bound, calls := int64(maxNotSent), 0
 			q.kernel = func(most int64) { bound = most; calls++ }
 			if _, err := q.bulk(ctx, slowLink(ctx, q, perSecond), make([]byte, 10*int(perSecond))); err != nil {
 				t.Error(err)

@@ -7,9 +7,9 @@ import (
 
 const (
 	recordHeader = 5        // of TLS (RFC 8446, §5.1)
-	mostRecord   = 16640    // bytes in one TLS record (16 KiB and 256)
-	worthWaiting = 2 * 1448 // bytes: two packets
-	mostWaiting  = 64 << 10 // bytes: what the kernel is let collect
+	maxRecord    = 16640    // bytes in one TLS record (16 KiB and 256)
+	minWaiting   = 2 * 1448 // bytes: two packets
+	maxWaiting   = 64 << 10 // bytes: what the kernel is let collect
 	sealing      = 17       // bytes that TLS 1.3 adds to what a record carries
 )
 
@@ -36,7 +36,7 @@ type records struct {
 	failed bool
 }
 
-// newRecords gives c itself where there is nothing to gain.
+// newRecords returns c itself where there is nothing to gain.
 func newRecords(c net.Conn) net.Conn {
 	tell := lowWater(c)
 	if tell == nil {
@@ -45,7 +45,7 @@ func newRecords(c net.Conn) net.Conn {
 	return &records{Conn: c, tell: tell, told: 1}
 }
 
-// NetConn gives the connection underneath.
+// NetConn returns the connection underneath.
 func (r *records) NetConn() net.Conn { return r.Conn }
 
 func (r *records) Read(p []byte) (int, error) {
@@ -70,10 +70,10 @@ func (r *records) certain() int {
 	if r.left == 0 && len(r.head) == 0 && r.more > 0 {
 		sure = recordHeader + sealing + r.more
 	}
-	if sure < worthWaiting {
+	if sure < minWaiting {
 		return 1
 	}
-	return min(sure, mostWaiting)
+	return min(sure, maxWaiting)
 }
 
 // follow keeps track of where in a record the reader is.
@@ -107,7 +107,7 @@ func (r *records) begin() {
 		r.left = int(binary.BigEndian.Uint16(h[3:]))
 		r.length = r.left
 		r.head = h[:0]
-		r.failed = h[0] < 20 || h[0] > 23 || h[1] != 3 || r.left > mostRecord
+		r.failed = h[0] < 20 || h[0] > 23 || h[1] != 3 || r.left > maxRecord
 	}
 	if r.left < 0 || r.failed {
 		r.giveUp()

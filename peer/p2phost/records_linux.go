@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lowWater gives what sets for how many bytes a read of c waits; nil when c is
+// lowWater returns what sets for how many bytes a read of c waits; nil when c is
 // no socket.
 func lowWater(c net.Conn) func(bytes int) error {
 	sc, ok := c.(syscall.Conn)

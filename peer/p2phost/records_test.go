@@ -114,7 +114,7 @@ func TestNoReadWaitsForMoreThanIsSureToCome(t *testing.T) {
 		}
 		sent := sendFrames(t, r, server, down)
 		readFrames(t, &frameConn{Conn: client, q: newQueue(), records: reader}, sent, seed%3 == 0)
-		if longest < 2*worthWaiting && seed%4 != 0 || longest > mostWaiting {
+		if longest < 2*minWaiting && seed%4 != 0 || longest > maxWaiting {
 			t.Errorf("seed %d: the longest of %d waits is for %d bytes", seed, waits, longest)
 		}
 	}

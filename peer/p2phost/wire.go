@@ -126,7 +126,7 @@ func (w *wire) tcp(c manet.Conn) *tcpConn {
 	return &tcpConn{Conn: w.limits.Conn(newRecords(c)), under: c, socket: w.sockets.Data(c)}
 }
 
-// NetConn gives the connection underneath.
+// NetConn returns the connection underneath.
 func (c *tcpConn) NetConn() net.Conn { return c.under }
 
 func (c *tcpConn) LocalMultiaddr() ma.Multiaddr  { return c.under.LocalMultiaddr() }
@@ -149,11 +149,11 @@ func setOptions(c net.Conn) {
 		// (to free the port it dials from; ours are the kernel's choice).
 		_ = t.SetLinger(-1)
 	}
-	setNotSentLowAt(c, notSentMost)
+	setNotSentLowAt(c, maxNotSent)
 }
 
-// notSentMost is how much may wait in the kernel of a fast link: 32 KiB are 13
+// maxNotSent is how much may wait in the kernel of a fast link: 32 KiB are 13
 // ms at 20 Mbit/s. The kernel asks for more when half of it is gone, so it
 // holds two TLS records, one to send meanwhile. From 16 KiB to 4 MiB no
 // difference in CPU was measured on the loopback.
-const notSentMost = 32 << 10
+const maxNotSent = 32 << 10

@@ -148,7 +148,7 @@ func (w *wire) connected(c network.Conn) {
 	w.quic[c] = row
 }
 
-// carrier gives the UDP socket with this local address; of one that listens on
+// carrier returns the UDP socket with this local address; of one that listens on
 // all addresses, the connections have one each.
 func (w *wire) carrier(local net.Addr) *load.Socket {
 	if by := w.udp[local.String()]; by != nil {
