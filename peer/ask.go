@@ -47,8 +47,8 @@ func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
 			return nil, fault.Wrapf(fault.Protocol, "LIST has no body; this one has %d bytes", len(body))
 		}
 		return n.shared(), nil
-	case typeValues:
-		q, err := decodeValues(body)
+	case typeProof:
+		q, err := decodeProof(body)
 		if err != nil {
 			return nil, err
 		}
@@ -58,8 +58,8 @@ func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
 		}
 		cvs := s.list.Bytes()
 		from := min(q.From*content.CVSize, len(cvs))
-		until := min(from+maxSlice*content.CVSize, len(cvs))
-		return []message{slice{Size: s.list.Size(), Name: s.name, CVs: cvs[from:until]}}, nil
+		until := min(from+maxValues*content.CVSize, len(cvs))
+		return []message{values{Size: s.list.Size(), Name: s.name, CVs: cvs[from:until]}}, nil
 	default:
 		return nil, fault.Wrapf(fault.Unknown, "a question of type %#x", byte(kind))
 	}
@@ -120,7 +120,7 @@ func (n *Node) ask(ctx context.Context, l *link, q message, each func(kind frame
 }
 
 func readAnswer(r io.Reader) (frame.Type, []byte, error) {
-	kind, body, err := frame.Read(r, max(bodyLimit(typeSlice), bodyLimit(typeFiles)), nil)
+	kind, body, err := frame.Read(r, max(bodyLimit(typeValues), bodyLimit(typeFiles)), nil)
 	if err != nil {
 		return 0, nil, gone(err)
 	}

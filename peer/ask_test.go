@@ -83,7 +83,7 @@ func TestANodeThatDidNotKnowIsAskedAgain(t *testing.T) {
 		}
 		found <- list
 	}()
-	waitFor(t, func() bool { return said.count("VALUES") >= 2 })
+	waitFor(t, func() bool { return said.count("PROOF") >= 2 })
 	if _, err := other.Publish("file", file, false); err != nil {
 		t.Fatal(err)
 	}

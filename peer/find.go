@@ -19,11 +19,11 @@ func (n *Node) askList(ctx context.Context, l *link, id content.ID) (content.Chu
 	var name string
 	for {
 		count := len(cvs) / content.CVSize
-		err := n.ask(ctx, l, values{ID: id, From: count}, func(kind frame.Type, body []byte) (bool, error) {
-			if kind != typeSlice {
-				return false, fault.Wrapf(fault.Protocol, "a message of type %#x in answer to VALUES", byte(kind))
+		err := n.ask(ctx, l, proof{ID: id, From: count}, func(kind frame.Type, body []byte) (bool, error) {
+			if kind != typeValues {
+				return false, fault.Wrapf(fault.Protocol, "a message of type %#x in answer to PROOF", byte(kind))
 			}
-			m, err := decodeSlice(body)
+			m, err := decodeValues(body)
 			size, name = m.Size, m.Name
 			cvs = append(cvs, m.CVs...)
 			return true, err

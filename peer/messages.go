@@ -29,8 +29,8 @@ const (
 	typeChunk  frame.Type = 0x20
 	typeList   frame.Type = 0x30
 	typeFiles  frame.Type = 0x31
-	typeValues frame.Type = 0x32
-	typeSlice  frame.Type = 0x33
+	typeProof  frame.Type = 0x32
+	typeValues frame.Type = 0x33
 	typeError  frame.Type = 0x3f
 )
 
@@ -41,7 +41,7 @@ const (
 	maxPeers   = 32       // in one PEERS
 	maxEach    = 1024     // chunks in one COMING or LOST
 	maxFiles   = 256      // in one FILES
-	maxSlice   = 8192     // chaining values in one SLICE
+	maxValues  = 8192     // chaining values in one VALUES
 	chunkHead  = 8        // bytes before the payload of CHUNK
 	maxControl = 64 << 10 // body of any other message on a link
 	maxJoin    = 64 + content.MaxChunks/8
@@ -57,8 +57,8 @@ func bodyLimit(t frame.Type) int {
 		return maxJoin
 	case typePeers:
 		return 64 + maxPeers*(64+maxAddrs*(p2phost.MaxAddrBytes+2))
-	case typeSlice:
-		return 64 + maxText + maxSlice*content.CVSize
+	case typeValues:
+		return 64 + maxText + maxValues*content.CVSize
 	case typeFiles:
 		return maxFiles * (maxText + 64)
 	default:

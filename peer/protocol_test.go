@@ -51,9 +51,9 @@ func examples(t testing.TB) map[string]message {
 		"GOT chunk 2":                         got{Topic: 5, Chunk: 2},
 		"LIST":                                list{},
 		"FILES: one, called a, with 2 chunks held, a folder of 5 GiB": files{[]Shared{{ID: id, Size: 200_000, Name: "a", Held: 2, Folder: true, Total: 5 << 30}}},
-		"VALUES from chunk 0":                      values{ID: id},
-		"SLICE of no values, the file is called a": slice{Size: 200_000, Name: "a"},
-		"ERROR not found, \"none\"":                failed(typeError, fault.Wrapf(fault.NotFound, "none")),
+		"PROOF from chunk 0":                   proof{ID: id},
+		"VALUES of none, the file is called a": values{Size: 200_000, Name: "a"},
+		"ERROR not found, \"none\"":            failed(typeError, fault.Wrapf(fault.NotFound, "none")),
 	}
 }
 
@@ -82,10 +82,10 @@ func decode(t frame.Type, b []byte) (message, error) {
 		return list{}, nil
 	case typeFiles:
 		return decodeFiles(b)
+	case typeProof:
+		return decodeProof(b)
 	case typeValues:
 		return decodeValues(b)
-	case typeSlice:
-		return decodeSlice(b)
 	}
 	return nil, fault.Unknown
 }
@@ -115,7 +115,7 @@ func TestTheDocumentsMessagesAreOurs(t *testing.T) {
 		if again := encode(nil, back); hex.EncodeToString(again) != hex.EncodeToString(b) {
 			t.Errorf("%s is encoded anew as %x", name, again)
 		}
-		if m.kind() != typeSlice && !reflect.DeepEqual(back, m) {
+		if m.kind() != typeValues && !reflect.DeepEqual(back, m) {
 			t.Errorf("%s is decoded as %+v", name, back)
 		}
 	}
@@ -141,12 +141,12 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 	}
 	for row, want := range map[string]int{
 		"text, bytes": maxText, "addresses of one peer in PEERS": maxAddrs, "peers in PEERS": maxPeers,
-		"chunks in COMING or LOST": maxEach, "files in FILES": maxFiles, "chaining values in SLICE": maxSlice,
+		"chunks in COMING or LOST": maxEach, "files in FILES": maxFiles, "chaining values in VALUES": maxValues,
 		"body of OFFER, ANSWER and the like, bytes":                       maxControl,
 		"body of JOIN, bytes":                                             bodyLimit(typeJoin),
 		"body of PEERS, bytes":                                            bodyLimit(typePeers),
 		"body of FILES, bytes":                                            bodyLimit(typeFiles),
-		"body of SLICE, bytes":                                            bodyLimit(typeSlice),
+		"body of VALUES, bytes":                                           bodyLimit(typeValues),
 		"body of CHUNK, bytes":                                            bodyLimit(typeChunk),
 		"files that one remote may join":                                  maxTopics,
 		"remotes served with one file at a time":                          maxMembers,
@@ -183,7 +183,7 @@ func TestTheLargestMessagesPass(t *testing.T) {
 		news{what: typeLost, Topic: math.MaxUint32, Chunks: slices.Repeat(last, maxEach)},
 		peers{Topic: math.MaxUint32, Places: slices.Repeat([]peer.AddrInfo{{ID: decodeID(t, anID), Addrs: many}}, maxPeers)},
 		files{slices.Repeat([]Shared{whole}, maxFiles)},
-		slice{Size: content.MaxSize, Name: long, CVs: make([]byte, maxSlice*content.CVSize)},
+		values{Size: content.MaxSize, Name: long, CVs: make([]byte, maxValues*content.CVSize)},
 	} {
 		b := encode(nil, m)[frame.HeaderSize:]
 		if limit := bodyLimit(m.kind()); len(b) > limit {

@@ -63,45 +63,45 @@ func decodeFiles(b []byte) (files, error) {
 	return m, d.end(typeFiles)
 }
 
-// values asks for the chunk list of a file, from one chaining value on. It is
-// answered with SLICE.
-type values struct {
+// proof asks for the chunk list of a file, from one chaining value on (a hash
+// request, in the words of BEP 52). It is answered with VALUES.
+type proof struct {
 	ID   content.ID
 	From int
 }
 
-func (values) kind() frame.Type { return typeValues }
+func (proof) kind() frame.Type { return typeProof }
 
-func (m values) append(b []byte) []byte {
+func (m proof) append(b []byte) []byte {
 	b = append(b, m.ID[:]...)
 	return binary.AppendUvarint(b, uint64(m.From))
 }
 
-func decodeValues(b []byte) (values, error) {
+func decodeProof(b []byte) (proof, error) {
 	d := decoder{b: b}
-	m := values{ID: content.ID(d.take(32)), From: int(d.number("chunk", content.MaxChunks+1))}
-	return m, d.end(typeValues)
+	m := proof{ID: content.ID(d.take(32)), From: int(d.number("chunk", content.MaxChunks+1))}
+	return m, d.end(typeProof)
 }
 
-// slice is a part of a chunk list: as many chaining values as are asked for
+// values is a part of a chunk list: as many chaining values as are asked for
 // and fit.
-type slice struct {
+type values struct {
 	Size int64 // of the file
 	Name string
 	CVs  []byte
 }
 
-func (slice) kind() frame.Type { return typeSlice }
+func (values) kind() frame.Type { return typeValues }
 
-func (m slice) append(b []byte) []byte {
+func (m values) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(m.Size))
 	b = appendText(b, m.Name)
 	return append(b, m.CVs...)
 }
 
-func decodeSlice(b []byte) (slice, error) {
+func decodeValues(b []byte) (values, error) {
 	d := decoder{b: b}
-	m := slice{Size: int64(d.number("size", uint64(content.MaxSize)+1)), Name: d.text("name")}
+	m := values{Size: int64(d.number("size", uint64(content.MaxSize)+1)), Name: d.text("name")}
 	if len(d.b)%content.CVSize != 0 {
 		d.fail("%d bytes are no whole number of chaining values", len(d.b))
 	}

@@ -72,7 +72,7 @@ func typeName(t frame.Type) string {
 		typeHello: "HELLO", typeBye: "BYE", typeJoin: "JOIN", typeLeave: "LEAVE",
 		typeOffer: "OFFER", typeAnswer: "ANSWER", typeComing: "COMING", typeLost: "LOST",
 		typePeers: "PEERS", typeGot: "GOT", typeChunk: "CHUNK", typeList: "LIST",
-		typeFiles: "FILES", typeValues: "VALUES", typeSlice: "SLICE", typeError: "ERROR",
+		typeFiles: "FILES", typeProof: "PROOF", typeValues: "VALUES", typeError: "ERROR",
 	}
 	if name, ok := names[t]; ok {
 		return name
