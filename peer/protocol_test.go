@@ -166,6 +166,18 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 
 // TestTheLargestMessagesPass: what may be said fits the limit of its message,
 // and is taken.
+func TestTheDocumentHasTheBatchesOfAnnouncements(t *testing.T) {
+	for _, want := range []string{
+		fmt.Sprintf("\n| chunks in a batch | %d |", batchChunks),
+		fmt.Sprintf("\n| shortest batch | %d ms |", minBatch.Milliseconds()),
+		fmt.Sprintf("\n| longest batch | %d s |", int(maxBatch.Seconds())),
+	} {
+		if !strings.Contains(protocolText(t), want) {
+			t.Errorf("the document does not say %q", want)
+		}
+	}
+}
+
 func TestTheLargestMessagesPass(t *testing.T) {
 	long := strings.Repeat("a", maxText)
 	addr := ma.StringCast("/dns/" + strings.Repeat("a", p2phost.MaxAddrBytes-6) + "/tcp/1")

@@ -38,6 +38,17 @@ func TestTheDocumentsProofIsOurs(t *testing.T) {
 	}
 }
 
+func TestTheDocumentHasWhatMayBeQueued(t *testing.T) {
+	for _, want := range []string{
+		"\n| time queued | " + strconv.Itoa(int(queueTime.Milliseconds())) + " ms |",
+		"\n| least queued | " + strconv.Itoa(minQueue>>10) + " KiB |",
+	} {
+		if !strings.Contains(protocolText(t), want) {
+			t.Errorf("the document does not say %q", want)
+		}
+	}
+}
+
 func TestTheDocumentHasTheHostsLimits(t *testing.T) {
 	relayed := relayResources()
 	for row, want := range map[string]int{
