@@ -17,6 +17,7 @@ import (
 	"starmesh/common/load"
 	"starmesh/common/rate"
 	"starmesh/common/readable"
+	"starmesh/common/trace"
 )
 
 // ClientConfig is how a Client connects; the zero value will do.
@@ -82,8 +83,8 @@ func Dial(ctx context.Context, a Address, cfg ClientConfig) (*Client, error) {
 func dialTCP(ctx context.Context, a Address, cfg ClientConfig) (*net.TCPConn, error) {
 	dialer := net.Dialer{ControlContext: func(_ context.Context, network, address string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) {
-			cfg.Trace.step("socket(%s) → fd %d", network, fd)
-			cfg.Trace.step("connect(fd %d, %s)", fd, address)
+			cfg.Trace.Step("socket(%s) → fd %d", network, fd)
+			cfg.Trace.Step("connect(fd %d, %s)", fd, address)
 		})
 	}}
 	conn, err := dialer.DialContext(ctx, "tcp", a.HostPort)
@@ -91,7 +92,7 @@ func dialTCP(ctx context.Context, a Address, cfg ClientConfig) (*net.TCPConn, er
 		return nil, dialError(a, err)
 	}
 	tcp := conn.(*net.TCPConn)
-	cfg.Trace.step("connected: fd %d is %s → %s, the kernel chose port %d (%s)", descriptor(tcp),
+	cfg.Trace.Step("connected: fd %d is %s → %s, the kernel chose port %d (%s)", trace.Descriptor(tcp),
 		tcp.LocalAddr(), tcp.RemoteAddr(), addrPort(tcp.LocalAddr()), load.PortClass(addrPort(tcp.LocalAddr())))
 	return tcp, nil
 }
@@ -119,7 +120,7 @@ func clientLink(ctx context.Context, socket *net.TCPConn, a Address, cfg ClientC
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return nil, tlsError(err)
 		}
-		cfg.Trace.step("TLS handshake done on fd %d", descriptor(tcp))
+		cfg.Trace.Step("TLS handshake done on fd %d", trace.Descriptor(tcp))
 		conn = secured
 	}
 	l := newLink(conn, tcp, cfg.Instruments, cfg.Stall)

@@ -25,16 +25,16 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // decoders are all that a message from the network may meet.
 var decoders = map[frame.Type]func(b []byte) (message, error){
-	typeHello: decoder(decodeHello), typeWelcome: decoder(decodeWelcome), typeAuth: decoder(decodeAuth),
-	typeOK: decoder(decodeOK), typeError: decoder(decodeFailure), typeBye: decoder(decodeBye),
-	typePing: decoder(decodePing), typePong: decoder(decodePong),
-	typeList: decoder(decodeList), typeEntries: decoder(decodeEntries),
-	typeDescribe: decoder(decodeDescribe), typeFile: decoder(decodeFile), typeWorking: decoder(decodeWorking),
-	typeProof: decoder(decodeProof), typeValues: decoder(decodeValues), typeGet: decoder(decodeGet),
-	typePut: decoder(decodePut), typeWatch: decoder(decodeWatch), typeEvent: decoder(decodeEvent),
+	typeHello: decodes(decodeHello), typeWelcome: decodes(decodeWelcome), typeAuth: decodes(decodeAuth),
+	typeOK: decodes(decodeOK), typeError: decodes(decodeFailure), typeBye: decodes(decodeBye),
+	typePing: decodes(decodePing), typePong: decodes(decodePong),
+	typeList: decodes(decodeList), typeEntries: decodes(decodeEntries),
+	typeDescribe: decodes(decodeDescribe), typeFile: decodes(decodeFile), typeWorking: decodes(decodeWorking),
+	typeProof: decodes(decodeProof), typeValues: decodes(decodeValues), typeGet: decodes(decodeGet),
+	typePut: decodes(decodePut), typeWatch: decodes(decodeWatch), typeEvent: decodes(decodeEvent),
 }
 
-func decoder[M message](decode func([]byte) (M, error)) func([]byte) (message, error) {
+func decodes[M message](decode func([]byte) (M, error)) func([]byte) (message, error) {
 	return func(b []byte) (message, error) { return decode(b) }
 }
 

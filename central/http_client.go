@@ -86,7 +86,7 @@ func (c *HTTPClient) ask(ctx context.Context, method, name, query string, header
 	}
 	c.answered = true
 	if c.cfg.Trace != nil {
-		c.cfg.Trace.step("recv(fd %d) %s %s, %d bytes follow", c.conn.Load().fd, readable.Text(answer.Proto), readable.Text(answer.Status), followed(answer))
+		c.cfg.Trace.Step("recv(fd %d) %s %s, %d bytes follow", c.conn.Load().fd, readable.Text(answer.Proto), readable.Text(answer.Status), followed(answer))
 	}
 	return answer, nil
 }
@@ -112,7 +112,7 @@ func (c *HTTPClient) traced(ctx context.Context, method, name, query string, hea
 		line += fmt.Sprintf("; %s: %s", header[i], header[i+1])
 	}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteRequest: func(httptrace.WroteRequestInfo) { c.cfg.Trace.step("send(fd %d) %s", c.conn.Load().fd, line) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { c.cfg.Trace.Step("send(fd %d) %s", c.conn.Load().fd, line) },
 	})
 }
 

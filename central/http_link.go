@@ -12,6 +12,7 @@ import (
 
 	"starmesh/common/fault"
 	"starmesh/common/load"
+	"starmesh/common/trace"
 )
 
 // dialFailure is an error that says already what happened.
@@ -61,7 +62,7 @@ func (c *HTTPClient) dialTLS(ctx context.Context, _, _ string) (net.Conn, error)
 		}
 		return nil, &dialFailure{tlsError(err)}
 	}
-	c.cfg.Trace.step("TLS handshake done on fd %d", w.fd)
+	c.cfg.Trace.Step("TLS handshake done on fd %d", w.fd)
 	return secured, nil
 }
 
@@ -82,7 +83,7 @@ type webConn struct {
 func newWebConn(tcp *net.TCPConn, cfg ClientConfig) *webConn {
 	w := &webConn{
 		Conn: cfg.Limits.Conn(&patientConn{TCPConn: tcp, stall: cfg.Stall}),
-		in:   cfg.Instruments, fd: descriptor(tcp), stall: cfg.Stall,
+		in:   cfg.Instruments, fd: trace.Descriptor(tcp), stall: cfg.Stall,
 		socket: cfg.Sockets.Data(tcp), remote: cfg.Meter.Remote(addrOf(tcp.RemoteAddr()).String()),
 	}
 	w.in.Meter.ConnOpened()
@@ -119,7 +120,7 @@ func (w *webConn) settle() { w.in.Meter.OtherIn.Add(w.received.Swap(0)) }
 func (w *webConn) Close() error {
 	err := net.ErrClosed
 	w.close.Do(func() {
-		w.in.Trace.step("close(fd %d)", w.fd)
+		w.in.Trace.Step("close(fd %d)", w.fd)
 		w.socket.Close() // reads the kernel's last word on the bytes
 		err = w.Conn.Close()
 		w.in.Meter.ConnClosed()

@@ -18,6 +18,7 @@ import (
 	"starmesh/common/frame"
 	"starmesh/common/load"
 	"starmesh/common/store"
+	"starmesh/common/trace"
 )
 
 // link is one connection that speaks the protocol's frames. One goroutine
@@ -53,7 +54,7 @@ func newLink(conn net.Conn, tcp *patientConn, in Instruments, stall time.Duratio
 
 // enter puts the socket under the link into the table and counts by its remote.
 func (l *link) enter() {
-	l.fd = descriptor(l.tcp)
+	l.fd = trace.Descriptor(l.tcp)
 	l.socket = l.in.Sockets.Data(l.tcp.TCPConn)
 	l.remote = l.in.Meter.Remote(addrOf(l.tcp.RemoteAddr()).String())
 }
@@ -132,7 +133,7 @@ func (l *link) body(h head) ([]byte, error) {
 		return nil, err
 	}
 	l.in.Meter.OtherIn.Add(int64(frame.HeaderSize + h.n))
-	l.in.Trace.message("recv", l.fd, h.kind, h.n)
+	traceMessage(l.in.Trace, "recv", l.fd, h.kind, h.n)
 	return b, nil
 }
 
@@ -197,7 +198,7 @@ func (l *link) payload(p []byte) error {
 	}
 	l.in.Meter.PayloadIn.Add(int64(len(p)))
 	l.remote.PayloadIn.Add(int64(len(p)))
-	l.in.Trace.message("recv", l.fd, typeChunk, chunkHead+len(p))
+	traceMessage(l.in.Trace, "recv", l.fd, typeChunk, chunkHead+len(p))
 	return nil
 }
 
@@ -215,7 +216,7 @@ func (l *link) send(m message) error {
 		l.out = nil // 10,000 idle connections must not each keep a page of a listing
 	}
 	l.in.Meter.OtherOut.Add(int64(frame.HeaderSize + n))
-	l.in.Trace.message("send", l.fd, m.kind(), n)
+	traceMessage(l.in.Trace, "send", l.fd, m.kind(), n)
 	return nil
 }
 
@@ -241,7 +242,7 @@ func (l *link) sendChunk(req uint32, i int, f chunkFile) error {
 	l.in.Meter.PayloadOut.Add(int64(n))
 	l.in.Meter.ChunksOut.Add(1)
 	l.remote.PayloadOut.Add(int64(n))
-	l.in.Trace.message(l.chunkCall(), l.fd, typeChunk, chunkHead+n)
+	traceMessage(l.in.Trace, l.chunkCall(), l.fd, typeChunk, chunkHead+n)
 	return nil
 }
 
@@ -296,7 +297,7 @@ func (l *link) lastWord(m message) {
 
 // close ends the connection; first is who did so, and why is for the trace.
 func (l *link) close(first load.Side, why string) error {
-	l.in.Trace.step("close(fd %d) %s", l.fd, why)
+	l.in.Trace.Step("close(fd %d) %s", l.fd, why)
 	if l.socket != nil {
 		l.socket.ClosedBy(first)
 		l.socket.Close() // reads the kernel's last word on the bytes

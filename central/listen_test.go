@@ -15,6 +15,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/load"
+	"starmesh/common/trace"
 	"starmesh/common/transfer"
 )
 
@@ -214,11 +215,11 @@ func (s *syncBuffer) String() string {
 // stops.
 func TestTraceTellsTheLecturesStepsInOrder(t *testing.T) {
 	var server, client syncBuffer
-	s := startServer(t, func(c *ServerConfig) { c.Trace = NewTrace(&server) })
+	s := startServer(t, func(c *ServerConfig) { c.Trace = trace.New(&server) })
 	data := noise(content.MinChunk + 1)
 	s.add(t, "x", data)
 	s.knows(t, 1)
-	c := dial(t, s, func(c *ClientConfig) { c.Trace = NewTrace(&client) })
+	c := dial(t, s, func(c *ClientConfig) { c.Trace = trace.New(&client) })
 	_, list := describeFile(t, c, "x")
 	if _, err := fetch(t, list, transfer.Config{}, c.Source(list)); err != nil {
 		t.Fatal(err)
@@ -257,7 +258,7 @@ func inOrder(t *testing.T, who, text string, patterns ...string) {
 
 func TestTraceTellsOfARefusal(t *testing.T) {
 	var server syncBuffer
-	s := startServer(t, withBounds(Bounds{Conns: 1}), func(c *ServerConfig) { c.Trace = NewTrace(&server) })
+	s := startServer(t, withBounds(Bounds{Conns: 1}), func(c *ServerConfig) { c.Trace = trace.New(&server) })
 	dial(t, s)
 	_, _ = tryDial(t, s)
 	s.stop()

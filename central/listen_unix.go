@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"starmesh/common/trace"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,12 +16,12 @@ import (
 // for; then Go's runtime takes it over. addr is "host:port"; an empty host
 // is every interface, IPv6 and IPv4. The kernel may cap the backlog (Linux:
 // net.core.somaxconn). The caller closes the listener.
-func Listen(addr string, backlog int, trace *Trace) (*net.TCPListener, error) {
+func Listen(addr string, backlog int, steps *trace.Trace) (*net.TCPListener, error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", addr, err)
 	}
-	fd, err := boundSocket(tcp, trace)
+	fd, err := boundSocket(tcp, steps)
 	if err != nil {
 		return nil, listenError(addr, err)
 	}
@@ -29,18 +30,18 @@ func Listen(addr string, backlog int, trace *Trace) (*net.TCPListener, error) {
 	if err := unix.Listen(fd, backlog); err != nil {
 		return nil, listenError(addr, os.NewSyscallError("listen", err))
 	}
-	trace.step("listen(fd %d, backlog %d): the kernel now completes handshakes and queues them", fd, backlog)
+	steps.Step("listen(fd %d, backlog %d): the kernel now completes handshakes and queues them", fd, backlog)
 	ln, err := net.FileListener(file)
 	if err != nil {
 		return nil, listenError(addr, err)
 	}
-	trace.step("dup(fd %d) → fd %d, close(fd %d): the socket is the same, and Go's runtime waits on it", fd, descriptor(ln), fd)
+	steps.Step("dup(fd %d) → fd %d, close(fd %d): the socket is the same, and Go's runtime waits on it", fd, trace.Descriptor(ln), fd)
 	return ln.(*net.TCPListener), nil
 }
 
 // boundSocket does socket, setsockopt and bind; the caller closes the
 // descriptor.
-func boundSocket(tcp *net.TCPAddr, trace *Trace) (int, error) {
+func boundSocket(tcp *net.TCPAddr, steps *trace.Trace) (int, error) {
 	family, name, sa := unix.AF_INET6, "AF_INET6", sockaddr(tcp)
 	if _, v4 := sa.(*unix.SockaddrInet4); v4 {
 		family, name = unix.AF_INET, "AF_INET"
@@ -53,12 +54,12 @@ func boundSocket(tcp *net.TCPAddr, trace *Trace) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	trace.step("socket(%s, SOCK_STREAM) → fd %d", name, fd)
+	steps.Step("socket(%s, SOCK_STREAM) → fd %d", name, fd)
 	if err := bind(fd, family, sa); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
-	trace.step("bind(fd %d, %s)", fd, tcp)
+	steps.Step("bind(fd %d, %s)", fd, tcp)
 	return fd, nil
 }
 

@@ -2,7 +2,6 @@ package central
 
 import (
 	"encoding/binary"
-	"io/fs"
 	"time"
 
 	"starmesh/common/content"
@@ -92,12 +91,12 @@ func (m hello) append(b []byte) []byte {
 }
 
 func decodeHello(b []byte) (m hello, err error) {
-	f := fields{b: b}
-	if string(f.take(len(magic))) != magic {
+	d := newDecoder(b)
+	if string(d.Take(len(magic))) != magic {
 		return m, fault.Wrapf(fault.Protocol, "the connection does not begin with %q: not a starmesh client", magic)
 	}
-	m.Min, m.Max, m.Features, m.Agent = f.u8(), f.u8(), f.u32(), f.text(maxText)
-	return m, f.end("HELLO")
+	m.Min, m.Max, m.Features, m.Agent = d.U8(), d.U8(), d.U32(), d.text(maxText)
+	return m, d.end("HELLO")
 }
 
 // welcome answers hello.
@@ -117,10 +116,10 @@ func (m welcome) append(b []byte) []byte {
 }
 
 func decodeWelcome(b []byte) (m welcome, err error) {
-	f := fields{b: b}
-	m.Version, m.Features, m.Auth = f.u8(), f.u32(), f.boolean()
-	m.Idle, m.Agent = time.Duration(f.u32())*time.Second, f.text(maxText)
-	return m, f.end("WELCOME")
+	d := newDecoder(b)
+	m.Version, m.Features, m.Auth = d.U8(), d.U32(), d.boolean()
+	m.Idle, m.Agent = time.Duration(d.U32())*time.Second, d.text(maxText)
+	return m, d.end("WELCOME")
 }
 
 // auth names the user; only on a connection that no third party can read.
@@ -135,9 +134,9 @@ func (m auth) append(b []byte) []byte {
 }
 
 func decodeAuth(b []byte) (m auth, err error) {
-	f := fields{b: b}
-	m.Req, m.User, m.Password = f.u32(), f.text(maxText), f.text(maxText)
-	return m, f.end("AUTH")
+	d := newDecoder(b)
+	m.Req, m.User, m.Password = d.U32(), d.text(maxText), d.text(maxText)
+	return m, d.end("AUTH")
 }
 
 // ok ends a request that has no other answer.
@@ -146,9 +145,9 @@ type ok struct{ Req uint32 }
 func (ok) kind() frame.Type         { return typeOK }
 func (m ok) append(b []byte) []byte { return appendReq(b, m.Req) }
 func decodeOK(b []byte) (m ok, err error) {
-	f := fields{b: b}
-	m.Req = f.u32()
-	return m, f.end("OK")
+	d := newDecoder(b)
+	m.Req = d.U32()
+	return m, d.end("OK")
 }
 
 // failure ends a request that could not be met, or, with request 0, the
@@ -168,10 +167,10 @@ func (m failure) append(b []byte) []byte {
 }
 
 func decodeFailure(b []byte) (m failure, err error) {
-	f := fields{b: b}
-	m.Req, m.Code = f.u32(), f.u16()
-	m.RetryAfter, m.Text = time.Duration(f.u32())*time.Millisecond, f.text(maxText)
-	return m, f.end("ERROR")
+	d := newDecoder(b)
+	m.Req, m.Code = d.U32(), d.U16()
+	m.RetryAfter, m.Text = time.Duration(d.U32())*time.Millisecond, d.text(maxText)
+	return m, d.end("ERROR")
 }
 
 // err gives the failure as an error for which errors.Is holds.
@@ -193,9 +192,9 @@ type bye struct{ Reason string }
 func (bye) kind() frame.Type         { return typeBye }
 func (m bye) append(b []byte) []byte { return appendString(b, m.Reason) }
 func decodeBye(b []byte) (m bye, err error) {
-	f := fields{b: b}
-	m.Reason = f.text(maxText)
-	return m, f.end("BYE")
+	d := newDecoder(b)
+	m.Reason = d.text(maxText)
+	return m, d.end("BYE")
 }
 
 // ping asks for a pong with the same token.
@@ -210,9 +209,9 @@ func (m ping) append(b []byte) []byte {
 }
 
 func decodePing(b []byte) (m ping, err error) {
-	f := fields{b: b}
-	m.Req, m.Token = f.u32(), f.u64()
-	return m, f.end("PING")
+	d := newDecoder(b)
+	m.Req, m.Token = d.U32(), d.U64()
+	return m, d.end("PING")
 }
 
 type pong struct {
@@ -226,9 +225,9 @@ func (m pong) append(b []byte) []byte {
 }
 
 func decodePong(b []byte) (m pong, err error) {
-	f := fields{b: b}
-	m.Req, m.Token = f.u32(), f.u64()
-	return m, f.end("PONG")
+	d := newDecoder(b)
+	m.Req, m.Token = d.U32(), d.U64()
+	return m, d.end("PONG")
 }
 
 // list asks for one page of the files under a prefix.
@@ -246,13 +245,13 @@ func (m list) append(b []byte) []byte {
 }
 
 func decodeList(b []byte) (m list, err error) {
-	f := fields{b: b}
-	m.Req, m.Limit = f.u32(), f.u16()
-	m.Prefix, m.After = f.name(true), f.name(true)
-	if f.err == nil && (m.Limit == 0 || m.Limit > maxListLimit) {
-		f.err = fault.Wrapf(fault.Invalid, "LIST asks for %d entries; 1 to %d are allowed", m.Limit, maxListLimit)
+	d := newDecoder(b)
+	m.Req, m.Limit = d.U32(), d.U16()
+	m.Prefix, m.After = d.name(true), d.name(true)
+	if m.Limit == 0 || m.Limit > maxListLimit {
+		d.Fail(fault.Invalid, "LIST asks for %d entries; 1 to %d are allowed", m.Limit, maxListLimit)
 	}
-	return m, f.end("LIST")
+	return m, d.end("LIST")
 }
 
 // entries answers list.
@@ -273,12 +272,12 @@ func (m entries) append(b []byte) []byte {
 }
 
 func decodeEntries(b []byte) (m entries, err error) {
-	f := fields{b: b}
-	m.Req, m.More = f.u32(), f.boolean()
-	for n := f.u16(); n > 0 && f.err == nil; n-- {
-		m.Entries = append(m.Entries, f.entry())
+	d := newDecoder(b)
+	m.Req, m.More = d.U32(), d.boolean()
+	for n := d.U16(); n > 0 && d.Err == nil; n-- {
+		m.Entries = append(m.Entries, d.entry())
 	}
-	return m, f.end("ENTRIES")
+	return m, d.end("ENTRIES")
 }
 
 // entrySize is the length in bytes of an encoded entry.
@@ -289,21 +288,4 @@ func appendEntry(b []byte, e store.Entry) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(e.ModTime.UnixNano()))
 	b = binary.BigEndian.AppendUint32(b, uint32(e.Mode.Perm()))
 	return appendString(append(b, e.ID[:]...), e.Name)
-}
-
-func (f *fields) entry() (e store.Entry) {
-	e.Size = f.size()
-	e.ModTime = time.Unix(0, int64(f.u64()))
-	e.Mode = f.mode()
-	e.ID = f.id()
-	e.Name = f.name(false)
-	return e
-}
-
-func (f *fields) mode() fs.FileMode {
-	mode := fs.FileMode(f.u32())
-	if f.err == nil && mode&^fs.ModePerm != 0 {
-		f.err = fault.Wrapf(fault.Invalid, "file mode %#o has more than permission bits", uint32(mode))
-	}
-	return mode
 }

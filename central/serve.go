@@ -17,13 +17,14 @@ import (
 	"starmesh/common/rate"
 	"starmesh/common/retry"
 	"starmesh/common/store"
+	"starmesh/common/trace"
 )
 
 // Instruments watch a node at work; each may be nil.
 type Instruments struct {
 	Meter   *load.Meter
 	Sockets *load.Sockets
-	Trace   *Trace
+	Trace   *trace.Trace
 }
 
 func (in Instruments) withDefaults() Instruments {
@@ -124,13 +125,13 @@ func NewServer(cfg ServerConfig) *Server {
 // finishes the answers under way, for Bounds.Grace at most, closes every
 // connection and returns nil. It fails when ln does.
 func (s *Server) Serve(ctx context.Context, ln *net.TCPListener) error {
-	listening, fd := s.cfg.Sockets.Listening(ln), descriptor(ln)
+	listening, fd := s.cfg.Sockets.Listening(ln), trace.Descriptor(ln)
 	stop := context.AfterFunc(ctx, func() { ln.Close() })
 	defer stop()
 
 	var conns sync.WaitGroup
 	err := s.accept(ctx, ln, &conns)
-	s.cfg.Trace.step("close(fd %d) the listening socket", fd)
+	s.cfg.Trace.Step("close(fd %d) the listening socket", fd)
 	listening.Close()
 	ln.Close()
 	s.drain(&conns)
@@ -144,7 +145,7 @@ func (s *Server) Serve(ctx context.Context, ln *net.TCPListener) error {
 var acceptPauses = retry.Backoff{First: 5 * time.Millisecond, Max: time.Second}
 
 func (s *Server) accept(ctx context.Context, ln *net.TCPListener, conns *sync.WaitGroup) error {
-	listenFD := descriptor(ln)
+	listenFD := trace.Descriptor(ln)
 	for failures := 0; ; {
 		conn, err := ln.AcceptTCP()
 		switch {
@@ -164,7 +165,7 @@ func (s *Server) accept(ctx context.Context, ln *net.TCPListener, conns *sync.Wa
 			continue
 		}
 		failures = 0
-		s.cfg.Trace.step("accept(fd %d) → fd %d: %s ← %s, port class %s", listenFD, descriptor(conn),
+		s.cfg.Trace.Step("accept(fd %d) → fd %d: %s ← %s, port class %s", listenFD, trace.Descriptor(conn),
 			conn.LocalAddr(), conn.RemoteAddr(), load.PortClass(addrPort(conn.RemoteAddr())))
 		conns.Go(func() { s.serve(ctx, conn) })
 	}
@@ -223,7 +224,7 @@ func (s *Server) enter(conn net.Conn) error {
 // scarce tells whether conn takes one of the descriptors that are kept back: the
 // last reserve is for looking at the folder, the one before for sending files.
 func scarce(conn net.Conn, reserves int) bool {
-	fd := descriptor(conn)
+	fd := trace.Descriptor(conn)
 	return fd >= 0 && store.Scarce(uintptr(fd), reserves)
 }
 
@@ -263,7 +264,7 @@ func (s *Server) serve(ctx context.Context, conn *net.TCPConn) {
 // refuse says why, if the client reads it, and closes.
 func (s *Server) refuse(conn *net.TCPConn, why error) {
 	defer conn.Close()
-	s.cfg.Trace.step("close(fd %d) refused: %v", descriptor(conn), why)
+	s.cfg.Trace.Step("close(fd %d) refused: %v", trace.Descriptor(conn), why)
 	if s.cfg.TLS != nil || scarce(conn, 1) || !s.beginRefusal() {
 		return // with TLS there is no link to say it on yet
 	}
@@ -304,7 +305,7 @@ func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn, tcp *patientCo
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	s.cfg.Trace.step("TLS handshake done on fd %d", descriptor(tcp))
+	s.cfg.Trace.Step("TLS handshake done on fd %d", trace.Descriptor(tcp))
 	return secured, nil
 }
 

@@ -125,7 +125,7 @@ func (s *session) greet(ctx context.Context) error {
 	if m.Min > version || m.Max < version {
 		return fault.Wrapf(fault.Version, "this server speaks protocol version %d, the client %d to %d", version, m.Min, m.Max)
 	}
-	s.link.in.Trace.step("the client on fd %d is %s", s.link.fd, readable.Text(m.Agent))
+	s.link.in.Trace.Step("the client on fd %d is %s", s.link.fd, readable.Text(m.Agent))
 	users := cfg.Access.Users
 	if err := s.link.send(welcome{Version: version, Auth: users != nil, Idle: cfg.Bounds.Idle, Agent: cfg.Agent}); err != nil || users == nil {
 		return err
@@ -205,10 +205,7 @@ func reply[M any](b []byte, decode func([]byte) (M, error), handle func(M) (uint
 }
 
 // requestOf is the request's number, which every body begins with.
-func requestOf(b []byte) uint32 {
-	f := fields{b: b}
-	return f.u32()
-}
+func requestOf(b []byte) uint32 { return newDecoder(b).U32() }
 
 // brokenLink marks an error after which the two sides no longer agree on
 // where the next message begins.

@@ -11,6 +11,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/frame"
+	"starmesh/common/readable"
 	"starmesh/peer/p2phost"
 )
 
@@ -103,8 +104,8 @@ func (m hello) append(b []byte) []byte {
 }
 
 func decodeHello(b []byte) (hello, error) {
-	d := decoder{b: b}
-	m := hello{Version: d.number("version", 1<<16), Agent: d.text("agent"), Addrs: d.addrs()}
+	d := newDecoder(b)
+	m := hello{Version: d.Uvarint("version", 1<<16-1), Agent: d.text("agent"), Addrs: d.addrs()}
 	return m, d.end(typeHello)
 }
 
@@ -140,13 +141,13 @@ func (m failure) append(b []byte) []byte {
 	return binary.AppendUvarint(b, uint64(m.After/time.Millisecond))
 }
 
-func (m failure) err() error { return fault.FromCode(m.Code, m.Text, m.After) }
+func (m failure) err() error { return fault.FromCode(m.Code, readable.Text(m.Text), m.After) }
 
 func decodeFailure(t frame.Type, b []byte) (failure, error) {
-	d := decoder{b: b}
+	d := newDecoder(b)
 	m := failure{
-		last: t, Code: uint16(d.number("code", 1<<16)), Text: d.text("text"),
-		After: time.Duration(d.number("wait", 1<<32)) * time.Millisecond,
+		last: t, Code: uint16(d.Uvarint("code", 1<<16-1)), Text: d.text("text"),
+		After: time.Duration(d.Uvarint("wait", 1<<32-1)) * time.Millisecond,
 	}
 	return m, d.end(t)
 }
@@ -172,21 +173,21 @@ func (m join) append(b []byte) []byte {
 }
 
 func decodeJoin(b []byte) (join, error) {
-	d := decoder{b: b}
-	m := join{Topic: d.topic(), ID: content.ID(d.take(32)), Size: int64(d.number("size", uint64(content.MaxSize)+1))}
+	d := newDecoder(b)
+	m := join{Topic: d.topic(), ID: content.ID(d.Take(32)), Size: int64(d.Uvarint("size", uint64(content.MaxSize)))}
 	n := content.ChunkCount(m.Size)
-	if len(d.b) == 0 {
+	if len(d.Rest) == 0 {
 		m.Has = content.NewSet(n)
-		return m, d.err
+		return m, d.Err
 	}
-	if d.err != nil {
-		return m, d.err
+	if d.Err != nil {
+		return m, d.Err
 	}
 	var err error
-	if m.Has, err = content.ParseSet(n, d.b); err != nil {
-		d.fail("%v", err)
+	if m.Has, err = content.ParseSet(n, d.Rest); err != nil {
+		d.Fail(fault.Protocol, "bad set of chunks: %w", err)
 	}
-	return m, d.err
+	return m, d.Err
 }
 
 // leave says that the sender has nothing more to do with a file.
@@ -196,7 +197,7 @@ func (leave) kind() frame.Type         { return typeLeave }
 func (m leave) append(b []byte) []byte { return binary.AppendUvarint(b, uint64(m.Topic)) }
 
 func decodeLeave(b []byte) (leave, error) {
-	d := decoder{b: b}
+	d := newDecoder(b)
 	m := leave{Topic: d.topic()}
 	return m, d.end(typeLeave)
 }
@@ -224,9 +225,9 @@ func (m offer) append(b []byte) []byte {
 }
 
 func decodeOffer(b []byte) (offer, error) {
-	d := decoder{b: b}
+	d := newDecoder(b)
 	m := offer{Topic: d.topic()}
-	v := d.number("chunk", 4*content.MaxChunks)
+	v := d.Uvarint("chunk", 4*content.MaxChunks-1)
 	m.Chunk, m.First, m.Sure = int(v>>2), v&1 != 0, v&2 != 0
 	return m, d.end(typeOffer)
 }
@@ -260,15 +261,15 @@ func (m answer) append(b []byte) []byte {
 }
 
 func decodeAnswer(b []byte) (answer, error) {
-	d := decoder{b: b}
+	d := newDecoder(b)
 	m := answer{Topic: d.topic()}
-	v := d.number("chunk", 4*content.MaxChunks)
+	v := d.Uvarint("chunk", 4*content.MaxChunks-1)
 	m.Chunk, m.Verdict = int(v>>2), verdict(v&3)
 	if m.Verdict > notNow {
-		d.fail("verdict %d", m.Verdict)
+		d.Fail(fault.Protocol, "verdict %d", m.Verdict)
 	}
 	if m.Verdict == notNow {
-		m.Wait = time.Duration(d.number("wait", uint64(maxWait/time.Millisecond)+1)) * time.Millisecond
+		m.Wait = time.Duration(d.Uvarint("wait", uint64(maxWait/time.Millisecond))) * time.Millisecond
 	}
 	return m, d.end(typeAnswer)
 }
@@ -294,16 +295,16 @@ func (m news) append(b []byte) []byte {
 }
 
 func decodeNews(t frame.Type, b []byte) (news, error) {
-	d := decoder{b: b}
-	m := news{what: t, Topic: d.topic(), Each: time.Duration(d.number("pace", 1<<40)) * time.Microsecond}
-	for len(d.b) > 0 && d.err == nil {
+	d := newDecoder(b)
+	m := news{what: t, Topic: d.topic(), Each: time.Duration(d.Uvarint("pace", 1<<40-1)) * time.Microsecond}
+	for len(d.Rest) > 0 && d.Err == nil {
 		if len(m.Chunks) == maxEach {
-			d.fail("more than %d chunks", maxEach)
+			d.Fail(fault.Protocol, "more than %d chunks", maxEach)
 			break
 		}
-		m.Chunks = append(m.Chunks, int(d.number("chunk", content.MaxChunks)))
+		m.Chunks = append(m.Chunks, int(d.Uvarint("chunk", content.MaxChunks-1)))
 	}
-	return m, d.err
+	return m, d.Err
 }
 
 // got says that a chunk has arrived, whole. The giver counts on it: so few
@@ -321,8 +322,8 @@ func (m got) append(b []byte) []byte {
 }
 
 func decodeGot(b []byte) (got, error) {
-	d := decoder{b: b}
-	m := got{Topic: d.topic(), Chunk: int(d.number("chunk", content.MaxChunks))}
+	d := newDecoder(b)
+	m := got{Topic: d.topic(), Chunk: int(d.Uvarint("chunk", content.MaxChunks-1))}
 	return m, d.end(typeGot)
 }
 
@@ -345,9 +346,9 @@ func (m peers) append(b []byte) []byte {
 }
 
 func decodePeers(b []byte) (peers, error) {
-	d := decoder{b: b}
+	d := newDecoder(b)
 	m := peers{Topic: d.topic()}
-	for range d.number("count of peers", maxPeers+1) {
+	for range d.Uvarint("count of peers", maxPeers) {
 		m.Places = append(m.Places, d.place())
 	}
 	return m, d.end(typePeers)

@@ -16,6 +16,7 @@ import (
 
 	"starmesh/common/load"
 	"starmesh/common/rate"
+	"starmesh/common/trace"
 	"starmesh/peer/discovery"
 	"starmesh/peer/p2phost"
 	"starmesh/peer/scheduler"
@@ -60,7 +61,7 @@ const tickTime = 100 * time.Millisecond
 type Node struct {
 	cfg    Config
 	join   []peer.AddrInfo
-	trace  *trace
+	trace  steps
 	host   *p2phost.Host
 	found  *discovery.Discovery
 	self   remote // this node, as others see it
@@ -81,7 +82,7 @@ func New(cfg Config) (*Node, error) {
 	if err := errors.Join(cfg.host().Check(), err, cfg.discovery(join).Check()); err != nil {
 		return nil, err
 	}
-	return &Node{cfg: cfg, join: join, trace: newTrace(cfg.Trace), links: newLinks(), shelf: newShelf()}, nil
+	return &Node{cfg: cfg, join: join, trace: steps{trace.New(cfg.Trace)}, links: newLinks(), shelf: newShelf()}, nil
 }
 
 func (c Config) host() p2phost.Config {

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"starmesh/common/content"
+	"starmesh/common/fault"
 	"starmesh/common/frame"
 )
 
@@ -50,13 +51,13 @@ func (m files) append(b []byte) []byte {
 }
 
 func decodeFiles(b []byte) (files, error) {
-	d := decoder{b: b}
+	d := newDecoder(b)
 	var m files
-	for range d.number("count of files", maxFiles+1) {
-		f := Shared{ID: content.ID(d.take(32)), Size: int64(d.number("size", uint64(content.MaxSize)+1)), Name: d.text("name")}
-		v := d.number("chunks held", 2*content.MaxChunks+2)
+	for range d.Uvarint("count of files", maxFiles) {
+		f := Shared{ID: content.ID(d.Take(32)), Size: int64(d.Uvarint("size", uint64(content.MaxSize))), Name: d.text("name")}
+		v := d.Uvarint("chunks held", 2*content.MaxChunks+1)
 		if f.Held, f.Folder = int(v>>1), v&1 == 1; f.Folder {
-			f.Total = int64(d.number("size of the folder", math.MaxInt64))
+			f.Total = int64(d.Uvarint("size of the folder", math.MaxInt64-1))
 		}
 		m.Files = append(m.Files, f)
 	}
@@ -78,8 +79,8 @@ func (m proof) append(b []byte) []byte {
 }
 
 func decodeProof(b []byte) (proof, error) {
-	d := decoder{b: b}
-	m := proof{ID: content.ID(d.take(32)), From: int(d.number("chunk", content.MaxChunks+1))}
+	d := newDecoder(b)
+	m := proof{ID: content.ID(d.Take(32)), From: int(d.Uvarint("chunk", content.MaxChunks))}
 	return m, d.end(typeProof)
 }
 
@@ -100,11 +101,11 @@ func (m values) append(b []byte) []byte {
 }
 
 func decodeValues(b []byte) (values, error) {
-	d := decoder{b: b}
-	m := values{Size: int64(d.number("size", uint64(content.MaxSize)+1)), Name: d.text("name")}
-	if len(d.b)%content.CVSize != 0 {
-		d.fail("%d bytes are no whole number of chaining values", len(d.b))
+	d := newDecoder(b)
+	m := values{Size: int64(d.Uvarint("size", uint64(content.MaxSize))), Name: d.text("name")}
+	if len(d.Rest)%content.CVSize != 0 {
+		d.Fail(fault.Protocol, "%d bytes are no whole number of chaining values", len(d.Rest))
 	}
-	m.CVs = append(m.CVs, d.b...)
-	return m, d.err
+	m.CVs = append(m.CVs, d.Rest...)
+	return m, d.Err
 }

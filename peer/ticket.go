@@ -12,6 +12,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/frame"
 	"starmesh/peer/p2phost"
 )
 
@@ -132,17 +133,17 @@ func ParseTicket(s string) (Ticket, error) {
 
 // decodeTicket reads the fields between version and checksum.
 func decodeTicket(b []byte) (Ticket, error) {
-	r := fields{rest: b}
-	flags := r.byte()
+	r := fields{frame.Decoder{Rest: b}}
+	flags := r.U8()
 	t := Ticket{Collection: flags&ticketCollection != 0}
-	copy(t.ID[:], r.take(len(t.ID)))
+	copy(t.ID[:], r.Take(len(t.ID)))
 	t.Size = int64(r.uvarint(uint64(content.MaxSize)))
-	t.Name = string(r.take(int(r.uvarint(content.MaxPath))))
+	t.Name = string(r.Take(int(r.uvarint(content.MaxPath))))
 	for range r.count(maxTicketPeers) {
 		t.Peers = append(t.Peers, r.peer())
 	}
 	switch {
-	case r.bad || flags&^ticketCollection != 0 || len(r.rest) != 0:
+	case r.End() != nil || flags&^ticketCollection != 0:
 		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket is damaged: its fields do not fit")
 	case countAddrs(t.Peers) > maxTicketAddrs:
 		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket has more than %d addresses", maxTicketAddrs)
@@ -163,36 +164,17 @@ func countAddrs(peers []peer.AddrInfo) int {
 	return n
 }
 
-// fields reads a ticket's bytes. After the first that does not fit it is bad
-// and gives zeros.
-type fields struct {
-	rest []byte
-	bad  bool
-}
+// fields reads a ticket's bytes. What is wrong with them is not said: the ticket
+// is damaged.
+type fields struct{ frame.Decoder }
 
-func (f *fields) take(n int) []byte {
-	if f.bad || n < 0 || n > len(f.rest) {
-		f.bad = true
-		return nil
-	}
-	p := f.rest[:n]
-	f.rest = f.rest[n:]
-	return p
-}
-
-func (f *fields) byte() byte {
-	p := f.take(1)
-	if p == nil {
-		return 0
-	}
-	return p[0]
-}
+func (f *fields) damaged() { f.Fail(fault.Invalid, "damaged") }
 
 // count reads a number of things, at most limit.
 func (f *fields) count(limit int) int {
-	n := int(f.byte())
+	n := int(f.U8())
 	if n > limit {
-		f.bad = true
+		f.damaged()
 		return 0
 	}
 	return n
@@ -200,12 +182,12 @@ func (f *fields) count(limit int) int {
 
 // uvarint reads a number in its shortest form, at most limit.
 func (f *fields) uvarint(limit uint64) uint64 {
-	v, n := binary.Uvarint(f.rest)
-	if f.bad || n <= 0 || v > limit || (n > 1 && f.rest[n-1] == 0) {
-		f.bad = true
+	before := f.Rest
+	v := f.Uvarint("number", limit)
+	if n := len(before) - len(f.Rest); n > 1 && before[n-1] == 0 {
+		f.damaged()
 		return 0
 	}
-	f.rest = f.rest[n:]
 	return v
 }
 
@@ -213,13 +195,13 @@ func (f *fields) uvarint(limit uint64) uint64 {
 func (f *fields) peer() peer.AddrInfo {
 	info := peer.AddrInfo{ID: f.peerID()}
 	for range f.count(maxTicketAddrs) {
-		raw := f.take(int(f.uvarint(p2phost.MaxAddrBytes)))
-		if f.bad {
+		raw := f.Take(int(f.uvarint(p2phost.MaxAddrBytes)))
+		if f.Err != nil {
 			break
 		}
 		a, err := ma.NewMultiaddrBytes(raw)
 		if err != nil || p2phost.CheckDialable(a) != nil || string(a.Bytes()) != string(raw) {
-			f.bad = true
+			f.damaged()
 			break
 		}
 		info.Addrs = append(info.Addrs, a)
@@ -228,21 +210,23 @@ func (f *fields) peer() peer.AddrInfo {
 }
 
 func (f *fields) peerID() peer.ID {
-	n := f.byte()
+	n := f.U8()
 	if n == 0 {
-		key, err := crypto.UnmarshalEd25519PublicKey(f.take(32))
+		key, err := crypto.UnmarshalEd25519PublicKey(f.Take(32))
 		if err != nil {
-			f.bad = true
+			f.damaged()
 			return ""
 		}
 		id, err := peer.IDFromPublicKey(key)
-		f.bad = f.bad || err != nil
+		if err != nil {
+			f.damaged()
+		}
 		return id
 	}
-	raw := f.take(int(n))
+	raw := f.Take(int(n))
 	id, err := peer.IDFromBytes(raw)
 	if _, short := ed25519Key(id); err != nil || short {
-		f.bad = true
+		f.damaged()
 		return ""
 	}
 	return id

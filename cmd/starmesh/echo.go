@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +19,7 @@ import (
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
+	"starmesh/common/trace"
 )
 
 // echoCommand holds the echo service and its client.
@@ -123,23 +123,17 @@ func (s *echoServe) agent(stop func()) agent.Config {
 	}
 }
 
-// echoTrace gives a printer of socket steps, nil if they are not asked for.
-func echoTrace(out *cli.Output, wanted bool) echo.Trace {
+// echoTrace returns a printer of socket steps, nil if they are not asked for.
+func echoTrace(out *cli.Output, wanted bool) *trace.Trace {
 	if !wanted {
 		return nil
 	}
-	var mu sync.Mutex
-	began, w := time.Now(), out.Lines()
-	return func(line string) {
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintf(w, "%9.6f  %s\n", time.Since(began).Seconds(), line)
-	}
+	return trace.New(out.Lines())
 }
 
 func newEchoSend() *cobra.Command {
 	var cfg echo.SendConfig
-	var udp, trace bool
+	var udp, steps bool
 	cmd := &cobra.Command{
 		Use:   "send ADDR [TEXT]...",
 		Short: "Send text to an echo service and check what comes back",
@@ -156,16 +150,16 @@ sent.`,
 			if udp {
 				cfg.Network = "udp"
 			}
-			return sendEcho(cmd, cfg, trace, args[1:])
+			return sendEcho(cmd, cfg, steps, args[1:])
 		},
 	}
 	cmd.Flags().BoolVarP(&udp, "udp", "u", false, "over UDP instead of TCP")
 	cmd.Flags().DurationVar(&cfg.Timeout, "timeout", 2*time.Second, "wait this long for each echo")
-	addEchoTrace(cmd, &trace)
+	addEchoTrace(cmd, &steps)
 	return cmd
 }
 
-func sendEcho(cmd *cobra.Command, cfg echo.SendConfig, trace bool, words []string) error {
+func sendEcho(cmd *cobra.Command, cfg echo.SendConfig, steps bool, words []string) error {
 	if cfg.Timeout <= 0 {
 		return cli.Usagef(cmd, "--timeout must be more than 0")
 	}
@@ -175,7 +169,7 @@ func sendEcho(cmd *cobra.Command, cfg echo.SendConfig, trace bool, words []strin
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
 	out := cli.ForCommand(cmd)
-	cfg.Trace = echoTrace(out, trace)
+	cfg.Trace = echoTrace(out, steps)
 	printed := error(nil)
 	cfg.Echoed = func(e echo.Echo) {
 		if err := printEcho(cmd.OutOrStdout(), out, e); err != nil {

@@ -14,6 +14,7 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
 	"starmesh/common/load"
+	"starmesh/common/trace"
 )
 
 // connectFlags say how a client connects to a server.
@@ -50,7 +51,7 @@ func (f *connectFlags) patience(cmd *cobra.Command) fetch.Patience {
 func (f *nodeFlags) instruments(n *node) central.Instruments {
 	in := central.Instruments{Meter: n.meter, Sockets: n.sockets}
 	if f.trace {
-		in.Trace = central.NewTrace(n.out.Lines())
+		in.Trace = trace.New(n.out.Lines())
 	}
 	return in
 }

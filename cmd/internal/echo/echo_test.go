@@ -17,6 +17,7 @@ import (
 	"starmesh/cmd/internal/echo"
 	"starmesh/common/fault"
 	"starmesh/common/load"
+	"starmesh/common/trace"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,12 +31,15 @@ type tracer struct {
 
 func newTracer() *tracer { return &tracer{more: make(chan struct{})} }
 
-func (t *tracer) add(line string) {
+// Write takes a step as a Trace prints it; the time in front is dropped.
+func (t *tracer) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	_, line, _ := strings.Cut(strings.TrimSpace(string(p)), "  ")
 	t.lines = append(t.lines, line)
 	close(t.more)
 	t.more = make(chan struct{})
+	return len(p), nil
 }
 
 // wait waits for a line with that text.
@@ -81,7 +85,7 @@ func start(t *testing.T, change func(*echo.Config)) *service {
 	t.Helper()
 	s := &service{meter: new(load.Meter), sockets: new(load.Sockets), trace: newTracer()}
 	ready := make(chan struct{}, 2)
-	cfg := echo.Config{Address: "127.0.0.1:0", Meter: s.meter, Sockets: s.sockets, Trace: s.trace.add}
+	cfg := echo.Config{Address: "127.0.0.1:0", Meter: s.meter, Sockets: s.sockets, Trace: trace.New(s.trace)}
 	cfg.Ready = func(network string, addr net.Addr) {
 		if network == "tcp" {
 			s.tcp = addr.String()
@@ -119,11 +123,11 @@ func start(t *testing.T, change func(*echo.Config)) *service {
 }
 
 // send sends a text and gives what came back.
-func send(t *testing.T, network, address, text string, trace echo.Trace) (string, error) {
+func send(t *testing.T, network, address, text string, steps io.Writer) (string, error) {
 	t.Helper()
 	var back strings.Builder
 	err := echo.Send(t.Context(), echo.SendConfig{
-		Network: network, Address: address, Timeout: 5 * time.Second, Trace: trace,
+		Network: network, Address: address, Timeout: 5 * time.Second, Trace: trace.New(steps),
 		Echoed: func(e echo.Echo) {
 			back.Write(e.Text)
 			if e.Time <= 0 || e.From.String() != address {
@@ -171,7 +175,7 @@ func TestTCPAndUDPShareThePort(t *testing.T) {
 func TestTheStepsOfTCPAreTold(t *testing.T) {
 	s := start(t, func(c *echo.Config) { c.TCP = true })
 	client := newTracer()
-	if _, err := send(t, "tcp", s.tcp, "hi\n", client.add); err != nil {
+	if _, err := send(t, "tcp", s.tcp, "hi\n", client); err != nil {
 		t.Fatal(err)
 	}
 	s.trace.wait("the other side closed first")
@@ -190,7 +194,7 @@ func TestTheStepsOfTCPAreTold(t *testing.T) {
 func TestTheStepsOfUDPAreTold(t *testing.T) {
 	s := start(t, func(c *echo.Config) { c.UDP = true })
 	client := newTracer()
-	if _, err := send(t, "udp", s.udp, "hi\n", client.add); err != nil {
+	if _, err := send(t, "udp", s.udp, "hi\n", client); err != nil {
 		t.Fatal(err)
 	}
 	s.trace.wait("sendto")
@@ -448,11 +452,9 @@ func TestSendEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		address := silent(t, network)
 		cfg := echo.SendConfig{Network: network, Address: address, Timeout: time.Hour}
-		cfg.Trace = func(line string) {
-			if strings.HasPrefix(line, "send") {
-				cancel()
-			}
-		}
+		client := newTracer()
+		cfg.Trace = trace.New(client)
+		go func() { client.wait("send"); cancel() }()
 		if err := echo.Send(ctx, cfg, strings.NewReader("hello")); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", network, err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/common/fault"
+	"starmesh/common/trace"
 )
 
 // maxPiece is how much is sent over TCP before the echo is read. It fits into
@@ -23,8 +24,8 @@ type SendConfig struct {
 	Network string        // tcp, or udp; "" is tcp
 	Address string        // HOST:PORT
 	Timeout time.Duration // for one echo to come back; 0 means two seconds
-	Trace   Trace
-	Echoed  func(Echo) // called for each message that came back
+	Trace   *trace.Trace  // of each socket step; nil: none
+	Echoed  func(Echo)    // called for each message that came back
 }
 
 // An Echo is a message that came back as it was sent.

@@ -12,6 +12,7 @@ import (
 
 	"starmesh/common/fault"
 	"starmesh/common/load"
+	"starmesh/common/trace"
 )
 
 // streamClient is the client's end of a TCP connection.
@@ -24,14 +25,14 @@ type streamClient struct {
 }
 
 func dialStream(ctx context.Context, cfg SendConfig) (*streamClient, error) {
-	dialer := &net.Dialer{Control: cfg.Trace.socket, Timeout: 10 * time.Second}
+	dialer := &net.Dialer{Control: traceSocket(cfg.Trace), Timeout: 10 * time.Second}
 	conn, err := dialer.DialContext(ctx, "tcp", cfg.Address)
 	if err != nil {
 		return nil, dialError(cfg.Address, err)
 	}
-	c := &streamClient{cfg: cfg, conn: conn, fd: descriptor(conn), buf: make([]byte, maxPiece)}
+	c := &streamClient{cfg: cfg, conn: conn, fd: trace.Descriptor(conn), buf: make([]byte, maxPiece)}
 	c.entry = new(load.Sockets).Data(conn)
-	cfg.Trace.step("connect(fd %d, %s): the kernel chose %s for this side, port class %s",
+	cfg.Trace.Step("connect(fd %d, %s): the kernel chose %s for this side, port class %s",
 		c.fd, conn.RemoteAddr(), conn.LocalAddr(), portClass(conn.LocalAddr()))
 	return c, nil
 }
@@ -54,12 +55,12 @@ func (c *streamClient) send(ctx context.Context, p []byte) (Echo, error) {
 	if _, err := c.conn.Write(p); err != nil {
 		return Echo{}, c.failed(ctx, "send", 0, len(p), err)
 	}
-	c.cfg.Trace.step("send(fd %d) %d bytes", c.fd, len(p))
+	c.cfg.Trace.Step("send(fd %d) %d bytes", c.fd, len(p))
 	got := c.buf[:len(p)]
 	for n := 0; n < len(got); {
 		more, err := c.conn.Read(got[n:])
 		if more > 0 {
-			c.cfg.Trace.step("recv(fd %d) %d bytes", c.fd, more)
+			c.cfg.Trace.Step("recv(fd %d) %d bytes", c.fd, more)
 		}
 		if n += more; err != nil && n < len(got) {
 			return Echo{}, c.failed(ctx, "recv", n, len(p), err)
@@ -77,7 +78,7 @@ func (c *streamClient) failed(ctx context.Context, call string, n, size int, err
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, io.EOF):
-		c.cfg.Trace.step("recv(fd %d) 0 bytes: the other side will send no more", c.fd)
+		c.cfg.Trace.Step("recv(fd %d) 0 bytes: the other side will send no more", c.fd)
 		return fault.Wrapf(fault.Closed, "%s closed the connection after %d of %d bytes of the echo", c.cfg.Address, n, size)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("only %d of %d bytes came back from %s within %v: is that an echo service? (%w)", n, size, c.cfg.Address, c.cfg.Timeout, os.ErrDeadlineExceeded)
@@ -90,6 +91,6 @@ func (c *streamClient) failed(ctx context.Context, call string, n, size int, err
 }
 
 func (c *streamClient) close() {
-	c.cfg.Trace.closed(c.fd, c.entry.Close(), "")
+	traceClosed(c.cfg.Trace, c.fd, c.entry.Close(), "")
 	_ = c.conn.Close() // every echo was read: nothing is left to lose
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"starmesh/common/fault"
+	"starmesh/common/trace"
 )
 
 // datagramClient is the client's UDP socket. It is not connected: each
@@ -31,15 +32,15 @@ func openDatagram(ctx context.Context, cfg SendConfig) (*datagramClient, error) 
 	if to.Addr().Is6() {
 		network = "udp6"
 	}
-	conn, err := (&net.ListenConfig{Control: cfg.Trace.socket}).ListenPacket(ctx, network, ":0")
+	conn, err := (&net.ListenConfig{Control: traceSocket(cfg.Trace)}).ListenPacket(ctx, network, ":0")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a UDP socket: %w", err)
 	}
 	c := &datagramClient{
-		cfg: cfg, conn: conn.(*net.UDPConn), to: to, fd: descriptor(conn),
+		cfg: cfg, conn: conn.(*net.UDPConn), to: to, fd: trace.Descriptor(conn),
 		buf: make([]byte, maxDatagram+1),
 	}
-	cfg.Trace.step("bind(fd %d, port 0): the kernel chose %s, port class %s; UDP needs no connect", c.fd, conn.LocalAddr(), portClass(conn.LocalAddr()))
+	cfg.Trace.Step("bind(fd %d, port 0): the kernel chose %s, port class %s; UDP needs no connect", c.fd, conn.LocalAddr(), portClass(conn.LocalAddr()))
 	return c, nil
 }
 
@@ -77,7 +78,7 @@ func (c *datagramClient) send(ctx context.Context, p []byte) (Echo, error) {
 		}
 		return Echo{}, fmt.Errorf("sendto %s failed: %w", c.to, err)
 	}
-	c.cfg.Trace.step("sendto(fd %d, %s) %d bytes", c.fd, c.to, len(p))
+	c.cfg.Trace.Step("sendto(fd %d, %s) %d bytes", c.fd, c.to, len(p))
 	return c.receive(ctx, p, begin)
 }
 
@@ -91,17 +92,17 @@ func (c *datagramClient) receive(ctx context.Context, p []byte, begin time.Time)
 		case ctx.Err() != nil:
 			return Echo{}, ctx.Err()
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			c.cfg.Trace.step("recvfrom(fd %d): nothing within %v", c.fd, c.cfg.Timeout)
+			c.cfg.Trace.Step("recvfrom(fd %d): nothing within %v", c.fd, c.cfg.Timeout)
 			if wrong != nil {
 				return Echo{}, wrong
 			}
 			return Echo{}, errLost
 		case err != nil: // Windows tells here that nobody listens there
-			c.cfg.Trace.step("recvfrom(fd %d) failed: %v", c.fd, err)
+			c.cfg.Trace.Step("recvfrom(fd %d) failed: %v", c.fd, err)
 			continue
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		c.cfg.Trace.step("recvfrom(fd %d) %d bytes from %s", c.fd, n, from)
+		c.cfg.Trace.Step("recvfrom(fd %d) %d bytes from %s", c.fd, n, from)
 		if from != c.to {
 			continue
 		}
@@ -112,6 +113,6 @@ func (c *datagramClient) receive(ctx context.Context, p []byte, begin time.Time)
 }
 
 func (c *datagramClient) close() {
-	c.cfg.Trace.step("close(fd %d): the other side is not told", c.fd)
+	c.cfg.Trace.Step("close(fd %d): the other side is not told", c.fd)
 	_ = c.conn.Close() // datagrams that were sent have left
 }

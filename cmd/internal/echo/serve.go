@@ -11,6 +11,7 @@ import (
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/common/load"
+	"starmesh/common/trace"
 )
 
 const (
@@ -25,11 +26,11 @@ const (
 // Config says where and how the service listens. Meter and Sockets must be
 // there; all else may be zero.
 type Config struct {
-	Address  string        // HOST:PORT; "" is DefaultAddress
-	TCP, UDP bool          // which of them; neither means both
-	MaxConns int           // TCP connections at once; 0 means 1024
-	Idle     time.Duration // after which a silent TCP connection is closed; 0 means a minute
-	Trace    Trace
+	Address  string                              // HOST:PORT; "" is DefaultAddress
+	TCP, UDP bool                                // which of them; neither means both
+	MaxConns int                                 // TCP connections at once; 0 means 1024
+	Idle     time.Duration                       // after which a silent TCP connection is closed; 0 means a minute
+	Trace    *trace.Trace                        // of each socket step; nil: none
 	Ready    func(network string, addr net.Addr) // called for each once it listens
 	Meter    *load.Meter
 	Sockets  *load.Sockets
@@ -105,24 +106,24 @@ func samePort(address string, bound net.Addr) string {
 }
 
 func openTCP(ctx context.Context, cfg Config) (net.Listener, error) {
-	ln, err := (&net.ListenConfig{Control: cfg.Trace.socket}).Listen(ctx, "tcp", cfg.Address)
+	ln, err := (&net.ListenConfig{Control: traceSocket(cfg.Trace)}).Listen(ctx, "tcp", cfg.Address)
 	if err != nil {
 		return nil, agent.ListenError(cfg.Address, err)
 	}
-	fd := descriptor(ln)
-	cfg.Trace.step("bind(fd %d, %s): port class %s", fd, ln.Addr(), portClass(ln.Addr()))
-	cfg.Trace.step("listen(fd %d): the kernel now completes handshakes and queues connections", fd)
+	fd := trace.Descriptor(ln)
+	cfg.Trace.Step("bind(fd %d, %s): port class %s", fd, ln.Addr(), portClass(ln.Addr()))
+	cfg.Trace.Step("listen(fd %d): the kernel now completes handshakes and queues connections", fd)
 	cfg.Ready("tcp", ln.Addr())
 	return ln, nil
 }
 
 func openUDP(ctx context.Context, cfg Config) (*net.UDPConn, error) {
-	conn, err := (&net.ListenConfig{Control: cfg.Trace.socket}).ListenPacket(ctx, "udp", cfg.Address)
+	conn, err := (&net.ListenConfig{Control: traceSocket(cfg.Trace)}).ListenPacket(ctx, "udp", cfg.Address)
 	if err != nil {
 		return nil, agent.ListenError(cfg.Address, err)
 	}
-	fd := descriptor(conn)
-	cfg.Trace.step("bind(fd %d, %s): port class %s; UDP needs no listen and no accept", fd, conn.LocalAddr(), portClass(conn.LocalAddr()))
+	fd := trace.Descriptor(conn)
+	cfg.Trace.Step("bind(fd %d, %s): port class %s; UDP needs no listen and no accept", fd, conn.LocalAddr(), portClass(conn.LocalAddr()))
 	cfg.Ready("udp", conn.LocalAddr())
 	return conn.(*net.UDPConn), nil // which is what ListenPacket gives for udp
 }

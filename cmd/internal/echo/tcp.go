@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"starmesh/common/load"
+	"starmesh/common/trace"
 )
 
 // streams is the service over TCP.
@@ -22,7 +23,7 @@ type streams struct {
 }
 
 func newStreams(cfg Config, ln net.Listener) *streams {
-	return &streams{cfg: cfg, ln: ln, fd: descriptor(ln), places: make(chan struct{}, cfg.MaxConns)}
+	return &streams{cfg: cfg, ln: ln, fd: trace.Descriptor(ln), places: make(chan struct{}, cfg.MaxConns)}
 }
 
 // serve accepts until ctx ends, and returns when the last connection is closed.
@@ -30,7 +31,7 @@ func (s *streams) serve(ctx context.Context) error {
 	entry := s.cfg.Sockets.Listening(s.ln)
 	defer atEnd(ctx, func() {
 		entry.Close()
-		s.cfg.Trace.step("close(fd %d) the listening socket", s.fd)
+		s.cfg.Trace.Step("close(fd %d) the listening socket", s.fd)
 		_ = s.ln.Close() // it was only read from
 	})()
 	var conns sync.WaitGroup
@@ -46,7 +47,7 @@ func (s *streams) serve(ctx context.Context) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("the echo service over TCP has failed: %w", err)
 		case err != nil: // out of descriptors, or a client that has gone already
-			s.cfg.Trace.step("accept(fd %d) failed: %v", s.fd, err)
+			s.cfg.Trace.Step("accept(fd %d) failed: %v", s.fd, err)
 			pause(ctx, 50*time.Millisecond)
 		default:
 			s.take(ctx, conn, &conns)
@@ -71,14 +72,14 @@ func pause(ctx context.Context, d time.Duration) {
 
 // take serves a new connection if there is a place for it.
 func (s *streams) take(ctx context.Context, conn net.Conn, conns *sync.WaitGroup) {
-	fd := descriptor(conn)
-	s.cfg.Trace.step("accept(fd %d) → fd %d: %s ← %s, port class %s", s.fd, fd,
+	fd := trace.Descriptor(conn)
+	s.cfg.Trace.Step("accept(fd %d) → fd %d: %s ← %s, port class %s", s.fd, fd,
 		conn.LocalAddr(), conn.RemoteAddr(), portClass(conn.RemoteAddr()))
 	select {
 	case s.places <- struct{}{}:
 	default:
 		s.cfg.Meter.ConnRefused()
-		s.cfg.Trace.closed(fd, load.Here, fmt.Sprintf(", refusing: %d connections are open already", s.cfg.MaxConns))
+		traceClosed(s.cfg.Trace, fd, load.Here, fmt.Sprintf(", refusing: %d connections are open already", s.cfg.MaxConns))
 		_ = conn.Close()
 		return
 	}
@@ -88,7 +89,7 @@ func (s *streams) take(ctx context.Context, conn net.Conn, conns *sync.WaitGroup
 		defer s.cfg.Meter.ConnClosed()
 		entry := s.cfg.Sockets.Data(conn)
 		why := s.echo(ctx, conn, fd)
-		s.cfg.Trace.closed(fd, entry.Close(), why)
+		traceClosed(s.cfg.Trace, fd, entry.Close(), why)
 		_ = conn.Close() // all that could be sent was
 	})
 }
@@ -104,17 +105,17 @@ func (s *streams) echo(ctx context.Context, conn net.Conn, fd int) string {
 		}
 		n, err := conn.Read(buf)
 		if n > 0 {
-			s.cfg.Trace.step("recv(fd %d) %d bytes", fd, n)
+			s.cfg.Trace.Step("recv(fd %d) %d bytes", fd, n)
 			s.cfg.Meter.OtherIn.Add(int64(n))
 			sent, err := conn.Write(buf[:n])
 			s.cfg.Meter.OtherOut.Add(int64(sent))
 			if err != nil {
 				return s.ending(ctx, "send", err)
 			}
-			s.cfg.Trace.step("send(fd %d) %d bytes", fd, sent)
+			s.cfg.Trace.Step("send(fd %d) %d bytes", fd, sent)
 		}
 		if errors.Is(err, io.EOF) {
-			s.cfg.Trace.step("recv(fd %d) 0 bytes: the other side will send no more", fd)
+			s.cfg.Trace.Step("recv(fd %d) 0 bytes: the other side will send no more", fd)
 			return ""
 		}
 		if err != nil {

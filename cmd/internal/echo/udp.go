@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"starmesh/common/load"
+	"starmesh/common/trace"
 )
 
 // maxDatagram is the most that UDP over IPv4 carries: 65,535 less the headers.
@@ -24,7 +25,7 @@ type datagrams struct {
 }
 
 func newDatagrams(cfg Config, conn *net.UDPConn) *datagrams {
-	d := &datagrams{cfg: cfg, conn: conn, fd: descriptor(conn)}
+	d := &datagrams{cfg: cfg, conn: conn, fd: trace.Descriptor(conn)}
 	if local, ok := conn.LocalAddr().(*net.UDPAddr); ok {
 		d.own = uint16(local.Port)
 	}
@@ -37,7 +38,7 @@ func (d *datagrams) serve(ctx context.Context) error {
 	d.entry.Count(0, 0) // from now on it is known what it carries
 	defer atEnd(ctx, func() {
 		d.entry.Close()
-		d.cfg.Trace.step("close(fd %d) the UDP socket, which had no connections to end", d.fd)
+		d.cfg.Trace.Step("close(fd %d) the UDP socket, which had no connections to end", d.fd)
 		_ = d.conn.Close() // datagrams that were sent have left
 	})()
 	for buf := make([]byte, maxDatagram+1); ; {
@@ -48,7 +49,7 @@ func (d *datagrams) serve(ctx context.Context) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("the echo service over UDP has failed: %w", err)
 		case err != nil: // an answer to somebody who had gone came back
-			d.cfg.Trace.step("recvfrom(fd %d) failed: %v", d.fd, err)
+			d.cfg.Trace.Step("recvfrom(fd %d) failed: %v", d.fd, err)
 			pause(ctx, 10*time.Millisecond)
 		default:
 			d.answer(buf[:n], from)
@@ -59,20 +60,20 @@ func (d *datagrams) serve(ctx context.Context) error {
 // answer sends one datagram back: never more bytes than came.
 func (d *datagrams) answer(p []byte, from netip.AddrPort) {
 	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-	d.cfg.Trace.step("recvfrom(fd %d) %d bytes from %s", d.fd, len(p), from)
+	d.cfg.Trace.Step("recvfrom(fd %d) %d bytes from %s", d.fd, len(p), from)
 	d.cfg.Meter.OtherIn.Add(int64(len(p)))
 	d.entry.Count(0, int64(len(p)))
 	if why := d.refuses(from); why != "" {
 		d.cfg.Meter.ConnRefused()
-		d.cfg.Trace.step("no answer to %s: %s", from, why)
+		d.cfg.Trace.Step("no answer to %s: %s", from, why)
 		return
 	}
 	n, err := d.conn.WriteToUDPAddrPort(p, from)
 	if err != nil {
-		d.cfg.Trace.step("sendto(fd %d, %s) failed: %v", d.fd, from, err)
+		d.cfg.Trace.Step("sendto(fd %d, %s) failed: %v", d.fd, from, err)
 		return
 	}
-	d.cfg.Trace.step("sendto(fd %d, %s) %d bytes", d.fd, from, n)
+	d.cfg.Trace.Step("sendto(fd %d, %s) %d bytes", d.fd, from, n)
 	d.cfg.Meter.OtherOut.Add(int64(n))
 	d.entry.Count(int64(n), 0)
 }

@@ -69,6 +69,7 @@ var arrows = []struct {
 	{"common/transfer", []string{"common/content", "common/fault", "common/retry"}},
 	{"common/atomicfile", nil},
 	{"common/readable", nil},
+	{"common/trace", nil},
 	{"common/store", []string{"common/atomicfile", "common/content", "common/fault"}},
 	{"common/frame", []string{"common/content", "common/fault"}},
 	{"common/load", []string{"common/content", "common/fault", "common/readable"}},
