@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/prometheus/client_golang/prometheus"
 	"lukechampine.com/blake3"
 
 	"starmesh/common/load"
-	"starmesh/common/rate"
 	"starmesh/common/trace"
 	"starmesh/peer/discovery"
 	"starmesh/peer/p2phost"
@@ -25,25 +23,13 @@ import (
 // Config is how a Node lives; the zero value is a node that only tickets lead
 // to others, on this machine.
 type Config struct {
-	Identity p2phost.Identity   // the zero value: a new one
-	Listen   []string           // multiaddrs; none: a free TCP and a free UDP port of the loopback
-	Join     []string           // multiaddrs with /p2p/, or tickets: nodes to begin with
-	Allow    []string           // peer ids; none: everybody
-	Key      p2phost.NetworkKey // the zero value: an open mesh
+	p2phost.Config // how it is reached; its Meter, Sockets and Log may be nil
 
-	MDNS      bool // find nodes on the local network, and be found
-	DHT       bool // find nodes through a table kept by the nodes themselves
-	PublicDHT bool // … and by those of the public one
-	Public    bool // the operator says that others can reach this node
-	TakeOnly  bool // offer others no chunk, ever: a free rider
-
-	Limits  rate.Limits
-	Meter   *load.Meter
-	Sockets *load.Sockets
-	Metrics prometheus.Registerer // nil: libp2p keeps none
-	Log     *slog.Logger          // nil: silent
-	Trace   io.Writer             // a line for every connection, stream and message; nil: none
-	Agent   string                // program and version, told to others
+	Join     []string       // multiaddrs with /p2p/, or tickets: nodes to begin with
+	Ways     discovery.Ways // how else others are found
+	TakeOnly bool           // offer others no chunk, ever: a free rider
+	Trace    io.Writer      // a line for every connection, stream and message; nil: none
+	Agent    string         // program and version, told to others
 }
 
 func (c Config) withDefaults() Config {
@@ -79,21 +65,14 @@ type Node struct {
 func New(cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	join, err := parseJoin(cfg.Join)
-	if err := errors.Join(cfg.host().Check(), err, cfg.discovery(join).Check()); err != nil {
+	if err := errors.Join(cfg.Check(), err, cfg.discovery(join).Check()); err != nil {
 		return nil, err
 	}
 	return &Node{cfg: cfg, join: join, trace: steps{trace.New(cfg.Trace)}, links: newLinks(), shelf: newShelf()}, nil
 }
 
-func (c Config) host() p2phost.Config {
-	return p2phost.Config{
-		Identity: c.Identity, Listen: c.Listen, Allow: c.Allow, Key: c.Key, Limits: c.Limits,
-		Public: c.Public, Sockets: c.Sockets, Meter: c.Meter, Metrics: c.Metrics, Log: c.Log,
-	}
-}
-
 func (c Config) discovery(join []peer.AddrInfo) discovery.Config {
-	return discovery.Config{Join: join, Key: c.Key, MDNS: c.MDNS, DHT: c.DHT, PublicDHT: c.PublicDHT, Log: c.Log}
+	return discovery.Config{Join: join, Ways: c.Ways, Key: c.Key, Log: c.Log}
 }
 
 // Run lives as a node while work runs: work is called once the node listens,
@@ -102,7 +81,7 @@ func (c Config) discovery(join []peer.AddrInfo) discovery.Config {
 // others are still served, so that it can Settle. Run is called once. It fails
 // with fault.InUse while another node has the identity.
 func (n *Node) Run(ctx context.Context, work func(context.Context) error) error {
-	h, err := p2phost.New(n.cfg.host())
+	h, err := p2phost.New(n.cfg.Config)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"starmesh/common/rate"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
+	"starmesh/peer/p2phost"
 )
 
 // testNode is a node that runs until the test ends or stop is called.
@@ -28,7 +29,7 @@ type testNode struct {
 
 func startNode(t testing.TB, change func(*Config)) testNode {
 	t.Helper()
-	cfg := Config{Meter: new(load.Meter), Listen: []string{"/ip4/127.0.0.1/tcp/0"}}
+	cfg := Config{Config: p2phost.Config{Meter: new(load.Meter), Listen: []string{"/ip4/127.0.0.1/tcp/0"}}}
 	if change != nil {
 		change(&cfg)
 	}

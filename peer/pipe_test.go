@@ -14,6 +14,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/load"
 	"starmesh/common/store"
+	"starmesh/peer/p2phost"
 )
 
 // Whole conversations without a host: nodes whose connections are pipes in
@@ -27,7 +28,7 @@ type pipedNode struct {
 
 func startPiped(t *testing.T, id string, change func(*Config)) pipedNode {
 	t.Helper()
-	cfg := Config{Meter: new(load.Meter), Agent: "piped"}
+	cfg := Config{Config: p2phost.Config{Meter: new(load.Meter)}, Agent: "piped"}
 	if change != nil {
 		change(&cfg)
 	}

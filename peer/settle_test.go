@@ -12,6 +12,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
+	"starmesh/peer/p2phost"
 )
 
 // partly has a node with a slow uplink share a file and another fetch it, and
@@ -65,7 +66,7 @@ func TestANodeThatSettlesFinishesWhatItSends(t *testing.T) {
 
 func TestANodeThatIsToldToStopStillFinishesWhatItSends(t *testing.T) {
 	file := makeFile(t, 64*chunk)
-	n, err := New(Config{Limits: limitUp(1 << 20)})
+	n, err := New(Config{Config: p2phost.Config{Limits: limitUp(1 << 20)}})
 	if err != nil {
 		t.Fatal(err)
 	}

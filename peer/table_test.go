@@ -40,7 +40,7 @@ func (a *askedTable) wants(id content.ID) bool {
 func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
 	file := makeFile(t, 80*chunk)
 	id := file.List().ID()
-	taker := startNode(t, func(c *Config) { c.DHT = true })
+	taker := startNode(t, func(c *Config) { c.Ways.DHT = true })
 	asked := &askedTable{neighbourhood: taker.around, wanted: map[content.ID]bool{}}
 	taker.around = asked
 	var givers []testNode

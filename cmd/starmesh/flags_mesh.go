@@ -11,6 +11,7 @@ import (
 	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/peer"
+	"starmesh/peer/discovery"
 	"starmesh/peer/p2phost"
 )
 
@@ -71,11 +72,12 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 // config makes the node's configuration of the flags.
 func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 	cfg = peer.Config{
-		Listen: f.listen, Join: f.join, Allow: f.allow,
-		MDNS: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT, Public: f.public,
-		TakeOnly: f.misbehave == freeRide,
-		Limits:   n.limits, Meter: n.meter, Sockets: n.sockets, Metrics: f.node.metrics,
-		Log: n.out.Logger(), Agent: n.agent,
+		Config: p2phost.Config{
+			Listen: f.listen, Allow: f.allow, Public: f.public,
+			Limits: n.limits, Meter: n.meter, Sockets: n.sockets, Metrics: f.node.metrics, Log: n.out.Logger(),
+		},
+		Join: f.join, Ways: discovery.Ways{MDNS: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT},
+		TakeOnly: f.misbehave == freeRide, Agent: n.agent,
 	}
 	if f.node.trace {
 		cfg.Trace = n.out.Lines()

@@ -13,21 +13,26 @@ import (
 	"starmesh/peer/p2phost"
 )
 
-// Config says in which ways nodes are found; with the zero value only those
-// that are met or told of.
+// Config says how nodes are found; with the zero value only those that are met
+// or told of.
 type Config struct {
-	Join      []peer.AddrInfo    // nodes to begin with
-	Key       p2phost.NetworkKey // the zero value: an open mesh
-	MDNS      bool               // find nodes on the local network, and be found
-	DHT       bool               // find nodes through a table kept by the nodes themselves
-	PublicDHT bool               // … and by those of the public one
-	Log       *slog.Logger
+	Join []peer.AddrInfo // nodes to begin with
+	Ways Ways
+	Key  p2phost.NetworkKey // the zero value: an open mesh
+	Log  *slog.Logger
+}
+
+// Ways are those in which nodes are found that nobody has told of.
+type Ways struct {
+	MDNS      bool // on the local network, where this node is to be found then, too
+	DHT       bool // through a table kept by the nodes themselves
+	PublicDHT bool // … and by those of the public one
 }
 
 // Check fails with fault.Invalid when a private mesh is to be looked for in
 // public.
 func (c Config) Check() error {
-	if c.PublicDHT && c.Key.Tag() != "" {
+	if c.Ways.PublicDHT && c.Key.Tag() != "" {
 		return fault.Wrapf(fault.Invalid, "a mesh with a network key is not looked for in the public table")
 	}
 	return nil
@@ -48,11 +53,11 @@ type Discovery struct {
 func New(h *p2phost.Host, cfg Config) *Discovery {
 	d := &Discovery{host: h, connector: newConnector(h), joined: newJoined(h, cfg.Join), log: cfg.Log}
 	d.finders = map[string]finder{"join": d.joined, "moved": newMoved(h)}
-	if cfg.MDNS {
+	if cfg.Ways.MDNS {
 		d.finders["mdns"] = newMDNS(h, cfg.Key)
 	}
-	if cfg.DHT || cfg.PublicDHT {
-		d.table = newDHT(h, cfg.Key, cfg.PublicDHT)
+	if cfg.Ways.DHT || cfg.Ways.PublicDHT {
+		d.table = newDHT(h, cfg.Key, cfg.Ways.PublicDHT)
 		d.finders["dht"] = d.table
 	}
 	return d

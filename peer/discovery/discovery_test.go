@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"starmesh/common/content"
+	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/peer/p2phost"
 )
@@ -332,4 +334,11 @@ func TestWhatIsDueInTheTable(t *testing.T) {
 	d.drop(one)
 	d.done(dhtWork{one, true}, 3, true, now) // it was under way
 	check("after it was dropped", provideEvery, 3, 0, 0)
+}
+
+func TestAPrivateMeshIsNotLookedForInPublic(t *testing.T) {
+	cfg := Config{Key: testKey(t, "key"), Ways: Ways{PublicDHT: true}}
+	if err := cfg.Check(); !errors.Is(err, fault.Invalid) {
+		t.Errorf("got %v", err)
+	}
 }
