@@ -1,62 +1,102 @@
 package transfer
 
-import "starmesh/common/content"
+import (
+	"slices"
+	"time"
 
-// plan is the bookkeeping of one fetch: what is held, what is promised, and by
-// whom. It moves no bytes, starts nothing and locks nothing; its caller does.
-type plan struct {
+	"starmesh/common/content"
+)
+
+// Claim is one source's promise to bring a chunk.
+type Claim struct {
+	Chunk int
+	Since time.Time
+}
+
+// claims is the one table of who has promised which chunk since when, and of
+// what is held. It moves no bytes, starts nothing and locks nothing; its user
+// does.
+type claims struct {
 	held    content.Set
-	claimed content.Set
-	owner   map[int]*taker // of each claimed chunk
+	lacking int           // chunks not held
+	open    map[int]claim // by chunk
 }
 
-func newPlan(held content.Set) *plan {
-	return &plan{held: held, claimed: content.NewSet(held.Len()), owner: map[int]*taker{}}
+type claim struct {
+	by    *Claimant
+	since time.Time
 }
 
-// missing is what is neither held nor claimed.
-func (p *plan) missing() content.Set {
-	return content.FullSet(p.held.Len()).Minus(p.held).Minus(p.claimed)
+// newClaims makes a table without claims; held is kept.
+func newClaims(held content.Set) *claims {
+	return &claims{held: held, lacking: held.Len() - held.Count(), open: map[int]claim{}}
 }
 
-func (p *plan) claim(i int, by *taker) bool {
-	if i < 0 || i >= p.held.Len() || p.held.Has(i) || p.claimed.Has(i) {
+// missing returns what is neither held nor claimed, as a new set.
+func (c *claims) missing() content.Set {
+	missing := content.FullSet(c.held.Len()).Minus(c.held)
+	for i := range c.open {
+		missing.Remove(i)
+	}
+	return missing
+}
+
+// isMissing tells whether i is a chunk of the file that is neither held nor
+// claimed.
+func (c *claims) isMissing(i int) bool {
+	return i >= 0 && i < c.held.Len() && !c.held.Has(i) && c.open[i].by == nil
+}
+
+// claim enters by's claim on chunk i, if that is missing.
+func (c *claims) claim(i int, by *Claimant, now time.Time) bool {
+	if !c.isMissing(i) {
 		return false
 	}
-	p.claimed.Add(i)
-	p.owner[i] = by
+	c.open[i] = claim{by: by, since: now}
+	by.open++
 	return true
 }
 
-// release takes back by's claim on chunk i; false when it is not by's.
-func (p *plan) release(i int, by *taker) bool {
-	if p.owner[i] != by {
+// release takes back by's claim on chunk i; false when it has none.
+func (c *claims) release(i int, by *Claimant) bool {
+	if c.open[i].by != by {
 		return false
 	}
-	delete(p.owner, i)
-	p.claimed.Remove(i)
+	delete(c.open, i)
+	by.open--
 	return true
 }
 
-// releaseAll takes back every claim of by and tells whether there was one.
-func (p *plan) releaseAll(by *taker) bool {
-	any := false
-	for i, owner := range p.owner {
-		if owner == by {
-			any = p.release(i, by) || any
+// of returns by's claims, in the order of the chunks.
+func (c *claims) of(by *Claimant) []Claim {
+	if by.open == 0 {
+		return nil
+	}
+	all := make([]Claim, 0, by.open)
+	for i, cl := range c.open {
+		if cl.by == by {
+			all = append(all, Claim{Chunk: i, Since: cl.since})
 		}
 	}
-	return any
+	slices.SortFunc(all, func(a, b Claim) int { return a.Chunk - b.Chunk })
+	return all
 }
 
-// store notes that chunk i is held, whoever had claimed it.
-func (p *plan) store(i int) {
-	p.held.Add(i)
-	p.claimed.Remove(i)
-	delete(p.owner, i)
+// store notes that chunk i is held now, brought by by, and ends whosever claim
+// there was; since is when by had claimed it, zero if it had not. It returns
+// false when the chunk was held before.
+func (c *claims) store(i int, by *Claimant) (since time.Time, stored bool) {
+	if c.held.Has(i) {
+		return time.Time{}, false
+	}
+	cl := c.open[i]
+	if cl.by != nil {
+		c.release(i, cl.by)
+	}
+	c.held.Add(i)
+	c.lacking--
+	if cl.by == by {
+		since = cl.since
+	}
+	return since, true
 }
-
-// has tells whether chunk i is held; false for an i outside the file.
-func (p *plan) has(i int) bool { return p.held.Has(i) }
-
-func (p *plan) whole() bool { return p.held.Full() }

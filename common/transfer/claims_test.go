@@ -4,26 +4,27 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"starmesh/common/content"
 )
 
-func newTestPlan(chunks int, held ...int) *plan {
+func newTestClaims(chunks int, held ...int) *claims {
 	s := content.NewSet(chunks)
 	for _, i := range held {
 		s.Add(i)
 	}
-	return newPlan(s)
+	return newClaims(s)
 }
 
 func TestOnlyWhatIsNeitherHeldNorClaimedCanBeClaimed(t *testing.T) {
-	p, a, b := newTestPlan(4, 2), new(taker), new(taker)
-	if !p.claim(1, a) {
+	c, a, b := newTestClaims(4, 2), new(Claimant), new(Claimant)
+	if !c.claim(1, a, time.Now()) {
 		t.Fatal("a free chunk was refused")
 	}
-	for what, c := range map[string]struct {
+	for what, wrong := range map[string]struct {
 		i  int
-		by *taker
+		by *Claimant
 	}{
 		"held":                   {2, a},
 		"claimed by another":     {1, b},
@@ -31,92 +32,106 @@ func TestOnlyWhatIsNeitherHeldNorClaimedCanBeClaimed(t *testing.T) {
 		"before the first chunk": {-1, a},
 		"after the last chunk":   {4, a},
 	} {
-		if p.claim(c.i, c.by) {
-			t.Errorf("%s: chunk %d was promised", what, c.i)
+		if c.claim(wrong.i, wrong.by, time.Now()) {
+			t.Errorf("%s: chunk %d was promised", what, wrong.i)
 		}
 	}
-	if got := slices.Collect(p.missing().All()); !slices.Equal(got, []int{0, 3}) {
+	if got := slices.Collect(c.missing().All()); !slices.Equal(got, []int{0, 3}) {
 		t.Errorf("missing is %v", got)
 	}
 }
 
 func TestAReleaseFreesOnlyOnesOwnClaim(t *testing.T) {
-	p, a, b := newTestPlan(2), new(taker), new(taker)
-	p.claim(0, a)
-	if p.release(0, b) || p.release(1, a) {
+	c, a, b := newTestClaims(2), new(Claimant), new(Claimant)
+	c.claim(0, a, time.Now())
+	if c.release(0, b) || c.release(1, a) {
 		t.Error("a claim was taken back by someone who had none")
 	}
-	if !p.release(0, a) || p.release(0, a) {
+	if !c.release(0, a) || c.release(0, a) {
 		t.Error("a claim can be taken back once")
 	}
-	p.claim(0, b)
-	if p.release(0, a) || p.missing().Has(0) {
+	c.claim(0, b, time.Now())
+	if c.release(0, a) || c.missing().Has(0) {
 		t.Error("an old claim freed the new one")
 	}
 }
 
-func TestReleaseAllTakesBackOnesOwn(t *testing.T) {
-	p, a, b := newTestPlan(4), new(taker), new(taker)
-	p.claim(0, a)
-	p.claim(1, b)
-	p.claim(2, a)
-	if !p.releaseAll(a) || p.releaseAll(a) {
-		t.Error("there was something to take back, once")
+func TestClaimsAreListedByClaimantWithTheirTime(t *testing.T) {
+	c, a, b := newTestClaims(4), new(Claimant), new(Claimant)
+	now := time.Now()
+	c.claim(2, a, now.Add(time.Second))
+	c.claim(1, b, now)
+	c.claim(0, a, now)
+	if got, want := c.of(a), []Claim{{0, now}, {2, now.Add(time.Second)}}; !slices.Equal(got, want) {
+		t.Errorf("%v, not %v", got, want)
 	}
-	if got := slices.Collect(p.missing().All()); !slices.Equal(got, []int{0, 2, 3}) {
-		t.Errorf("missing is %v", got)
+	if a.open != 2 || b.open != 1 || len(c.of(new(Claimant))) != 0 {
+		t.Errorf("%d, %d", a.open, b.open)
 	}
 }
 
 func TestAChunkThatIsStoredIsNobodysClaim(t *testing.T) {
-	p, a, b := newTestPlan(2), new(taker), new(taker)
-	p.claim(0, a)
-	p.store(0) // by whomever
-	if p.release(0, a) || p.claim(0, b) || p.missing().Has(0) || !p.has(0) || p.whole() {
+	c, a, b := newTestClaims(3), new(Claimant), new(Claimant)
+	began := time.Now()
+	c.claim(0, a, began)
+	if since, stored := c.store(0, a); !stored || !since.Equal(began) {
+		t.Errorf("its own claim of %v: %v", began, since)
+	}
+	if c.release(0, a) || c.claim(0, b, began) || c.missing().Has(0) || !c.held.Has(0) || c.lacking != 2 {
 		t.Error("chunk 0 is held and nothing else")
 	}
-	p.store(1)
-	if !p.whole() {
-		t.Error("both chunks are held")
+	if _, stored := c.store(0, b); stored {
+		t.Error("chunk 0 was stored twice")
 	}
-	if p.has(-1) || p.has(2) {
-		t.Error("a chunk outside the file is held")
+	c.claim(1, a, began)
+	if since, stored := c.store(1, b); !stored || !since.IsZero() || a.open != 0 {
+		t.Errorf("another's claim is no merit: %v, %d open", since, a.open)
+	}
+	if _, stored := c.store(2, b); !stored || c.lacking != 0 {
+		t.Error("all chunks are held")
 	}
 }
 
 // TestEveryChunkIsInExactlyOneState goes through random histories: a chunk is
-// held, claimed by one taker, or missing, and never two of these.
+// held, claimed by one claimant, or missing, and never two of these; and what is
+// counted is what is there.
 func TestEveryChunkIsInExactlyOneState(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
 		n := 1 + r.IntN(70)
-		p, takers := newTestPlan(n), []*taker{{source: "a"}, {source: "b"}, {source: "c"}}
+		c, all := newTestClaims(n), []*Claimant{{source: "a"}, {source: "b"}, {source: "c"}}
 		for range 300 {
-			i, by := r.IntN(n), takers[r.IntN(3)]
+			i, by := r.IntN(n), all[r.IntN(3)]
 			switch r.IntN(6) {
 			case 0, 1, 2:
-				p.claim(i, by)
+				c.claim(i, by, time.Now())
 			case 3:
-				p.release(i, by)
+				c.release(i, by)
 			case 4:
-				p.store(i)
-			case 5:
-				if r.IntN(10) == 0 {
-					p.releaseAll(by)
-				}
+				c.store(i, by)
 			}
 		}
-		missing := p.missing()
+		missing := c.missing()
 		for i := range n {
 			states := 0
-			for _, in := range []bool{p.held.Has(i), p.claimed.Has(i), missing.Has(i)} {
+			for _, in := range []bool{c.held.Has(i), c.open[i].by != nil, missing.Has(i)} {
 				if in {
 					states++
 				}
 			}
-			if states != 1 || p.claimed.Has(i) != (p.owner[i] != nil) {
-				t.Fatalf("chunk %d: held %v, claimed %v by %v, missing %v", i, p.held.Has(i), p.claimed.Has(i), p.owner[i], missing.Has(i))
+			if states != 1 {
+				t.Fatalf("chunk %d: held %v, claimed by %v, missing %v", i, c.held.Has(i), c.open[i].by, missing.Has(i))
 			}
+		}
+		open := 0
+		for _, by := range all {
+			if by.open != len(c.of(by)) {
+				t.Fatalf("%s has %d claims, counted %d", by.source, len(c.of(by)), by.open)
+			}
+			open += by.open
+		}
+		if open != len(c.open) || c.lacking != n-c.held.Count() {
+			t.Fatalf("%d claims, counted %d; %d lacking, counted %d", len(c.open), open, n-c.held.Count(), c.lacking)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 // Package transfer is the transfer itself, written once for both builds: which
-// chunks are still wanted, who has claimed which, verify, store, retry.
+// chunks are still wanted, who has claimed which, verify, store, count, retry.
 //
-// It owns the taker's bookkeeping and every goroutine that fetches. It never
-// sees a message or an address: a Source brings chunks, wherever from. In
-// central there is one kind of source, a connection to the server; in peer
-// there are many, and they come and go while the fetch runs.
+// It never sees a message or an address. An Intake is what one file still
+// lacks and who has promised it; chunks come to it in one of two ways. In
+// central, chunks are asked for: a connection to the server is a Source, and
+// Fetch runs each, and again when it has failed. In peer, chunks are offered:
+// each remote is a Claimant of the intake for as long as it is there, runs by
+// itself, and whoever wants the file only waits.
 package transfer

@@ -17,12 +17,13 @@ var pauses = retry.Backoff{First: 100 * time.Millisecond, Max: 5 * time.Second, 
 // chunk before it is given up: once may be the wire, five times is the file.
 const corruptTries = 5
 
-// Config says how a fetch goes about its sources; the zero value asks each
-// source once.
+// Config says how a fetch goes about its sources. With the zero value Fetch asks
+// each source once, and Wait does not wait.
 type Config struct {
-	// RetryFor is how long a source that fails is run again (after a growing
-	// pause) while nothing arrives from anywhere; 0 means never. Negative
-	// means for ever. Failures that are fault.Final are not retried.
+	// RetryFor is how long to go on while nothing arrives from anywhere,
+	// counted from the last chunk; negative means for ever. So long Fetch runs
+	// a source that has failed again (after a growing pause, and not when the
+	// failure is fault.Final), and Intake.Wait waits.
 	RetryFor time.Duration
 	// Counter counts every chunk that arrived; nil counts nothing.
 	Counter Counter
@@ -40,27 +41,21 @@ type Config struct {
 // said (fault.NoSource and what each said, if there were several). What has
 // arrived stays in to in every case.
 func Fetch(ctx context.Context, to Sink, from <-chan Source, cfg Config) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	f := &fetch{Config: cfg, ended: make(chan error)}
-	f.wanted = newWanted(to, cfg, func(err error) { cancel(&storeError{err}) })
-
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f := &fetch{Intake: NewIntake(to, cfg), ended: make(chan error)}
 	err := f.supervise(ctx, from)
-	cancel(nil)
+	cancel()
 	for ; f.running > 0; f.running-- {
 		<-f.ended
 	}
+	f.Close()
 	return err
 }
 
-// storeError marks a failure that ends the fetch whatever the sources say.
-type storeError struct{ error }
-
-func (e *storeError) Unwrap() error { return e.error }
-
+// fetch is an intake with sources that it runs.
 type fetch struct {
-	Config
-	wanted  *wanted
+	*Intake
 	ended   chan error // one value from each driven source
 	running int        // sources whose value is still to come; the supervisor's own
 	last    []error    // why the latest sources ended
@@ -69,19 +64,17 @@ type fetch struct {
 // supervise starts sources until the file is whole or hope is lost.
 func (f *fetch) supervise(ctx context.Context, from <-chan Source) error {
 	for {
-		select {
-		case <-f.wanted.whole:
-			return nil
-		default:
+		if f.isOver() {
+			return f.err
 		}
 		if from == nil && f.running == 0 {
 			return f.noSource()
 		}
 		select {
-		case <-f.wanted.whole:
-			return nil
+		case <-f.over:
+			return f.err
 		case <-ctx.Done():
-			return cause(ctx)
+			return context.Cause(ctx)
 		case source, ok := <-from:
 			if !ok {
 				from = nil
@@ -94,15 +87,6 @@ func (f *fetch) supervise(ctx context.Context, from <-chan Source) error {
 			f.remember(err)
 		}
 	}
-}
-
-func cause(ctx context.Context) error {
-	err := context.Cause(ctx)
-	var store *storeError
-	if errors.As(err, &store) {
-		return store.error
-	}
-	return err
 }
 
 // remember keeps the last few failures, for the final word.
@@ -129,28 +113,28 @@ func (f *fetch) noSource() error {
 
 // drive runs one source, again and again if Config says so.
 func (f *fetch) drive(ctx context.Context, source Source) error {
-	t := &taker{wanted: f.wanted, source: source.Name()}
-	patience := patience{Patience: retry.New(pauses, f.RetryFor)}
+	c := f.Claimant(source.Name())
+	patience := patience{Patience: retry.New(pauses, f.cfg.RetryFor)}
 	for {
-		before := f.wanted.stored()
-		err := source.Run(ctx, t)
-		t.releaseAll()
-		if err == nil || ctx.Err() != nil {
+		before := f.storedSoFar()
+		err := source.Run(ctx, c)
+		c.ReleaseAll()
+		if err == nil || ctx.Err() != nil || f.isOver() {
 			return err
 		}
-		wait, ok := patience.next(err, f.wanted.stored() > before)
+		wait, ok := patience.next(err, f.storedSoFar() > before)
 		if !ok {
 			return fmt.Errorf("%s: %w", source.Name(), err)
 		}
-		if f.OnRetry != nil {
-			f.OnRetry(source.Name(), err, wait)
+		if f.cfg.OnRetry != nil {
+			f.cfg.OnRetry(source.Name(), err, wait)
 		}
 		select {
 		case <-time.After(wait):
-		case <-f.wanted.whole:
+		case <-f.over:
 			return nil
 		case <-ctx.Done():
-			return cause(ctx)
+			return context.Cause(ctx)
 		}
 	}
 }

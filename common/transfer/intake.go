@@ -1,8 +1,10 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -13,7 +15,7 @@ type Outcome int
 
 const (
 	Stored  Outcome = iota // verified and written
-	Again                  // held already: its bytes travelled for nothing
+	Again                  // held already, or taken no more: its bytes travelled for nothing
 	Corrupt                // did not match its hash
 )
 
@@ -23,6 +25,8 @@ type Chunk struct {
 	Index   int
 	Bytes   int
 	Outcome Outcome
+	// Claimed is when the source had claimed a stored chunk; zero if it had not.
+	Claimed time.Time
 }
 
 // A Counter counts chunks by what became of them; a load.Meter is one. Its
@@ -33,45 +37,168 @@ type Counter interface {
 	ChunkCorrupt(bytes int)
 }
 
-// wanted is what all takers of one fetch share.
-type wanted struct {
-	to    Sink
-	cfg   Config
-	fail  func(error) // ends the fetch: the store can take no more
-	whole chan struct{}
+// Intake is the taking side of one file, one for all who bring its chunks: what
+// is held, who has promised which chunk since when, and what became of what
+// arrived. Fetch drives it for sources that it runs; where remotes come and act
+// on their own, each is a Claimant, and Wait waits for the end. Its methods may
+// be called from several goroutines.
+type Intake struct {
+	to   Sink
+	cfg  Config
+	over chan struct{} // closed when it is whole or the sink has failed
 
-	mu       sync.Mutex // guards the fields below
-	plan     *plan
+	mu       sync.Mutex // guards the fields below, and those of its claimants
+	claims   *claims
 	changed  chan struct{}
-	progress int // chunks stored so far, by any source
+	stored   int       // chunks so far
+	progress time.Time // when the last one was; at first, the beginning
+	err      error     // of the sink; valid once over is closed
+	closed   bool
+	writing  sync.WaitGroup // begun only while not closed
 }
 
-func newWanted(to Sink, cfg Config, fail func(error)) *wanted {
-	w := &wanted{
-		to: to, cfg: cfg, fail: fail,
-		whole: make(chan struct{}), plan: newPlan(to.Have()), changed: make(chan struct{}),
+// NewIntake makes the intake of what to does not hold yet.
+func NewIntake(to Sink, cfg Config) *Intake {
+	in := &Intake{
+		to: to, cfg: cfg, over: make(chan struct{}),
+		claims: newClaims(to.Have()), changed: make(chan struct{}), progress: time.Now(),
 	}
-	if w.plan.whole() {
-		close(w.whole)
+	if in.claims.lacking == 0 {
+		close(in.over)
 	}
-	return w
+	return in
+}
+
+// Wait returns nil when the file is whole. It fails with the sink's error, with
+// ctx's, or with fault.NoSource when nothing has arrived for Config.RetryFor.
+func (in *Intake) Wait(ctx context.Context) error {
+	var patience <-chan time.Time // never, without a limit
+	for !in.isOver() {
+		if limit := in.cfg.RetryFor; limit >= 0 {
+			patience = time.After(limit - in.Idle())
+		}
+		select {
+		case <-in.over:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-patience:
+			if in.Idle() >= in.cfg.RetryFor {
+				return fault.Wrapf(fault.NoSource, "nothing has arrived for %v", in.cfg.RetryFor)
+			}
+		}
+	}
+	return in.err
+}
+
+func (in *Intake) isOver() bool {
+	select {
+	case <-in.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close ends the intake: no claim is granted and nothing written any more. When
+// it returns, no write is under way.
+func (in *Intake) Close() {
+	in.mu.Lock()
+	in.closed = true
+	in.mu.Unlock()
+	in.writing.Wait()
+}
+
+// Lacking returns how many chunks are not held.
+func (in *Intake) Lacking() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.claims.lacking
+}
+
+// Wants tells whether chunk i is missing, and still taken.
+func (in *Intake) Wants(i int) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return !in.closed && in.claims.isMissing(i)
+}
+
+// Missing returns the set of chunks neither held nor claimed: the caller's own
+// copy.
+func (in *Intake) Missing() content.Set {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.claims.missing()
+}
+
+// Changed returns a channel that is closed when Missing may have grown, or what
+// is held.
+func (in *Intake) Changed() <-chan struct{} {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.changed
+}
+
+// Idle returns how long nothing has been stored; at first, since the beginning.
+func (in *Intake) Idle() time.Duration {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return time.Since(in.progress)
 }
 
 // wakeLocked tells all who wait that Missing may have changed.
-func (w *wanted) wakeLocked() {
-	close(w.changed)
-	w.changed = make(chan struct{})
+func (in *Intake) wakeLocked() {
+	close(in.changed)
+	in.changed = make(chan struct{})
 }
 
-func (w *wanted) stored() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.progress
+func (in *Intake) storedSoFar() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.stored
 }
 
-// arrived counts a chunk and passes it on.
-func (w *wanted) arrived(c Chunk) {
-	if count := w.cfg.Counter; count != nil {
+// fail ends the intake: the sink can take no more.
+func (in *Intake) fail(err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.err == nil && in.claims.lacking > 0 {
+		in.err = err
+		close(in.over)
+	}
+}
+
+// begin tells whether chunk i is to be written; writing.Done is to follow.
+func (in *Intake) begin(i int) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.closed || in.claims.held.Has(i) {
+		return false
+	}
+	in.writing.Add(1)
+	return true
+}
+
+// note enters a chunk that by has written. Two may have written the same one;
+// the second counts as received again.
+func (in *Intake) note(i int, by *Claimant) (Outcome, time.Time) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	since, stored := in.claims.store(i, by)
+	if !stored {
+		return Again, time.Time{}
+	}
+	in.stored++
+	in.progress = time.Now()
+	in.wakeLocked()
+	if in.claims.lacking == 0 && in.err == nil {
+		close(in.over)
+	}
+	return Stored, since
+}
+
+// tell counts a chunk and passes it on.
+func (in *Intake) tell(c Chunk) {
+	if count := in.cfg.Counter; count != nil {
 		switch c.Outcome {
 		case Stored:
 			count.ChunkStored(c.Bytes)
@@ -81,92 +208,100 @@ func (w *wanted) arrived(c Chunk) {
 			count.ChunkCorrupt(c.Bytes)
 		}
 	}
-	if w.cfg.OnChunk != nil {
-		w.cfg.OnChunk(c)
+	if in.cfg.OnChunk != nil {
+		in.cfg.OnChunk(c)
 	}
 }
 
-// taker is one source's view of what is wanted; claims are made in its name.
-type taker struct {
-	*wanted
+// Claimant is one source's side of an intake: it is Wanted, and claims are made
+// in its name.
+type Claimant struct {
+	*Intake
 	source string
+	open   int // claims
 }
 
-func (t *taker) Missing() content.Set {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.plan.missing()
-}
+// Claimant makes one for the source with that name.
+func (in *Intake) Claimant(source string) *Claimant { return &Claimant{Intake: in, source: source} }
 
-func (t *taker) Changed() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.changed
-}
-
-func (t *taker) Claim(i int) (release func(), ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.plan.claim(i, t) {
+// Claim promises chunk i: see Wanted.
+func (c *Claimant) Claim(i int) (release func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || !c.claims.claim(i, c, time.Now()) {
 		return nil, false
 	}
-	return func() { t.release(i) }, true
+	return func() { c.Release(i) }, true
 }
 
-func (t *taker) release(i int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.plan.release(i, t) {
-		t.wakeLocked()
+// Release takes back the claim on chunk i; it returns false when there is none
+// any more, be it that the chunk has arrived.
+func (c *Claimant) Release(i int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	released := c.claims.release(i, c)
+	if released {
+		c.wakeLocked()
 	}
+	return released
 }
 
-func (t *taker) releaseAll() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.plan.releaseAll(t) {
-		t.wakeLocked()
+// ReleaseAll takes back all claims and returns their chunks, in order.
+func (c *Claimant) ReleaseAll() []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var released []int
+	for _, cl := range c.claims.of(c) {
+		c.claims.release(cl.Chunk, c)
+		released = append(released, cl.Chunk)
 	}
+	if len(released) > 0 {
+		c.wakeLocked()
+	}
+	return released
 }
 
-func (t *taker) Deliver(i int, p []byte) error {
-	t.mu.Lock()
-	again := t.plan.has(i)
-	t.mu.Unlock()
-	if again {
-		t.arrived(Chunk{t.source, i, len(p), Again})
-		return nil
+// Count returns how many chunks are not held, how many of them are claimed, and
+// how many by c.
+func (c *Claimant) Count() (lacking, claimed, own int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.claims.lacking, len(c.claims.open), c.open
+}
+
+// Own returns the source's claims, in the order of their chunks.
+func (c *Claimant) Own() []Claim {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.claims.of(c)
+}
+
+// Deliver verifies and stores a chunk: see Wanted.
+func (c *Claimant) Deliver(i int, p []byte) error {
+	_, err := c.Receive(i, p)
+	return err
+}
+
+// Receive is Deliver, and returns what became of the chunk. A claim on one that
+// is corrupt stays: its source is to be ended.
+func (c *Claimant) Receive(i int, p []byte) (Chunk, error) {
+	got := Chunk{Source: c.source, Index: i, Bytes: len(p), Outcome: Again}
+	if !c.begin(i) {
+		c.tell(got)
+		return got, nil
 	}
+	defer c.writing.Done()
 	// Outside the lock: hashing and writing take the time of the chunk.
-	err := t.to.WriteChunk(i, p)
+	err := c.to.WriteChunk(i, p)
 	switch {
 	case err == nil:
-		t.note(i, len(p))
-		return nil
+		got.Outcome, got.Claimed = c.note(i, c)
 	case errors.Is(err, fault.Corrupt), errors.Is(err, fault.Invalid):
-		t.arrived(Chunk{t.source, i, len(p), Corrupt})
-		t.release(i)
-		return err
+		got.Outcome = Corrupt
 	default:
-		t.fail(err)
-		return err
+		c.fail(err)
+		return got, err
 	}
-}
-
-// note enters a chunk that is written now. Two sources may have written the
-// same one; the second counts as received again.
-func (t *taker) note(i, n int) {
-	t.mu.Lock()
-	outcome := Again
-	if !t.plan.has(i) {
-		outcome = Stored
-		t.plan.store(i)
-		t.progress++
-		t.wakeLocked()
-		if t.plan.whole() {
-			close(t.whole)
-		}
-	}
-	t.mu.Unlock()
-	t.arrived(Chunk{t.source, i, n, outcome})
+	c.tell(got)
+	return got, err
 }
