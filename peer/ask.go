@@ -70,9 +70,7 @@ func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
 func (n *Node) shared() []message {
 	var all []Shared
 	for _, s := range n.shelf.all() {
-		s.mu.Lock()
-		held := s.list.Len() - s.take.missing
-		s.mu.Unlock()
+		held := s.list.Len() - s.take.intake.Lacking()
 		total, folder := n.shelf.folderSize(s.list.ID())
 		all = append(all, Shared{ID: s.list.ID(), Size: s.list.Size(), Name: s.name, Held: held, Folder: folder, Total: total})
 	}

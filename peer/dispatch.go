@@ -22,7 +22,8 @@ func (l *link) handle(kind frame.Type, body []byte) error {
 		return handling(body, decodeLeave, l.leaves)
 	case typeOffer:
 		return about(l, body, decodeOffer, func(m *member, o offer) error {
-			return m.swarm.take.offered(m, o)
+			m.swarm.take.offered(m, o)
+			return nil
 		})
 	case typeAnswer:
 		return about(l, body, decodeAnswer, func(m *member, a answer) error {

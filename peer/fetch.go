@@ -10,34 +10,24 @@ import (
 	"starmesh/common/transfer"
 )
 
-// maxSources bounds the remotes that wait to be taken up by a fetch.
-const maxSources = 1024
-
 // Fetch brings all chunks of file from the mesh. The node is a full member
 // from the first chunk on, and goes on sharing the file afterwards, until
 // Withdraw. name is what the file is called here.
 //
-// cfg.RetryFor is how long to wait while nothing arrives from anywhere; negative
-// means for ever, 0 not at all. Past it Fetch fails with fault.NoSource and says
-// which share of the chunks exists nowhere in reach.
+// When nothing has arrived for cfg.RetryFor it fails with fault.NoSource and says
+// which share of the chunks exists nowhere in reach. cfg.Counter is the node's
+// meter.
 func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config) error {
-	from := make(chan transfer.Source, maxSources)
-	s, err := n.share(name, file, from)
+	cfg.Counter = n.cfg.Meter
+	s, err := n.share(name, file, &cfg)
 	if err != nil {
 		return err
 	}
 	defer s.end()
 	n.look(s)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if patience := cfg.RetryFor; patience >= 0 {
-		n.life.start(func(context.Context) { s.watch(ctx, patience, cancel) })
-	}
-	cfg.Counter = n.cfg.Meter
-	cfg.RetryFor = 0 // a remote that is back is a new source
-	err = transfer.Fetch(ctx, file, from, cfg)
-	if err != nil && context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), fault.NoSource) {
-		return context.Cause(ctx)
+	err = s.take.intake.Wait(ctx)
+	if errors.Is(err, fault.NoSource) {
+		return s.nowhere(cfg.RetryFor)
 	}
 	return err
 }
@@ -58,77 +48,21 @@ func (n *Node) look(s *swarm) {
 func (s *swarm) fetching() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.take.sources != nil
+	return s.take.fetching
 }
 
-// end makes members no sources any more.
+// end ends a fetch: nothing more is taken.
 func (s *swarm) end() {
+	s.take.intake.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.take.sources = nil
+	s.take.fetching = false
+	var lost []int
+	for _, m := range s.members {
+		lost = append(lost, m.claims.ReleaseAll()...)
+	}
+	s.take.lostLocked(lost)
 	s.seekLocked(time.Now())
-}
-
-// sourceLocked offers m as a source to the fetch that runs, if one does.
-func (s *swarm) sourceLocked(m *member) {
-	if s.take.sources == nil || m.wanted != nil {
-		return
-	}
-	select {
-	case s.take.sources <- m:
-	default: // there are more than enough
-	}
-}
-
-// Name is the remote's peer id.
-func (m *member) Name() string { return m.link.peer.String() }
-
-// Run takes what the remote offers until it leaves.
-func (m *member) Run(ctx context.Context, w transfer.Wanted) error {
-	m.swarm.attach(m, w)
-	defer m.swarm.detach(m)
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-m.left:
-		return m.err
-	}
-}
-
-func (s *swarm) attach(m *member, w transfer.Wanted) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m.wanted = w
-	early := m.early
-	m.early = nil
-	for _, o := range early {
-		s.take.offeredLocked(m, o)
-	}
-}
-
-func (s *swarm) detach(m *member) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m.wanted = nil
-	s.take.dropLocked(s.take.taker.Left(m.link.key))
-}
-
-// watch ends a fetch for which nothing has arrived for too long.
-func (s *swarm) watch(ctx context.Context, patience time.Duration, cancel context.CancelCauseFunc) {
-	for {
-		s.mu.Lock()
-		idle := time.Since(s.take.touched)
-		s.mu.Unlock()
-		if idle >= patience {
-			cancel(s.nowhere(patience))
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(patience - idle):
-		}
-	}
 }
 
 // nowhere says which share of the file nobody in reach has, if any.

@@ -93,12 +93,11 @@ func (g *giving) lostLocked(m *member, chunks []int) {
 	var vain []int
 	for _, i := range chunks {
 		g.giver.Lost(m.link.key, i)
-		if p := g.take.claims[i]; p != nil && p.by == m {
-			g.take.taker.Dropped(i)
+		if m.claims.Release(i) {
 			vain = append(vain, i)
 		}
 	}
-	g.take.dropLocked(vain)
+	g.take.lostLocked(vain)
 }
 
 // received handles GOT (an acknowledgement): chunk i has reached m.

@@ -73,10 +73,7 @@ func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
 		waitFor(t, func() bool { return taker.shelf.swarm(file.List().ID()) != nil })
 		r.say(offer{Topic: 7, Chunk: 3, Sure: true})
 		waitFor(t, func() bool {
-			s := taker.shelf.swarm(file.List().ID())
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.take.claims[3] != nil
+			return !taker.shelf.swarm(file.List().ID()).take.intake.Wants(3)
 		})
 		r.send(7, 3, make([]byte, chunk))
 		r.cutOff(taker)
@@ -162,10 +159,7 @@ func TestAStallerIsWorkedAround(t *testing.T) {
 		r.say(offer{Topic: 1, Chunk: i, Sure: true})
 	}
 	waitFor(t, func() bool {
-		s := taker.shelf.swarm(file.List().ID())
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.take.claims) > 0
+		return taker.shelf.swarm(file.List().ID()).take.has().Count() > 0
 	})
 	if _, err := origin.Publish("file", file, false); err != nil {
 		t.Fatal(err)

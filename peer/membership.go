@@ -126,7 +126,7 @@ func (l *link) introduceLocked(s *swarm) content.Set {
 	id := s.list.ID()
 	told, ok := l.files.told[id]
 	if !ok {
-		told = s.take.hasLocked()
+		told = s.take.has()
 		l.files.told[id] = told
 		l.post(join{Topic: s.topic, ID: id, Size: s.list.Size(), Has: told})
 	}

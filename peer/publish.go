@@ -2,7 +2,6 @@ package peer
 
 import (
 	"math"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -62,14 +61,19 @@ func (n *Node) Ticket(name string, list content.ChunkList, collection bool) Tick
 	}
 }
 
-// share makes the swarm of a file. When it is to be fetched, members become
-// sources on from; that is settled before anybody hears of the swarm, for their
-// first offers, and chunks, come at once.
-func (n *Node) share(name string, file store.File, from chan<- transfer.Source) (*swarm, error) {
+// share makes the swarm of a file, which is fetched as cfg says, if it says
+// something. That is settled before anybody hears of the swarm, for the first
+// offers, and chunks, come at once.
+func (n *Node) share(name string, file store.File, cfg *transfer.Config) (*swarm, error) {
 	id := file.List().ID()
 	s := n.shelf.add(id, func(t topic) *swarm {
-		s := newSwarm(n, name, file, t)
-		s.take.sources, s.take.touched = from, time.Now()
+		if cfg != nil {
+			s := newSwarm(n, name, file, t, *cfg)
+			s.take.fetching = true
+			return s
+		}
+		s := newSwarm(n, name, file, t, transfer.Config{Counter: n.cfg.Meter})
+		s.take.intake.Close()
 		return s
 	})
 	if s == nil {

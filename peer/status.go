@@ -31,7 +31,7 @@ func (n *Node) Reach(id content.ID) Reach {
 }
 
 func (s *swarm) reachLocked() Reach {
-	r := Reach{Nodes: len(s.members), Chunks: s.list.Len(), Missing: s.take.missing}
+	r := Reach{Nodes: len(s.members), Chunks: s.list.Len(), Missing: s.take.intake.Lacking()}
 	for i := range r.Chunks {
 		if !s.give.giver.Holds(i) && !s.give.giver.HeldNearby(i) {
 			r.Nowhere++

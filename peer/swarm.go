@@ -60,22 +60,23 @@ type member struct {
 	left  chan struct{} // closed when it is one no longer
 	err   error         // why, once left is closed
 
+	claims *transfer.Claimant // what it has promised to bring
+
 	// The swarm's mutex guards these.
-	wanted  transfer.Wanted // set while its source runs
-	early   []offer         // came before that
-	pending []int           // announcements it has not been told of
-	expect  map[int]int     // chunks that it may send, and how often
-	offers  chan struct{}   // closed, and made anew, when expect has grown
+	pending []int         // announcements it has not been told of
+	expect  map[int]int   // chunks that it may send, and how often
+	offers  chan struct{} // closed, and made anew, when expect has grown
 }
 
-func newSwarm(n *Node, name string, file store.File, t topic) *swarm {
+// newSwarm makes the swarm of a file of which more is taken until its intake is
+// closed.
+func newSwarm(n *Node, name string, file store.File, t topic, cfg transfer.Config) *swarm {
 	s := &swarm{
 		node: n, name: name, file: file, list: file.List(), topic: t,
 		members: map[scheduler.ID]*member{},
 	}
-	have := file.Have()
-	s.give = giving{swarm: s, giver: scheduler.NewGiver(n.self.key, have)}
-	s.take = taking{swarm: s, taker: scheduler.NewTaker(), claims: map[int]*pledge{}, missing: have.Len() - have.Count()}
+	s.give = giving{swarm: s, giver: scheduler.NewGiver(n.self.key, file.Have())}
+	s.take = taking{swarm: s, taker: scheduler.NewTaker(), intake: transfer.NewIntake(file, cfg)}
 	return s
 }
 
@@ -97,8 +98,12 @@ func (s *swarm) enter(l *link, j join) *member {
 }
 
 func (s *swarm) enterLocked(l *link, j join) *member {
-	m := &member{swarm: s, link: l, topic: j.Topic, left: make(chan struct{}), expect: map[int]int{}, offers: make(chan struct{})}
-	told, has := l.introduceLocked(s), s.take.hasLocked()
+	m := &member{
+		swarm: s, link: l, topic: j.Topic, left: make(chan struct{}),
+		claims: s.take.intake.Claimant(l.peer.String()),
+		expect: map[int]int{}, offers: make(chan struct{}),
+	}
+	told, has := l.introduceLocked(s), s.take.has()
 	for i := range has.Minus(told).All() {
 		m.pending = append(m.pending, i) // news since our JOIN
 	}
@@ -108,7 +113,6 @@ func (s *swarm) enterLocked(l *link, j join) *member {
 	}
 	s.members[l.key] = m
 	s.give.giver.Join(l.key, j.Has)
-	s.sourceLocked(m)
 	s.give.actLocked()
 	return m
 }
@@ -139,7 +143,8 @@ func (s *swarm) quitLocked(m *member, why error) {
 	m.err = why
 	close(m.left)
 	s.give.giver.Leave(m.link.key)
-	s.take.dropLocked(s.take.taker.Left(m.link.key))
+	s.take.taker.Left(m.link.key)
+	s.take.lostLocked(m.claims.ReleaseAll())
 	s.give.actLocked()
 }
 
@@ -151,7 +156,7 @@ func (s *swarm) tick(now time.Time) {
 	if len(s.members) == 0 {
 		return
 	}
-	s.take.dropLocked(s.take.taker.GiveUp(s.take.missing, now))
+	s.take.giveUpLocked(now)
 	s.give.giver.Tick(now)
 	s.give.actLocked()
 }
@@ -159,8 +164,8 @@ func (s *swarm) tick(now time.Time) {
 // seekLocked has the table looked through for who has the file, while that is
 // of use.
 func (s *swarm) seekLocked(now time.Time) {
-	few := len(s.members) < enoughMembers || now.Sub(s.take.touched) > dryTime
-	seek := s.take.sources != nil && few
+	few := len(s.members) < enoughMembers || s.take.intake.Idle() > dryTime
+	seek := s.take.fetching && few
 	if seek == s.search.seeking {
 		return
 	}

@@ -19,54 +19,31 @@ const (
 	batchChunks = 16
 	minBatch    = 20 * time.Millisecond
 	maxBatch    = time.Second
-	// maxEarly is how many offers may wait for our side to begin fetching.
-	maxEarly = 64
 	// maxOvertaking is by how much a chunk may be ahead of its offer. It is
 	// generous: what has gone before is only that two goroutines take turns.
 	maxOvertaking = 20 * time.Second
 )
 
 // taking is the half of a swarm that takes: it answers offers, receives chunks,
-// and tells all members what is on its way here. Its methods that handle
-// messages lock the swarm.
+// and tells all members what is on its way here. Who has promised what, and what
+// has arrived, is kept in its intake. Its methods that handle messages lock the
+// swarm.
 type taking struct {
 	*swarm
-	taker   *scheduler.Taker
-	claims  map[int]*pledge
-	missing int                    // chunks that have not arrived
-	sources chan<- transfer.Source // set while a fetch runs
-	touched time.Time              // when a chunk last arrived
-	flush   *time.Timer            // set while announcements wait
+	intake   *transfer.Intake
+	taker    *scheduler.Taker
+	fetching bool        // until the end of Fetch
+	flush    *time.Timer // set while announcements wait
 }
 
-// pledge is a chunk that a member is about to send.
-type pledge struct {
-	by      *member
-	release func()
-}
-
-// hasLocked returns the chunks that are here or on their way.
-func (t *taking) hasLocked() content.Set {
-	has := t.file.Have()
-	for i := range t.claims {
-		has.Add(i)
-	}
-	return has
-}
+// has returns the chunks that are here or on their way.
+func (t *taking) has() content.Set { return content.FullSet(t.list.Len()).Minus(t.intake.Missing()) }
 
 // offered handles OFFER.
-func (t *taking) offered(m *member, o offer) error {
+func (t *taking) offered(m *member, o offer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if m.wanted != nil || t.sources == nil {
-		t.offeredLocked(m, o)
-		return nil
-	}
-	if len(m.early) == maxEarly {
-		return fault.Wrapf(fault.Protocol, "more than %d offers before one was answered", maxEarly)
-	}
-	m.early = append(m.early, o)
-	return nil
+	t.offeredLocked(m, o)
 }
 
 func (t *taking) offeredLocked(m *member, o offer) {
@@ -89,41 +66,39 @@ func (t *taking) offeredLocked(m *member, o offer) {
 
 // considerLocked decides about an offer.
 func (t *taking) considerLocked(m *member, o offer) answer {
-	if m.wanted == nil || t.claims[o.Chunk] != nil {
+	if !t.intake.Wants(o.Chunk) {
 		return answer{Verdict: declined}
 	}
-	now := time.Now()
-	if !t.taker.Accepts(m.link.key, t.missing) {
-		return answer{Verdict: notNow, Wait: t.taker.Postpone(m.link.key, t.missing)}
+	var p scheduler.Promises
+	p.Lacking, p.ByAll, p.ByGiver = m.claims.Count()
+	if !t.taker.Accepts(m.link.key, p) {
+		return answer{Verdict: notNow, Wait: t.taker.Postpone(m.link.key, p)}
 	}
-	release, ok := m.wanted.Claim(o.Chunk)
-	if !ok {
+	if _, ok := m.claims.Claim(o.Chunk); !ok {
 		return answer{Verdict: declined}
 	}
-	t.claims[o.Chunk] = &pledge{by: m, release: release}
-	t.taker.Claimed(m.link.key, o.Chunk, now)
 	t.give.giver.Coming(o.Chunk, o.First)
 	return answer{Verdict: accepted}
 }
 
-// expected waits until chunk i has been offered, and returns what to deliver it
-// to: nil when the fetch has ended or m has left. A chunk that is sure travels right behind
-// its offer, on another stream, and may overtake it.
-func (t *taking) expected(m *member, i int) (transfer.Wanted, error) {
+// expected waits until chunk i has been offered; it returns false when m has
+// left. A chunk that is sure travels right behind its offer, on another stream,
+// and may overtake it.
+func (t *taking) expected(m *member, i int) (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for m.expect[i] == 0 {
 		switch err := t.awaitOfferLocked(m); {
 		case errors.Is(err, fault.Closed):
-			return nil, nil
+			return false, nil
 		case err != nil:
-			return nil, fault.Wrapf(fault.Refused, "chunk %d came without having been offered", i)
+			return false, fault.Wrapf(fault.Refused, "chunk %d came without having been offered", i)
 		}
 	}
 	if m.expect[i]--; m.expect[i] == 0 {
 		delete(m.expect, i)
 	}
-	return m.wanted, nil
+	return true, nil
 }
 
 // awaitOfferLocked waits for m's next offer, without the lock.
@@ -145,54 +120,54 @@ func (t *taking) awaitOfferLocked(m *member) error {
 
 // received handles CHUNK.
 func (t *taking) received(m *member, i int, p []byte) error {
-	w, err := t.expected(m, i)
-	if err != nil {
+	if ok, err := t.expected(m, i); !ok {
 		return err
 	}
-	if w == nil { // the fetch has ended meanwhile
-		t.node.cfg.Meter.ChunkAgain(len(p))
-		return nil
-	}
-	if err := w.Deliver(i, p); err != nil {
-		if errors.Is(err, fault.Corrupt) || errors.Is(err, fault.Invalid) {
-			return fmt.Errorf("it sent a wrong chunk: %w", err)
-		}
-		return nil // our own disk: the fetch says so
+	c, err := m.claims.Receive(i, p)
+	switch {
+	case c.Outcome == transfer.Corrupt:
+		return fmt.Errorf("it sent a wrong chunk: %w", err)
+	case err != nil, c.Outcome != transfer.Stored:
+		return nil // of our own disk's failure the fetch tells
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	if t.give.giver.Holds(i) {
-		return nil
+	took := time.Duration(0)
+	if c.Claimed.IsZero() {
+		t.announceLocked(i) // it came although it was not promised, or no longer
+	} else {
+		took = now.Sub(c.Claimed)
 	}
-	t.taker.Arrived(m.link.key, i, now)
-	if claim := t.claims[i]; claim != nil {
-		delete(t.claims, i)
-		t.taker.Dropped(i)
-	}
+	t.taker.Arrived(m.link.key, took, now)
 	t.give.giver.Got(i)
-	t.missing--
-	t.touched = now
 	t.give.actLocked()
 	return nil
 }
 
-// dropLocked gives up what was promised and does not come. What has come this
-// moment, and will be noted as soon as the lock is free, is not told as lost: it
-// would be sent once more.
-func (t *taking) dropLocked(chunks []int) {
+// giveUpLocked takes back the promises that are overdue.
+func (t *taking) giveUpLocked(now time.Time) {
+	var lost []int
+	lacking := t.intake.Lacking()
+	for _, m := range t.members {
+		for _, c := range m.claims.Own() {
+			age := now.Sub(c.Since)
+			if t.taker.IsOverdue(age, lacking, now) && m.claims.Release(c.Chunk) {
+				t.taker.GaveUp(m.link.key, age)
+				lost = append(lost, c.Chunk)
+			}
+		}
+	}
+	t.lostLocked(lost)
+}
+
+// lostLocked notes, and tells all, that chunks do not come although they were
+// promised.
+func (t *taking) lostLocked(chunks []int) {
 	if len(chunks) == 0 {
 		return
 	}
-	have := t.file.Have()
-	chunks = slices.DeleteFunc(chunks, have.Has)
 	for _, i := range chunks {
-		p := t.claims[i]
-		if p == nil {
-			continue
-		}
-		delete(t.claims, i)
-		p.release()
 		t.give.giver.NotComing(i)
 	}
 	for _, m := range t.members {

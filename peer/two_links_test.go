@@ -124,9 +124,7 @@ func fetching(t *testing.T, file *store.Memory) (taker pipedNode, got *store.Mem
 func (n pipedNode) promised(list content.ChunkList, i int) bool {
 	synctest.Wait()
 	s := n.shelf.swarm(list.ID())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.take.claims[i] != nil
+	return s.take.has().Has(i) && !s.file.Have().Has(i)
 }
 
 func (n pipedNode) bans(id string) error {
@@ -238,8 +236,8 @@ func TestTwoOffersOfAChunkMeanTwoChunks(t *testing.T) {
 		giver.say(offer{Topic: 7, Chunk: 3, Sure: true})
 		s := taker.shelf.swarm(list.ID())
 		s.mu.Lock() // the taker gives the promise up, as it does with time
-		s.take.taker.Dropped(3)
-		s.take.dropLocked([]int{3})
+		s.members[keyOf("giver")].claims.Release(3)
+		s.take.lostLocked([]int{3})
 		s.mu.Unlock()
 		giver.say(offer{Topic: 7, Chunk: 3, Sure: true}) // … and hears of it again
 		if !taker.promised(list, 3) {

@@ -1,8 +1,10 @@
 package scheduler_test
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"starmesh/common/content"
@@ -60,7 +62,7 @@ type node struct {
 	giver    *scheduler.Giver
 	taker    *scheduler.Taker
 	have     content.Set
-	claimed  map[int]int // chunk → from
+	claimed  map[int]claim // by chunk
 	near     []*node
 	up, down float64
 	upFree   float64
@@ -72,6 +74,11 @@ type node struct {
 	waiting  bool
 	alive    bool
 	done     float64
+}
+
+type claim struct {
+	from  int
+	since float64
 }
 
 type news struct {
@@ -120,7 +127,7 @@ func (m mesh) run() result {
 }
 
 func (s *sim) makeNode(i int) *node {
-	n := &node{sim: s, id: i, up: 1, down: 5, claimed: map[int]int{}, busyTo: map[*node]float64{}, done: math.Inf(1)}
+	n := &node{sim: s, id: i, up: 1, down: 5, claimed: map[int]claim{}, busyTo: map[*node]float64{}, done: math.Inf(1)}
 	if s.up != nil {
 		n.up = s.up(i)
 	}
@@ -192,8 +199,11 @@ func (n *node) quit() {
 	for _, p := range n.near {
 		if p.alive {
 			p.giver.Leave(n.key())
-			for _, c := range p.taker.Left(n.key()) {
-				p.lose(c)
+			p.taker.Left(n.key())
+			for _, chunk := range slices.Sorted(maps.Keys(p.claimed)) {
+				if p.claimed[chunk].from == n.id {
+					p.lose(chunk)
+				}
 			}
 			n.after(0, p.step)
 		}
@@ -256,14 +266,13 @@ func (n *node) offered(from *node, o scheduler.Offer) {
 		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, at(n.now)); from.step() })
 		return
 	}
-	if !n.taker.Accepts(from.key(), n.missing()) {
+	if p := n.promises(from); !n.taker.Accepts(from.key(), p) {
 		n.declines++
-		wait := n.taker.Postpone(from.key(), n.missing())
+		wait := n.taker.Postpone(from.key(), p)
 		n.word(from, func() { from.giver.Postponed(n.key(), o.Chunk, at(n.now).Add(wait)); from.step() })
 		return
 	}
-	n.taker.Claimed(from.key(), o.Chunk, at(n.now))
-	n.claimed[o.Chunk] = from.id
+	n.claimed[o.Chunk] = claim{from.id, n.now}
 	n.giver.Coming(o.Chunk, o.First)
 	n.tell(o.Chunk, false)
 	if !o.Sure {
@@ -280,17 +289,32 @@ func (n *node) word(p *node, arrive func()) {
 	n.after(wait, arrive)
 }
 
+// promises is what is promised when from makes one offer more.
+func (n *node) promises(from *node) scheduler.Promises {
+	p := scheduler.Promises{Lacking: n.missing(), ByAll: len(n.claimed)}
+	for _, c := range n.claimed {
+		if c.from == from.id {
+			p.ByGiver++
+		}
+	}
+	return p
+}
+
 func (n *node) missing() int { return n.chunks - n.have.Count() }
 
 // late gives up what was promised and does not come.
 func (n *node) late() {
-	for _, c := range n.taker.GiveUp(n.missing(), at(n.now)) {
-		if n.have.Has(c) {
+	missing := n.missing()
+	for _, chunk := range slices.Sorted(maps.Keys(n.claimed)) {
+		c := n.claimed[chunk]
+		age := at(n.now).Sub(at(c.since))
+		if !n.taker.IsOverdue(age, missing, at(n.now)) {
 			continue
 		}
-		from := n.nodes[n.claimed[c]]
-		n.lose(c)
-		n.word(from, func() { from.giver.Lost(n.key(), c); from.step() })
+		from := n.nodes[c.from]
+		n.taker.GaveUp(from.key(), age)
+		n.lose(chunk)
+		n.word(from, func() { from.giver.Lost(n.key(), chunk); from.step() })
 	}
 }
 
@@ -355,7 +379,11 @@ func (n *node) send(to *node, chunk int) {
 
 func (n *node) receive(from *node, chunk int) {
 	n.arrivals++
-	n.taker.Arrived(from.key(), chunk, at(n.now))
+	took := time.Duration(0)
+	if c, ok := n.claimed[chunk]; ok && c.from == from.id {
+		took = at(n.now).Sub(at(c.since))
+	}
+	n.taker.Arrived(from.key(), took, at(n.now))
 	if n.have.Has(chunk) {
 		n.duplicates++
 		return

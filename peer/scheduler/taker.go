@@ -1,10 +1,6 @@
 package scheduler
 
-import (
-	"maps"
-	"slices"
-	"time"
-)
+import "time"
 
 const (
 	// patienceFactor is how many times longer than usual a promised chunk may
@@ -27,26 +23,25 @@ const (
 )
 
 // Taker decides for one file which offers this node accepts, and how long it
-// waits for what was promised. Which chunks are wanted at all is not its
-// business. It is for one goroutine at a time.
+// waits for what was promised. Which chunks are wanted at all, and who has
+// promised which, is not its business: it is told. It is for one goroutine at a
+// time.
 type Taker struct {
-	claims   map[int]claim
 	slow     map[ID]time.Duration // what chunks of each giver take, from promise to arrival
-	held     map[ID]int           // claims of each giver
 	typical  time.Duration        // the same for all givers
 	interval time.Duration        // between two arrivals
 	last     time.Time            // arrival
 }
 
-type claim struct {
-	from  ID
-	since time.Time
+// Promises is what is promised when a giver makes one offer more.
+type Promises struct {
+	Lacking int // chunks of the file that have not arrived
+	ByAll   int // chunks that are promised
+	ByGiver int // by that giver
 }
 
-// NewTaker makes a taker with no claims.
-func NewTaker() *Taker {
-	return &Taker{claims: map[int]claim{}, slow: map[ID]time.Duration{}, held: map[ID]int{}}
-}
+// NewTaker makes a taker that knows no giver.
+func NewTaker() *Taker { return &Taker{slow: map[ID]time.Duration{}} }
 
 // objection is why an offer is not accepted now.
 type objection int
@@ -58,19 +53,18 @@ const (
 	tooSlow            // its chunk would be among the last
 )
 
-// Accepts tells whether an offer of a wanted chunk should be accepted, while
-// missing chunks of the file have not arrived. A giver that is much slower than
-// the others is welcome as long as its chunk arrives well before the rest of the
-// file has.
-func (t *Taker) Accepts(from ID, missing int) bool { return t.objection(from, missing) == none }
+// Accepts tells whether an offer of a wanted chunk should be accepted. A giver
+// that is much slower than the others is welcome as long as its chunk arrives
+// well before the rest of the file has.
+func (t *Taker) Accepts(from ID, p Promises) bool { return t.objection(from, p) == none }
 
-func (t *Taker) objection(from ID, missing int) objection {
+func (t *Taker) objection(from ID, p Promises) objection {
 	switch {
-	case t.slow[from] == 0 && t.held[from] >= MaxUnproven:
+	case t.slow[from] == 0 && p.ByGiver >= MaxUnproven:
 		return unproven
-	case len(t.claims) >= t.maxPromises():
+	case p.ByAll >= t.maxPromises():
 		return full
-	case t.slow[from] > max(t.patience(missing), patienceFactor*t.quickest()):
+	case t.slow[from] > max(t.patience(p.Lacking), patienceFactor*t.quickest()):
 		return tooSlow
 	default:
 		return none
@@ -79,8 +73,8 @@ func (t *Taker) objection(from ID, missing int) objection {
 
 // Postpone returns when one whose offer is not accepted may offer again. Its
 // pace is forgiven by and by, else it could never do better.
-func (t *Taker) Postpone(from ID, missing int) time.Duration {
-	switch t.objection(from, missing) {
+func (t *Taker) Postpone(from ID, p Promises) time.Duration {
+	switch t.objection(from, p) {
 	case unproven:
 		return minPatience
 	case full:
@@ -121,19 +115,12 @@ func (t *Taker) patience(missing int) time.Duration {
 	return max(patienceFactor*t.typical, min(rest, maxPatience), minPatience)
 }
 
-// Claimed records an accepted offer.
-func (t *Taker) Claimed(from ID, i int, now time.Time) {
-	t.claims[i] = claim{from: from, since: now}
-	t.held[from]++
-}
-
-// Arrived records that chunk i came from a giver.
-func (t *Taker) Arrived(from ID, i int, now time.Time) {
-	if c, ok := t.claims[i]; ok && c.from == from {
-		took := now.Sub(c.since)
+// Arrived records that a chunk came from a giver, took after it was promised; 0
+// when it was not promised, or by another.
+func (t *Taker) Arrived(from ID, took time.Duration, now time.Time) {
+	if took > 0 {
 		t.slow[from] = smooth(t.slow[from], took)
 		t.typical = smooth(t.typical, took)
-		t.Dropped(i)
 	}
 	if !t.last.IsZero() {
 		t.interval = smooth(t.interval, now.Sub(t.last))
@@ -141,46 +128,22 @@ func (t *Taker) Arrived(from ID, i int, now time.Time) {
 	t.last = now
 }
 
-// Dropped records that chunk i is not to be waited for.
-func (t *Taker) Dropped(i int) {
-	if c, ok := t.claims[i]; ok {
-		delete(t.claims, i)
-		t.held[c.from]--
-	}
-}
+// Left forgets a giver.
+func (t *Taker) Left(from ID) { delete(t.slow, from) }
 
-// Left drops the promises of a giver who left and returns their chunks.
-func (t *Taker) Left(from ID) []int {
-	var chunks []int
-	for i, c := range t.claims {
-		if c.from == from {
-			chunks = append(chunks, i)
-			delete(t.claims, i)
-		}
-	}
-	delete(t.slow, from)
-	delete(t.held, from)
-	slices.Sort(chunks)
-	return chunks
-}
-
-// GiveUp drops the promises that are not to be waited for any longer and
-// returns their chunks.
-func (t *Taker) GiveUp(missing int, now time.Time) []int {
-	patience := t.patience(missing)
+// IsOverdue tells whether a promise of that age is not to be waited for any
+// longer, while so many chunks are lacking. GaveUp is to follow if so.
+func (t *Taker) IsOverdue(age time.Duration, lacking int, now time.Time) bool {
+	patience := t.patience(lacking)
 	if t.typical == 0 {
 		patience = maxPatience
 	} else if usual := max(patienceFactor*t.typical, minSilence); now.Sub(t.last) > usual {
 		patience = min(patience, usual) // nothing comes at all: there is no rest to fill the time
 	}
-	var late []int
-	for _, i := range slices.Sorted(maps.Keys(t.claims)) {
-		c := t.claims[i]
-		if age := now.Sub(c.since); age >= patience {
-			late = append(late, i)
-			t.slow[c.from] = max(smooth(t.slow[c.from], age), age)
-			t.Dropped(i)
-		}
-	}
-	return late
+	return age >= patience
+}
+
+// GaveUp records that a giver's promise of that age is waited for no longer.
+func (t *Taker) GaveUp(from ID, age time.Duration) {
+	t.slow[from] = max(smooth(t.slow[from], age), age)
 }
