@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,6 +60,9 @@ func (r *round) startIn(where *island, attr *syscall.SysProcAttr, name string, a
 	}
 	if r.home.closed != "" {
 		attr.Pdeathsig = syscall.SIGKILL // in a house the kernel sees to it
+	}
+	for slices.ContainsFunc(r.nodes, func(n *node) bool { return n.name == name }) {
+		name += "+"
 	}
 	n := &node{r: r, name: name, argv: where.within(argv...), attr: attr}
 	r.nodes = append(r.nodes, n)

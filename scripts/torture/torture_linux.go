@@ -15,7 +15,7 @@ import (
 
 // scenarios are all there are, in the order of the table.
 func scenarios() []scenario {
-	return slices.Concat(crashes(), changed(), bent(), signalled())
+	return slices.Concat(crashes(), changed(), bent(), signalled(), limits(), churns(), floods())
 }
 
 // row is what came of a scenario.
