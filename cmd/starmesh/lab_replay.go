@@ -36,11 +36,11 @@ with Ctrl-C. The same replay is inside DIR/report.html.`,
 
 func replay(cmd *cobra.Command, dir, listen string) error {
 	hub := dashboard.NewHub()
-	trials, err := dashboard.Load(dir, hub.Event)
+	runs, err := dashboard.Load(dir, hub.Event)
 	if err != nil {
 		return err
 	}
-	if trials == 0 {
+	if runs == 0 {
 		return fault.Wrapf(fault.NotFound, "%s holds no %s/*/%s: name the folder that 'starmesh lab run --out' wrote", dir, labdir.RunsDir, labdir.TimelineFile)
 	}
 	ln, err := agent.Listen(cmd.Context(), "tcp", listen)
@@ -48,7 +48,7 @@ func replay(cmd *cobra.Command, dir, listen string) error {
 		return err
 	}
 	url, out := dashboard.URL(ln.Addr()), cli.ForCommand(cmd)
-	out.Event("replay", map[string]any{"url": url, "trials": trials})
-	out.Note("%d runs to see at %s ; Ctrl-C ends", trials, url)
+	out.Event("replay", map[string]any{"url": url, "trials": runs})
+	out.Note("%d runs to see at %s ; Ctrl-C ends", runs, url)
 	return dashboard.Serve(cmd.Context(), ln, dashboard.Config{Hub: hub})
 }

@@ -16,7 +16,7 @@ import (
 	"starmesh/common/load"
 )
 
-// conserved DIR TRIALS: in each trial of a lab, all nodes together have received
+// conserved DIR TRIALS: in each run of a lab, all nodes together have received
 // as many bytes of chunks as they have sent, and every receiver has the file.
 func conserved(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
@@ -124,7 +124,7 @@ func processesOf(ts *testscript.TestScript, lab string) map[string]string {
 	return all
 }
 
-// ended DIR: the nodes whose logs are in a trial's folder have come to their ends
+// ended DIR: the nodes whose logs are in a run's folder have come to their ends
 // and said so. It waits for that, a few seconds.
 func ended(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {

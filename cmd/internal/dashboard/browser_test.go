@@ -91,7 +91,7 @@ func TestANodeIsChosenWithTheKeyboard(t *testing.T) {
 		t.Errorf("the manager was told: %s", told)
 	}
 	gone := &labdir.Reading{Node: "client-2", State: labdir.Gone}
-	hub.Event(labdir.Event{Trial: "star-4-1", Seconds: 4.2, Reading: gone})
+	hub.Event(labdir.Event{Run: "star-4-1", Seconds: 4.2, Reading: gone})
 	p.Wait(`document.querySelector(".node[data-node=client-2]").dataset.state === "gone"`)
 	p.Wait(`!document.querySelector(".details [data-action=start]").disabled && document.querySelector(".details [data-action=kill]").disabled`)
 	p.Press("\u001b") // escape
@@ -102,21 +102,21 @@ func TestANodeIsChosenWithTheKeyboard(t *testing.T) {
 // picture, in the list and aloud, at each moment.
 func TestWhatWasDoneToANodeIsToldInWords(t *testing.T) {
 	events := story("star", 3)
-	const trial = "star-3-1"
+	const run = "star-3-1"
 	done := func(at float64, node, text string) labdir.Event {
-		return labdir.Event{Trial: trial, Seconds: at, Note: &labdir.Note{Node: node, Fault: true, Text: text}}
+		return labdir.Event{Run: run, Seconds: at, Note: &labdir.Note{Node: node, Fault: true, Text: text}}
 	}
 	whole := 6.4
 	end := len(events) - 1
 	events = append(events[:end:end],
 		done(6.5, "client-1", "killed on purpose"),
-		labdir.Event{Trial: trial, Seconds: 6.5, Reading: &labdir.Reading{Node: "client-1", State: labdir.Gone}},
+		labdir.Event{Run: run, Seconds: 6.5, Reading: &labdir.Reading{Node: "client-1", State: labdir.Gone}},
 		done(6.6, "server", "stopped by hand"),
-		labdir.Event{Trial: trial, Seconds: 6.6, Reading: &labdir.Reading{Node: "server", State: labdir.Gone}},
-		labdir.Event{Trial: trial, Seconds: 6.7, Reading: &labdir.Reading{Node: "client-2", State: labdir.Gone}},
+		labdir.Event{Run: run, Seconds: 6.6, Reading: &labdir.Reading{Node: "server", State: labdir.Gone}},
+		labdir.Event{Run: run, Seconds: 6.7, Reading: &labdir.Reading{Node: "client-2", State: labdir.Gone}},
 		done(8, "client-1", "started again"),
-		labdir.Event{Trial: trial, Seconds: 8.1, Reading: &labdir.Reading{Node: "client-1", State: labdir.Running, HaveBytes: 65536}},
-		labdir.Event{Trial: trial, Seconds: 9, End: &labdir.End{DistributionSeconds: &whole, Verified: 2}})
+		labdir.Event{Run: run, Seconds: 8.1, Reading: &labdir.Reading{Node: "client-1", State: labdir.Running, HaveBytes: 65536}},
+		labdir.Event{Run: run, Seconds: 9, End: &labdir.End{DistributionSeconds: &whole, Verified: 2}})
 	p := webtest.Open(t, 1280, 900)
 	addr, _ := serve(t, dashboard.Config{Hub: told(events)})
 	p.Go("http://" + addr + "/")
@@ -187,7 +187,7 @@ func TestNamesAreShownAsText(t *testing.T) {
 			r.Node = nasty
 		}
 	}
-	events = append(events, labdir.Event{Trial: "mesh-2-1", Seconds: 7, Note: &labdir.Note{Node: nasty, Fault: true, Text: nasty}})
+	events = append(events, labdir.Event{Run: "mesh-2-1", Seconds: 7, Note: &labdir.Note{Node: nasty, Fault: true, Text: nasty}})
 	p := webtest.Open(t, 1280, 900)
 	addr, _ := serve(t, dashboard.Config{Hub: told(events)})
 	p.Go("http://" + addr + "/")
@@ -280,13 +280,13 @@ func TestThePageSaysWhatAllWaitFor(t *testing.T) {
 	}
 	for system, want := range map[string]string{"star": "All wait for the server", "mesh": "32 of the 64 chunks (50%) exist nowhere now"} {
 		events := story(system, 2)
-		trial, origin := events[0].Trial, events[0].Begin.Nodes[0].Name
+		run, origin := events[0].Run, events[0].Begin.Nodes[0].Name
 		events = events[:100]
 		for _, n := range events[0].Begin.Nodes[1:] {
-			events = append(events, labdir.Event{Trial: trial, Seconds: 5, Reading: &labdir.Reading{
+			events = append(events, labdir.Event{Run: run, Seconds: 5, Reading: &labdir.Reading{
 				Node: n.Name, State: labdir.Running, HaveBytes: storyFile / 2, InBytes: storyFile / 2, ChunkMap: base64.StdEncoding.EncodeToString(half)}})
 		}
-		events = append(events, labdir.Event{Trial: trial, Seconds: 6, Reading: &labdir.Reading{Node: origin, State: labdir.Gone}})
+		events = append(events, labdir.Event{Run: run, Seconds: 6, Reading: &labdir.Reading{Node: origin, State: labdir.Gone}})
 		p := webtest.Open(t, 1000, 800)
 		addr, _ := serve(t, dashboard.Config{Hub: told(events)})
 		p.Go("http://" + addr + "/")

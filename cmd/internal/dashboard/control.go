@@ -20,13 +20,13 @@ const (
 )
 
 // Control is the manager, as far as the page needs it: it tells nodes what to
-// do, and asks them. The trial is named so that a click that comes late does
+// do, and asks them. The run is named so that a click that comes late does
 // not hit a node of the next one; then, and for a node that is not there, the
 // error is fault.NotFound. Errors are shown to the user.
 type Control interface {
 	// Do returns when it is done: the process has ended, or runs again.
-	Do(ctx context.Context, trial, node, action string) error
-	Sockets(ctx context.Context, trial, node string) ([]load.SocketRow, error)
+	Do(ctx context.Context, run, node, action string) error
+	Sockets(ctx context.Context, run, node string) ([]load.SocketRow, error)
 }
 
 // controlTime bounds a command.

@@ -9,7 +9,7 @@ import (
 )
 
 // history keeps events in the order in which they came, within a bound: when
-// there are too many, every second reading of the trial that takes most room is
+// there are too many, every second reading of the run that takes most room is
 // forgotten. What is not a reading is told to everybody, and so are the first
 // reading of a node, its last, and those in which its state changes.
 type history struct {
@@ -21,8 +21,8 @@ type history struct {
 	thinned bool             // something was forgotten
 }
 
-// place is a node in a trial.
-type place struct{ trial, node string }
+// place is a node in a run.
+type place struct{ run, node string }
 
 // latest is the last reading of a node.
 type latest struct {
@@ -45,7 +45,7 @@ func (h *history) add(e *labdir.Event) error {
 		return err
 	}
 	h.last++
-	added := entry{number: h.last, at: place{trial: e.Trial}, line: line}
+	added := entry{number: h.last, at: place{run: e.Run}, line: line}
 	if e.Reading != nil {
 		added.at.node = e.Reading.Node
 		added.spare = h.newest[added.at].state == e.Reading.State
@@ -79,27 +79,27 @@ func (h *history) shrink() {
 	}
 }
 
-// largest names the trial whose spare readings take most room; "" if no
+// largest names the run whose spare readings take most room; "" if no
 // reading is spare.
 func (h *history) largest() string {
 	room := make(map[string]int)
 	largest := ""
 	for i := range h.entries {
 		if e := &h.entries[i]; h.canForget(e) {
-			room[e.at.trial] += len(e.line)
-			if room[e.at.trial] > room[largest] {
-				largest = e.at.trial
+			room[e.at.run] += len(e.line)
+			if room[e.at.run] > room[largest] {
+				largest = e.at.run
 			}
 		}
 	}
 	return largest
 }
 
-// thin forgets every second spare reading of each node of a trial.
-func (h *history) thin(trial string) {
+// thin forgets every second spare reading of each node of a run.
+func (h *history) thin(run string) {
 	odd := make(map[string]bool)
 	h.entries = slices.DeleteFunc(h.entries, func(e entry) bool {
-		if e.at.trial != trial || !h.canForget(&e) {
+		if e.at.run != run || !h.canForget(&e) {
 			return false
 		}
 		odd[e.at.node] = !odd[e.at.node]

@@ -50,16 +50,16 @@ func TestALongRunIsThinnedOutButItsStoryIsKept(t *testing.T) {
 	for _, e := range events {
 		switch {
 		case e.Begin != nil, e.Note != nil, e.End != nil:
-			told[e.Trial]++
+			told[e.Run]++
 		case e.Reading != nil:
-			node := e.Trial + " " + e.Reading.Node
+			node := e.Run + " " + e.Reading.Node
 			states[node] = append(states[node], e.Reading.State)
 			lastPolls[node] = e.Reading.Polls
 		}
 	}
-	for trial, n := range told {
+	for run, n := range told {
 		if n != 3 {
-			t.Errorf("%s: %d of begin, note and end are kept", trial, n)
+			t.Errorf("%s: %d of begin, note and end are kept", run, n)
 		}
 	}
 	if len(told) != 2 || len(states) != 18 {
@@ -76,7 +76,7 @@ func TestWhatCannotBeThinnedIsForgottenFromTheOldest(t *testing.T) {
 	const limit = 4 << 10
 	hub := dashboard.NewSmallHub(limit)
 	for i := range 1000 {
-		hub.Event(labdir.Event{Trial: "mesh-1-1", Note: &labdir.Note{Text: fmt.Sprintf("note %d", i)}})
+		hub.Event(labdir.Event{Run: "mesh-1-1", Note: &labdir.Note{Text: fmt.Sprintf("note %d", i)}})
 	}
 	events, size := kept(t, hub)
 	if size > limit || len(events) == 0 || events[len(events)-1].Note.Text != "note 999" {

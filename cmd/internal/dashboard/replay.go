@@ -24,8 +24,8 @@ const maxEmbedded = 3 << 20
 // timelines may name; nil: system.All.
 func Replay(dir string, systems system.Table) (css, body, js string, err error) {
 	var events []labdir.Event
-	trials, err := Load(dir, func(e labdir.Event) { events = append(events, e) })
-	if err != nil || trials == 0 {
+	runs, err := Load(dir, func(e labdir.Event) { events = append(events, e) })
+	if err != nil || runs == 0 {
 		return "", "", "", err
 	}
 	data, thinned, err := embed(events, maxEmbedded)
@@ -80,10 +80,10 @@ func pack(entries []entry) (string, error) {
 	return b.String(), nil
 }
 
-// Load gives take all events of a lab folder, trial by trial in the order in
-// which they ran, and tells how many trials there are. One without a timeline
+// Load calls take with all events of a lab folder, run by run in the order in
+// which they ran, and tells how many runs there are. One without a timeline
 // is left out.
-func Load(dir string, take func(labdir.Event)) (trials int, err error) {
+func Load(dir string, take func(labdir.Event)) (runs int, err error) {
 	folders, err := os.ReadDir(filepath.Join(dir, labdir.RunsDir))
 	if os.IsNotExist(err) {
 		_, err = os.Stat(dir) // is there a folder at all?
@@ -111,13 +111,13 @@ func Load(dir string, take func(labdir.Event)) (trials int, err error) {
 	return len(all), nil
 }
 
-// timeline is what was seen of a trial.
+// timeline is what was seen of a run.
 type timeline struct {
 	began  time.Time
 	events []labdir.Event
 }
 
-// loadTimeline reads a trial's timeline; without one there are no events.
+// loadTimeline reads a run's timeline; without one there are no events.
 func loadTimeline(dir string) (timeline, error) {
 	name := filepath.Join(dir, labdir.TimelineFile)
 	f, err := os.Open(name)
@@ -135,11 +135,11 @@ func loadTimeline(dir string) (timeline, error) {
 	return timeline{beginning(dir, f), events}, nil
 }
 
-// beginning is when a trial began: as it says itself, or else when its
+// beginning is when a run began: as it says itself, or else when its
 // timeline was written last.
 func beginning(dir string, f *os.File) time.Time {
-	if trial, err := labdir.OpenRun(dir); err == nil && !trial.Began.IsZero() {
-		return trial.Began // one that cannot be read is for the report to tell of
+	if run, err := labdir.OpenRun(dir); err == nil && !run.Began.IsZero() {
+		return run.Began // one that cannot be read is for the report to tell of
 	}
 	info, err := f.Stat()
 	if err != nil {

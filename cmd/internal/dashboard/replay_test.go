@@ -59,13 +59,13 @@ func TestTrialsAreInTheOrderOfTheirOwnClocks(t *testing.T) {
 		}
 	}
 	var order []string
-	trials, err := dashboard.Load(dir, func(e labdir.Event) {
+	runs, err := dashboard.Load(dir, func(e labdir.Event) {
 		if e.Begin != nil {
-			order = append(order, e.Trial)
+			order = append(order, e.Run)
 		}
 	})
-	if err != nil || trials != 2 || strings.Join(order, " ") != "mesh-1-1 star-1-1" {
-		t.Errorf("%d trials, %v, %v", trials, order, err)
+	if err != nil || runs != 2 || strings.Join(order, " ") != "mesh-1-1 star-1-1" {
+		t.Errorf("%d trials, %v, %v", runs, order, err)
 	}
 }
 

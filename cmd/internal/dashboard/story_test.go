@@ -16,11 +16,11 @@ const (
 	storyFile   = storyChunks * 65536
 )
 
-// story makes up a trial of a system: receivers get a chunk every 100 ms, in a
+// story makes up a run of a system: receivers get a chunk every 100 ms, in a
 // star from the server, in a mesh each from its neighbour, and all have the
 // file after 6.4 s.
 func story(system string, receivers int) []labdir.Event {
-	trial := labdir.RunName(system, receivers, 1)
+	run := labdir.RunName(system, receivers, 1)
 	origin, receiver := "origin", "peer"
 	if system != "mesh" {
 		origin, receiver = "server", "client"
@@ -42,17 +42,17 @@ func story(system string, receivers int) []labdir.Event {
 		}
 		begin.Nodes = append(begin.Nodes, node)
 	}
-	events := []labdir.Event{{Trial: trial, Begin: begin}}
+	events := []labdir.Event{{Run: run, Begin: begin}}
 	for step := int64(0); step <= storyChunks; step++ {
 		for i := range receivers + 1 {
 			r := storyReading(system, name, i, receivers, step)
-			events = append(events, labdir.Event{Trial: trial, Seconds: float64(step) / 10, Reading: r})
+			events = append(events, labdir.Event{Run: run, Seconds: float64(step) / 10, Reading: r})
 		}
 	}
 	whole := float64(storyChunks) / 10
 	return append(events,
-		labdir.Event{Trial: trial, Seconds: 3, Note: &labdir.Note{Node: name(1), Fault: true, Text: name(1) + " is watched more closely"}},
-		labdir.Event{Trial: trial, Seconds: whole, End: &labdir.End{DistributionSeconds: &whole, Verified: receivers}})
+		labdir.Event{Run: run, Seconds: 3, Note: &labdir.Note{Node: name(1), Fault: true, Text: name(1) + " is watched more closely"}},
+		labdir.Event{Run: run, Seconds: whole, End: &labdir.End{DistributionSeconds: &whole, Verified: receivers}})
 }
 
 func storyReading(system string, name func(int) string, i, receivers int, step int64) *labdir.Reading {
@@ -87,11 +87,11 @@ func storyReading(system string, name func(int) string, i, receivers int, step i
 }
 
 // saved writes events as the folder of a lab.
-func saved(t *testing.T, trials ...[]labdir.Event) string {
+func saved(t *testing.T, runs ...[]labdir.Event) string {
 	t.Helper()
 	dir := t.TempDir()
-	for i, events := range trials {
-		folder := labdir.RunDir(dir, events[0].Trial)
+	for i, events := range runs {
+		folder := labdir.RunDir(dir, events[0].Run)
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			t.Fatal(err)
 		}

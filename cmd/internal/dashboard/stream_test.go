@@ -91,7 +91,7 @@ func (s *stream) hello(t *testing.T) string {
 }
 
 func note(text string) labdir.Event {
-	return labdir.Event{Trial: "star-1-1", Note: &labdir.Note{Text: text}}
+	return labdir.Event{Run: "star-1-1", Note: &labdir.Note{Text: text}}
 }
 
 // text reads the note in the next message.
@@ -221,20 +221,20 @@ func TestABrowserThatDoesNotReadIsLetGoAndHoldsNobodyUp(t *testing.T) {
 // manager is a Control that writes down what it is told.
 type manager struct{ told chan string }
 
-func (m manager) Do(_ context.Context, trial, node, action string) error {
+func (m manager) Do(_ context.Context, run, node, action string) error {
 	switch node {
 	case "nobody":
 		return fault.Wrapf(fault.NotFound, "there is no node %s", node)
 	case "stubborn":
 		return errors.New("it does not want to")
 	}
-	m.told <- action + " " + node + " of " + trial
+	m.told <- action + " " + node + " of " + run
 	return nil
 }
 
-func (m manager) Sockets(_ context.Context, trial, node string) ([]load.SocketRow, error) {
-	if trial != "star-4-1" {
-		return nil, fault.Wrapf(fault.NotFound, "%s does not run", trial)
+func (m manager) Sockets(_ context.Context, run, node string) ([]load.SocketRow, error) {
+	if run != "star-4-1" {
+		return nil, fault.Wrapf(fault.NotFound, "%s does not run", run)
 	}
 	return []load.SocketRow{
 		{FD: 7, Role: load.Listening, Protocol: "tcp", LocalIP: "127.0.0.1", LocalPort: 7070, LocalClass: "registered", State: "LISTEN"},

@@ -16,7 +16,7 @@ import (
 	"starmesh/common/readable"
 )
 
-// experiment runs all trials.
+// experiment makes all runs.
 func (l *lab) experiment(ctx context.Context) error {
 	program, err := os.Executable()
 	if err != nil {
@@ -28,22 +28,22 @@ func (l *lab) experiment(ctx context.Context) error {
 		Watch: runner.Watch{Event: l.event, Poll: l.polled}, Trouble: l.trouble(),
 	})
 	if l.page == nil {
-		return l.trials(ctx, m)
+		return l.runs(ctx, m)
 	}
 	shown, hide := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- l.page.Serve(shown, m) }()
-	err = l.trials(ctx, m)
+	err = l.runs(ctx, m)
 	hide()
 	return errors.Join(err, <-ended)
 }
 
-func (l *lab) trials(ctx context.Context, m Runner) error {
-	trials := l.Scenario.Trials()
+func (l *lab) runs(ctx context.Context, m Runner) error {
+	runs := l.Scenario.Sequence()
 	left := l.Scenario.Expect()
 	failed, unexpected := 0, 0
-	for i, t := range trials {
-		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(trials), t.System.Name, t.Receivers)
+	for i, t := range runs {
+		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(runs), t.System.Name, t.Receivers)
 		left -= t.Expect()
 		l.watch.start(l.Bar(title, int64(t.Receivers)*l.Scenario.FileBytes, left), t.Origin())
 		result, err := m.Run(ctx, t)
@@ -53,7 +53,7 @@ func (l *lab) trials(ctx context.Context, m Runner) error {
 		}
 		l.Event("trial", result)
 		if ctx.Err() != nil {
-			return l.stopped(i, len(trials))
+			return l.stopped(i, len(runs))
 		}
 		l.say(title, t, &result, left)
 		if result.Error != "" {
@@ -64,15 +64,15 @@ func (l *lab) trials(ctx context.Context, m Runner) error {
 		}
 	}
 	if failed > 0 {
-		return fault.Wrapf(errRuns, "%d of %d trials failed, as told above", failed, len(trials))
+		return fault.Wrapf(errRuns, "%d of %d trials failed, as told above", failed, len(runs))
 	}
 	if unexpected > 0 {
-		return fault.Wrapf(errRuns, "in %d of %d trials a fault did not have the outcome that was expected, as told above", unexpected, len(trials))
+		return fault.Wrapf(errRuns, "in %d of %d trials a fault did not have the outcome that was expected, as told above", unexpected, len(runs))
 	}
 	return nil
 }
 
-// say tells how a trial went.
+// say tells how a run went.
 func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Duration) {
 	text := "failed: " + result.Error
 	if took := result.DistributionSeconds; took != nil {
@@ -98,7 +98,7 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 	}
 }
 
-// trouble is what makes the faults in each trial; nil if there are none.
+// trouble is what makes the faults in each run; nil if there are none.
 func (l *lab) trouble() func(scenario.Run) (runner.Trouble, error) {
 	if len(l.Faults.Parsed) == 0 {
 		return nil

@@ -177,14 +177,14 @@ func TestAFurtherSystemIsOneValue(t *testing.T) {
 		}
 	}
 	from := map[string]bool{}
-	trials, err := dashboard.Load(dir, func(e labdir.Event) {
+	runs, err := dashboard.Load(dir, func(e labdir.Event) {
 		if e.Reading != nil {
 			for _, f := range e.Reading.From {
 				from[f.Node] = true
 			}
 		}
 	})
-	if trials != 1 || err != nil || !from["well"] {
-		t.Errorf("%d runs to be seen again, %v; hands had something from %v", trials, err, from)
+	if runs != 1 || err != nil || !from["well"] {
+		t.Errorf("%d runs to be seen again, %v; hands had something from %v", runs, err, from)
 	}
 }

@@ -42,9 +42,9 @@ func (l *lab) prepare(ctx context.Context) error {
 		Links: l.Scenario.Links, Faults: l.Faults.Words,
 		Machine: l.machine,
 	}
-	l.Event("lab", map[string]any{"dir": l.dir, "trials": len(l.Scenario.Trials()), "expect_s": l.Scenario.Expect().Seconds(), "file_id": id})
+	l.Event("lab", map[string]any{"dir": l.dir, "trials": len(l.Scenario.Sequence()), "expect_s": l.Scenario.Expect().Seconds(), "file_id": id})
 	l.Note("%s (%s) in %s, about %s at the least; everything goes to %s", filepath.Base(path),
-		units.Bytes(l.file.Bytes), units.Counted(len(l.Scenario.Trials()), "trial"), units.Duration(l.Scenario.Expect().Round(time.Second)), l.dir)
+		units.Bytes(l.file.Bytes), units.Counted(len(l.Scenario.Sequence()), "trial"), units.Duration(l.Scenario.Expect().Round(time.Second)), l.dir)
 	return l.book.Save(l.dir)
 }
 
@@ -60,8 +60,8 @@ func (l *lab) theFile(ctx context.Context) (string, error) {
 	return path, runner.RandomFile(ctx, path, l.Scenario.FileBytes, l.Scenario.Seed)
 }
 
-// identify hashes the file, into a cache from which the origins of all trials
-// know it: no trial is to wait for that.
+// identify hashes the file, into a cache from which the origins of all runs
+// know it: no run is to wait for that.
 func (l *lab) identify(ctx context.Context, path string) (string, error) {
 	cache, err := store.OpenCache(l.scratch.Path(labdir.ScratchCache))
 	if err != nil {

@@ -25,9 +25,9 @@ func (l *lab) event(e labdir.Event) {
 	}
 	switch {
 	case e.Begin != nil:
-		l.expect(e.Trial, e.Begin.Faults)
+		l.expect(e.Run, e.Begin.Faults)
 	case e.Note != nil:
-		who := e.Trial
+		who := e.Run
 		if e.Note.Node != "" {
 			who += ", " + e.Note.Node
 		}
@@ -50,7 +50,7 @@ func (l *lab) polled(p runner.Poll) {
 	if r := p.Reading; r != nil {
 		answer = fmt.Sprintf("%s, has %s, sent %s, %d connections", r.State, units.Bytes(r.HaveBytes), units.Bytes(r.OutBytes), r.Conns)
 	}
-	l.Event("poll", map[string]any{"trial": p.Trial, "node": p.Node, "number": p.Number, "url": p.URL,
+	l.Event("poll", map[string]any{"trial": p.Run, "node": p.Node, "number": p.Number, "url": p.URL,
 		"seconds": p.Took.Seconds(), "reading": p.Reading})
 	l.Note("poll %d of %s: GET %s → %s (%s)", p.Number, p.Node, p.URL, answer, units.Duration(p.Took))
 }
@@ -87,13 +87,13 @@ func (w *watch) saw(r *labdir.Reading) {
 	}
 }
 
-// expect states the outcomes that are expected, before the trial.
-func (l *lab) expect(trial string, all []string) {
+// expect states the outcomes that are expected, before the run.
+func (l *lab) expect(run string, all []string) {
 	if len(all) > 0 {
-		l.Event("expected", map[string]any{"trial": trial, "faults": all})
+		l.Event("expected", map[string]any{"trial": run, "faults": all})
 	}
 	for _, text := range all {
-		l.Note("%s: expected: %s", trial, text)
+		l.Note("%s: expected: %s", run, text)
 	}
 }
 

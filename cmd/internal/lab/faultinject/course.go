@@ -24,7 +24,7 @@ type Do struct {
 	Node string
 }
 
-// A Course is a trial with faults as it goes on: told of each event, it says
+// A Course is a run with faults as it goes on: told of each event, it says
 // what is to be done. It is for one goroutine.
 type Course struct {
 	*Plan
@@ -57,7 +57,7 @@ type seen struct {
 	again int64
 }
 
-// Begin starts the course of the trial.
+// Begin starts the course of the run.
 func (p *Plan) Begin() *Course {
 	c := &Course{Plan: p, nodes: map[string]*seen{}, rand: p.random()}
 	for _, name := range append([]string{p.Origin}, p.Receivers...) {

@@ -11,12 +11,12 @@ import (
 	"starmesh/common/content"
 )
 
-// world is a trial in which nodes do as they should, or not: chunks of 64 KiB,
+// world is a run in which nodes do as they should, or not: chunks of 64 KiB,
 // of which the origin gives one to each client, or one to the mesh, at a time.
 type world struct {
 	t      *testing.T
 	course *faultinject.Course
-	trial  faultinject.Run
+	what   faultinject.Run
 	now    float64
 	next   int // chunk of the origin
 	gone   map[string]bool
@@ -40,20 +40,20 @@ type world struct {
 const chunk = 64 << 10
 
 func newWorld(t *testing.T, name, text string, receivers, chunks int) *world {
-	trial := faultinject.Run{
+	what := faultinject.Run{
 		System: system.Named(name), Repetition: 1, Seed: 1, Origin: "origin", FileBytes: int64(chunks * chunk), Chunks: chunks,
 		Links: system.Equal(receivers, 10*chunk, 10*chunk, 100*chunk),
 	}
 	w := &world{t: t, gone: map[string]bool{}, has: map[string]content.Set{}, in: map[string]int64{}, out: map[string]int64{}, bad: map[string]int64{}}
 	for i := range receivers {
-		trial.Receivers = append(trial.Receivers, "r"+string(rune('1'+i)))
-		w.has[trial.Receivers[i]] = content.NewSet(chunks)
+		what.Receivers = append(what.Receivers, "r"+string(rune('1'+i)))
+		w.has[what.Receivers[i]] = content.NewSet(chunks)
 	}
 	all := parse(t, text)
 	if err := faultinject.Check(all, receivers); err != nil {
 		t.Fatal(err)
 	}
-	w.trial, w.course = trial, faultinject.NewPlan(all, trial).Begin()
+	w.what, w.course = what, faultinject.NewPlan(all, what).Begin()
 	return w
 }
 
@@ -63,7 +63,7 @@ func (w *world) run() *world {
 		w.now += 0.1
 		w.step()
 		w.catchUp()
-		for _, name := range append([]string{"origin"}, w.trial.Receivers...) {
+		for _, name := range append([]string{"origin"}, w.what.Receivers...) {
 			w.do(w.course.Event(w.reading(name)))
 		}
 	}
@@ -85,11 +85,11 @@ func (w *world) step() {
 		return
 	}
 	w.give()
-	if !w.trial.System.Relays || w.hoards || w.waits && !w.gone["origin"] {
+	if !w.what.System.Relays || w.hoards || w.waits && !w.gone["origin"] {
 		return
 	}
-	for _, from := range w.trial.Receivers {
-		for _, to := range w.trial.Receivers {
+	for _, from := range w.what.Receivers {
+		for _, to := range w.what.Receivers {
 			w.pass(from, to)
 		}
 	}
@@ -101,24 +101,24 @@ func (w *world) give() {
 		return
 	}
 	var lack []string
-	for _, name := range w.trial.Receivers {
+	for _, name := range w.what.Receivers {
 		if w.gone[name] {
 			continue
 		}
-		if w.trial.System.Relays {
+		if w.what.System.Relays {
 			if !w.has[name].Has(w.next) {
 				lack = append(lack, name)
 			}
 			continue
 		}
-		if i, ok := content.FullSet(w.trial.Chunks).Minus(w.has[name]).Next(0); ok {
+		if i, ok := content.FullSet(w.what.Chunks).Minus(w.has[name]).Next(0); ok {
 			w.arrive("origin", name, i)
 		}
 	}
 	if len(lack) > 0 {
 		w.arrive("origin", lack[int(w.now*10)%len(lack)], w.next)
 	}
-	w.next = (w.next + 1) % w.trial.Chunks
+	w.next = (w.next + 1) % w.what.Chunks
 }
 
 // pass brings at most two chunks from one receiver to another.
@@ -173,7 +173,7 @@ func (w *world) do(all []faultinject.Do) {
 		w.in[do.Node], w.out[do.Node], w.bad[do.Node] = 0, 0, 0
 		w.lapse = w.lapse || do.Node == "origin"
 		if w.forgets && do.Node != "origin" {
-			w.has[do.Node] = content.NewSet(w.trial.Chunks)
+			w.has[do.Node] = content.NewSet(w.what.Chunks)
 		}
 		w.late = append(w.late, labdir.Event{Seconds: w.now, Note: &labdir.Note{Node: do.Node, Fault: true, Did: labdir.Started}})
 	}
@@ -342,8 +342,8 @@ func TestAFaultThatNeverHappenedIsNotMet(t *testing.T) {
 func TestSlowReceiversAreWaitedForByNobody(t *testing.T) {
 	at := func(slow, fast float64) labdir.Fault {
 		w := newWorld(t, "mesh", "slow:1", 4, 1000) // 100 s for the slow one, 100 s for the origin's copy
-		w.trial.Links = system.Equal(4, 100*chunk, 100*chunk, 100*chunk)
-		w.course = faultinject.NewPlan(parse(t, "slow:1"), w.trial).Begin()
+		w.what.Links = system.Equal(4, 100*chunk, 100*chunk, 100*chunk)
+		w.course = faultinject.NewPlan(parse(t, "slow:1"), w.what).Begin()
 		for name := range w.has {
 			w.has[name] = content.FullSet(1000)
 			w.now = fast

@@ -1,4 +1,4 @@
-// Package faultinject is what goes wrong on purpose in a trial: which faults there
+// Package faultinject is what goes wrong on purpose in a run: which faults there
 // are, which nodes they hit, what is to be expected of a star and of a mesh,
 // what is to be done when, and whether it came as expected.
 //

@@ -9,7 +9,7 @@ import (
 	"starmesh/cmd/internal/lab/scenario"
 )
 
-// Injector is what the faults of all trials of a lab depend on.
+// Injector is what the faults of all runs of a lab depend on.
 type Injector struct {
 	Faults    []Fault
 	Seed      uint64
@@ -17,7 +17,7 @@ type Injector struct {
 	Chunks    int
 }
 
-// Of gives what is to go wrong in a trial.
+// Of gives what is to go wrong in a run.
 func (l Injector) Of(t scenario.Run) (runner.Trouble, error) {
 	if err := Check(l.Faults, t.Receivers); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (t *trouble) told(e labdir.Event) []Do {
 	return t.course.Event(e)
 }
 
-// do does something to a node. What cannot be done ends the trial: its outcome
+// do does something to a node. What cannot be done ends the run: its outcome
 // would say nothing.
 func (t *trouble) do(ctx context.Context, do Do, now float64, nodes runner.Control) {
 	act := map[Act]func(context.Context, string) error{
@@ -116,7 +116,7 @@ func (t *trouble) do(ctx context.Context, do Do, now float64, nodes runner.Contr
 	}[do.Act]
 	if err := act(ctx, do.Node); err != nil {
 		if ctx.Err() != nil {
-			return // the trial is over
+			return // the run is over
 		}
 		t.mu.Lock()
 		t.failed = err
@@ -130,19 +130,19 @@ func (t *trouble) do(ctx context.Context, do Do, now float64, nodes runner.Contr
 }
 
 // Judge implements runner.Trouble.
-func (t *trouble) Judge(trial *labdir.Run) []labdir.Fault {
+func (t *trouble) Judge(run *labdir.Run) []labdir.Fault {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var took float64
-	if trial.DistributionSeconds != nil {
-		took = *trial.DistributionSeconds
+	if run.DistributionSeconds != nil {
+		took = *run.DistributionSeconds
 	}
-	for _, n := range trial.Nodes {
+	for _, n := range run.Nodes {
 		if n.DoneSeconds != nil {
 			t.course.Held(n.Name, *n.DoneSeconds)
 		}
 	}
-	all := t.course.Judge(trial.Verified, took)
+	all := t.course.Judge(run.Verified, took)
 	if t.failed != nil {
 		for i := range all {
 			all[i].Met = false

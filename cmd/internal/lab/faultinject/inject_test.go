@@ -20,7 +20,7 @@ const fileBytes = 1_000_000
 // link is every node's: 20 and 100 Mbit/s.
 var link = scenario.Rate{Up: 2.5e6, Down: 12.5e6}
 
-// plan gives what is to go wrong in a trial.
+// plan gives what is to go wrong in a run.
 func plan(t *testing.T, of string, receivers int, text string) (runner.Trouble, error) {
 	t.Helper()
 	all, err := faultinject.Parse(text)
@@ -29,7 +29,7 @@ func plan(t *testing.T, of string, receivers int, text string) (runner.Trouble, 
 	}
 	s := &scenario.Scenario{Systems: system.Table{system.Named(of)}, Receivers: []int{receivers}, Runs: 1, FileBytes: fileBytes,
 		Rates: scenario.Rates{Origin: link, Receiver: link}}
-	return faultinject.Injector{Faults: all, Seed: 1, FileBytes: fileBytes, Chunks: 16}.Of(s.Trials()[0])
+	return faultinject.Injector{Faults: all, Seed: 1, FileBytes: fileBytes, Chunks: 16}.Of(s.Sequence()[0])
 }
 
 func begin(t *testing.T, of string, receivers int, text string) runner.Trouble {
@@ -195,13 +195,13 @@ func TestWhatWasSeenBeforeTheEndCounts(t *testing.T) {
 // TestTheManagersAccountCountsWhereReadingsDoNotTell: a client ends when it has
 // the file, perhaps before it is asked again.
 func TestTheManagersAccountCountsWhereReadingsDoNotTell(t *testing.T) {
-	trial := &labdir.Run{Verified: 2, DistributionSeconds: new(1.0), Nodes: []labdir.Node{{Name: "origin"},
+	what := &labdir.Run{Verified: 2, DistributionSeconds: new(1.0), Nodes: []labdir.Node{{Name: "origin"},
 		{Name: "peer-1", DoneSeconds: new(0.5)}, {Name: "peer-2"}}}
-	if got := begin(t, system.Mesh, 2, "free-rider:1").Judge(trial); got[0].Met || !strings.Contains(got[0].Found, "peer-2 did not get the file") {
+	if got := begin(t, system.Mesh, 2, "free-rider:1").Judge(what); got[0].Met || !strings.Contains(got[0].Found, "peer-2 did not get the file") {
 		t.Errorf("without one: %+v", got)
 	}
-	trial.Nodes[2].DoneSeconds = new(1.0)
-	if got := begin(t, system.Mesh, 2, "free-rider:1").Judge(trial); !got[0].Met || !strings.Contains(got[0].Found, "It took 1 s, ") {
+	what.Nodes[2].DoneSeconds = new(1.0)
+	if got := begin(t, system.Mesh, 2, "free-rider:1").Judge(what); !got[0].Met || !strings.Contains(got[0].Found, "It took 1 s, ") {
 		t.Errorf("with all: %+v", got)
 	}
 }

@@ -22,7 +22,7 @@ type Run struct {
 	Links      system.Links // without faults
 }
 
-// A Plan says which nodes of a trial the faults hit, and what is to be
+// A Plan says which nodes of a run the faults hit, and what is to be
 // expected.
 type Plan struct {
 	Run
@@ -45,7 +45,7 @@ func NewPlan(all []Fault, t Run) *Plan {
 	return p
 }
 
-// random gives the same numbers for the same trial, whatever the system.
+// random gives the same numbers for the same run, whatever the system.
 func (p *Plan) random() *rand.Rand {
 	return rand.New(rand.NewPCG(p.Seed, uint64(len(p.Receivers))<<32|uint64(p.Repetition)))
 }
@@ -158,7 +158,7 @@ func (p *Plan) someone(n int) string {
 }
 
 // Expected states the outcome that is to be expected of each fault, before the
-// trial: from what the systems are, with numbers where the theory has some.
+// run: from what the systems are, with numbers where the theory has some.
 func (p *Plan) Expected() []labdir.Fault {
 	var all []labdir.Fault
 	for _, f := range p.faults {

@@ -109,9 +109,9 @@ func TestCheckTellsWhenThereAreTooFewReceivers(t *testing.T) {
 
 const mbit = 1e6 / 8
 
-// someTrial is a trial of eight receivers with links of 20 and 100 Mbit/s, and a
+// someTrial is a run of eight receivers with links of 20 and 100 Mbit/s, and a
 // file that takes 8 seconds to leave the origin.
-func someTrial(name string, seed uint64) faultinject.Run {
+func someRun(name string, seed uint64) faultinject.Run {
 	t := faultinject.Run{
 		System: system.Named(name), Repetition: 1, Seed: seed, Origin: "origin",
 		FileBytes: 20e6, Chunks: 306, Links: system.Equal(8, 20*mbit, 20*mbit, 100*mbit),
@@ -125,7 +125,7 @@ func someTrial(name string, seed uint64) faultinject.Run {
 func TestTheSeedChoosesTheNodesWhateverTheSystem(t *testing.T) {
 	all := parse(t, "free-rider:2,liar:1,slow:2,kill-receivers:2@50%")
 	nodes := func(system string, seed uint64) (hit []string) {
-		for _, f := range faultinject.NewPlan(all, someTrial(system, seed)).Expected() {
+		for _, f := range faultinject.NewPlan(all, someRun(system, seed)).Expected() {
 			hit = append(hit, f.Nodes...)
 		}
 		return hit
@@ -154,7 +154,7 @@ func TestTraitsFlagsAndRates(t *testing.T) {
 	all := parse(t, "free-rider:3,liar:2,slow:2")
 	flags := map[string]string{"free-rider": "--misbehave free-ride", "liar": "--misbehave lie"}
 	for _, system := range []string{"star", "http", "mesh"} {
-		plan := faultinject.NewPlan(all, someTrial(system, 7))
+		plan := faultinject.NewPlan(all, someRun(system, 7))
 		count := map[string]int{}
 		for _, name := range plan.Receivers {
 			trait := plan.Trait(name)
@@ -199,7 +199,7 @@ func TestExpectedOutcomesHaveTheNumbersOfTheTheory(t *testing.T) {
 		{"mesh", "slow:2", "not before 16 s. The others"},
 		{"star", "slow:2", "too near to tell"}, // 8·160/20 = 64 s, whoever is slow
 	} {
-		plan := faultinject.NewPlan(parse(t, c.fault), someTrial(c.system, 3))
+		plan := faultinject.NewPlan(parse(t, c.fault), someRun(c.system, 3))
 		if got := plan.Expected()[0].Expected; !strings.Contains(got, c.want) {
 			t.Errorf("%s, %s: %q does not say %q", c.system, c.fault, got, c.want)
 		}
@@ -208,9 +208,9 @@ func TestExpectedOutcomesHaveTheNumbersOfTheTheory(t *testing.T) {
 
 func TestExpectedOutcomesWithoutLimits(t *testing.T) {
 	for _, name := range []string{"star", "mesh"} {
-		trial := someTrial(name, 1)
-		trial.Links = system.Equal(8, math.Inf(1), math.Inf(1), math.Inf(1))
-		plan := faultinject.NewPlan(parse(t, "stop-origin@50%,kill-receivers:1@5%,churn:1s,free-rider:1,liar:1,slow:1"), trial)
+		what := someRun(name, 1)
+		what.Links = system.Equal(8, math.Inf(1), math.Inf(1), math.Inf(1))
+		plan := faultinject.NewPlan(parse(t, "stop-origin@50%,kill-receivers:1@5%,churn:1s,free-rider:1,liar:1,slow:1"), what)
 		for _, f := range plan.Expected() {
 			if strings.Contains(f.Expected, "NaN") || strings.Contains(f.Expected, "Inf") || strings.Contains(f.Expected, "bound") {
 				t.Errorf("%s: %s", f.Fault, f.Expected)

@@ -1,11 +1,11 @@
 // Package labdir is what a lab run leaves in its folder beside the load logs
-// of its nodes: which experiment it was (lab.json), and for each trial what was
+// of its nodes: which experiment it was (lab.json), and for each run what was
 // done and found (run.json) and what the manager saw while it ran
 // (timeline.ndjson).
 //
 //	DIR/
 //	  lab.json              the experiment: what was asked, on which machine
-//	  runs/mesh-8-1/        a trial: system, receivers, repetition
+//	  runs/mesh-8-1/        a run: system, receivers, repetition
 //	    run.json            links, faults, judgements
 //	    timeline.ndjson     what the manager saw, to be replayed
 //	    NAME.jsonl          the load log of each node

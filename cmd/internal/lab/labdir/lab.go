@@ -17,13 +17,13 @@ type Lab struct {
 	FileID    string   `json:"file_id"`
 	Systems   []string `json:"systems"`
 	Receivers []int    `json:"receivers"`
-	Runs      int      `json:"runs"`   // repetitions of each trial
+	Runs      int      `json:"runs"`   // repetitions of each run
 	Seed      uint64   `json:"seed"`   // of the made-up file and of the choice of nodes for faults
 	Links     string   `json:"links"`  // rate or netns
 	Faults    []string `json:"faults"` // as given
 
 	Machine Machine `json:"machine"`
-	// Stopped says why the lab ended before its last trial; "" if it did not.
+	// Stopped says why the lab ended before its last run; "" if it did not.
 	Stopped string `json:"stopped,omitempty"`
 }
 
@@ -35,7 +35,7 @@ type Machine struct {
 	CPUs        int     `json:"cpus"`
 	MemoryBytes int64   `json:"memory_bytes,omitempty"`
 	GoVersion   string  `json:"go"`
-	LoadBefore  float64 `json:"busy_before_share,omitempty"` // of all cores, before the first trial
+	LoadBefore  float64 `json:"busy_before_share,omitempty"` // of all cores, before the first run
 }
 
 // busyShare of all cores, taken by something else, is in the way of a lab.

@@ -41,21 +41,21 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		Systems: []string{"star", "mesh"}, Receivers: []int{1, 8}, Runs: 3, Seed: 1<<64 - 1, Links: "netns", Faults: []string{"liar:1"},
 		Machine: labdir.Machine{OS: "linux", CPUs: 2, LoadBefore: 0.5}, Stopped: "stopped by the user",
 	}
-	trial := &labdir.Run{
+	run := &labdir.Run{
 		Format: labdir.RunFormat, Name: "mesh-8-1", System: "mesh", Receivers: 8, Repetition: 1, Began: began, Verified: 7,
 		Nodes: []labdir.Node{{Name: "origin", Part: "origin"}, {Name: "peer-1", Part: "receiver", Up: new(2.5), LinkOut: new(int64(9)),
 			Trait: "slow", Starts: 2, Excused: "killed on purpose", DoneSeconds: new(1.25)}},
 		Faults: []labdir.Fault{{Fault: "slow:1", Expected: "e", Found: "f", Met: true, Seconds: new(0.5), Nodes: []string{"peer-1"}}},
 		CPU:    labdir.CPU{BusyShare: 0.9, Limit: true, Why: "busy"}, Doubts: []string{"d"}, Error: "e",
 	}
-	if err := errors.Join(lab.Save(dir), trial.Save(dir)); err != nil {
+	if err := errors.Join(lab.Save(dir), run.Save(dir)); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := labdir.OpenLab(dir); err != nil || !reflect.DeepEqual(got, lab) {
 		t.Errorf("lab.json: %+v, %v", got, err)
 	}
 	got, err := labdir.OpenRun(dir)
-	if err != nil || !reflect.DeepEqual(got, trial) {
+	if err != nil || !reflect.DeepEqual(got, run) {
 		t.Fatalf("run.json: %+v, %v", got, err)
 	}
 	if n := got.Node("peer-1"); n == nil || n.Trait != "slow" {
@@ -80,9 +80,9 @@ func TestWhatIsWrongWithARecordIsSaid(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, labdir.RunFile), test.text)
-		trial, err := labdir.OpenRun(dir)
-		if trial != nil || !errors.Is(err, test.kind) || !strings.Contains(err.Error(), test.says) {
-			t.Errorf("%s: %v, %v; want one that says %q", name, trial, err, test.says)
+		run, err := labdir.OpenRun(dir)
+		if run != nil || !errors.Is(err, test.kind) || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %v, %v; want one that says %q", name, run, err, test.says)
 		}
 	}
 	if _, err := labdir.OpenLab(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
@@ -94,10 +94,10 @@ func TestWhatIsWrongWithARecordIsSaid(t *testing.T) {
 func timeline(t *testing.T) ([]labdir.Event, string) {
 	t.Helper()
 	events := []labdir.Event{
-		{Trial: "star-1-1", Begin: &labdir.Begin{System: "star", Nodes: []labdir.Node{{Name: "server", Part: "origin"}}, Faults: []string{"f"}}},
-		{Trial: "star-1-1", Seconds: 0.25, Reading: &labdir.Reading{Node: "client-1", State: labdir.Running, HaveBytes: 5,
+		{Run: "star-1-1", Begin: &labdir.Begin{System: "star", Nodes: []labdir.Node{{Name: "server", Part: "origin"}}, Faults: []string{"f"}}},
+		{Run: "star-1-1", Seconds: 0.25, Reading: &labdir.Reading{Node: "client-1", State: labdir.Running, HaveBytes: 5,
 			From: []labdir.Flow{{Node: "server", Bytes: 5}}}},
-		{Trial: "star-1-1", Seconds: 1, End: &labdir.End{DistributionSeconds: new(0.75), Verified: 1}},
+		{Run: "star-1-1", Seconds: 1, End: &labdir.End{DistributionSeconds: new(0.75), Verified: 1}},
 	}
 	var b bytes.Buffer
 	for i := range events {

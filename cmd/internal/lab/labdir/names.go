@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 )
 
-// Names in the folder of a lab run, and in that of a trial.
+// Names in the folder of a lab run, and in that of a run.
 const (
 	LabFile      = "lab.json"
 	RunsDir      = "runs"
@@ -17,11 +17,11 @@ const (
 	PlotsDir     = "plots"
 )
 
-// RunName names a trial: mesh-8-1 is the first time the mesh serves eight
+// RunName names a run: mesh-8-1 is the first time the mesh serves eight
 // receivers.
 func RunName(system string, receivers, repetition int) string {
 	return fmt.Sprintf("%s-%d-%d", system, receivers, repetition)
 }
 
-// RunDir is the folder of a trial in the lab folder dir.
-func RunDir(dir, trial string) string { return filepath.Join(dir, RunsDir, trial) }
+// RunDir is the folder of a run in the lab folder dir.
+func RunDir(dir, run string) string { return filepath.Join(dir, RunsDir, run) }

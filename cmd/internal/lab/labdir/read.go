@@ -13,7 +13,7 @@ import (
 // OpenLab reads lab.json in a lab's folder. Its errors are those of OpenTrial.
 func OpenLab(dir string) (*Lab, error) { return open[Lab](filepath.Join(dir, LabFile), LabFormat) }
 
-// OpenRun reads run.json in a trial's folder. It fails with fs.ErrNotExist
+// OpenRun reads run.json in a run's folder. It fails with fs.ErrNotExist
 // where there is none, with fault.Version when it is of another format, and
 // with fault.Invalid or fault.TooLarge when it is broken. The errors say what is
 // wrong with it, as a sentence that does not name the file.

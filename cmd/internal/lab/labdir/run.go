@@ -30,13 +30,13 @@ type Run struct {
 
 	Faults []Fault `json:"faults,omitempty"`
 	CPU    CPU     `json:"cpu"`
-	// Doubts are reasons not to trust the trial, in sentences.
+	// Doubts are reasons not to trust the run, in sentences.
 	Doubts []string `json:"doubts,omitempty"`
-	// Error says why the trial failed; "" if it did not.
+	// Error says why the run failed; "" if it did not.
 	Error string `json:"error,omitempty"`
 }
 
-// A Node is one process of a trial.
+// A Node is one process of a run.
 type Node struct {
 	Name string `json:"node"` // as in its load log
 	Part string `json:"part"` // origin or receiver
@@ -83,7 +83,7 @@ func (f *Fault) Kind() string {
 
 // CPU tells whether the processors were the limit, and not the links.
 type CPU struct {
-	BusyShare float64 `json:"busy_share"` // of all cores, over the trial
+	BusyShare float64 `json:"busy_share"` // of all cores, over the run
 	PeakShare float64 `json:"peak_share"` // over its busiest second
 	// Limit tells that the time says more about the machine than about links.
 	Limit bool   `json:"was_the_limit"`
@@ -91,10 +91,10 @@ type CPU struct {
 }
 
 // Node gives what was noted of a node; nil if nothing was.
-func (t *Run) Node(name string) *Node {
-	i := slices.IndexFunc(t.Nodes, func(n Node) bool { return n.Name == name })
+func (r *Run) Node(name string) *Node {
+	i := slices.IndexFunc(r.Nodes, func(n Node) bool { return n.Name == name })
 	if i < 0 {
 		return nil
 	}
-	return &t.Nodes[i]
+	return &r.Nodes[i]
 }

@@ -79,7 +79,7 @@ func ClearScratch(lab string) (bytes int64, err error) {
 	return bytes, errors.Join(err, f.Leave())
 }
 
-// copies names what trials leave when they are broken off.
+// copies names what runs leave when they are broken off.
 func (f *Scratch) copies() (names []string) {
 	for _, name := range []string{ReceivedDir, OriginKey} {
 		found, err := fs.Glob(f.root.FS(), RunsDir+"/*/"+name)

@@ -8,7 +8,7 @@ const (
 	mark         = "lock"
 )
 
-// What a manager puts into the folder of each trial, for as long as that runs.
+// What a manager puts into the folder of each run, for as long as that runs.
 const (
 	ReceivedDir = "received" // the copies, one folder a receiver
 	OriginKey   = "origin.key"

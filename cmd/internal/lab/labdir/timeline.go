@@ -11,7 +11,7 @@ import (
 // An Event is one line of a timeline, and one message to the dashboard: what
 // the manager saw or did. One of its parts is set.
 type Event struct {
-	Trial   string   `json:"trial"`
+	Run     string   `json:"trial"`
 	Seconds float64  `json:"t"` // since the receivers were told to start
 	Begin   *Begin   `json:"begin,omitempty"`
 	Reading *Reading `json:"reading,omitempty"`
@@ -19,7 +19,7 @@ type Event struct {
 	End     *End     `json:"end,omitempty"`
 }
 
-// Begin is the first event of a trial: who takes part.
+// Begin is the first event of a run: who takes part.
 type Begin struct {
 	System       string   `json:"system"`
 	Receivers    int      `json:"receivers"`
@@ -79,7 +79,7 @@ const (
 	Started = "started"
 )
 
-// End is the last event of a trial.
+// End is the last event of a run.
 type End struct {
 	DistributionSeconds *float64 `json:"distribution_s,omitempty"`
 	Verified            int      `json:"verified"`

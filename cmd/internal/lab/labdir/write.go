@@ -13,9 +13,9 @@ import (
 // the file.
 func (l *Lab) Save(dir string) error { return save(filepath.Join(dir, LabFile), l) }
 
-// Save writes run.json into a trial's folder, whole or not at all. The error
+// Save writes run.json into a run's folder, whole or not at all. The error
 // names the file.
-func (t *Run) Save(dir string) error { return save(filepath.Join(dir, RunFile), t) }
+func (r *Run) Save(dir string) error { return save(filepath.Join(dir, RunFile), r) }
 
 func save(name string, v any) error {
 	return fileerr.Named(name, atomicfile.Write(name, atomicfile.Options{Perm: 0o644}, func(w io.Writer) error {

@@ -1,4 +1,4 @@
-// Package links gives the nodes of a trial their places: an address to listen
+// Package links gives the nodes of a run their places: an address to listen
 // on, an access link with a rate each way, and, where the kernel shapes that
 // link, a count of the bytes that crossed it.
 //

@@ -20,7 +20,7 @@ const (
 // Rates are those of one node's access link; 0 is no limit.
 type Rates struct{ Up, Down units.Rate }
 
-// A Network is what the nodes of one trial are connected by.
+// A Network is what the nodes of one run are connected by.
 type Network struct {
 	kind   string
 	places []*Place

@@ -10,7 +10,7 @@ type Sample struct {
 	RSSBytes   int64   // the most memory one node had
 }
 
-// A Demand is what a trial asks of the machine.
+// A Demand is what a run asks of the machine.
 type Demand struct {
 	Nodes int
 	// Rate is the payload in bytes per second that reaches all receivers
@@ -18,15 +18,15 @@ type Demand struct {
 	Rate float64
 }
 
-// A Forecast is what a trial will take of the machine.
+// A Forecast is what a run will take of the machine.
 type Forecast struct {
 	BusyShare   float64 // of all cores, without what else the machine does; above 1 it cannot be
 	MemoryBytes int64   // of all nodes together
 }
 
 const (
-	// TooMuch is the share of all cores from which a trial is not honest: its
-	// time would depend on the machine. Trials foreseen at 62 % took 55 %, and
+	// TooMuch is the share of all cores from which a run is not honest: its
+	// time would depend on the machine. Runs foreseen at 62 % took 55 %, and
 	// such foreseen at 125 % were limited by the processors.
 	TooMuch = 0.9
 	// Fair is the share that leaves room for what cannot be foreseen.
@@ -39,7 +39,7 @@ const (
 	spare = 1.3
 )
 
-// Foresee tells what a trial will take of a machine with so many cores.
+// Foresee tells what a run will take of a machine with so many cores.
 // Without limits the processors decide in any case: then BusyShare is 1.
 //
 // CPU goes with the bytes that are delivered, as the sample had it: every byte

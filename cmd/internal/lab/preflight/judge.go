@@ -50,7 +50,7 @@ func (q *Question) foresee(of *system.System, receivers int) (f Forecast, rate f
 	}
 	s := *q.Scenario
 	s.Systems, s.Receivers, s.Runs = system.Table{of}, []int{receivers}, 1
-	rate = s.Trials()[0].Pace()
+	rate = s.Sequence()[0].Pace()
 	return sample.Foresee(Demand{Nodes: receivers + 1, Rate: rate}, q.Cores), rate, true
 }
 
@@ -135,7 +135,7 @@ func (q *Question) disk() string {
 	copies := int64(q.most())
 	if q.Keep {
 		copies = 0
-		for _, t := range q.Scenario.Trials() {
+		for _, t := range q.Scenario.Sequence() {
 			copies += int64(t.Receivers)
 		}
 	}

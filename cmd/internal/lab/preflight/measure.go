@@ -41,17 +41,17 @@ func (p *Probe) Measure(ctx context.Context, of *system.System) (Sample, error) 
 	if err != nil {
 		return Sample{}, fmt.Errorf("cannot measure: %w", err)
 	}
-	trial := s.Trials()[0]
+	run := s.Sequence()[0]
 	result, err := p.Run(ctx, runner.Config{
 		Program: p.Program, Dir: p.Dir, File: file, Links: s.Links, Poll: p.Poll, Stall: patience, Cache: p.cache(),
-	}, trial)
+	}, run)
 	if err == nil && result.Error != "" {
 		err = errors.New(result.Error)
 	}
 	if err != nil {
 		return Sample{}, fmt.Errorf("cannot measure %s: %w", of.Name, err)
 	}
-	nodes, _, err := runlogs.Read(ctx, []string{labdir.RunDir(p.Dir, trial.Name())})
+	nodes, _, err := runlogs.Read(ctx, []string{labdir.RunDir(p.Dir, run.Name())})
 	if err != nil {
 		return Sample{}, fmt.Errorf("cannot measure %s: %w", of.Name, err)
 	}
@@ -73,7 +73,7 @@ func (p *Probe) small(of *system.System) *scenario.Scenario {
 	s := *p.Scenario
 	s.Systems, s.Receivers, s.Runs = system.Table{of}, []int{1}, 1
 	most, second := float64(mostFile), 0.0
-	if rate := s.Trials()[0].Pace(); rate > 0 {
+	if rate := s.Sequence()[0].Pace(); rate > 0 {
 		second = span * rate
 		most = min(max(second, leastFile), mostFile)
 	}

@@ -142,7 +142,7 @@ func (p *Page) deliveredCard() card {
 // those that were to get it.
 func (p *Page) compared() (verified, of int, known bool) {
 	for _, f := range p.Folders {
-		for _, t := range f.Trials {
+		for _, t := range f.Runs {
 			verified, of, known = verified+min(t.Verified, due(&t)), of+due(&t), true
 		}
 	}

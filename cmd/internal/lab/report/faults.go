@@ -8,24 +8,24 @@ import (
 	"starmesh/cmd/internal/lab/metrics"
 )
 
-// A faultView is a fault of a trial, for the table.
+// A faultView is a fault of a run, for the table.
 type faultView struct {
-	Trial string
+	Run string
 	labdir.Fault
 	At, Hit string
 }
 
-// faults lists those of all trials: what was expected, what was found.
+// faults lists those of all runs: what was expected, what was found.
 func (p *Page) faults() []faultView {
 	var all []faultView
 	for i := range p.Folders {
 		f := &p.Folders[i]
-		for j := range f.Trials {
-			t := &f.Trials[j]
+		for j := range f.Runs {
+			t := &f.Runs[j]
 			for _, fault := range t.Faults {
-				v := faultView{Trial: t.Name, Fault: fault, At: Missing, Hit: strings.Join(fault.Nodes, ", ")}
+				v := faultView{Run: t.Name, Fault: fault, At: Missing, Hit: strings.Join(fault.Nodes, ", ")}
 				if f.Set != "" {
-					v.Trial += " (" + f.Set + ")"
+					v.Run += " (" + f.Set + ")"
 				}
 				if fault.Seconds != nil {
 					v.At = Value(*fault.Seconds, metrics.Seconds)
@@ -37,11 +37,11 @@ func (p *Page) faults() []faultView {
 	return all
 }
 
-// faulty names the trials in which something was done on purpose.
+// faulty names the runs in which something was done on purpose.
 func (p *Page) faulty() []string {
 	var names []string
 	for _, f := range p.Folders {
-		for _, t := range f.Trials {
+		for _, t := range f.Runs {
 			if len(t.Faults) > 0 || slices.ContainsFunc(t.Nodes, func(n labdir.Node) bool { return n.Trait != "" }) {
 				names = append(names, t.Name)
 			}

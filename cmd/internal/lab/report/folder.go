@@ -17,8 +17,8 @@ import (
 func readFolder(dir string) (Folder, bool) {
 	f := Folder{Dir: dir}
 	readLab(&f)
-	readTrials(&f)
-	if f.Lab == nil && len(f.Trials) == 0 {
+	readRuns(&f)
+	if f.Lab == nil && len(f.Runs) == 0 {
 		f.Notes = append(f.Notes, "Only load logs are here, of no lab run: which experiment this was, on which machine, "+
 			"and whether the files were compared byte for byte is not known.")
 		return f, false
@@ -28,14 +28,14 @@ func readFolder(dir string) (Folder, bool) {
 
 func readLab(f *Folder) {
 	lab, err := labdir.OpenLab(f.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // that there is none is told once the trials are known
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // that there is none is told once the runs are known
 		f.Notes = append(f.Notes, fmt.Sprintf("%s: %v", labdir.LabFile, err))
 	}
 	f.Lab = lab
 }
 
 // readTrials reads the run.json of each folder of a run.
-func readTrials(f *Folder) {
+func readRuns(f *Folder) {
 	entries, err := os.ReadDir(filepath.Join(f.Dir, labdir.RunsDir))
 	if err != nil {
 		return // logs may lie elsewhere
@@ -54,11 +54,11 @@ func readTrials(f *Folder) {
 			f.Notes = append(f.Notes, fmt.Sprintf("%s of %s: %v; left out", labdir.RunFile, e.Name(), err))
 		default:
 			t.Name = e.Name() // where its logs are, whatever it says
-			f.Trials = append(f.Trials, *t)
+			f.Runs = append(f.Runs, *t)
 		}
 	}
-	slices.SortStableFunc(f.Trials, func(a, b labdir.Run) int { return a.Began.Compare(b.Began) })
-	if f.Lab == nil && len(f.Trials) > 0 {
+	slices.SortStableFunc(f.Runs, func(a, b labdir.Run) int { return a.Began.Compare(b.Began) })
+	if f.Lab == nil && len(f.Runs) > 0 {
 		text := "what was asked for, on which machine, and with which seed is not known"
 		if !slices.ContainsFunc(f.Notes, func(note string) bool { return strings.HasPrefix(note, labdir.LabFile) }) {
 			text = "there is no " + labdir.LabFile + ": " + text

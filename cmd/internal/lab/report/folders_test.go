@@ -169,8 +169,8 @@ func writeJSON(t *testing.T, name string, v any) {
 	}
 }
 
-// trial is what the lab notes of the run.
-func (m made) trial() *labdir.Run {
+// record is what the lab notes of the run.
+func (m made) record() *labdir.Run {
 	return &labdir.Run{Format: labdir.RunFormat, Name: labdir.RunName(m.system, m.receivers, m.repetition), System: m.system,
 		Receivers: m.receivers, Repetition: m.repetition, Links: "rate", Verified: m.receivers - m.undone, Polls: 7,
 		Began: began.Add(time.Duration(m.receivers*1000+m.repetition*100) * time.Second)}
@@ -186,8 +186,8 @@ func lab(t *testing.T, receivers []int, runs int) string {
 			for r := 1; r <= runs; r++ {
 				m := made{system: system, receivers: n, repetition: r, slower: 1 + float64(r-1)/100}
 				m.write(t, dir)
-				trial := m.trial()
-				writeJSON(t, filepath.Join(labdir.RunDir(dir, trial.Name), labdir.RunFile), trial)
+				record := m.record()
+				writeJSON(t, filepath.Join(labdir.RunDir(dir, record.Name), labdir.RunFile), record)
 			}
 		}
 	}

@@ -66,13 +66,13 @@ func newRow(r metrics.Row, run *runlogs.Run) nodeRow {
 	return row
 }
 
-// trial finds what the lab noted about a run; nil if nothing is there.
-func (p *Page) trial(r *metrics.Report) *labdir.Run {
+// record returns what the lab noted about a run; nil if nothing is there.
+func (p *Page) record(r *metrics.Report) *labdir.Run {
 	for i := range p.Folders {
 		f := &p.Folders[i]
-		for j := range f.Trials {
-			if f.Set == r.Set && f.at(&f.Trials[j]) == r.Dir {
-				return &f.Trials[j]
+		for j := range f.Runs {
+			if f.Set == r.Set && f.at(&f.Runs[j]) == r.Dir {
+				return &f.Runs[j]
 			}
 		}
 	}

@@ -37,10 +37,10 @@ type Page struct {
 
 // A Folder is what lies in the folder of a lab run beside the load logs.
 type Folder struct {
-	Set    string // as in metrics.Head; "" when there is only one folder
-	Dir    string
-	Lab    *labdir.Lab // nil: there is no lab.json
-	Trials []labdir.Run
+	Set  string // as in metrics.Head; "" when there is only one folder
+	Dir  string
+	Lab  *labdir.Lab // nil: there is no lab.json
+	Runs []labdir.Run
 	// Notes tell what is missing or cannot be read.
 	Notes []string
 }

@@ -97,12 +97,12 @@ func (s *studio) progress() {
 
 // events are the faults that were made in a run.
 func (p *Page) events(r *metrics.Report) []charts.Event {
-	trial := p.trial(r)
-	if trial == nil {
+	record := p.record(r)
+	if record == nil {
 		return nil
 	}
 	var all []charts.Event
-	for _, f := range trial.Faults {
+	for _, f := range record.Faults {
 		if f.Seconds != nil {
 			all = append(all, charts.Event{At: *f.Seconds, Name: f.Fault})
 		}

@@ -290,7 +290,7 @@ func TestWhatIsMissingOrBrokenIsTold(t *testing.T) {
 	if err := os.WriteFile(path("runs", "star-2-2", "run.json"), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	failed := (made{system: "mesh", receivers: 2, repetition: 9, undone: 2}).trial()
+	failed := (made{system: "mesh", receivers: 2, repetition: 9, undone: 2}).record()
 	failed.Error, failed.CPU = "peer-1 did not start <at all>", labdir.CPU{Limit: true, Why: "both cores were busy"}
 	writeJSON(t, path("runs", "mesh-2-9", "run.json"), failed)
 	_, text := makeReport(t, report.Options{Dirs: []string{dir}})
@@ -302,12 +302,12 @@ func TestWhatIsMissingOrBrokenIsTold(t *testing.T) {
 func TestFaultsAreToldWithTheirOutcome(t *testing.T) {
 	dir := lab(t, []int{2}, 1)
 	m := made{system: "mesh", receivers: 2, repetition: 1}
-	trial, at := m.trial(), 0.5
-	trial.Faults = []labdir.Fault{
+	record, at := m.record(), 0.5
+	record.Faults = []labdir.Fault{
 		{Fault: "stop-origin@50%", Expected: "all <finish>", Found: "all finished", Met: true, Seconds: &at, Nodes: []string{"origin"}},
 		{Fault: "liar:1", Expected: "nobody is fooled", Found: "somebody was", Met: false},
 	}
-	writeJSON(t, filepath.Join(labdir.RunDir(dir, trial.Name), labdir.RunFile), trial)
+	writeJSON(t, filepath.Join(labdir.RunDir(dir, record.Name), labdir.RunFile), record)
 	_, text := makeReport(t, report.Options{Dirs: []string{dir}})
 	says(t, text, "Faults that ended as foretold", "1 of 2", "all &lt;finish&gt;", "✓ yes", "✗ no", "500 ms",
 		"the fault liar:1 did not end as foretold: somebody was", "in 1 run something went wrong on purpose (stop-origin@50%, liar:1), and 1 of 2 times the outcome was the one foretold")
@@ -384,7 +384,7 @@ func TestATrialThatWasBrokenOffIsNotOneThatFailed(t *testing.T) {
 				t.Fatal(err)
 			}
 		} else {
-			writeJSON(t, notes, m.trial())
+			writeJSON(t, notes, m.record())
 		}
 		made, _ := makeReport(t, report.Options{Dirs: []string{dir}})
 		if !strings.HasSuffix(made.Headline, c.want) {

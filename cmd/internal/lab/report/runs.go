@@ -15,7 +15,7 @@ type runRow struct {
 	Remarks                                              []string
 }
 
-// at is where the logs of a trial are, as reports name it.
+// at is where the logs of a run are, as reports name it.
 func (f *Folder) at(t *labdir.Run) string {
 	return filepath.ToSlash(labdir.RunDir(filepath.Clean(f.Dir), t.Name))
 }
@@ -49,9 +49,9 @@ func (p *Page) runRows() []runRow {
 				run := &series.Runs[k]
 				row := rowOf(series.Label(), run)
 				row.Name = p.short(run)
-				if trial := p.trial(run); trial != nil {
-					told[trial] = true
-					row.note(trial)
+				if record := p.record(run); record != nil {
+					told[record] = true
+					row.note(record)
 				}
 				rows = append(rows, row)
 			}
@@ -59,8 +59,8 @@ func (p *Page) runRows() []runRow {
 	}
 	for i := range p.Folders {
 		f := &p.Folders[i]
-		for j := range f.Trials {
-			if t := &f.Trials[j]; !told[t] {
+		for j := range f.Runs {
+			if t := &f.Runs[j]; !told[t] {
 				row := runRow{Name: t.Name, System: t.System, Receivers: t.Receivers, Time: Missing, Multiple: Missing,
 					Copies: Missing, Remarks: []string{"its load logs are missing"}}
 				row.note(t)

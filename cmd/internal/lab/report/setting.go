@@ -145,7 +145,7 @@ func (p *Page) linksOf(s *metrics.Series) string {
 		return ""
 	}
 	text := strings.Join(append(limitsOf(run, metrics.Origin, "origin"), limitsOf(run, metrics.Receiver, "receivers")...), "; ")
-	if t := p.trial(typical); t != nil && t.Links != "" {
+	if t := p.record(typical); t != nil && t.Links != "" {
 		text += "; kind: " + t.Links
 		if t.LinksHow != "" {
 			text += ": " + strings.TrimSuffix(t.LinksHow, ".")

@@ -60,8 +60,8 @@ func (p *Page) doubts() []string {
 		if lab := p.Folders[i].Lab; lab != nil && lab.Machine.Busy() {
 			g.add(fmt.Sprintf("the machine was %.0f %% busy with something else before the first run", 100*lab.Machine.LoadBefore), p.Folders[i].Set)
 		}
-		for j := range p.Folders[i].Trials {
-			t := &p.Folders[i].Trials[j]
+		for j := range p.Folders[i].Runs {
+			t := &p.Folders[i].Runs[j]
 			judge(g, t)
 			if !logged[t] { // else they are doubts of the run
 				noted(g, t)
@@ -85,7 +85,7 @@ func (p *Page) doubts() []string {
 	return g.lines()
 }
 
-// judge adds what no log tells of a trial.
+// judge adds what no log tells of a run.
 func judge(g *gathered, t *labdir.Run) {
 	for _, f := range t.Faults {
 		if !f.Met {
@@ -118,13 +118,13 @@ func due(t *labdir.Run) int {
 	return n
 }
 
-// logged tells which trials have load logs.
+// logged tells which runs have load logs.
 func (p *Page) logged() map[*labdir.Run]bool {
 	all := make(map[*labdir.Run]bool)
 	for i := range p.Scenes {
 		for j := range p.Scenes[i].Series {
 			for k := range p.Scenes[i].Series[j].Runs {
-				if t := p.trial(&p.Scenes[i].Series[j].Runs[k]); t != nil {
+				if t := p.record(&p.Scenes[i].Series[j].Runs[k]); t != nil {
 					all[t] = true
 				}
 			}
@@ -144,8 +144,8 @@ func (p *Page) missing() []string {
 		if f.Lab != nil {
 			unfinished(g, f)
 		}
-		for j := range f.Trials {
-			if t := &f.Trials[j]; t.Error != "" && !logged[t] {
+		for j := range f.Runs {
+			if t := &f.Runs[j]; t.Error != "" && !logged[t] {
 				g.add("a run failed: "+t.Error, t.Name)
 			}
 		}
@@ -173,7 +173,7 @@ func unfinished(g *gathered, f *Folder) {
 		for _, system := range f.Lab.Systems {
 			for r := 1; r <= f.Lab.Runs; r++ {
 				name := labdir.RunName(system, n, r)
-				if !slices.ContainsFunc(f.Trials, func(t labdir.Run) bool { return t.Name == name }) {
+				if !slices.ContainsFunc(f.Runs, func(t labdir.Run) bool { return t.Name == name }) {
 					names = append(names, name)
 				}
 			}
@@ -212,7 +212,7 @@ func (p *Page) limits() []string {
 func (p *Page) linkLimits() []string {
 	rate, netns := false, false
 	for _, f := range p.Folders {
-		for _, t := range f.Trials {
+		for _, t := range f.Runs {
 			rate, netns = rate || t.Links == "rate", netns || t.Links == "netns"
 		}
 	}

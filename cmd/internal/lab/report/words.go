@@ -246,10 +246,10 @@ func pace(who string, other, its float64) string {
 }
 
 // undone says that a system did not bring the file to everyone, or was not let:
-// of a lab that was stopped, or still runs, the last trial has no notes.
+// of a lab that was stopped, or still runs, the last run has no notes.
 func (p *Page) undone(s *metrics.Series) string {
 	for i := range p.Folders {
-		if f := &p.Folders[i]; f.Lab != nil && f.Set == s.Set && p.trial(s.Typical()) == nil {
+		if f := &p.Folders[i]; f.Lab != nil && f.Set == s.Set && p.record(s.Typical()) == nil {
 			return "was broken off before it had brought"
 		}
 	}

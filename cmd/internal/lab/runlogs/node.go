@@ -48,9 +48,9 @@ type Node struct {
 	// Drift is by how much the wall clock was set while the node ran.
 	Drift  time.Duration
 	Points []Point
-	// Trial is what a lab has noted about the run, beside the log; nil if there
+	// Run is what a lab has noted about the run, beside the log; nil if there
 	// is nothing, or the node is not in it.
-	Trial *labdir.Run
+	Record *labdir.Run
 }
 
 // A Point is what a node had carried at one time.

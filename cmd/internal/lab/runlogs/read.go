@@ -27,7 +27,7 @@ const Ext = ".jsonl"
 // was read besides is given too.
 func Read(ctx context.Context, paths []string) ([]*Node, []Finding, error) {
 	files, err := expand(paths)
-	r := &reader{seen: make(map[identity]string), trials: make(map[string]*labdir.Run)}
+	r := &reader{seen: make(map[identity]string), records: make(map[string]*labdir.Run)}
 	for _, name := range files {
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
@@ -111,7 +111,7 @@ type reader struct {
 	nodes    []*Node
 	findings []Finding
 	seen     map[identity]string    // the file that has it
-	trials   map[string]*labdir.Run // by folder; nil: there is none
+	records  map[string]*labdir.Run // by folder; nil: there is none
 }
 
 func (r *reader) find(f Finding) { r.findings = append(r.findings, f) }
@@ -130,7 +130,7 @@ func (r *reader) read(name string) error {
 	var n *Node
 	if log.Last() != nil {
 		n = newNode(shown, &log)
-		n.note(r.trialIn(path.Dir(shown)))
+		n.note(r.recordIn(path.Dir(shown)))
 	}
 	for _, p := range problems {
 		if p.Line == 0 && n != nil && log.Start != nil && n.killedOnPurpose() {

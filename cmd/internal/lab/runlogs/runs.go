@@ -21,9 +21,9 @@ type Links struct{ OriginUp, Up, Down float64 }
 // A Run is one run of one system, with the logs it was made of.
 type Run struct {
 	metrics.Run
-	Logs  []*Node     // as Run.Nodes, one for each
-	Start time.Time   // of the first receiver; the first node if there is none
-	Trial *labdir.Run // what a lab has noted; nil if nothing
+	Logs   []*Node     // as Run.Nodes, one for each
+	Start  time.Time   // of the first receiver; the first node if there is none
+	Record *labdir.Run // what a lab has noted; nil if nothing
 }
 
 // Runs puts nodes together into runs and judges them. Links are for nodes
@@ -81,19 +81,19 @@ func newRun(b bucket, given Links, of *system.System) (Run, []Finding) {
 		part := []metrics.Part{metrics.Origin, metrics.Receiver, metrics.Idle}[partOf(i, len(origins), len(kept))]
 		r.Nodes = append(r.Nodes, nodeOf(n, part, files, r.Start, given))
 	}
-	r.Trial = trialOf(r.Logs)
+	r.Record = recordOf(r.Logs)
 	r.Doubts = slices.Concat(r.Doubts, waits(&r, kept), labDoubts(&r))
 	return r, findings
 }
 
-// trialOf gives the trial that the nodes are of; nil if it is not one.
-func trialOf(nodes []*Node) *labdir.Run {
+// trialOf gives the run that the nodes are of; nil if it is not one.
+func recordOf(nodes []*Node) *labdir.Run {
 	if len(nodes) == 0 {
 		return nil
 	}
-	t := nodes[0].Trial
+	t := nodes[0].Record
 	for _, n := range nodes[1:] {
-		if n.Trial != t {
+		if n.Record != t {
 			return nil
 		}
 	}

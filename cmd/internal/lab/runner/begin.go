@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// readyTime is what all nodes of a trial together have to get ready, and
+	// readyTime is what all nodes of a run together have to get ready, and
 	// readyEach what each of them has besides.
 	readyTime = 30 * time.Second
 	readyEach = 2 * time.Second
@@ -25,25 +25,25 @@ const (
 
 // startNodes starts the origin and then the receivers, and returns when all
 // are ready and their agents answer.
-func (t *trial) startNodes(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTime+time.Duration(len(t.nodes))*readyEach,
+func (r *run) startNodes(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTime+time.Duration(len(r.nodes))*readyEach,
 		errors.New("it takes too long to get ready"))
 	defer cancel()
-	if err := t.bringUp(ctx, t.nodes[0], false); err != nil {
+	if err := r.bringUp(ctx, r.nodes[0], false); err != nil {
 		return err
 	}
-	for _, n := range t.nodes[1:] {
-		if err := os.MkdirAll(t.folderOf(n), 0o777); err != nil {
+	for _, n := range r.nodes[1:] {
+		if err := os.MkdirAll(r.folderOf(n), 0o777); err != nil {
 			return fmt.Errorf("no folder for %s: %w", n.name, err)
 		}
-		if err := t.start(n, false); err != nil {
+		if err := r.start(n, false); err != nil {
 			return err
 		}
 	}
 	waiting, ctx := errgroup.WithContext(ctx)
-	for _, n := range t.nodes[1:] {
+	for _, n := range r.nodes[1:] {
 		waiting.Go(func() error {
-			if err := t.ready(ctx, n, false); err != nil {
+			if err := r.ready(ctx, n, false); err != nil {
 				return err
 			}
 			return n.ask(ctx, "/load", new(load.Report))
@@ -53,25 +53,25 @@ func (t *trial) startNodes(ctx context.Context) error {
 }
 
 // bringUp starts a node and waits until it is ready.
-func (t *trial) bringUp(ctx context.Context, n *node, again bool) error {
-	if err := t.start(n, again); err != nil {
+func (r *run) bringUp(ctx context.Context, n *node, again bool) error {
+	if err := r.start(n, again); err != nil {
 		return err
 	}
-	return t.ready(ctx, n, again)
+	return r.ready(ctx, n, again)
 }
 
 // start starts a node's process.
-func (t *trial) start(n *node, again bool) error {
+func (r *run) start(n *node, again bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if t.ending.over.Load() {
-		return fault.Wrapf(fault.Closed, "%s is not started: the trial %s is over", n.name, t.Name())
+	if r.ending.over.Load() {
+		return fault.Wrapf(fault.Closed, "%s is not started: the trial %s is over", n.name, r.Name())
 	}
 	n.starts++
-	file := t.file(n)
+	file := r.file(n)
 	p, err := StartProcess(ProcessConfig{
-		Program: t.cfg.Program, Name: n.name, Errors: file + ".err",
-		Args: t.commandLine(n, file+".jsonl", again), Start: n.place.Start,
+		Program: r.cfg.Program, Name: n.name, Errors: file + ".err",
+		Args: r.commandLine(n, file+".jsonl", again), Start: n.place.Start,
 	})
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (t *trial) start(n *node, again bool) error {
 }
 
 // ready waits until a node has told what others need to know of it.
-func (t *trial) ready(ctx context.Context, n *node, again bool) error {
+func (r *run) ready(ctx context.Context, n *node, again bool) error {
 	p, _ := n.running()
 	var agent struct{ Address string }
 	if _, err := p.Await(ctx, AgentEvent, &agent); err != nil {
@@ -90,7 +90,7 @@ func (t *trial) ready(ctx context.Context, n *node, again bool) error {
 	n.mu.Lock()
 	n.agent = agent.Address
 	n.mu.Unlock()
-	if err := t.ways.learn(ctx, &t.System.Run, n, p); err != nil {
+	if err := r.ways.learn(ctx, &r.System.Run, n, p); err != nil {
 		return err
 	}
 	if !n.receiver() || again {
@@ -100,13 +100,13 @@ func (t *trial) ready(ctx context.Context, n *node, again bool) error {
 	return err
 }
 
-// release lets all receivers begin at once. The clock of the trial starts.
-func (t *trial) release(ctx context.Context) error {
-	t.book.Began = time.Now()
-	t.timeline.begin(t.book.Began)
+// release lets all receivers begin at once. The clock of the run starts.
+func (r *run) release(ctx context.Context) error {
+	r.book.Began = time.Now()
+	r.timeline.begin(r.book.Began)
 	starting, ctx := errgroup.WithContext(ctx)
-	for _, n := range t.nodes[1:] {
-		n.progress = t.book.Began
+	for _, n := range r.nodes[1:] {
+		n.progress = r.book.Began
 		starting.Go(func() error {
 			if err := n.command(ctx, StartCommand); err != nil && !n.endsWithin(ctx, lastWords) {
 				return fmt.Errorf("%s could not be told to start: %w", n.name, err)

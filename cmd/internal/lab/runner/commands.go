@@ -58,22 +58,22 @@ func (w *ways) name(remote string) string {
 }
 
 // folderOf is the folder into which a receiver puts the file.
-func (t *trial) folderOf(n *node) string { return filepath.Dir(t.copyOf(n)) }
+func (r *run) folderOf(n *node) string { return filepath.Dir(r.copyOf(n)) }
 
 // file is the name of the files about a node's present start, without their
 // endings.
-func (t *trial) file(n *node) string {
+func (r *run) file(n *node) string {
 	if n.starts > 1 {
-		return filepath.Join(t.dir, fmt.Sprintf("%s.%d", n.name, n.starts))
+		return filepath.Join(r.dir, fmt.Sprintf("%s.%d", n.name, n.starts))
 	}
-	return filepath.Join(t.dir, n.name)
+	return filepath.Join(r.dir, n.name)
 }
 
 // commandLine is how a node is started, or started again: then it begins at
 // once.
-func (t *trial) commandLine(n *node, log string, again bool) []string {
-	args := t.systemLine(n)
-	args = append(args, "--node", n.name, "--load-log", log, "--load-interval", t.logInterval().String(),
+func (r *run) commandLine(n *node, log string, again bool) []string {
+	args := r.systemLine(n)
+	args = append(args, "--node", n.name, "--load-log", log, "--load-interval", r.logInterval().String(),
 		"--agent", n.place.Agent())
 	if n.receiver() && !again {
 		args = append(args, "--"+HoldFlag)
@@ -82,21 +82,21 @@ func (t *trial) commandLine(n *node, log string, again bool) []string {
 	return append(args, n.shape.Flags...)
 }
 
-// logInterval is short for a short trial, so that its plots have points.
-func (t *trial) logInterval() time.Duration {
+// logInterval is short for a short run, so that its plots have points.
+func (r *run) logInterval() time.Duration {
 	const points = 40
-	interval := time.Duration(t.bound() / points * float64(time.Second))
+	interval := time.Duration(r.bound() / points * float64(time.Second))
 	return min(max(interval, 100*time.Millisecond), time.Second).Round(10 * time.Millisecond)
 }
 
 // systemLine is the part of a command line that is the system's own.
-func (t *trial) systemLine(n *node) []string {
+func (r *run) systemLine(n *node) []string {
 	start := system.Start{
-		File: t.cfg.File.Path, Folder: t.folderOf(n), Host: n.place.Host(), Cache: t.cfg.Cache,
-		Identity: filepath.Join(t.dir, labdir.OriginKey), Origin: t.ways.toOrigin(),
+		File: r.cfg.File.Path, Folder: r.folderOf(n), Host: n.place.Host(), Cache: r.cfg.Cache,
+		Identity: filepath.Join(r.dir, labdir.OriginKey), Origin: r.ways.toOrigin(),
 	}
 	if n.receiver() {
-		return t.System.Run.Get(start)
+		return r.System.Run.Get(start)
 	}
-	return t.System.Run.Serve(start)
+	return r.System.Run.Serve(start)
 }

@@ -8,10 +8,10 @@ import (
 	"starmesh/common/load"
 )
 
-// control is what may be done to the nodes of a trial.
+// control is what may be done to the nodes of a run.
 type control struct {
-	t *trial
-	// how tells who does it: on purpose, as planned before the trial, or by
+	run *run
+	// how tells who does it: on purpose, as planned before the run, or by
 	// hand. A receiver that somebody ends by hand need not get the file.
 	how string
 }
@@ -23,12 +23,12 @@ const (
 
 // find gives the node of that name.
 func (c *control) find(name string) (*node, error) {
-	for _, n := range c.t.nodes {
+	for _, n := range c.run.nodes {
 		if n.name == name {
 			return n, nil
 		}
 	}
-	return nil, fault.Wrapf(fault.NotFound, "the trial %s has no node %q", c.t.Name(), name)
+	return nil, fault.Wrapf(fault.NotFound, "the trial %s has no node %q", c.run.Name(), name)
 }
 
 // Stop ends a node in good order.
@@ -71,9 +71,9 @@ func (c *control) end(n *node, purpose string, kill bool) {
 	} else {
 		p.End(endTime)
 	}
-	c.t.timeline.fault(n.name, did, purpose)
+	c.run.timeline.fault(n.name, did, purpose)
 	if c.how == byHand {
-		c.t.doubt("%s was %s: the time is not that of an undisturbed run", n.name, purpose)
+		c.run.doubt("%s was %s: the time is not that of an undisturbed run", n.name, purpose)
 	}
 }
 
@@ -92,29 +92,29 @@ func (c *control) Restart(ctx context.Context, name string) error {
 		n.mu.Unlock()
 	}()
 	c.end(n, "killed "+c.how+", to start again", true)
-	if err := c.t.bringUp(ctx, n, true); err != nil {
+	if err := c.run.bringUp(ctx, n, true); err != nil {
 		return err
 	}
-	c.t.timeline.fault(n.name, labdir.Started, "started again")
+	c.run.timeline.fault(n.name, labdir.Started, "started again")
 	return nil
 }
 
-// Conclude ends the trial.
-func (c *control) Conclude(why string) { c.t.giveUp(why) }
+// Conclude ends the run.
+func (c *control) Conclude(why string) { c.run.giveUp(why) }
 
-// under gives the control of the trial of that name, if it is under way.
-func (m *Manager) under(trial string) (*control, error) {
+// under gives the control of the run of that name, if it is under way.
+func (m *Manager) under(run string) (*control, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.now == nil || m.now.Name() != trial {
-		return nil, fault.Wrapf(fault.NotFound, "the trial %s is not under way", trial)
+	if m.now == nil || m.now.Name() != run {
+		return nil, fault.Wrapf(fault.NotFound, "the trial %s is not under way", run)
 	}
 	return &control{m.now, byHand}, nil
 }
 
-// Do does to a node of a trial what a person asks for: stop, kill or start.
-func (m *Manager) Do(ctx context.Context, trial, node, action string) error {
-	c, err := m.under(trial)
+// Do does to a node of a run what a person asks for: stop, kill or start.
+func (m *Manager) Do(ctx context.Context, run, node, action string) error {
+	c, err := m.under(run)
 	if err != nil {
 		return err
 	}
@@ -129,9 +129,9 @@ func (m *Manager) Do(ctx context.Context, trial, node, action string) error {
 	return fault.Wrapf(fault.Invalid, "there is no action %q: stop, kill or start", action)
 }
 
-// Sockets asks a node of a trial for its sockets.
-func (m *Manager) Sockets(ctx context.Context, trial, node string) ([]load.SocketRow, error) {
-	c, err := m.under(trial)
+// Sockets asks a node of a run for its sockets.
+func (m *Manager) Sockets(ctx context.Context, run, node string) ([]load.SocketRow, error) {
+	c, err := m.under(run)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 	"starmesh/common/fault"
 )
 
-// troubled does to a trial what act does.
+// troubled does to a run what act does.
 type troubled struct {
 	act     func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control)
 	excused map[string]string
@@ -142,7 +142,7 @@ func TestAPersonEndsANodeByHand(t *testing.T) {
 	m := runner.New(b.cfg)
 	done := make(chan labdir.Run)
 	go func() {
-		result, err := m.Run(t.Context(), b.trial(2))
+		result, err := m.Run(t.Context(), b.what(2))
 		if err != nil {
 			t.Error(err)
 		}

@@ -11,13 +11,13 @@ import (
 // cores: at 73 % busy it takes 1.08 times the bound, as with fewer nodes; at
 // 96 % it takes 1.28 times, and 1.19 when all rates are a quarter.
 const (
-	tooBusy    = 0.80 // of all cores, over the whole trial
+	tooBusy    = 0.80 // of all cores, over the whole run
 	saturated  = 0.95 // of all cores, in a second that had nothing left
 	tooOften   = 0.25 // of all seconds
 	leastSpans = 4    // seconds, for a share of them to mean anything
 )
 
-// JudgeCPU tells whether the processors were the limit of a trial: mean is the
+// JudgeCPU tells whether the processors were the limit of a run: mean is the
 // share of all cores that was busy over all of it, seconds is that of each
 // second.
 func JudgeCPU(mean float64, seconds []float64) labdir.CPU {

@@ -1,8 +1,8 @@
-// Package runner runs the trials of a lab. It is the manager of the
+// Package runner makes the runs of a lab. It is the manager of the
 // manager–agent model: every node is a process of the program with an agent,
 // which the manager asks for its reading at regular times and gives commands.
 //
-// A trial goes like this. The origin is started, and when it is ready the
+// A run goes like this. The origin is started, and when it is ready the
 // receivers, which get ready and wait. When all agents answer, the receivers
 // are told to start, all at once; the distribution time counts from there.
 // Agents are polled until every receiver holds the file or none gets any

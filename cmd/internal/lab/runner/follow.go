@@ -12,28 +12,28 @@ import (
 	"starmesh/common/readable"
 )
 
-// follow polls until the trial is over, and lets faults be made meanwhile.
-func (t *trial) follow(ctx context.Context) {
+// follow polls until the run is over, and lets faults be made meanwhile.
+func (r *run) follow(ctx context.Context) {
 	var making sync.WaitGroup
 	defer making.Wait()
 	faults, stop := context.WithCancel(ctx)
 	defer stop()
-	if t.trouble != nil {
-		making.Go(func() { t.trouble.Run(faults, t.timeline.heard, &control{t, onPurpose}) })
+	if r.trouble != nil {
+		making.Go(func() { r.trouble.Run(faults, r.timeline.heard, &control{r, onPurpose}) })
 	}
-	ticker := time.NewTicker(t.cfg.Poll)
+	ticker := time.NewTicker(r.cfg.Poll)
 	defer ticker.Stop()
 	for {
-		t.poll(ctx)
-		if t.complete() {
+		r.poll(ctx)
+		if r.complete() {
 			return
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-t.ending.now:
-			t.timeline.note("", "%s", t.ending.why)
-			t.poll(ctx)
+		case <-r.ending.now:
+			r.timeline.note("", "%s", r.ending.why)
+			r.poll(ctx)
 			return
 		case <-ticker.C:
 		}
@@ -42,15 +42,15 @@ func (t *trial) follow(ctx context.Context) {
 
 // complete tells whether nothing more is to come, and notes why if that is not
 // because all have the file.
-func (t *trial) complete() bool {
-	if why := t.nodes[0].failed; why != "" && !t.System.Relays {
-		t.book.Error = "the " + t.Origin() + " ended: " + why
+func (r *run) complete() bool {
+	if why := r.nodes[0].failed; why != "" && !r.System.Relays {
+		r.book.Error = "the " + r.Origin() + " ended: " + why
 		return true
 	}
 	open := 0
-	latest := t.book.Began
-	for _, n := range t.nodes[1:] {
-		if !n.done.IsZero() || n.failed != "" || t.excused(n) != "" {
+	latest := r.book.Began
+	for _, n := range r.nodes[1:] {
+		if !n.done.IsZero() || n.failed != "" || r.excused(n) != "" {
 			continue
 		}
 		open++
@@ -61,46 +61,46 @@ func (t *trial) complete() bool {
 	if open == 0 {
 		return true
 	}
-	if quiet := time.Since(latest); quiet > t.patience() {
-		t.book.Error = fmt.Sprintf("nothing has arrived anywhere for %s: given up. Still without the file: %s",
-			units.Duration(quiet), t.without())
+	if quiet := time.Since(latest); quiet > r.patience() {
+		r.book.Error = fmt.Sprintf("nothing has arrived anywhere for %s: given up. Still without the file: %s",
+			units.Duration(quiet), r.without())
 		return true
 	}
 	return false
 }
 
 // without lists receivers that lack the file, with how much they have.
-func (t *trial) without() string {
+func (r *run) without() string {
 	var names []string
-	for _, n := range t.nodes[1:] {
-		if !n.done.IsZero() || t.excused(n) != "" {
+	for _, n := range r.nodes[1:] {
+		if !n.done.IsZero() || r.excused(n) != "" {
 			continue
 		}
-		names = append(names, fmt.Sprintf("%s (has %.0f %%)", n.name, 100*float64(n.last.HaveBytes)/float64(t.cfg.File.Bytes)))
+		names = append(names, fmt.Sprintf("%s (has %.0f %%)", n.name, 100*float64(n.last.HaveBytes)/float64(r.cfg.File.Bytes)))
 	}
 	return readable.List(names, 8)
 }
 
 // excused says why a receiver need not have the file; "" if it must.
-func (t *trial) excused(n *node) string {
+func (r *run) excused(n *node) string {
 	if why := n.endedByHand(); why != "" {
 		return why
 	}
-	if t.trouble == nil {
+	if r.trouble == nil {
 		return ""
 	}
-	return t.trouble.Excused(n.name)
+	return r.trouble.Excused(n.name)
 }
 
 // beginning is the first event of the timeline.
-func (t *trial) beginning() *labdir.Begin {
+func (r *run) beginning() *labdir.Begin {
 	b := &labdir.Begin{
-		System: t.System.Name, Receivers: t.Receivers, Repetition: t.Repetition,
-		FileName: filepath.Base(t.cfg.File.Path), FileBytes: t.cfg.File.Bytes, Chunks: t.cfg.File.Chunks,
-		BoundSeconds: t.bound(), Nodes: t.book.Nodes,
+		System: r.System.Name, Receivers: r.Receivers, Repetition: r.Repetition,
+		FileName: filepath.Base(r.cfg.File.Path), FileBytes: r.cfg.File.Bytes, Chunks: r.cfg.File.Chunks,
+		BoundSeconds: r.bound(), Nodes: r.book.Nodes,
 	}
-	if t.trouble != nil {
-		b.Faults = t.trouble.Expected()
+	if r.trouble != nil {
+		b.Faults = r.trouble.Expected()
 	}
 	return b
 }

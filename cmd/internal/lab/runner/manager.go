@@ -9,19 +9,19 @@ import (
 	"starmesh/cmd/internal/lab/scenario"
 )
 
-// Config says how trials are run.
+// Config says how runs are made.
 type Config struct {
 	Program string // the file of this program
 	Dir     string // the lab's folder
 	File    File
 	Links   string        // rate or netns
 	Poll    time.Duration // between two questions to an agent
-	Stall   time.Duration // without progress, after which a trial is given up; 0: by its bound
+	Stall   time.Duration // without progress, after which a run is given up; 0: by its bound
 	Keep    bool          // received copies stay
 	Cache   string        // folder in which origins find the file's id
 
 	Watch Watch
-	// Trouble gives what is to go wrong in a trial, or nil; nil: nothing ever.
+	// Trouble gives what is to go wrong in a run, or nil; nil: nothing ever.
 	Trouble func(scenario.Run) (Trouble, error)
 }
 
@@ -41,29 +41,29 @@ type Watch struct {
 
 // A Poll is a question to an agent and what came of it.
 type Poll struct {
-	Trial, Node string
-	Number      int64 // of this node's polls, from 1
-	URL         string
-	Took        time.Duration
-	Reading     *labdir.Reading // nil: there was no answer
-	Err         error
+	Run, Node string
+	Number    int64 // of this node's polls, from 1
+	URL       string
+	Took      time.Duration
+	Reading   *labdir.Reading // nil: there was no answer
+	Err       error
 }
 
-// A Manager runs trials, one at a time.
+// A Manager makes runs, one at a time.
 type Manager struct {
 	cfg Config
 
 	mu  sync.Mutex
-	now *trial // that under way; nil: none
+	now *run // that under way; nil: none
 }
 
 // New makes a manager.
 func New(cfg Config) *Manager { return &Manager{cfg: cfg} }
 
-// Run runs a trial and gives what came of it, which is in the trial's folder
-// too. What went wrong in the trial is told by its Error; Run itself fails only
+// Run makes a run and returns what came of it, which is in the run's folder
+// too. What went wrong in the run is told by its Error; Run itself fails only
 // if nothing can be run at all, or ctx has ended. When it returns no process of
-// the trial is left.
+// the run is left.
 func (m *Manager) Run(ctx context.Context, what scenario.Run) (labdir.Run, error) {
 	t, err := open(&m.cfg, what)
 	if err != nil {
@@ -74,7 +74,7 @@ func (m *Manager) Run(ctx context.Context, what scenario.Run) (labdir.Run, error
 	return t.conclude(ctx, err)
 }
 
-func (m *Manager) show(t *trial) {
+func (m *Manager) show(t *run) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now = t

@@ -53,14 +53,14 @@ func (b *bench) event(e labdir.Event) {
 	b.events = append(b.events, e)
 }
 
-func (b *bench) trial(receivers int) scenario.Run {
+func (b *bench) what(receivers int) scenario.Run {
 	s := &scenario.Scenario{Systems: system.Table{system.Named(system.Star)}, Receivers: []int{receivers}, Runs: 1, FileBytes: b.cfg.File.Bytes, Links: "rate"}
-	return s.Trials()[0]
+	return s.Sequence()[0]
 }
 
 func (b *bench) run(ctx context.Context, receivers int) labdir.Run {
 	b.t.Helper()
-	result, err := runner.New(b.cfg).Run(ctx, b.trial(receivers))
+	result, err := runner.New(b.cfg).Run(ctx, b.what(receivers))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestCtrlCEndsEveryNodeSoonAndKeepsWhatThereIs(t *testing.T) {
 			stop()
 		}
 	}
-	result, err := runner.New(b.cfg).Run(ctx, b.trial(2))
+	result, err := runner.New(b.cfg).Run(ctx, b.what(2))
 	if !errors.Is(err, context.Canceled) || result.Error != "stopped by the user" {
 		t.Errorf("%q, %v", result.Error, err)
 	}

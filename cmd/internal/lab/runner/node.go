@@ -10,7 +10,7 @@ import (
 	"starmesh/cmd/internal/lab/links"
 )
 
-// node is one node of a trial, through all its starts.
+// node is one node of a run, through all its starts.
 type node struct {
 	name  string
 	index int // 0 is the origin

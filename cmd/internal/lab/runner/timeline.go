@@ -13,7 +13,7 @@ import (
 
 // timeline writes what the manager sees, and tells those who watch.
 type timeline struct {
-	trial string
+	run   string
 	watch func(labdir.Event) // nil: nobody
 
 	mu    sync.Mutex
@@ -23,12 +23,12 @@ type timeline struct {
 	heard chan labdir.Event
 }
 
-func newTimeline(dir, trial string, watch func(labdir.Event)) (*timeline, error) {
+func newTimeline(dir, run string, watch func(labdir.Event)) (*timeline, error) {
 	f, err := os.Create(filepath.Join(dir, labdir.TimelineFile))
 	if err != nil {
 		return nil, fmt.Errorf("cannot write the timeline: %w", err)
 	}
-	return &timeline{trial: trial, watch: watch, file: f, heard: make(chan labdir.Event, 1024)}, nil
+	return &timeline{run: run, watch: watch, file: f, heard: make(chan labdir.Event, 1024)}, nil
 }
 
 // begin starts the timeline's clock.
@@ -42,7 +42,7 @@ func (l *timeline) begin(at time.Time) {
 func (l *timeline) add(e labdir.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.Trial = l.trial
+	e.Run = l.run
 	if !l.began.IsZero() {
 		e.Seconds = time.Since(l.began).Seconds()
 	}

@@ -7,7 +7,7 @@ import (
 	"starmesh/cmd/internal/lab/scenario"
 )
 
-// Trouble is what goes wrong in a trial on purpose.
+// Trouble is what goes wrong in a run on purpose.
 type Trouble interface {
 	// Shape says what is wrong with node i from the start, of which the link
 	// is given; 0 is the origin.
@@ -19,7 +19,7 @@ type Trouble interface {
 	Run(ctx context.Context, events <-chan labdir.Event, nodes Control)
 	// Excused says why a receiver need not get the file; "" if it must.
 	Excused(node string) string
-	// Judge says what came of the faults, when the trial is over and its files
+	// Judge says what came of the faults, when the run is over and its files
 	// are compared.
 	Judge(t *labdir.Run) []labdir.Fault
 }
@@ -32,7 +32,7 @@ type Shape struct {
 	Flags    []string // further ones
 }
 
-// Control is what may be done to the nodes of a trial. Each returns when it is
+// Control is what may be done to the nodes of a run. Each returns when it is
 // done; a node that does not exist is fault.NotFound.
 type Control interface {
 	// Stop ends a node in good order.
@@ -42,6 +42,6 @@ type Control interface {
 	// Restart starts a node again where it was, with its address and what it
 	// has on disk. One that runs is killed first.
 	Restart(ctx context.Context, node string) error
-	// Conclude ends the trial: nothing more is to come.
+	// Conclude ends the run: nothing more is to come.
 	Conclude(why string)
 }

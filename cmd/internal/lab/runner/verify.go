@@ -13,16 +13,16 @@ import (
 )
 
 // verify compares every file that is said to be whole with the original.
-func (t *trial) verify(ctx context.Context) error {
+func (r *run) verify(ctx context.Context) error {
 	comparing, ctx := errgroup.WithContext(ctx)
 	comparing.SetLimit(2)
 	var right atomic.Int64
-	for _, n := range t.nodes[1:] {
+	for _, n := range r.nodes[1:] {
 		if n.done.IsZero() {
 			continue
 		}
 		comparing.Go(func() error {
-			same, err := sameFile(ctx, t.cfg.File.Path, t.copyOf(n))
+			same, err := sameFile(ctx, r.cfg.File.Path, r.copyOf(n))
 			if err != nil {
 				return err
 			}
@@ -33,7 +33,7 @@ func (t *trial) verify(ctx context.Context) error {
 		})
 	}
 	err := comparing.Wait()
-	t.book.Verified = int(right.Load())
+	r.book.Verified = int(right.Load())
 	return err
 }
 

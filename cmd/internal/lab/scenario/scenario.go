@@ -20,7 +20,7 @@ const (
 type Scenario struct {
 	Systems   system.Table // in the order in which they take their turns
 	Receivers []int
-	Runs      int // repetitions of each trial
+	Runs      int // repetitions of each run
 	FileBytes int64
 	Links     string // rate or netns
 	Rates     Rates
@@ -60,11 +60,11 @@ func (s *Scenario) Check() error {
 	return s.Rates.check(slices.Max(s.Receivers))
 }
 
-// Trials gives all trials in their order: each repetition goes once through
+// Runs gives all runs in their order: each repetition goes once through
 // all numbers of receivers, and at each through all systems one after the
 // other, so that what disturbs the machine for a while disturbs all alike, and
 // a lab that is stopped has something of everything.
-func (s *Scenario) Trials() []Run {
+func (s *Scenario) Sequence() []Run {
 	var all []Run
 	for repetition := 1; repetition <= s.Runs; repetition++ {
 		for _, n := range s.Receivers {
@@ -76,48 +76,48 @@ func (s *Scenario) Trials() []Run {
 	return all
 }
 
-// Expect is how long all trials take at the least.
+// Expect is how long all runs take at the least.
 func (s *Scenario) Expect() time.Duration {
 	sum := time.Duration(0)
-	for _, t := range s.Trials() {
+	for _, t := range s.Sequence() {
 		sum += t.Expect()
 	}
 	return sum
 }
 
-// upkeep is what a trial takes besides the transfer: nodes start and stop, and
+// upkeep is what a run takes besides the transfer: nodes start and stop, and
 // files are compared.
 const upkeep = 1500 * time.Millisecond
 
-// Expect is how long the trial takes at the least.
-func (t Run) Expect() time.Duration {
-	return upkeep + seconds(t.Bound())
+// Expect is how long the run takes at the least.
+func (r Run) Expect() time.Duration {
+	return upkeep + seconds(r.Bound())
 }
 
 func seconds(s float64) time.Duration {
 	return time.Duration(min(s*float64(time.Second), math.MaxInt64/4))
 }
 
-// Bound is the least possible distribution time of the trial in seconds; 0 if
+// Bound is the least possible distribution time of the run in seconds; 0 if
 // no link has a limit.
-func (t Run) Bound() float64 {
-	return t.BoundOver(t.Links())
+func (r Run) Bound() float64 {
+	return r.BoundOver(r.Links())
 }
 
 // BoundOver is Bound over other links.
-func (t Run) BoundOver(l system.Links) float64 {
-	return t.System.Bound(float64(t.scenario.FileBytes), l).Seconds
+func (r Run) BoundOver(l system.Links) float64 {
+	return r.System.Bound(float64(r.scenario.FileBytes), l).Seconds
 }
 
 // Pace is the payload in bytes per second that reaches all receivers together
 // when it goes as fast as the links allow; 0 if they have no limit.
-func (t Run) Pace() float64 {
-	bound := t.Bound()
+func (r Run) Pace() float64 {
+	bound := r.Bound()
 	if bound == 0 {
 		return 0
 	}
-	return float64(t.Receivers) * float64(t.scenario.FileBytes) / bound
+	return float64(r.Receivers) * float64(r.scenario.FileBytes) / bound
 }
 
-// Name is the name of the trial's folder.
-func (t Run) Name() string { return labdir.RunName(t.System.Name, t.Receivers, t.Repetition) }
+// Name is the name of the run's folder.
+func (r Run) Name() string { return labdir.RunName(r.System.Name, r.Receivers, r.Repetition) }

@@ -75,8 +75,8 @@ func TestWhatCannotBeMeantIsRefusedWithWords(t *testing.T) {
 
 func TestSystemsTakeTurns(t *testing.T) {
 	var names []string
-	for _, trial := range usual().Trials() {
-		names = append(names, trial.Name())
+	for _, run := range usual().Sequence() {
+		names = append(names, run.Name())
 	}
 	want := []string{
 		"star-1-1", "mesh-1-1", "star-4-1", "mesh-4-1",
@@ -88,11 +88,11 @@ func TestSystemsTakeTurns(t *testing.T) {
 }
 
 func TestNodesAreNamedByWhatTheyAre(t *testing.T) {
-	trials := usual().Trials()
-	if got := strings.Join(trials[0].Nodes(), " "); got != "server client-1" {
+	runs := usual().Sequence()
+	if got := strings.Join(runs[0].Nodes(), " "); got != "server client-1" {
 		t.Error(got)
 	}
-	if got := strings.Join(trials[3].Nodes(), " "); got != "origin peer-1 peer-2 peer-3 peer-4" {
+	if got := strings.Join(runs[3].Nodes(), " "); got != "origin peer-1 peer-2 peer-3 peer-4" {
 		t.Error(got)
 	}
 }
@@ -101,15 +101,15 @@ func TestTheBoundIsThatOfTheSystem(t *testing.T) {
 	s := usual()
 	copyTime := float64(s.FileBytes) / (20 * mbit)
 	for i, want := range []float64{copyTime, copyTime, 4 * copyTime, copyTime} {
-		if got := s.Trials()[i].Bound(); math.Abs(got-want) > 1e-9 {
-			t.Errorf("%s: %g s, not %g", s.Trials()[i].Name(), got, want)
+		if got := s.Sequence()[i].Bound(); math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s: %g s, not %g", s.Sequence()[i].Name(), got, want)
 		}
 	}
 	if got, least := s.Expect(), time.Duration(14*copyTime*float64(time.Second)); got < least || got > least+30*time.Second {
 		t.Errorf("%v in all; the bounds alone make %v", got, least)
 	}
 	s.Rates = scenario.Rates{}
-	if got := s.Trials()[2].Bound(); got != 0 {
+	if got := s.Sequence()[2].Bound(); got != 0 {
 		t.Errorf("without limits the bound is %g", got)
 	}
 }
@@ -117,12 +117,12 @@ func TestTheBoundIsThatOfTheSystem(t *testing.T) {
 func TestThePaceIsThatOfAllReceiversTogether(t *testing.T) {
 	s := usual()
 	for i, want := range []float64{20 * mbit, 20 * mbit, 20 * mbit, 80 * mbit} { // a star's server sends all itself
-		if got := s.Trials()[i].Pace(); math.Abs(got-want) > 1e-6 {
-			t.Errorf("%s: %g bytes/s, not %g", s.Trials()[i].Name(), got, want)
+		if got := s.Sequence()[i].Pace(); math.Abs(got-want) > 1e-6 {
+			t.Errorf("%s: %g bytes/s, not %g", s.Sequence()[i].Name(), got, want)
 		}
 	}
 	s.Rates = scenario.Rates{}
-	if got := s.Trials()[3].Pace(); got != 0 {
+	if got := s.Sequence()[3].Pace(); got != 0 {
 		t.Errorf("without limits the pace is %g", got)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"starmesh/cmd/internal/units"
 )
 
-// trial is one that is under way.
-type trial struct {
+// run is one that is under way.
+type run struct {
 	cfg *Config
 	scenario.Run
 	dir      string
@@ -31,7 +31,7 @@ type trial struct {
 	ending   ending
 }
 
-// ending is why a trial ends before all have the file, and whether it has come
+// ending is why a run ends before all have the file, and whether it has come
 // to its end.
 type ending struct {
 	once sync.Once
@@ -40,9 +40,9 @@ type ending struct {
 	over atomic.Bool // no process is started any more
 }
 
-// open makes the trial's folder and its network.
-func open(cfg *Config, what scenario.Run) (*trial, error) {
-	t := &trial{cfg: cfg, Run: what, dir: labdir.RunDir(cfg.Dir, what.Name()), ending: ending{now: make(chan struct{})}}
+// open makes the run's folder and its network.
+func open(cfg *Config, what scenario.Run) (*run, error) {
+	t := &run{cfg: cfg, Run: what, dir: labdir.RunDir(cfg.Dir, what.Name()), ending: ending{now: make(chan struct{})}}
 	if err := os.MkdirAll(t.received(), 0o777); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the trial: %w", err)
 	}
@@ -72,33 +72,33 @@ func open(cfg *Config, what scenario.Run) (*trial, error) {
 }
 
 // connect gives every node its place.
-func (t *trial) connect() (err error) {
-	rates := make([]links.Rates, len(t.nodes))
-	for i, n := range t.nodes {
+func (r *run) connect() (err error) {
+	rates := make([]links.Rates, len(r.nodes))
+	for i, n := range r.nodes {
 		rates[i] = links.Rates{Up: units.Rate(n.shape.Link.Up), Down: units.Rate(n.shape.Link.Down)}
 	}
-	if t.network, err = links.Open(t.cfg.Links, rates); err != nil {
+	if r.network, err = links.Open(r.cfg.Links, rates); err != nil {
 		return err
 	}
-	for i, n := range t.nodes {
-		n.place = t.network.Place(i)
+	for i, n := range r.nodes {
+		n.place = r.network.Place(i)
 	}
 	return nil
 }
 
 // received is the folder of the copies, one folder a receiver.
-func (t *trial) received() string { return filepath.Join(t.dir, labdir.ReceivedDir) }
+func (r *run) received() string { return filepath.Join(r.dir, labdir.ReceivedDir) }
 
 // copyOf is where a receiver puts the file.
-func (t *trial) copyOf(n *node) string {
-	return filepath.Join(t.received(), n.name, filepath.Base(t.cfg.File.Path))
+func (r *run) copyOf(n *node) string {
+	return filepath.Join(r.received(), n.name, filepath.Base(r.cfg.File.Path))
 }
 
 // bound is the least possible distribution time in seconds, over the links as
 // they are with what is wrong with them; 0: no link has a limit.
-func (t *trial) bound() float64 {
-	l := t.Links()
-	for i, n := range t.nodes {
+func (r *run) bound() float64 {
+	l := r.Links()
+	for i, n := range r.nodes {
 		link := n.shape.Link.Limits()
 		if n.shape.NoUplink {
 			link.Up = 0
@@ -109,48 +109,48 @@ func (t *trial) bound() float64 {
 		}
 		l.Up[i-1], l.Down[i-1] = link.Up, link.Down
 	}
-	return t.BoundOver(l)
+	return r.BoundOver(l)
 }
 
-// patience is how long nothing may arrive anywhere before the trial is given
+// patience is how long nothing may arrive anywhere before the run is given
 // up.
-func (t *trial) patience() time.Duration {
-	if t.cfg.Stall > 0 {
-		return t.cfg.Stall
+func (r *run) patience() time.Duration {
+	if r.cfg.Stall > 0 {
+		return r.cfg.Stall
 	}
 	const least = time.Minute
-	return max(least, time.Duration(5*t.bound()*float64(time.Second)))
+	return max(least, time.Duration(5*r.bound()*float64(time.Second)))
 }
 
 // perform does everything up to the comparison of the files; the nodes are
 // still there then. released is called when the receivers have begun.
-func (t *trial) perform(ctx context.Context, released func()) error {
-	if err := t.startNodes(ctx); err != nil {
+func (r *run) perform(ctx context.Context, released func()) error {
+	if err := r.startNodes(ctx); err != nil {
 		return err
 	}
 	watching, unwatch := context.WithCancel(ctx)
 	defer unwatch()
 	cpu := make(chan labdir.CPU, 1)
-	t.countLinks(-1)
-	if err := t.release(ctx); err != nil {
+	r.countLinks(-1)
+	if err := r.release(ctx); err != nil {
 		return err
 	}
 	released()
 	go func() { cpu <- WatchCPU(watching) }()
-	t.follow(ctx)
-	t.countLinks(1)
+	r.follow(ctx)
+	r.countLinks(1)
 	unwatch()
-	t.book.CPU = <-cpu
+	r.book.CPU = <-cpu
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return t.verify(ctx)
+	return r.verify(ctx)
 }
 
-// giveUp ends the trial, whoever still lacks the file.
-func (t *trial) giveUp(why string) {
-	t.ending.once.Do(func() {
-		t.ending.why = why
-		close(t.ending.now)
+// giveUp ends the run, whoever still lacks the file.
+func (r *run) giveUp(why string) {
+	r.ending.once.Do(func() {
+		r.ending.why = why
+		close(r.ending.now)
 	})
 }

@@ -30,15 +30,15 @@ func noted() *labdir.Run {
 
 // readNoted reads the logs of those three with what is noted beside them. Their
 // own limit is 100 bytes per second up, and none down.
-func readNoted(t *testing.T, trial any) ([]runlogs.Run, []runlogs.Finding) {
+func readNoted(t *testing.T, record any) ([]runlogs.Run, []runlogs.Finding) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, m := range []made{server(0, 2*fileBytes), client("c1", 0), client("c2", 0).process(3)} {
 		write(t, dir, m.name+".jsonl", m.lines(t))
 	}
-	text, isText := trial.(string)
+	text, isText := record.(string)
 	if !isText {
-		encoded, err := json.Marshal(trial)
+		encoded, err := json.Marshal(record)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,9 +90,9 @@ func TestLinksThatALabNotedAreThoseOfTheNodes(t *testing.T) {
 }
 
 func TestAllLogsOfATrialAreOfItsSystem(t *testing.T) {
-	trial := noted()
-	trial.System = "http-close"
-	runs, _ := readNoted(t, trial)
+	record := noted()
+	record.System = "http-close"
+	runs, _ := readNoted(t, record)
 	if r := one(t, runs); r.System.Name != "http-close" || parts(r) != "server:origin c1:receiver c2:receiver" {
 		t.Errorf("%s %s", r.System.Name, parts(r))
 	}
@@ -107,9 +107,9 @@ func TestWhatALabFoundDoubtfulIsADoubt(t *testing.T) {
 		"the run failed: c2 never began": func(r *labdir.Run) { r.Error = "c2 never began" },
 		"by the lab's clock the last receiver had the file after 3.00 s, by the logs after 9.00 s": func(r *labdir.Run) { *r.DistributionSeconds = 3 },
 	} {
-		trial := noted()
-		change(trial)
-		runs, _ := readNoted(t, trial)
+		record := noted()
+		change(record)
+		runs, _ := readNoted(t, record)
 		r := one(t, runs)
 		if len(r.Doubts) != 1 || !strings.Contains(r.Doubts[0].Text, want) {
 			t.Errorf("%q\nwant one doubt, %q", r.Doubts, want)
@@ -123,9 +123,9 @@ func TestExcusedReceiversAreLeftOutOfTimes(t *testing.T) {
 	for _, m := range []made{server(0, 1400), client("c1", 0), killed} {
 		write(t, dir, m.name+".jsonl", m.lines(t))
 	}
-	trial := noted()
-	trial.Nodes[2].Excused = "killed on purpose"
-	text, err := json.Marshal(trial)
+	record := noted()
+	record.Nodes[2].Excused = "killed on purpose"
+	text, err := json.Marshal(record)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,11 +146,11 @@ func TestAReceiverThatWasKilledWithTheFileHasIt(t *testing.T) {
 	}
 	cut := client("c2", 0).process(3).lines(t)
 	write(t, dir, "c2.jsonl", cut[:len(cut)-1])
-	trial := noted()
-	trial.Began = time.Unix(1_800_000_000, 0).Add(500 * time.Millisecond)
-	trial.Nodes[2].DoneSeconds = new(8.0)
-	trial.DistributionSeconds = nil
-	text, err := json.Marshal(trial)
+	record := noted()
+	record.Began = time.Unix(1_800_000_000, 0).Add(500 * time.Millisecond)
+	record.Nodes[2].DoneSeconds = new(8.0)
+	record.DistributionSeconds = nil
+	text, err := json.Marshal(record)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,9 +180,9 @@ func TestALogThatAFaultBrokeOffIsNoDoubt(t *testing.T) {
 		}
 		cut := client("c2", 0).process(3).lines(t)
 		write(t, dir, "c2.jsonl", cut[:len(cut)-1])
-		trial := noted()
-		trial.Faults = []labdir.Fault{{Fault: c.fault, Nodes: c.nodes, Met: true}}
-		text, err := json.Marshal(trial)
+		record := noted()
+		record.Faults = []labdir.Fault{{Fault: c.fault, Nodes: c.nodes, Met: true}}
+		text, err := json.Marshal(record)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +214,7 @@ func TestANoteThatCannotBeReadIsAFindingAndNoMore(t *testing.T) {
 	} {
 		runs, findings := readNoted(t, text)
 		r := one(t, runs)
-		if r.Trial != nil || r.Nodes[0].Up != 100 {
+		if r.Record != nil || r.Nodes[0].Up != 100 {
 			t.Errorf("%s: %+v", text, r.Nodes[0])
 		}
 		if len(findings) != 1 || !strings.Contains(findings[0].Text, want) || !strings.HasSuffix(findings[0].File, "/run.json") {
@@ -224,12 +224,12 @@ func TestANoteThatCannotBeReadIsAFindingAndNoMore(t *testing.T) {
 }
 
 func TestALogBesideATrialThatIsNotOfItStaysWhatItIs(t *testing.T) {
-	trial := noted()
-	trial.System, trial.Nodes = "mesh", trial.Nodes[:1]
-	trial.Nodes[0].Name = "origin"
-	runs, _ := readNoted(t, trial)
-	if r := one(t, runs); r.System.Name != "star" || r.Trial != nil {
-		t.Errorf("%s, %+v", r.System.Name, r.Trial)
+	record := noted()
+	record.System, record.Nodes = "mesh", record.Nodes[:1]
+	record.Nodes[0].Name = "origin"
+	runs, _ := readNoted(t, record)
+	if r := one(t, runs); r.System.Name != "star" || r.Record != nil {
+		t.Errorf("%s, %+v", r.System.Name, r.Record)
 	}
 }
 
@@ -242,10 +242,10 @@ func TestWhatAKilledNodeCarriedAtTheEndMayBeMissing(t *testing.T) {
 		for _, m := range []made{server(0, 2*fileBytes), client("c1", 0), client("c2", 0).process(3).carried(0, 920)} {
 			write(t, dir, m.name+".jsonl", m.lines(t))
 		}
-		trial := noted()
-		trial.Faults = []labdir.Fault{{Fault: fault, Nodes: []string{"c2"}, Met: true}}
-		trial.Node("c2").Trait = trait
-		text, err := json.Marshal(trial)
+		record := noted()
+		record.Faults = []labdir.Fault{{Fault: fault, Nodes: []string{"c2"}, Met: true}}
+		record.Node("c2").Trait = trait
+		text, err := json.Marshal(record)
 		if err != nil {
 			t.Fatal(err)
 		}

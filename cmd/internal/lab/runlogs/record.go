@@ -21,34 +21,34 @@ import (
 
 // trialIn gives what a lab has noted about the run whose logs are in dir; nil
 // if there is nothing to be read.
-func (r *reader) trialIn(dir string) *labdir.Run {
-	if t, known := r.trials[dir]; known {
+func (r *reader) recordIn(dir string) *labdir.Run {
+	if t, known := r.records[dir]; known {
 		return t
 	}
 	t, err := labdir.OpenRun(filepath.FromSlash(dir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.find(Finding{File: path.Join(dir, labdir.RunFile), Text: err.Error() + "; what the lab noted of this run is not known: its links, its faults"})
 	}
-	r.trials[dir] = t
+	r.records[dir] = t
 	return t
 }
 
-// note takes into account what a lab has noted, if the node was in that trial.
-// The system is the trial's: a server does not know whom it serves over HTTP.
+// note takes into account what a lab has noted, if the node was in that run.
+// The system is the run's: a server does not know whom it serves over HTTP.
 func (n *Node) note(t *labdir.Run) {
 	if t == nil || t.Node(n.Node) == nil {
 		return
 	}
-	n.Trial = t
+	n.Record = t
 	n.System = cmp.Or(t.System, n.System)
 }
 
 // noted is what a lab has noted of the node; nil if nothing.
 func (n *Node) noted() *labdir.Node {
-	if n.Trial == nil {
+	if n.Record == nil {
 		return nil
 	}
-	return n.Trial.Node(n.Node)
+	return n.Record.Node(n.Node)
 }
 
 func partIn(noted *labdir.Node) metrics.Part {
@@ -77,7 +77,7 @@ func takeNotes(node *metrics.Node, n *Node) {
 // breaks off is no wonder. Faults that end nobody are traits.
 func (n *Node) killedOnPurpose() bool {
 	noted := n.noted()
-	return noted != nil && slices.ContainsFunc(n.Trial.Faults, func(f labdir.Fault) bool {
+	return noted != nil && slices.ContainsFunc(n.Record.Faults, func(f labdir.Fault) bool {
 		return slices.Contains(f.Nodes, n.Node) && f.Kind() != noted.Trait
 	})
 }
@@ -90,7 +90,7 @@ func (n *Node) seenDone(start time.Time) *float64 {
 	if noted == nil || noted.DoneSeconds == nil || n.Whole {
 		return nil
 	}
-	return new(n.Trial.Began.Sub(start).Seconds() + *noted.DoneSeconds)
+	return new(n.Record.Began.Sub(start).Seconds() + *noted.DoneSeconds)
 }
 
 func narrower(limit float64, link *float64) float64 {
@@ -114,7 +114,7 @@ func labDoubts(r *Run) []metrics.Doubt {
 		unlikely(doubt, n.Name, "sent", n.PayloadOutBytes, n.LinkOutBytes)
 		unlikely(doubt, n.Name, "received", n.PayloadInBytes, n.LinkInBytes)
 	}
-	t := r.Trial
+	t := r.Record
 	if t == nil {
 		return doubts
 	}
