@@ -160,7 +160,7 @@ func (f *compareFlags) save(out *cli.Output, c *lab.Comparison) error {
 		out.Note("results: %s", f.results)
 	}
 	if f.html != "" {
-		report := report.Page{Made: time.Now(), Program: "starmesh " + program, Command: os.Args, Scenes: c.Cases, Runs: c.Runs}
+		report := report.Page{Made: time.Now(), Program: "starmesh " + program, Command: os.Args, Cases: c.Cases, Runs: c.Runs}
 		for _, finding := range c.Findings {
 			report.Findings = append(report.Findings, finding.String())
 		}

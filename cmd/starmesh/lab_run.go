@@ -201,7 +201,7 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 	if made == nil {
 		return err
 	}
-	err = errors.Join(err, showCases(out, cmd.OutOrStdout(), made.Scenes))
+	err = errors.Join(err, showCases(out, cmd.OutOrStdout(), made.Cases))
 	sayReport(out, made)
 	return err
 }

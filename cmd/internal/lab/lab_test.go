@@ -178,8 +178,8 @@ func TestALabGoesFromItsFolderToItsReport(t *testing.T) {
 	if !slices.Equal(r.told.events, want) {
 		t.Errorf("programs were told %q, not %q", r.told.events, want)
 	}
-	if len(made.Scenes) != 1 || made.Headline == "" {
-		t.Errorf("the report is of %d cases: %q", len(made.Scenes), made.Headline)
+	if len(made.Cases) != 1 || made.Headline == "" {
+		t.Errorf("the report is of %d cases: %q", len(made.Cases), made.Headline)
 	}
 	book, err := labdir.OpenLab(r.Folder.Dir)
 	if err != nil || book.FileBytes != fileBytes || book.Program != "v1" || book.Stopped != "" {

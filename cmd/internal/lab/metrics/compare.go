@@ -18,7 +18,7 @@ type Case struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// A Series is the runs of one system in a scene.
+// A Series is the runs of one system in a case.
 type Series struct {
 	System  *system.System `json:"system"`
 	Set     string         `json:"set,omitempty"` // as metrics.Head.Set
@@ -38,7 +38,7 @@ type Spread struct {
 	Max    *float64 `json:"max,omitempty"`
 	Have   int      `json:"runs"` // that have the figure
 	Of     int      `json:"of"`   // runs in all
-	// Relative is the median over that of the first system of the scene; nil
+	// Relative is the median over that of the first system of the case; nil
 	// if either is absent or that is 0.
 	Relative *float64 `json:"relative,omitempty"`
 	Absent   string   `json:"absent,omitempty"` // why runs do not have it
@@ -46,17 +46,17 @@ type Spread struct {
 	Doubts   []string `json:"doubts,omitempty"`
 }
 
-// Compare sets reports side by side. Scenes come in the order of their size and
+// Compare sets reports side by side. Cases come in the order of their size and
 // number of receivers.
 func Compare(reports []Report) []Case {
-	var scenes []Case
+	var cases []Case
 	for _, set := range sameTask(reports) {
-		scenes = append(scenes, newScene(set))
+		cases = append(cases, newCase(set))
 	}
-	slices.SortStableFunc(scenes, func(a, b Case) int {
+	slices.SortStableFunc(cases, func(a, b Case) int {
 		return cmp.Or(cmp.Compare(a.FileBytes, b.FileBytes), cmp.Compare(a.Receivers, b.Receivers))
 	})
-	return scenes
+	return cases
 }
 
 // Label names the series among others: its system, and its set where there are
@@ -171,8 +171,8 @@ type key struct{ system, set string }
 
 func seriesOf(r *Report) key { return key{r.System.Name, r.Set} }
 
-func newScene(reports []Report) Case {
-	scene := Case{Receivers: reports[0].Receivers, FileBytes: reports[0].FileBytes}
+func newCase(reports []Report) Case {
+	cs := Case{Receivers: reports[0].Receivers, FileBytes: reports[0].FileBytes}
 	runs := make(map[key][]Report)
 	var keys []key
 	for _, r := range reports {
@@ -186,13 +186,13 @@ func newScene(reports []Report) Case {
 		return system.Compare(runs[a][0].System, runs[b][0].System)
 	})
 	for _, k := range keys {
-		scene.Series = append(scene.Series, newSeries(runs[k]))
+		cs.Series = append(cs.Series, newSeries(runs[k]))
 	}
-	for i := range scene.Series {
-		relate(&scene.Series[0], &scene.Series[i])
+	for i := range cs.Series {
+		relate(&cs.Series[0], &cs.Series[i])
 	}
-	scene.Warnings = warnings(reports)
-	return scene
+	cs.Warnings = warnings(reports)
+	return cs
 }
 
 // warnings tell what was not the same.

@@ -14,19 +14,19 @@ import (
 // Bars draws who sent how much, a line for each node, in width columns: for
 // each system the run in the middle, all on one scale. Of more than most nodes
 // the last receivers are summed up in a line.
-func Bars(w io.Writer, scene *metrics.Case, width, most int) error {
+func Bars(w io.Writer, cs *metrics.Case, width, most int) error {
 	var b strings.Builder
 	longest, largest := 8, int64(0)
-	for i := range scene.Series {
-		for _, row := range scene.Series[i].Typical().Nodes {
+	for i := range cs.Series {
+		for _, row := range cs.Series[i].Typical().Nodes {
 			longest = max(longest, utf8.RuneCountInString(row.Node))
 			largest = max(largest, row.PayloadOutBytes)
 		}
 	}
 	longest = min(longest, 24)
 	room := max(10, width-longest-len("  1023.9 MiB 100 %")-2)
-	for i := range scene.Series {
-		s := &scene.Series[i]
+	for i := range cs.Series {
+		s := &cs.Series[i]
 		run := s.Typical()
 		fmt.Fprintf(&b, "%s, sent by each node", s.Label())
 		if len(s.Runs) > 1 {

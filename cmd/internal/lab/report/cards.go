@@ -56,11 +56,11 @@ func (p *Page) cards() []card {
 }
 
 // rowsOf gives the median of a figure for each series.
-func rowsOf(scene *metrics.Case, key metrics.Key, suffix string) []cardRow {
+func rowsOf(cs *metrics.Case, key metrics.Key, suffix string) []cardRow {
 	d, _ := metrics.Define(key)
 	var rows []cardRow
-	for i := range scene.Series {
-		s := &scene.Series[i]
+	for i := range cs.Series {
+		s := &cs.Series[i]
 		value := Missing
 		if f := s.Get(key); f != nil && f.Median != nil {
 			value = Value(*f.Median, d.Unit) + suffix
@@ -70,28 +70,28 @@ func rowsOf(scene *metrics.Case, key metrics.Key, suffix string) []cardRow {
 	return rows
 }
 
-func timeCard(scene *metrics.Case) card {
-	c := card{Name: "Time until all have it", Rows: rowsOf(scene, metrics.Distribution, ""), Link: "#time"}
-	hub, relay := rivals(scene)
-	if text := ratio(hub, relay); text != Missing && scene.Series[0].Set == "" {
+func timeCard(cs *metrics.Case) card {
+	c := card{Name: "Time until all have it", Rows: rowsOf(cs, metrics.Distribution, ""), Link: "#time"}
+	hub, relay := rivals(cs)
+	if text := ratio(hub, relay); text != Missing && cs.Series[0].Set == "" {
 		c.Big = hub.System.Name + " ÷ " + relay.System.Name + ": " + text
 	}
 	return c
 }
 
-func copiesCard(scene *metrics.Case) card {
-	return card{Name: "Copies the origin had to send", Rows: rowsOf(scene, metrics.OriginCopies, ""), Link: "#load"}
+func copiesCard(cs *metrics.Case) card {
+	return card{Name: "Copies the origin had to send", Rows: rowsOf(cs, metrics.OriginCopies, ""), Link: "#load"}
 }
 
-func evenCard(scene *metrics.Case) card {
+func evenCard(cs *metrics.Case) card {
 	return card{
 		Name: "Share of all bytes the busiest node sent",
-		Rows: rowsOf(scene, metrics.HottestShare, ""), Link: "#load",
+		Rows: rowsOf(cs, metrics.HottestShare, ""), Link: "#load",
 	}
 }
 
-func boundCard(scene *metrics.Case) (card, bool) {
-	c := card{Name: "Times the bound", Rows: rowsOf(scene, metrics.BoundMultiple, " ×"), Link: "#time"}
+func boundCard(cs *metrics.Case) (card, bool) {
+	c := card{Name: "Times the bound", Rows: rowsOf(cs, metrics.BoundMultiple, " ×"), Link: "#time"}
 	for _, r := range c.Rows {
 		if r.Value != Missing {
 			return c, true
@@ -104,9 +104,9 @@ func boundCard(scene *metrics.Case) (card, bool) {
 func (p *Page) deliveredCard() card {
 	c := card{Name: "Receivers that hold the verified file", State: good, Link: "#runs"}
 	want, have := 0, 0
-	for i := range p.Scenes {
-		for j := range p.Scenes[i].Series {
-			for _, run := range p.Scenes[i].Series[j].Runs {
+	for i := range p.Cases {
+		for j := range p.Cases[i].Series {
+			for _, run := range p.Cases[i].Series[j].Runs {
 				for _, n := range run.Nodes {
 					if n.Part == metrics.Receiver && n.Excused == "" {
 						want++

@@ -44,36 +44,36 @@ const Doubtful = " ?"
 // Missing stands for a value that is absent; the notes say why.
 const Missing = "-"
 
-// GridOf makes the table of a scene: a row for each figure, a column for each
+// GridOf makes the table of a case: a row for each figure, a column for each
 // system, and one for each system's share of the first.
-func GridOf(scene *metrics.Case) Grid {
-	g := Grid{Title: title(scene), Head: []string{"figure"}}
-	for _, s := range scene.Series {
+func GridOf(cs *metrics.Case) Grid {
+	g := Grid{Title: title(cs), Head: []string{"figure"}}
+	for _, s := range cs.Series {
 		g.Head = append(g.Head, columnName(&s))
 	}
-	for _, s := range scene.Series[1:] {
-		g.Head = append(g.Head, s.Label()+" ÷ "+scene.Base())
+	for _, s := range cs.Series[1:] {
+		g.Head = append(g.Head, s.Label()+" ÷ "+cs.Base())
 	}
 	n := &notes{}
 	for _, d := range metrics.Catalog() {
-		if row, ok := gridRow(scene, d, n); ok {
+		if row, ok := gridRow(cs, d, n); ok {
 			g.Rows = append(g.Rows, row)
 		}
 	}
-	g.Notes = append(slices.Clone(scene.Warnings), n.lines()...)
+	g.Notes = append(slices.Clone(cs.Warnings), n.lines()...)
 	return g
 }
 
-func title(scene *metrics.Case) string {
+func title(cs *metrics.Case) string {
 	noun := "receivers"
-	if scene.Receivers == 1 {
+	if cs.Receivers == 1 {
 		noun = "receiver"
 	}
-	size := units.Bytes(scene.FileBytes)
-	if scene.FileBytes == 0 {
+	size := units.Bytes(cs.FileBytes)
+	if cs.FileBytes == 0 {
 		size = "nothing, or a file of unknown size,"
 	}
-	return fmt.Sprintf("%s to %d %s", size, scene.Receivers, noun)
+	return fmt.Sprintf("%s to %d %s", size, cs.Receivers, noun)
 }
 
 func columnName(s *metrics.Series) string {
@@ -84,10 +84,10 @@ func columnName(s *metrics.Series) string {
 }
 
 // gridRow makes the row of one figure; not ok if no system has such a figure.
-func gridRow(scene *metrics.Case, d metrics.Definition, n *notes) ([]string, bool) {
+func gridRow(cs *metrics.Case, d metrics.Definition, n *notes) ([]string, bool) {
 	row, any := []string{d.Label}, false
-	for i := range scene.Series {
-		s := &scene.Series[i]
+	for i := range cs.Series {
+		s := &cs.Series[i]
 		spread := s.Get(d.Key)
 		any = any || spread != nil
 		row = append(row, Cell(spread, d.Unit))
@@ -95,8 +95,8 @@ func gridRow(scene *metrics.Case, d metrics.Definition, n *notes) ([]string, boo
 			n.of(d.Label, s.Label(), spread)
 		}
 	}
-	for i := range scene.Series[1:] {
-		spread := scene.Series[i+1].Get(d.Key)
+	for i := range cs.Series[1:] {
+		spread := cs.Series[i+1].Get(d.Key)
 		if spread == nil || spread.Relative == nil {
 			row = append(row, Missing)
 			continue

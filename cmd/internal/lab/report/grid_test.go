@@ -12,7 +12,7 @@ import (
 	"starmesh/cmd/internal/lab/system"
 )
 
-func scene(nodes int) *metrics.Case {
+func cs(nodes int) *metrics.Case {
 	report := func(name, of string, seconds float64, doubts ...string) metrics.Report {
 		r := metrics.Report{Head: metrics.Head{Name: name, System: system.Named(of), Receivers: nodes - 1, FileBytes: 1 << 20}}
 		r.Figures = []metrics.Figure{
@@ -34,7 +34,7 @@ func scene(nodes int) *metrics.Case {
 }
 
 func TestTheTableTellsSpreadDoubtAndAbsence(t *testing.T) {
-	g := report.GridOf(scene(3))
+	g := report.GridOf(cs(3))
 	var b strings.Builder
 	if err := g.Text(&b, 60); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestTheTableTellsSpreadDoubtAndAbsence(t *testing.T) {
 
 func TestCSVCanBeReadAgain(t *testing.T) {
 	var b strings.Builder
-	if err := report.CSV(&b, []metrics.Case{*scene(3)}); err != nil {
+	if err := report.CSV(&b, []metrics.Case{*cs(3)}); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
@@ -75,7 +75,7 @@ func TestCSVCanBeReadAgain(t *testing.T) {
 func TestBarsFitTheWidthAndSumUpWhatIsLeft(t *testing.T) {
 	for _, width := range []int{0, 40, 80, 200} {
 		var b strings.Builder
-		if err := report.Bars(&b, scene(6), width, 3); err != nil {
+		if err := report.Bars(&b, cs(6), width, 3); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(b.String(), "… and 4 more: 0 B (0 %), at most 0 B each") || strings.Contains(b.String(), "node-2") {

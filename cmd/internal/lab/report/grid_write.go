@@ -106,19 +106,19 @@ func (g *Grid) Markdown(w io.Writer) error {
 	return err
 }
 
-// CSV writes all figures of all scenes, a line for each, with numbers as they
+// CSV writes all figures of all cases, a line for each, with numbers as they
 // are; what is absent is an empty field.
-func CSV(w io.Writer, scenes []metrics.Case) error {
+func CSV(w io.Writer, cases []metrics.Case) error {
 	c := csv.NewWriter(w)
 	_ = c.Write([]string{"receivers", "file_bytes", "system", "figure", "unit", "median", "min", "max",
 		"runs", "relative", "relative_to", "absent", "doubts"}) // Error tells of it
-	for _, scene := range scenes {
-		for _, s := range scene.Series {
+	for _, cs := range cases {
+		for _, s := range cs.Series {
 			for _, f := range s.Spreads {
 				d, _ := metrics.Define(f.Key)
 				_ = c.Write([]string{
-					strconv.Itoa(scene.Receivers), strconv.FormatInt(scene.FileBytes, 10), s.Label(), string(f.Key), string(d.Unit),
-					plainNumber(f.Median), plainNumber(f.Min), plainNumber(f.Max), strconv.Itoa(f.Have), plainNumber(f.Relative), scene.Base(),
+					strconv.Itoa(cs.Receivers), strconv.FormatInt(cs.FileBytes, 10), s.Label(), string(f.Key), string(d.Unit),
+					plainNumber(f.Median), plainNumber(f.Min), plainNumber(f.Max), strconv.Itoa(f.Have), plainNumber(f.Relative), cs.Base(),
 					f.Absent, strings.Join(f.Doubts, "; "),
 				})
 			}

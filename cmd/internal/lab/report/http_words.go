@@ -17,13 +17,13 @@ type httpView struct {
 	Grid  Grid
 }
 
-// http tells of scenes that were run over HTTP; nil if there is none.
+// http tells of cases that were run over HTTP; nil if there is none.
 func (p *Page) http() *httpView {
-	grid, ok := HTTPAgainstSocket(p.Scenes)
+	grid, ok := HTTPAgainstSocket(p.Cases)
 	if !ok {
 		return nil
 	}
-	return &httpView{Ways: ways(p.Systems), Words: HTTPInWords(p.Scenes), Grid: grid}
+	return &httpView{Ways: ways(p.Systems), Words: HTTPInWords(p.Cases), Grid: grid}
 }
 
 // ways says how receivers may ask a server.
@@ -44,10 +44,10 @@ func ways(systems system.Table) string {
 
 // columnsOfHTTP are the figures in which the ways to ask a server differ, those
 // of counted links only where links were counted.
-func columnsOfHTTP(scenes []metrics.Case) []metrics.Key {
+func columnsOfHTTP(cases []metrics.Case) []metrics.Key {
 	keys := []metrics.Key{metrics.Distribution, metrics.OverheadPerChunk, metrics.Overhead}
-	for i := range scenes {
-		if _, counted := median(overHTTP(&scenes[i]), metrics.LinkOverhead); counted {
+	for i := range cases {
+		if _, counted := median(overHTTP(&cases[i]), metrics.LinkOverhead); counted {
 			keys = append(keys, metrics.LinkOverhead)
 			break
 		}
@@ -56,28 +56,28 @@ func columnsOfHTTP(scenes []metrics.Case) []metrics.Key {
 }
 
 // HTTPAgainstSocket makes the table of what HTTP costs beside the raw socket: a
-// row for each way and scene. It is not ok when no scene was run over HTTP.
-func HTTPAgainstSocket(scenes []metrics.Case) (g Grid, ok bool) {
+// row for each way and case. It is not ok when no case was run over HTTP.
+func HTTPAgainstSocket(cases []metrics.Case) (g Grid, ok bool) {
 	g = Grid{Title: "HTTP against a socket", Head: []string{"to", "way"}}
-	keys := columnsOfHTTP(scenes)
+	keys := columnsOfHTTP(cases)
 	for _, key := range keys {
 		d, _ := metrics.Define(key)
 		g.Head = append(g.Head, d.Label)
 	}
 	g.Head = slices.Insert(g.Head, 3, "÷ socket")
 	n := &notes{}
-	for i := range scenes {
-		if overHTTP(&scenes[i]) != nil {
-			g.Rows = append(g.Rows, waysOf(&scenes[i], keys, n)...)
+	for i := range cases {
+		if overHTTP(&cases[i]) != nil {
+			g.Rows = append(g.Rows, waysOf(&cases[i], keys, n)...)
 		}
 	}
 	g.Notes = n.lines()
 	return g, len(g.Rows) > 0
 }
 
-// overHTTP returns what a scene has over HTTP; nil for nothing.
-func overHTTP(scene *metrics.Case) *metrics.Series {
-	for _, s := range askers(scene) {
+// overHTTP returns what a case has over HTTP; nil for nothing.
+func overHTTP(cs *metrics.Case) *metrics.Series {
+	for _, s := range askers(cs) {
 		if s.System.Asks.HTTP {
 			return s
 		}
@@ -85,11 +85,11 @@ func overHTTP(scene *metrics.Case) *metrics.Series {
 	return nil
 }
 
-// askers are the series of a scene whose receivers ask a server, the first of
+// askers are the series of a case whose receivers ask a server, the first of
 // each system.
-func askers(scene *metrics.Case) (all []*metrics.Series) {
-	for i := range scene.Series {
-		if s := &scene.Series[i]; s.System.Asks != nil && s == scene.First(s.System) {
+func askers(cs *metrics.Case) (all []*metrics.Series) {
+	for i := range cs.Series {
+		if s := &cs.Series[i]; s.System.Asks != nil && s == cs.First(s.System) {
 			all = append(all, s)
 		}
 	}
@@ -97,8 +97,8 @@ func askers(scene *metrics.Case) (all []*metrics.Series) {
 }
 
 // overSocket is the series that those over HTTP are set against; nil: none.
-func overSocket(scene *metrics.Case) *metrics.Series {
-	for _, s := range askers(scene) {
+func overSocket(cs *metrics.Case) *metrics.Series {
+	for _, s := range askers(cs) {
 		if !s.System.Asks.HTTP {
 			return s
 		}
@@ -106,11 +106,11 @@ func overSocket(scene *metrics.Case) *metrics.Series {
 	return nil
 }
 
-func waysOf(scene *metrics.Case, keys []metrics.Key, n *notes) [][]string {
+func waysOf(cs *metrics.Case, keys []metrics.Key, n *notes) [][]string {
 	var rows [][]string
-	socket := overSocket(scene)
-	for i := range scene.Series {
-		s := &scene.Series[i]
+	socket := overSocket(cs)
+	for i := range cs.Series {
+		s := &cs.Series[i]
 		if s.System.Asks == nil {
 			continue
 		}
@@ -118,7 +118,7 @@ func waysOf(scene *metrics.Case, keys []metrics.Key, n *notes) [][]string {
 		if s.Set != "" {
 			way += " (" + s.Set + ")"
 		}
-		row := []string{fmt.Sprintf("%d × %s", scene.Receivers, units.Bytes(scene.FileBytes)), way}
+		row := []string{fmt.Sprintf("%d × %s", cs.Receivers, units.Bytes(cs.FileBytes)), way}
 		for _, key := range keys {
 			d, _ := metrics.Define(key)
 			spread := s.Get(key)
@@ -154,34 +154,34 @@ func median(s *metrics.Series, key metrics.Key) (float64, bool) {
 }
 
 // HTTPInWords tells in two paragraphs what the table of HTTPAgainstSocket
-// shows, and what it cannot show; none when no scene was run over HTTP. Its
-// numbers are those of the last scene over HTTP, which has most receivers.
-func HTTPInWords(scenes []metrics.Case) []string {
-	var scene *metrics.Case
-	for i := range scenes {
-		if overHTTP(&scenes[i]) != nil {
-			scene = &scenes[i]
+// shows, and what it cannot show; none when no case was run over HTTP. Its
+// numbers are those of the last case over HTTP, which has most receivers.
+func HTTPInWords(cases []metrics.Case) []string {
+	var cs *metrics.Case
+	for i := range cases {
+		if overHTTP(&cases[i]) != nil {
+			cs = &cases[i]
 		}
 	}
-	if scene == nil {
+	if cs == nil {
 		return nil
 	}
-	return []string{costInWords(scene), packetsInWords(scene) + " " + delayInWords(scene)}
+	return []string{costInWords(cs), packetsInWords(cs) + " " + delayInWords(cs)}
 }
 
-func costInWords(scene *metrics.Case) string {
+func costInWords(cs *metrics.Case) string {
 	var b strings.Builder
 	b.WriteString("HTTP is one request, one answer. Whoever wants a chunk asks for it by the file's name, in text, and gets a head of text before the bytes")
-	socket := overSocket(scene)
-	for _, s := range askers(scene) {
+	socket := overSocket(cs)
+	for _, s := range askers(cs) {
 		if s == socket {
 			continue
 		}
 		if v, ok := median(s, metrics.OverheadPerChunk); ok {
 			fmt.Fprintf(&b, "; "+s.System.Asks.Cost, units.Bytes(int64(v)))
 		}
-		if conns, ok := median(s, metrics.OriginConnsTotal); ok && s.System.Asks.OneByOne && scene.Receivers > 0 {
-			fmt.Fprintf(&b, " (%.0f connections to each receiver)", conns/float64(scene.Receivers))
+		if conns, ok := median(s, metrics.OriginConnsTotal); ok && s.System.Asks.OneByOne && cs.Receivers > 0 {
+			fmt.Fprintf(&b, " (%.0f connections to each receiver)", conns/float64(cs.Receivers))
 		}
 	}
 	if v, ok := median(socket, metrics.OverheadPerChunk); ok {
@@ -192,9 +192,9 @@ func costInWords(scene *metrics.Case) string {
 }
 
 // packetsInWords says what the links counted, or that nobody counted there.
-func packetsInWords(scene *metrics.Case) string {
+func packetsInWords(cs *metrics.Case) string {
 	var all []string
-	for _, s := range askers(scene) {
+	for _, s := range askers(cs) {
 		if v, ok := median(s, metrics.LinkOverhead); ok {
 			all = append(all, s.System.Asks.Way+" "+Value(v, metrics.Share))
 		}
@@ -206,11 +206,11 @@ func packetsInWords(scene *metrics.Case) string {
 }
 
 // delayInWords says what the links of a lab cannot show.
-func delayInWords(scene *metrics.Case) string {
+func delayInWords(cs *metrics.Case) string {
 	const text = "Not in these times: distance. Over HTTP each request waits for the answer before it, so a round trip is paid once a chunk, and once more where a connection is made for it, which then also begins slowly (TCP slow start); the raw socket pays it a few times in all"
 	chunks := 0
-	for i := range scene.Series {
-		for _, r := range scene.Series[i].Runs {
+	for i := range cs.Series {
+		for _, r := range cs.Series[i].Runs {
 			chunks = max(chunks, r.Chunks)
 		}
 	}

@@ -22,10 +22,10 @@ func asked(of string, seconds, perChunk, conns float64) metrics.Report {
 }
 
 func TestHTTPAgainstASocket(t *testing.T) {
-	scenes := metrics.Compare([]metrics.Report{
+	cases := metrics.Compare([]metrics.Report{
 		asked("mesh", 2, 500, 2), asked("http-close", 6, 700, 132), asked("star", 4, 50, 2), asked("http", 5, 600, 2),
 	})
-	g, ok := report.HTTPAgainstSocket(scenes)
+	g, ok := report.HTTPAgainstSocket(cases)
 	if !ok || len(g.Rows) != 3 {
 		t.Fatalf("%v %q", ok, g.Rows)
 	}
@@ -38,7 +38,7 @@ func TestHTTPAgainstASocket(t *testing.T) {
 			t.Errorf("%q under %q, not %q", got, g.Head, want)
 		}
 	}
-	words := strings.Join(report.HTTPInWords(scenes), "\n")
+	words := strings.Join(report.HTTPInWords(cases), "\n")
 	for _, want := range []string{"600 B for each chunk", "700 B when every request", "(66 connections to each receiver)", "raw socket costs 50 B", "64 chunks", "3.2 s more", "at least 6.4 s with"} {
 		if !strings.Contains(words, want) {
 			t.Errorf("%q is not said: %s", want, words)
@@ -68,8 +68,8 @@ func TestCountedLinksAreInTheTableOfHTTP(t *testing.T) {
 }
 
 func TestWithoutHTTPNothingIsSaidOfIt(t *testing.T) {
-	scenes := metrics.Compare([]metrics.Report{asked("mesh", 2, 500, 2), asked("star", 4, 50, 2)})
-	if _, ok := report.HTTPAgainstSocket(scenes); ok || report.HTTPInWords(scenes) != nil {
+	cases := metrics.Compare([]metrics.Report{asked("mesh", 2, 500, 2), asked("star", 4, 50, 2)})
+	if _, ok := report.HTTPAgainstSocket(cases); ok || report.HTTPInWords(cases) != nil {
 		t.Error("there is a table of what was not run")
 	}
 	alone := metrics.Compare([]metrics.Report{asked("http", 5, 600, 2)})

@@ -18,8 +18,8 @@ func markdown(w io.Writer, p *Page, plots []Plot, in *input) error {
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
 	}
-	for i := range in.scenes {
-		g := GridOf(&in.scenes[i])
+	for i := range in.cases {
+		g := GridOf(&in.cases[i])
 		if err := g.Markdown(w); err != nil {
 			return err
 		}

@@ -23,13 +23,13 @@ type nodeRow struct {
 	Up, Down, LinkOut, LinkIn, Remark string
 }
 
-// nodes gives the typical run of each series of a scene.
-func (p *Page) nodes(scene *metrics.Case) []nodesView {
+// nodes gives the typical run of each series of a case.
+func (p *Page) nodes(cs *metrics.Case) []nodesView {
 	var all []nodesView
-	for i := range scene.Series {
-		series := &scene.Series[i]
+	for i := range cs.Series {
+		series := &cs.Series[i]
 		typical := series.Typical()
-		v := nodesView{Name: fmt.Sprintf("%s to %s", series.Label(), receivers(scene.Receivers))}
+		v := nodesView{Name: fmt.Sprintf("%s to %s", series.Label(), receivers(cs.Receivers))}
 		if len(series.Runs) > 1 {
 			v.Name += fmt.Sprintf(", the run in the middle of %d", len(series.Runs))
 		}

@@ -27,7 +27,7 @@ type Page struct {
 	Made     time.Time
 	Program  string
 	Command  []string // that made the page
-	Scenes   []metrics.Case
+	Cases    []metrics.Case
 	Runs     []runlogs.Run // for plots over time
 	Findings []string      // what was wrong with the logs
 	Folders  []Folder      // of lab runs; none when logs alone are compared
@@ -56,8 +56,8 @@ type view struct {
 	Once                        bool     // nothing was run twice
 	Times                       *Grid
 	Change                      *Grid // between two folders
-	Main                        *sceneView
-	Others                      []sceneView
+	Main                        *caseView
+	Others                      []caseView
 	HTTP                        *httpView
 	Faults                      []faultView
 	Runs                        []runRow
@@ -66,8 +66,8 @@ type view struct {
 	Trust                       trust
 }
 
-// A sceneView is one scene with its plots in groups.
-type sceneView struct {
+// A caseView is one case with its plots in groups.
+type caseView struct {
 	Grid   Grid
 	Groups []group
 	Nodes  []nodesView
@@ -147,7 +147,7 @@ func optional(seconds *float64) string {
 func (p *Page) view() (*view, error) {
 	v := &view{
 		Made: p.Made.Format(time.DateTime + " MST"), Program: p.Program, Command: commandLine(p.Command),
-		Title: p.title(), Lead: p.lead(), Cards: p.cards(), Once: p.once(), Times: times(p.Scenes, p.once()), Change: change(p.Scenes),
+		Title: p.title(), Lead: p.lead(), Cards: p.cards(), Once: p.once(), Times: times(p.Cases, p.once()), Change: change(p.Cases),
 		HTTP: p.http(), Faults: p.faults(), Runs: p.runRows(), Setting: p.setting(),
 		Definitions: metrics.Catalog(), Trust: p.trust(),
 	}
@@ -179,7 +179,7 @@ func (p *Page) illustrate(v *view) error {
 	plots, palette := p.Plots(), charts.Palette(p.Systems)
 	main := p.main()
 	for i := range plots {
-		if plots[i].scene == nil {
+		if plots[i].of == nil {
 			f, err := plots[i].figure(palette)
 			if err != nil {
 				return err
@@ -187,13 +187,13 @@ func (p *Page) illustrate(v *view) error {
 			v.Over = append(v.Over, f)
 		}
 	}
-	for i := range p.Scenes {
-		scene := &p.Scenes[i]
-		s, err := p.sceneView(scene, plots, palette)
+	for i := range p.Cases {
+		cs := &p.Cases[i]
+		s, err := p.caseView(cs, plots, palette)
 		if err != nil {
 			return err
 		}
-		if scene == main {
+		if cs == main {
 			v.Main = s
 		} else {
 			v.Others = append(v.Others, *s)
@@ -202,10 +202,10 @@ func (p *Page) illustrate(v *view) error {
 	return nil
 }
 
-func (p *Page) sceneView(scene *metrics.Case, plots []Plot, palette []charts.Color) (*sceneView, error) {
-	s := &sceneView{Grid: GridOf(scene), Nodes: p.nodes(scene)}
+func (p *Page) caseView(cs *metrics.Case, plots []Plot, palette []charts.Color) (*caseView, error) {
+	s := &caseView{Grid: GridOf(cs), Nodes: p.nodes(cs)}
 	for i := range plots {
-		if plots[i].scene != scene {
+		if plots[i].of != cs {
 			continue
 		}
 		f, err := plots[i].figure(palette)
@@ -246,12 +246,12 @@ func levels(systems system.Table) string {
 	return strings.Join(all, ", ")
 }
 
-// main is the scene that is shown in full: the largest file to most receivers;
+// main is the case that is shown in full: the largest file to most receivers;
 // nil if there is none.
 func (p *Page) main() *metrics.Case {
 	var most *metrics.Case
-	for i := range p.Scenes {
-		s := &p.Scenes[i]
+	for i := range p.Cases {
+		s := &p.Cases[i]
 		if most == nil || s.FileBytes > most.FileBytes || s.FileBytes == most.FileBytes && better(s, most) {
 			most = s
 		}

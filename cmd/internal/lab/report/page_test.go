@@ -33,7 +33,7 @@ func reports() []metrics.Report {
 
 func TestThePageStandsAloneAndTrustsNoName(t *testing.T) {
 	var b bytes.Buffer
-	p := report.Page{Systems: system.All(), Program: "starmesh", Command: []string{"starmesh", "<u>"}, Scenes: metrics.Compare(reports()),
+	p := report.Page{Systems: system.All(), Program: "starmesh", Command: []string{"starmesh", "<u>"}, Cases: metrics.Compare(reports()),
 		Findings: []string{"a.jsonl, line 3: <i>broken</i>"}}
 	if err := p.Write(&b); err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestThePageStandsAloneAndTrustsNoName(t *testing.T) {
 			t.Errorf("%s is in the page", never)
 		}
 	}
-	// Two over the number of receivers; of each scene two of bars, the Lorenz
+	// Two over the number of receivers; of each case two of bars, the Lorenz
 	// curve and the completion; CPU and memory of the larger one.
 	if got := strings.Count(text, "<svg"); got != 14 {
 		t.Errorf("%d plots, want 14", got)
@@ -98,7 +98,7 @@ func TestTheHeadlineTellsOfWhatWasRun(t *testing.T) {
 			"To bring 1000 B to 2 receivers, the star took 2 s; the mesh did not bring it to everyone."},
 		{[]metrics.Report{run("mesh", 2, never)}, "The mesh did not bring 1000 B to all of 2 receivers."},
 	} {
-		p := report.Page{Systems: system.All(), Scenes: metrics.Compare(c.runs)}
+		p := report.Page{Systems: system.All(), Cases: metrics.Compare(c.runs)}
 		if got := p.Sentences()[0]; got != c.want {
 			t.Errorf("the headline is\n%s, want\n%s", got, c.want)
 		}
@@ -115,7 +115,7 @@ func TestWhatIsRunOnceHasNoSpread(t *testing.T) {
 		spread bool
 	}{{reports(), false}, {append(reports(), reports()...), true}} {
 		var b bytes.Buffer
-		p := report.Page{Systems: system.All(), Scenes: metrics.Compare(c.runs)}
+		p := report.Page{Systems: system.All(), Cases: metrics.Compare(c.runs)}
 		if err := p.Write(&b); err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestWhatIsRunOnceHasNoSpread(t *testing.T) {
 func TestABusyMachineIsAReasonForDoubt(t *testing.T) {
 	for share, want := range map[float64]string{0.1: "none found", 0.74: "the machine was 74 % busy with something else"} {
 		lab := &labdir.Lab{Machine: labdir.Machine{LoadBefore: share}}
-		p := report.Page{Scenes: metrics.Compare(reports()), Folders: []report.Folder{{Lab: lab}}}
+		p := report.Page{Cases: metrics.Compare(reports()), Folders: []report.Folder{{Lab: lab}}}
 		var b bytes.Buffer
 		if err := p.Write(&b); err != nil {
 			t.Fatal(err)
@@ -146,7 +146,7 @@ func TestABusyMachineIsAReasonForDoubt(t *testing.T) {
 func TestThatSomethingIsMissingStandsAtTheHead(t *testing.T) {
 	const all = "none found"
 	for note, want := range map[string]string{"": all, "mesh-2-1 has no run.json": "something is missing"} {
-		p := report.Page{Systems: system.All(), Scenes: metrics.Compare(reports()), Folders: []report.Folder{{}}}
+		p := report.Page{Systems: system.All(), Cases: metrics.Compare(reports()), Folders: []report.Folder{{}}}
 		if note != "" {
 			p.Folders[0].Notes = []string{note}
 		}

@@ -19,7 +19,7 @@ type Plot struct {
 	Caption string // in the page, where the task is told around it
 	Chart   *charts.Chart
 
-	scene *metrics.Case // nil: it is about several
+	of *metrics.Case // nil: it is about several
 }
 
 // figure makes a plot ready to stand in the page.
@@ -44,23 +44,23 @@ var groups = map[string]struct{ title, text, several string }{
 // studio collects plots.
 type studio struct {
 	page  *Page
-	scene *metrics.Case
+	of    *metrics.Case
 	plots []Plot
 }
 
 // add takes a chart, and what it shows in words.
 func (s *studio) add(p Plot, c *charts.Chart, words string) {
-	p.Chart, p.scene = c, s.scene
+	p.Chart, p.of = c, s.of
 	p.Chart.Title, p.Chart.Describe = p.Caption, words
-	if s.scene != nil {
+	if s.of != nil {
 		p.Chart.Title += " – " + s.task()
 	}
 	s.plots = append(s.plots, p)
 }
 
-// task says what the scene is about, for a plot that stands alone.
+// task says what the case is about, for a plot that stands alone.
 func (s *studio) task() string {
-	return fmt.Sprintf("%s to %s", units.Bytes(s.scene.FileBytes), receivers(s.scene.Receivers))
+	return fmt.Sprintf("%s to %s", units.Bytes(s.of.FileBytes), receivers(s.of.Receivers))
 }
 
 // Plots draws all plots of the page, in its order.
@@ -68,12 +68,12 @@ func (p *Page) Plots() []Plot {
 	s := &studio{page: p}
 	s.over()
 	main := p.main()
-	for i := range p.Scenes {
-		s.scene = &p.Scenes[i]
+	for i := range p.Cases {
+		s.of = &p.Cases[i]
 		s.loads()
 		s.lorenz()
 		s.steps()
-		if s.scene == main {
+		if s.of == main {
 			s.progress()
 			s.rates()
 			s.costs()
@@ -94,15 +94,15 @@ func (s *studio) unique() []Plot {
 	return s.plots
 }
 
-// name makes the name of a plot of the scene.
+// name makes the name of a plot of the case.
 func (s *studio) name(kind string, series *metrics.Series) string {
 	parts := []string{kind}
 	if series != nil {
 		parts = append(parts, series.Label())
 	}
-	parts = append(parts, fmt.Sprint(s.scene.Receivers))
+	parts = append(parts, fmt.Sprint(s.of.Receivers))
 	if s.page.sizes() > 1 {
-		parts = append(parts, units.Bytes(s.scene.FileBytes))
+		parts = append(parts, units.Bytes(s.of.FileBytes))
 	}
 	return slug(strings.Join(parts, "-"))
 }
@@ -110,8 +110,8 @@ func (s *studio) name(kind string, series *metrics.Series) string {
 // sizes counts the sizes of files in the page.
 func (p *Page) sizes() int {
 	seen := make(map[int64]bool)
-	for i := range p.Scenes {
-		seen[p.Scenes[i].FileBytes] = true
+	for i := range p.Cases {
+		seen[p.Cases[i].FileBytes] = true
 	}
 	return len(seen)
 }
@@ -131,7 +131,7 @@ func slug(s string) string {
 	}, s), "-._")
 }
 
-// look gives the look of a series of the scene.
+// look gives the look of a series of the case.
 func (s *studio) look(series *metrics.Series) charts.Look {
 	l := charts.SystemLook(series.System, s.page.which(series.Set))
 	l.Under = s.page.above(series.System)
@@ -149,7 +149,7 @@ func (s *studio) bound(of *system.System) charts.Look {
 // as long however it is asked.
 func (p *Page) above(of *system.System) int {
 	n := 0
-	for _, s := range systemsOf(p.Scenes) {
+	for _, s := range systemsOf(p.Cases) {
 		if of.Asks != nil && s.Asks != nil && s.Head().Name == of.Head().Name && system.Compare(s, of) > 0 {
 			n++
 		}

@@ -28,13 +28,13 @@ func memory(r *metrics.Row) (float64, bool) {
 	return float64(*r.RSSPeakBytes), true
 }
 
-// most is the largest reading in all runs of the scene.
+// most is the largest reading in all runs of the case.
 func (s *studio) most(read gauge) float64 {
 	highest := 0.0
-	for i := range s.scene.Series {
-		for j := range s.scene.Series[i].Runs {
-			for k := range s.scene.Series[i].Runs[j].Nodes {
-				if v, ok := read(&s.scene.Series[i].Runs[j].Nodes[k]); ok {
+	for i := range s.of.Series {
+		for j := range s.of.Series[i].Runs {
+			for k := range s.of.Series[i].Runs[j].Nodes {
+				if v, ok := read(&s.of.Series[i].Runs[j].Nodes[k]); ok {
 					highest = max(highest, v)
 				}
 			}
@@ -59,8 +59,8 @@ func (s *studio) costs() {
 func (s *studio) each(group, kind string, read gauge, unitOf func(float64) (float64, string), caption func(string) string) {
 	highest := s.most(read)
 	divisor, unit := unitOf(highest)
-	for i := range s.scene.Series {
-		series := &s.scene.Series[i]
+	for i := range s.of.Series {
+		series := &s.of.Series[i]
 		bars, names := barsOf(series, read, divisor)
 		c := charts.Bars(names, unit, bars, highest/divisor)
 		s.add(Plot{Name: s.name(kind, series), Group: group, Caption: caption(series.Label())}, c, barWords(bars, unit))
@@ -151,8 +151,8 @@ func whole(rows []metrics.Row) []string {
 func (s *studio) lorenz() {
 	var lines []charts.Series
 	var text string
-	for i := range s.scene.Series {
-		series := &s.scene.Series[i]
+	for i := range s.of.Series {
+		series := &s.of.Series[i]
 		typical := series.Typical()
 		if len(typical.Lorenz) == 0 {
 			continue

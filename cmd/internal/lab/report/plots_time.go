@@ -17,8 +17,8 @@ const sinceStart = "seconds since the first receiver started"
 func (s *studio) steps() {
 	var lines []charts.Series
 	text := ""
-	for i := range s.scene.Series {
-		series := &s.scene.Series[i]
+	for i := range s.of.Series {
+		series := &s.of.Series[i]
 		typical := series.Typical()
 		for j := range series.Runs {
 			if run := &series.Runs[j]; run != typical {
@@ -32,14 +32,14 @@ func (s *studio) steps() {
 			line.Name += " (none done)"
 		} else {
 			last := line.Points[len(line.Points)-1]
-			text += fmt.Sprintf("%s: %.0f of %d done after %s. ", series.Label(), last.Y, s.scene.Receivers, Value(last.X, metrics.Seconds))
+			text += fmt.Sprintf("%s: %.0f of %d done after %s. ", series.Label(), last.Y, s.of.Receivers, Value(last.X, metrics.Seconds))
 		}
 		lines = append(lines, line)
 	}
-	axes := charts.Axes{X: sinceStart, Unit: "receivers that hold the whole file", MaxY: float64(s.scene.Receivers), Whole: true}
+	axes := charts.Axes{X: sinceStart, Unit: "receivers that hold the whole file", MaxY: float64(s.of.Receivers), Whole: true}
 	c := charts.Lines(axes, lines)
 	s.add(Plot{Name: s.name("done", nil), Group: "done",
-		Caption: fmt.Sprintf("Receivers that were done, of %d", s.scene.Receivers)}, c, text)
+		Caption: fmt.Sprintf("Receivers that were done, of %d", s.of.Receivers)}, c, text)
 }
 
 // stepPoints climbs one step with each receiver that is done.
@@ -77,11 +77,11 @@ func (p *Page) end(series *metrics.Series) float64 {
 // progress draws the share of the file that each receiver holds over time.
 func (s *studio) progress() {
 	end := 0.0
-	for i := range s.scene.Series {
-		end = max(end, s.page.end(&s.scene.Series[i]))
+	for i := range s.of.Series {
+		end = max(end, s.page.end(&s.of.Series[i]))
 	}
-	for i := range s.scene.Series {
-		series := &s.scene.Series[i]
+	for i := range s.of.Series {
+		series := &s.of.Series[i]
 		run := s.page.run(series.Typical())
 		if run == nil || run.FileBytes == 0 {
 			continue
@@ -91,7 +91,7 @@ func (s *studio) progress() {
 			X: sinceStart, Unit: "% of the file held", MaxX: end, MaxY: 100, Events: s.page.events(series.Typical()),
 		}, lines)
 		s.add(Plot{Name: s.name("progress", series), Group: "done",
-			Caption: "What each receiver held: " + series.Label()}, c, fmt.Sprintf("%d of %d receivers reach 100 %%", done, s.scene.Receivers))
+			Caption: "What each receiver held: " + series.Label()}, c, fmt.Sprintf("%d of %d receivers reach 100 %%", done, s.of.Receivers))
 	}
 }
 
@@ -157,8 +157,8 @@ func (s *studio) rates() {
 	}
 	var all []drawing
 	highest, end := 0.0, 0.0
-	for i := range s.scene.Series {
-		series := &s.scene.Series[i]
+	for i := range s.of.Series {
+		series := &s.of.Series[i]
 		run := s.page.run(series.Typical())
 		if run == nil {
 			continue

@@ -39,7 +39,7 @@ type Result struct {
 	Page      string            // path of report.html
 	Files     []string          // all that were written
 	Findings  []runlogs.Finding // what was wrong with logs
-	Scenes    []metrics.Case
+	Cases     []metrics.Case
 	// Notes tell what was missing in the folders.
 	Notes []string
 
@@ -61,7 +61,7 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if len(in.scenes) == 0 && len(in.folders) == 0 {
+	if len(in.cases) == 0 && len(in.folders) == 0 {
 		return nil, err
 	}
 	made, problem := write(&o, in)
@@ -81,7 +81,7 @@ func (r *Result) Pictures() error {
 type input struct {
 	runs     []runlogs.Run
 	reports  []metrics.Report
-	scenes   []metrics.Case
+	cases    []metrics.Case
 	folders  []Folder
 	findings []runlogs.Finding
 	replay   *Replay
@@ -99,7 +99,7 @@ func read(ctx context.Context, o *Options) (*input, error) {
 			all = errors.Join(all, err)
 		}
 	}
-	in.scenes = metrics.Compare(in.reports)
+	in.cases = metrics.Compare(in.reports)
 	return in, all
 }
 
@@ -146,7 +146,7 @@ func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 func (in *input) page(o *Options) *Page {
 	p := &Page{
 		Made: o.Made.UTC(), Program: "starmesh " + cmp.Or(o.Program, "of an unknown version"), Command: o.Command,
-		Scenes: in.scenes, Runs: in.runs, Folders: in.folders, Replay: in.replay, Systems: o.Systems,
+		Cases: in.cases, Runs: in.runs, Folders: in.folders, Replay: in.replay, Systems: o.Systems,
 	}
 	for _, f := range in.findings {
 		p.Findings = append(p.Findings, f.String())

@@ -176,12 +176,12 @@ func TestTwoFoldersAreNeverMixed(t *testing.T) {
 		t.Error("a label is taken for HTML")
 	}
 	var series []string
-	for _, scene := range result.Scenes {
-		for i := range scene.Series {
-			if n := len(scene.Series[i].Runs); n != 1 {
-				t.Errorf("%s has %d runs", scene.Series[i].Label(), n)
+	for _, cs := range result.Cases {
+		for i := range cs.Series {
+			if n := len(cs.Series[i].Runs); n != 1 {
+				t.Errorf("%s has %d runs", cs.Series[i].Label(), n)
 			}
-			series = append(series, scene.Series[i].Label())
+			series = append(series, cs.Series[i].Label())
 		}
 	}
 	if want := []string{"star (before)", "mesh (before)", "mesh (<after>)"}; !slices.Equal(series[:3], want) {
@@ -357,10 +357,10 @@ func TestAnEarlierReportLeavesNoPlots(t *testing.T) {
 			t.Errorf("a plot (%s) of a run that is gone is still there", ending)
 		}
 	}
-	if i := slices.IndexFunc(result.Scenes, func(s metrics.Case) bool { return s.Receivers == 2 }); i >= 0 {
+	if i := slices.IndexFunc(result.Cases, func(s metrics.Case) bool { return s.Receivers == 2 }); i >= 0 {
 		t.Error("a run that is gone is still in the report")
 	}
-	if _, ok := result.Scenes[0].Series[0].Runs[0].Value(metrics.Distribution); !ok {
+	if _, ok := result.Cases[0].Series[0].Runs[0].Value(metrics.Distribution); !ok {
 		t.Error("the run that is there has no time")
 	}
 }

@@ -42,9 +42,9 @@ func (p *Page) short(r *metrics.Report) string {
 func (p *Page) runRows() []runRow {
 	var rows []runRow
 	told := make(map[*labdir.Run]bool)
-	for i := range p.Scenes {
-		for j := range p.Scenes[i].Series {
-			series := &p.Scenes[i].Series[j]
+	for i := range p.Cases {
+		for j := range p.Cases[i].Series {
+			series := &p.Cases[i].Series[j]
 			for k := range series.Runs {
 				run := &series.Runs[k]
 				row := rowOf(series.Label(), run)

@@ -108,7 +108,7 @@ func (p *Page) factsOfLogs() []fact {
 	}
 }
 
-// links says what each series of the main scene ran over, once for those that
+// links says what each series of the main case ran over, once for those that
 // had the same.
 func (p *Page) links() []string {
 	main := p.main()

@@ -19,35 +19,35 @@ var summed = []struct {
 	{metrics.Overhead, "overhead"},
 }
 
-// Summary makes one table of all scenes: a row for each number of receivers
+// Summary makes one table of all cases: a row for each number of receivers
 // and system, with the figures that matter most. Its notes are the doubts
-// alone: the tables of the scenes say the rest.
-func Summary(scenes []metrics.Case) Grid {
+// alone: the tables of the cases say the rest.
+func Summary(cases []metrics.Case) Grid {
 	g := Grid{Head: []string{"receivers", "system"}}
 	for _, f := range summed {
 		g.Head = append(g.Head, f.name)
 	}
-	g.Head = append(g.Head, "time ÷ "+base(scenes))
+	g.Head = append(g.Head, "time ÷ "+base(cases))
 	n := &notes{}
-	for i := range scenes {
-		for k := range scenes[i].Series {
-			g.Rows = append(g.Rows, summaryRow(&scenes[i], k, n))
+	for i := range cases {
+		for k := range cases[i].Series {
+			g.Rows = append(g.Rows, summaryRow(&cases[i], k, n))
 		}
 	}
 	g.Notes = n.lines()
 	return g
 }
 
-func base(scenes []metrics.Case) string {
-	if len(scenes) == 0 {
+func base(cases []metrics.Case) string {
+	if len(cases) == 0 {
 		return ""
 	}
-	return scenes[0].Base()
+	return cases[0].Base()
 }
 
-func summaryRow(scene *metrics.Case, k int, n *notes) []string {
-	s := &scene.Series[k]
-	to := strconv.Itoa(scene.Receivers)
+func summaryRow(cs *metrics.Case, k int, n *notes) []string {
+	s := &cs.Series[k]
+	to := strconv.Itoa(cs.Receivers)
 	if k > 0 {
 		to = "" // said in the row above
 	}
@@ -59,7 +59,7 @@ func summaryRow(scene *metrics.Case, k int, n *notes) []string {
 		if spread == nil {
 			continue
 		}
-		about := f.name + " (" + s.Label() + " to " + strconv.Itoa(scene.Receivers) + " of " + units.Bytes(scene.FileBytes) + ")"
+		about := f.name + " (" + s.Label() + " to " + strconv.Itoa(cs.Receivers) + " of " + units.Bytes(cs.FileBytes) + ")"
 		for _, doubt := range spread.Doubts {
 			n.add("?", doubt, about)
 		}

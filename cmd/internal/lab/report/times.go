@@ -11,45 +11,45 @@ import (
 )
 
 // times makes the table of distribution times over the number of receivers;
-// nil when there is only one scene, whose own table has them.
-func times(scenes []metrics.Case, once bool) *Grid {
-	if len(scenes) < 2 {
+// nil when there is only one case, whose own table has them.
+func times(cases []metrics.Case, once bool) *Grid {
+	if len(cases) < 2 {
 		return nil
 	}
 	g := &Grid{Title: "Distribution time: median, and least–most of several runs", Head: []string{"receivers"}}
 	if once {
 		g.Title = "Distribution time"
 	}
-	labels := labelsOf(scenes)
+	labels := labelsOf(cases)
 	g.Head = append(g.Head, labels...)
-	hub, relay := systemsOf(scenes).Pair()
+	hub, relay := systemsOf(cases).Pair()
 	both := hub != nil && relay != nil && slices.Contains(labels, hub.Name) && slices.Contains(labels, relay.Name)
 	if both {
 		g.Head = append(g.Head, hub.Name+" ÷ "+relay.Name)
 	}
-	for i := range scenes {
-		row := []string{strconv.Itoa(scenes[i].Receivers)}
-		if scenes[0].FileBytes != scenes[len(scenes)-1].FileBytes {
-			row[0] = units.Bytes(scenes[i].FileBytes) + " to " + row[0]
+	for i := range cases {
+		row := []string{strconv.Itoa(cases[i].Receivers)}
+		if cases[0].FileBytes != cases[len(cases)-1].FileBytes {
+			row[0] = units.Bytes(cases[i].FileBytes) + " to " + row[0]
 		}
 		for _, label := range labels {
-			row = append(row, timeCell(&scenes[i], label))
+			row = append(row, timeCell(&cases[i], label))
 		}
 		if both {
-			row = append(row, ratio(scenes[i].First(hub), scenes[i].First(relay)))
+			row = append(row, ratio(cases[i].First(hub), cases[i].First(relay)))
 		}
 		g.Rows = append(g.Rows, row)
 	}
 	return g
 }
 
-// labelsOf lists the series of all scenes, in their order.
-func labelsOf(scenes []metrics.Case) []string {
+// labelsOf lists the series of all cases, in their order.
+func labelsOf(cases []metrics.Case) []string {
 	var labels []string
 	seen := make(map[string]bool)
-	for i := range scenes {
-		for j := range scenes[i].Series {
-			if label := scenes[i].Series[j].Label(); !seen[label] {
+	for i := range cases {
+		for j := range cases[i].Series {
+			if label := cases[i].Series[j].Label(); !seen[label] {
 				seen[label] = true
 				labels = append(labels, label)
 			}
@@ -58,10 +58,10 @@ func labelsOf(scenes []metrics.Case) []string {
 	return labels
 }
 
-func timeCell(scene *metrics.Case, label string) string {
-	for i := range scene.Series {
-		if scene.Series[i].Label() == label {
-			return Cell(scene.Series[i].Get(metrics.Distribution), metrics.Seconds)
+func timeCell(cs *metrics.Case, label string) string {
+	for i := range cs.Series {
+		if cs.Series[i].Label() == label {
+			return Cell(cs.Series[i].Get(metrics.Distribution), metrics.Seconds)
 		}
 	}
 	return Missing
@@ -82,16 +82,16 @@ func ratio(over, under *metrics.Series) string {
 
 // change makes the table of one set against another: for each system that is
 // in both, what became of its figures. It is nil when there is but one set.
-func change(scenes []metrics.Case) *Grid {
+func change(cases []metrics.Case) *Grid {
 	g := &Grid{Title: "What has changed"}
 	var pairs [][2]string
-	for i := range scenes {
-		scene := &scenes[i]
-		for j := range scene.Series {
-			from := &scene.Series[j]
-			for k := j + 1; k < len(scene.Series); k++ {
-				if to := &scene.Series[k]; to.System.Name == from.System.Name {
-					g.Rows = append(g.Rows, changeRows(scene, from, to)...)
+	for i := range cases {
+		cs := &cases[i]
+		for j := range cs.Series {
+			from := &cs.Series[j]
+			for k := j + 1; k < len(cs.Series); k++ {
+				if to := &cs.Series[k]; to.System.Name == from.System.Name {
+					g.Rows = append(g.Rows, changeRows(cs, from, to)...)
 					pairs = append(pairs, [2]string{from.Set, to.Set})
 				}
 			}
@@ -112,7 +112,7 @@ func change(scenes []metrics.Case) *Grid {
 }
 
 // changeRows tells of the figures that people choose by.
-func changeRows(scene *metrics.Case, from, to *metrics.Series) [][]string {
+func changeRows(cs *metrics.Case, from, to *metrics.Series) [][]string {
 	var rows [][]string
 	for _, key := range []metrics.Key{metrics.Distribution, metrics.OriginCopies, metrics.Jain, metrics.CPUPerGiB, metrics.PeakMemory} {
 		a, b := from.Get(key), to.Get(key)
@@ -124,7 +124,7 @@ func changeRows(scene *metrics.Case, from, to *metrics.Series) [][]string {
 		if a.Median != nil && b.Median != nil && *a.Median > 0 {
 			relative = fmt.Sprintf("%.2f", *b.Median / *a.Median)
 		}
-		task := fmt.Sprintf("%s, %s to %s", from.System.Name, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+		task := fmt.Sprintf("%s, %s to %s", from.System.Name, units.Bytes(cs.FileBytes), receivers(cs.Receivers))
 		rows = append(rows, []string{task, d.Label, from.Set + ": " + Cell(a, d.Unit), to.Set + ": " + Cell(b, d.Unit), relative})
 	}
 	return rows

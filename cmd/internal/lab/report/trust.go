@@ -68,14 +68,14 @@ func (p *Page) doubts() []string {
 			}
 		}
 	}
-	for i := range p.Scenes {
-		scene := &p.Scenes[i]
-		for _, w := range scene.Warnings {
-			g.add(w, "to "+receivers(scene.Receivers))
+	for i := range p.Cases {
+		cs := &p.Cases[i]
+		for _, w := range cs.Warnings {
+			g.add(w, "to "+receivers(cs.Receivers))
 		}
-		for j := range scene.Series {
-			for k := range scene.Series[j].Runs {
-				run := &scene.Series[j].Runs[k]
+		for j := range cs.Series {
+			for k := range cs.Series[j].Runs {
+				run := &cs.Series[j].Runs[k]
 				for _, d := range run.Doubts {
 					g.add(d.Text, p.short(run))
 				}
@@ -121,10 +121,10 @@ func due(t *labdir.Run) int {
 // logged tells which runs have load logs.
 func (p *Page) logged() map[*labdir.Run]bool {
 	all := make(map[*labdir.Run]bool)
-	for i := range p.Scenes {
-		for j := range p.Scenes[i].Series {
-			for k := range p.Scenes[i].Series[j].Runs {
-				if t := p.record(&p.Scenes[i].Series[j].Runs[k]); t != nil {
+	for i := range p.Cases {
+		for j := range p.Cases[i].Series {
+			for k := range p.Cases[i].Series[j].Runs {
+				if t := p.record(&p.Cases[i].Series[j].Runs[k]); t != nil {
 					all[t] = true
 				}
 			}
@@ -150,10 +150,10 @@ func (p *Page) missing() []string {
 			}
 		}
 	}
-	for i := range p.Scenes {
-		for j := range p.Scenes[i].Series {
-			for k := range p.Scenes[i].Series[j].Runs {
-				run := &p.Scenes[i].Series[j].Runs[k]
+	for i := range p.Cases {
+		for j := range p.Cases[i].Series {
+			for k := range p.Cases[i].Series[j].Runs {
+				run := &p.Cases[i].Series[j].Runs[k]
 				if f := run.Figure(metrics.Distribution); f != nil && f.Value == nil {
 					g.add(f.Absent, p.short(run))
 				}
@@ -231,23 +231,23 @@ func (p *Page) linkLimits() []string {
 
 // once tells that nothing was repeated.
 func (p *Page) once() bool {
-	for i := range p.Scenes {
-		for j := range p.Scenes[i].Series {
-			if len(p.Scenes[i].Series[j].Runs) > 1 {
+	for i := range p.Cases {
+		for j := range p.Cases[i].Series {
+			if len(p.Cases[i].Series[j].Runs) > 1 {
 				return false
 			}
 		}
 	}
-	return len(p.Scenes) > 0
+	return len(p.Cases) > 0
 }
 
 func (p *Page) steady() bool {
-	for i := range p.Scenes {
-		if p.Scenes[i].Receivers != p.Scenes[0].Receivers {
+	for i := range p.Cases {
+		if p.Cases[i].Receivers != p.Cases[0].Receivers {
 			return false
 		}
 	}
-	return len(p.Scenes) > 0
+	return len(p.Cases) > 0
 }
 
 // hosts counts the machines that logs name.

@@ -60,17 +60,17 @@ func (p *Page) lead() []string {
 	return all
 }
 
-// rivals are the first series of the two systems of the scene that are set
+// rivals are the first series of the two systems of the case that are set
 // against each other; nil: there is none.
-func rivals(scene *metrics.Case) (hub, relay *metrics.Series) {
-	a, b := systemsOf([]metrics.Case{*scene}).Pair()
-	return scene.First(a), scene.First(b)
+func rivals(cs *metrics.Case) (hub, relay *metrics.Series) {
+	a, b := systemsOf([]metrics.Case{*cs}).Pair()
+	return cs.First(a), cs.First(b)
 }
 
-// systemsOf are the systems of some scenes, each once and in their order.
-func systemsOf(scenes []metrics.Case) (all system.Table) {
-	for i := range scenes {
-		for _, s := range scenes[i].Series {
+// systemsOf are the systems of some cases, each once and in their order.
+func systemsOf(cases []metrics.Case) (all system.Table) {
+	for i := range cases {
+		for _, s := range cases[i].Series {
 			if !slices.Contains(all.Names(), s.System.Name) {
 				all = append(all, s.System)
 			}
@@ -105,11 +105,11 @@ func (p *Page) disturbed() string {
 }
 
 // doubted warns of times that are not to be trusted, with the first reason.
-func doubted(scene *metrics.Case) string {
+func doubted(cs *metrics.Case) string {
 	var names []string
 	reason := ""
-	for i := range scene.Series {
-		s := &scene.Series[i]
+	for i := range cs.Series {
+		s := &cs.Series[i]
 		if t := s.Get(metrics.Distribution); t != nil && t.Median != nil && len(t.Doubts) > 0 {
 			names = append(names, s.Label())
 			reason = cmp.Or(reason, t.Doubts[0])
@@ -156,11 +156,11 @@ func (p *Page) beside(main *metrics.Case, headed bool) string {
 
 // shifted tells what became of the times from one set to another; "" if there
 // is only one.
-func shifted(scene *metrics.Case) string {
+func shifted(cs *metrics.Case) string {
 	var parts []string
-	for j := range scene.Series {
-		for k := j + 1; k < len(scene.Series); k++ {
-			a, b := &scene.Series[j], &scene.Series[k]
+	for j := range cs.Series {
+		for k := j + 1; k < len(cs.Series); k++ {
+			a, b := &cs.Series[j], &cs.Series[k]
 			if a.System.Name == b.System.Name {
 				parts = append(parts, shift(a, b))
 			}
@@ -169,7 +169,7 @@ func shifted(scene *metrics.Case) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Time to bring %s to %s: %s.", units.Bytes(scene.FileBytes), receivers(scene.Receivers), strings.Join(parts, "; "))
+	return fmt.Sprintf("Time to bring %s to %s: %s.", units.Bytes(cs.FileBytes), receivers(cs.Receivers), strings.Join(parts, "; "))
 }
 
 func shift(a, b *metrics.Series) string {
@@ -206,13 +206,13 @@ func took(s *metrics.Series) (text string, seconds float64, ok bool) {
 }
 
 // against is the headline when both have run.
-func (p *Page) against(scene *metrics.Case, hub, relay *metrics.Series) string {
+func (p *Page) against(cs *metrics.Case, hub, relay *metrics.Series) string {
 	hubText, hubTime, hubOK := took(hub)
 	relayText, relayTime, relayOK := took(relay)
 	a, b := hub.System.Words.Called, relay.System.Words.Called
-	task := fmt.Sprintf("To bring %s to %s", units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	task := fmt.Sprintf("To bring %s to %s", units.Bytes(cs.FileBytes), receivers(cs.Receivers))
 	if hub.Set != "" {
-		task = fmt.Sprintf("In %s, to bring %s to %s", hub.Set, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+		task = fmt.Sprintf("In %s, to bring %s to %s", hub.Set, units.Bytes(cs.FileBytes), receivers(cs.Receivers))
 	}
 	switch {
 	case hubOK && relayOK:
@@ -257,12 +257,12 @@ func (p *Page) undone(s *metrics.Series) string {
 }
 
 // alone tells of a system that nothing is set against.
-func (p *Page) alone(scene *metrics.Case, s *metrics.Series) string {
+func (p *Page) alone(cs *metrics.Case, s *metrics.Series) string {
 	text, _, ok := took(s)
 	if !ok {
-		return fmt.Sprintf("The %s %s %s to all of %s.", s.Label(), p.undone(s), units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+		return fmt.Sprintf("The %s %s %s to all of %s.", s.Label(), p.undone(s), units.Bytes(cs.FileBytes), receivers(cs.Receivers))
 	}
-	sentence := fmt.Sprintf("%s took %s to bring %s to %s", capital(called(s)), text, units.Bytes(scene.FileBytes), receivers(scene.Receivers))
+	sentence := fmt.Sprintf("%s took %s to bring %s to %s", capital(called(s)), text, units.Bytes(cs.FileBytes), receivers(cs.Receivers))
 	if b := s.Get(metrics.BoundMultiple); b != nil && b.Median != nil {
 		sentence += fmt.Sprintf(", %.2f times the bound", *b.Median)
 	}

@@ -25,7 +25,7 @@ func write(o *Options, in *input) (*Result, error) {
 	w := &writer{dir: out}
 	w.prepare()
 	w.file(metrics.DocumentName, metrics.NewDocument(o.Program, o.Made, in.reports).Write)
-	w.file(labdir.TableFile, func(w io.Writer) error { return CSV(w, in.scenes) })
+	w.file(labdir.TableFile, func(w io.Writer) error { return CSV(w, in.cases) })
 	for _, plot := range plots {
 		w.bytes(plotFile(plot)+".svg", plot.Chart.SVG)
 	}
@@ -35,7 +35,7 @@ func write(o *Options, in *input) (*Result, error) {
 		return nil, w.err
 	}
 	r := &Result{Sentences: p.Sentences(), Page: filepath.Join(out, labdir.ReportFile), Files: w.files,
-		Findings: in.findings, Scenes: in.scenes, out: w, plots: plots}
+		Findings: in.findings, Cases: in.cases, out: w, plots: plots}
 	r.Headline = r.Sentences[0]
 	for _, f := range in.folders {
 		r.Notes = append(r.Notes, f.Notes...)
