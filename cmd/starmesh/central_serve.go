@@ -172,9 +172,11 @@ func (f *accessFlags) encryption() (*tls.Config, string, error) {
 
 // serve serves dir until ctx ends.
 func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central.ServerConfig, fingerprint string) error {
+	n.health.Check(agent.Starting)
 	bar := &hashingBar{out: n.out}
 	defer bar.stop()
-	folder, err := store.OpenFolder(dir, f.folderConfig(n.out, bar))
+	scans := &scans{out: n.out, report: n.report, dir: dir}
+	folder, err := store.OpenFolder(dir, f.folderConfig(n.out, bar, scans.tell))
 	if err != nil {
 		return err
 	}
@@ -196,6 +198,7 @@ func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central
 		a.web = web.Addr()
 	}
 	a.say(n.out)
+	n.health.Check(folder.Ready)
 	defer context.AfterFunc(ctx, func() { sayStopping(n.out, cfg.Bounds.Grace) })()
 	return serveAll(ctx, central.NewServer(cfg), folder, ln, web)
 }
@@ -240,8 +243,8 @@ func serveAll(ctx context.Context, server *central.Server, folder *store.Folder,
 }
 
 // folderConfig says how the folder is hashed, with a bar while that is so.
-func (f *serveFlags) folderConfig(out *cli.Output, bar *hashingBar) store.FolderConfig {
-	cfg := store.FolderConfig{Progress: bar.progress}
+func (f *serveFlags) folderConfig(out *cli.Output, bar *hashingBar, onScan func(store.Scan)) store.FolderConfig {
+	cfg := store.FolderConfig{Progress: bar.progress, OnScan: onScan}
 	if !f.noCache {
 		cfg.Cache = openCache(f.cacheDir, out)
 	}

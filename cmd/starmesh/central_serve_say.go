@@ -10,6 +10,8 @@ import (
 	"starmesh/central"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/lab/system"
+	"starmesh/common/load"
+	"starmesh/common/store"
 )
 
 // announcement is what a server tells the person who started it.
@@ -132,4 +134,34 @@ func (h *hashingBar) finishLocked(err error) {
 		h.bar.Finish(err)
 		h.bar = nil
 	}
+}
+
+// scans tells an operator what a look through the folder found that is not as it
+// should be: at once, and once.
+type scans struct {
+	out    *cli.Output
+	report *load.Reporter
+	dir    string
+
+	away bool // it could not be looked at the last time
+	told int  // how many files were said to be left out
+}
+
+// tell is called by one goroutine at a time.
+func (s *scans) tell(scan store.Scan) {
+	switch {
+	case scan.Err != nil:
+		s.out.Warn("cannot look at all of %s: %v; what is known stays, and it is tried again", s.dir, scan.Err)
+		s.out.Event("folder", map[string]string{"state": "unknown", "error": cli.OneLine(scan.Err)})
+	case s.away:
+		s.out.Note("%s can be looked at again", s.dir)
+		s.out.Event("folder", map[string]string{"state": "well"})
+	}
+	s.away = scan.Err != nil
+	left := load.LeftOut{Count: scan.LeftOut.Count, Files: scan.LeftOut.Examples}
+	s.report.LeaveOut(left)
+	if left.Count > s.told {
+		sayLeftOut(s.out, "served", left)
+	}
+	s.told = left.Count
 }

@@ -73,6 +73,8 @@ type node struct {
 	out     *cli.Output
 	meter   *load.Meter
 	sockets *load.Sockets
+	health  *agent.Health
+	report  *load.Reporter
 	limits  rate.Limits
 	agent   string // the program and version, as told to others
 	gate    *gate  // nil: there is nothing to wait for
@@ -92,15 +94,15 @@ func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Conte
 		return err
 	}
 	n := &node{
-		out: cli.ForCommand(cmd), meter: new(load.Meter), sockets: new(load.Sockets),
+		out: cli.ForCommand(cmd), meter: new(load.Meter), sockets: new(load.Sockets), health: new(agent.Health),
 		limits: f.limits(), agent: "starmesh/" + thisBuild().Version,
 	}
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
 	f.managed.watchStdin(cmd.InOrStdin(), stop)
-	reporter := load.NewReporter(f.info(role), n.meter, n.sockets)
-	n.gate = f.managed.newGate(reporter, n.out)
-	watchers, err := f.watchers(ctx, n, reporter, stop)
+	n.report = load.NewReporter(f.info(role), n.meter, n.sockets)
+	n.gate = f.managed.newGate(n.report, n.out)
+	watchers, err := f.watchers(ctx, n, stop)
 	if err != nil {
 		return err
 	}
@@ -132,8 +134,8 @@ type watchers struct {
 
 // watchers opens what the flags ask for, so that a wrong address or folder is
 // known before any work is done. stop is what a manager's /stop calls.
-func (f *nodeFlags) watchers(ctx context.Context, n *node, reporter *load.Reporter, stop func()) (*watchers, error) {
-	w := &watchers{reporter: reporter, interval: f.interval}
+func (f *nodeFlags) watchers(ctx context.Context, n *node, stop func()) (*watchers, error) {
+	w := &watchers{reporter: n.report, interval: f.interval}
 	if f.agentAddr != "" {
 		token, err := agent.ReadToken(f.agentToken)
 		if err != nil {
@@ -142,7 +144,7 @@ func (f *nodeFlags) watchers(ctx context.Context, n *node, reporter *load.Report
 		if w.listener, err = agent.Listen(ctx, "tcp", f.agentAddr); err != nil {
 			return nil, err
 		}
-		w.agent = agent.Config{Reporter: reporter, Sockets: n.sockets, Stop: stop, Token: token, Commands: n.gate.commands()}
+		w.agent = agent.Config{Reporter: n.report, Sockets: n.sockets, Health: n.health, Stop: stop, Token: token, Commands: n.gate.commands()}
 		if f.metrics != nil {
 			w.agent.Gatherers = []prometheus.Gatherer{f.metrics}
 		}

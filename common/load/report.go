@@ -26,6 +26,10 @@ type Report struct {
 	// TransfersOmitted counts transfers that were left out of this line.
 	TransfersOmitted int64 `json:"transfers_omitted,omitempty"`
 
+	// LeftOut is what a node that serves files does not serve of them; in an
+	// agent's answer alone, absent when that is nothing.
+	LeftOut *LeftOut `json:"left_out,omitempty"`
+
 	// Outcome, in a final report alone: done, failed or interrupted.
 	Outcome string `json:"outcome,omitempty"`
 	// Error says what a failed or interrupted node failed with.
@@ -127,6 +131,12 @@ type TransferReport struct {
 	// that is held: chunk 0 is the lowest bit of the first byte.
 	Chunks   int    `json:"chunks,omitempty"`
 	ChunkMap string `json:"chunk_map,omitempty"`
+}
+
+// LeftOut is files that a node was to serve and does not.
+type LeftOut struct {
+	Count int      `json:"count"`
+	Files []string `json:"files"` // the first of them, quoted, each with the reason
 }
 
 // A RemoteReport is what was exchanged with one other node; OtherRemotes sums

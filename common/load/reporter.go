@@ -30,6 +30,7 @@ type Reporter struct {
 	outcome string // of the final report; set by End
 	err     error
 	held    *float64 // seconds; set by Begin
+	left    *LeftOut // set by LeaveOut
 }
 
 // NewReporter begins the account of a node. The time of the call is the node's
@@ -66,15 +67,29 @@ func (r *Reporter) Begin() {
 	}
 }
 
+// LeaveOut says what the node does not serve. The last call counts.
+func (r *Reporter) LeaveOut(left LeftOut) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = nil
+	if left.Count > 0 {
+		r.left = &left
+	}
+}
+
 func (r *Reporter) heldFor() *float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.held
 }
 
-// Sample makes a report of the node as it is now.
+// Sample makes a report of the node as it is now, for an agent's answer.
 func (r *Reporter) Sample(kind Kind) Report {
-	return r.sample(kind, finalEntries)
+	report := r.sample(kind, finalEntries)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	report.LeftOut = r.left
+	return report
 }
 
 func (r *Reporter) sample(kind Kind, entries int) Report {

@@ -145,3 +145,6 @@ func KeptLists(f *Folder) int64 {
 	defer f.mu.Unlock()
 	return f.index.kept
 }
+
+// LastScan says how the last scan went.
+func LastScan(f *Folder) Scan { return f.lastScan() }

@@ -178,7 +178,7 @@ func TestFolderSaysWhatItLeavesOut(t *testing.T) {
 	}
 	f, events, _ := watched(t, dir, store.FolderConfig{})
 	appear(t, events, "good")
-	left := f.LastScan().LeftOut
+	left := store.LastScan(f).LeftOut
 	if left.Count != 5 || len(left.Examples) != 5 || !strings.Contains(strings.Join(left.Examples, "\n"), "backslash") {
 		t.Errorf("%+v", left)
 	}
@@ -221,10 +221,10 @@ func TestFolderWithWhatCanNotBeRead(t *testing.T) {
 	f, events, _ := watched(t, dir, store.FolderConfig{Progress: func(_, n int64) { total.Store(n) }})
 	appear(t, events, "good")
 	deadline := time.Now().Add(patience)
-	for f.LastScan().LeftOut.Count != 2 && time.Now().Before(deadline) {
+	for store.LastScan(f).LeftOut.Count != 2 && time.Now().Before(deadline) {
 		runtime.Gosched()
 	}
-	left := strings.Join(f.LastScan().LeftOut.Examples, "\n")
+	left := strings.Join(store.LastScan(f).LeftOut.Examples, "\n")
 	if !strings.Contains(left, `"bad"`) || !strings.Contains(left, `"locked"`) || !strings.Contains(left, "permission") {
 		t.Error(left)
 	}

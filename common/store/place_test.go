@@ -124,7 +124,7 @@ func TestAFolderThatIsAwayIsNotAnEmptyOne(t *testing.T) {
 		if os.Rename(dir, dir+".away") != nil {
 			t.Skip("a folder that is open can not be moved here")
 		}
-		if s := until(t, told, failed); !errors.Is(s.Err, fault.NotFound) || !strings.Contains(s.Err.Error(), dir) {
+		if s := until(t, told, failed); f.Ready() == nil || !errors.Is(s.Err, fault.NotFound) || !strings.Contains(s.Err.Error(), dir) {
 			t.Error(s.Err)
 		}
 		if entries, _ := f.List("", "", 0); len(entries) != 1 {
@@ -138,8 +138,8 @@ func TestAFolderThatIsAwayIsNotAnEmptyOne(t *testing.T) {
 		}
 		os.Rename(dir+".away", dir)
 		until(t, told, worked)
-		if _, _, err := f.Describe(t.Context(), "f", nil); err != nil {
-			t.Error(err)
+		if _, _, err := f.Describe(t.Context(), "f", nil); err != nil || f.Ready() != nil {
+			t.Error(err, f.Ready())
 		}
 		if len(events) != 0 {
 			t.Error(next(t, events))

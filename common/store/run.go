@@ -77,11 +77,15 @@ func (f *Folder) Run(ctx context.Context) error {
 	return nil
 }
 
-// LastScan says how the last scan went; the zero value while none is over.
-func (f *Folder) LastScan() Scan {
+// Ready returns nil when all of the Folder could be looked at the last time, and
+// else why not.
+func (f *Folder) Ready() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.work.last
+	if f.work.last.Err == nil && !f.work.scanned {
+		return fault.Wrapf(fault.Busy, "%s is not looked through yet", f.where.path)
+	}
+	return f.work.last.Err
 }
 
 func (f *Folder) scanAll(ctx context.Context) {
@@ -113,7 +117,7 @@ func (f *Folder) scan(ctx context.Context) (unquiet bool, err error) {
 	f.mu.Unlock()
 	p, err := f.follow()
 	if err != nil {
-		f.scanned(Scan{Err: err, LeftOut: f.LastScan().LeftOut})
+		f.scanned(Scan{Err: err, LeftOut: f.lastScan().LeftOut})
 		return false, ctx.Err()
 	}
 	w, err := f.scanTree(ctx, p)
@@ -131,6 +135,13 @@ func (f *Folder) scan(ctx context.Context) (unquiet bool, err error) {
 	f.scanned(Scan{Err: w.why, LeftOut: w.out})
 	f.tally.tell(f.cfg.Progress)
 	return unquiet, nil
+}
+
+// lastScan is how the last scan went; the zero value while none is over.
+func (f *Folder) lastScan() Scan {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.work.last
 }
 
 // scanned notes how a scan went, and tells of it if that is news.
@@ -267,7 +278,7 @@ func (f *Folder) next(ctx context.Context, queue *[]file) (one file, ok bool) {
 
 // hashOne hashes a queued file, unless it is known by now. A file that changes
 // or vanishes meanwhile is left to the next scan; one that can not be read is
-// told of by LastScan.
+// told of by OnScan.
 func (f *Folder) hashOne(ctx context.Context, one file) {
 	counted := int64(0)
 	progress := func(done, _ int64) {

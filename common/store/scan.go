@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"starmesh/common/content"
@@ -43,7 +44,11 @@ type LeftOut struct {
 func (l *LeftOut) add(name string, why any) {
 	l.Count++
 	if len(l.Examples) < maxNamed {
-		l.Examples = append(l.Examples, fmt.Sprintf("%q: %v", name, why))
+		text, quoted := fmt.Sprint(why), strconv.Quote(name)
+		if !strings.HasPrefix(text, quoted) {
+			text = quoted + ": " + text
+		}
+		l.Examples = append(l.Examples, text)
 	}
 }
 

@@ -115,7 +115,7 @@ func TestWithoutDescriptorsNothingIsForgotten(t *testing.T) {
 	f, events, _ := watched(t, dir, store.FolderConfig{OnScan: onScan})
 	appear(t, events, "a/f", "g")
 	fill, free := fewDescriptors(t, 0)
-	for stop := time.Now().Add(patience); f.LastScan().Err == nil && time.Now().Before(stop); {
+	for stop := time.Now().Add(patience); store.LastScan(f).Err == nil && time.Now().Before(stop); {
 		fill()
 	}
 	s := until(t, told, failed)

@@ -22,6 +22,7 @@ type Command func(ctx context.Context, args url.Values) (answer any, err error)
 type Config struct {
 	Reporter *load.Reporter
 	Sockets  *load.Sockets
+	Health   *Health // nil: always well
 	// Stop ends the node in good order; it is called once at most, and must
 	// not wait for the end. Nil: there is no POST /stop.
 	Stop func()

@@ -57,6 +57,29 @@ func do(t *testing.T, method, addr, path string, header map[string]string) (int,
 	return status, body
 }
 
+func TestHealth(t *testing.T) {
+	var health agent.Health
+	addr := start(t, func(cfg *agent.Config) { cfg.Health = &health })
+	for _, c := range []struct {
+		check  func() error
+		status int
+		says   string
+	}{
+		{nil, 200, `{"live":true,"ready":true}`},
+		{agent.Starting, 503, `{"live":true,"ready":false,"why":"it is being started"}`},
+		{func() error { return errors.New("its folder is gone") }, 503, `{"live":true,"ready":false,"why":"its folder is gone"}`},
+		{func() error { return nil }, 200, `{"live":true,"ready":true}`},
+	} {
+		health.Check(c.check)
+		if status, body := do(t, "GET", addr, "/healthz", nil); status != c.status || strings.TrimSpace(body) != c.says {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+	if status, _ := do(t, "GET", start(t, nil), "/healthz", nil); status != 200 {
+		t.Error("a node that nobody checks is not well")
+	}
+}
+
 func TestReadings(t *testing.T) {
 	addr := start(t, nil)
 	for _, c := range []struct{ path, says string }{

@@ -3,6 +3,7 @@
 // agent of the manager–agent model, as in SNMP (RFC 3411, §1.3), over HTTP.
 //
 //	GET  /          what there is, as text
+//	GET  /healthz   whether the node does its work (200), and why not (503)
 //	GET  /load      the node's load.Report as JSON
 //	GET  /sockets   its socket table as JSON, or ?format=text
 //	GET  /metrics   the same figures and more for Prometheus

@@ -35,6 +35,7 @@ func newHandler(cfg Config) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", h.index)
+	mux.HandleFunc("GET /healthz", h.healthz)
 	mux.HandleFunc("GET /load", h.load)
 	mux.HandleFunc("GET /sockets", h.sockets)
 	mux.Handle("GET /metrics", metrics)
@@ -77,7 +78,7 @@ func (h *handler) commands() map[string]Command {
 func (h *handler) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	var text strings.Builder
-	text.WriteString("starmesh agent\n\nGET  /load\nGET  /sockets  /sockets?format=text\nGET  /metrics\n")
+	text.WriteString("starmesh agent\n\nGET  /healthz\nGET  /load\nGET  /sockets  /sockets?format=text\nGET  /metrics\n")
 	for _, name := range slices.Sorted(maps.Keys(h.commands())) {
 		fmt.Fprintf(&text, "POST /%s\n", name)
 	}

@@ -32,6 +32,7 @@ type Output struct {
 	out  io.Writer // results and JSON
 	err  io.Writer // everything meant for people
 	mode Mode
+	more bool // --verbose
 
 	mu  sync.Mutex // keeps lines whole and apart from the bar
 	bar *Bar       // the one on the screen, if any
@@ -46,6 +47,7 @@ func NewOutput(out, err io.Writer, mode Mode) *Output {
 func AddFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolP("quiet", "q", false, "say nothing but errors")
 	cmd.Flags().Bool("json", false, "print one JSON object a line on standard output: progress, results, errors")
+	cmd.Flags().BoolP("verbose", "v", false, "name all that is left out, not the first few")
 	cmd.MarkFlagsMutuallyExclusive("quiet", "json")
 }
 
@@ -62,7 +64,9 @@ func ForCommand(cmd *cobra.Command) *Output {
 	case isTerminal(cmd.ErrOrStderr()):
 		mode = Terminal
 	}
-	return NewOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), mode)
+	o := NewOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), mode)
+	o.more = flag(cmd, "verbose")
+	return o
 }
 
 func flag(cmd *cobra.Command, name string) bool {
@@ -74,6 +78,9 @@ func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
 }
+
+// Verbose returns whether all is to be named, not the first few.
+func (o *Output) Verbose() bool { return o.more }
 
 // Mode tells how o speaks.
 func (o *Output) Mode() Mode { return o.mode }

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"path"
 	"strings"
 	"time"
@@ -129,10 +130,17 @@ func (s *Star) look(ctx context.Context, t Target) ([]wish, error) {
 			}
 			wishes = append(wishes, wish{entry, relative(prefix, entry.Name)})
 		}
-		if len(wishes) == 0 {
-			return fault.Wrapf(fault.NotFound, "%s has no file or folder %q", t.addr.HostPort, t.name)
+		if len(wishes) > 0 {
+			return nil
 		}
-		return nil
+		if prefix != "" { // a file that is new to the server, which looks for it now
+			entry, err := c.Describe(ctx, prefix, content.ID{}, nil)
+			if err == nil || !errors.Is(err, fault.NotFound) {
+				wishes = []wish{{entry, relative(prefix, prefix)}}
+				return err
+			}
+		}
+		return fault.Wrapf(fault.NotFound, "%s has no file or folder %q", t.addr.HostPort, t.name)
 	})
 	return wishes, err
 }
