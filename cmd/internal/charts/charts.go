@@ -46,7 +46,7 @@ type Series struct {
 // several measurements were from each other.
 type Point struct{ X, Y, Low, High float64 }
 
-// usable tells whether a point can be drawn.
+// usable reports whether a point can be drawn.
 func (p Point) usable() bool {
 	return !math.IsNaN(p.X+p.Y) && !math.IsInf(p.X, 0) && !math.IsInf(p.Y, 0)
 }
@@ -132,7 +132,7 @@ const (
 	legendHeight = vg.Length(13)
 )
 
-// size gives how high the chart is, with or without its title.
+// size returns how high the chart is, with or without its title.
 func (c *Chart) size(heading bool) (w, h vg.Length) {
 	h = c.height + c.headroom + vg.Points(6) + legendHeight*vg.Length(len(c.legendRows()))
 	if c.unit != "" {

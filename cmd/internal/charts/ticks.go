@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// evenTicks gives about count ticks from 0 to highest, at multiples of 1, 2 or
+// evenTicks returns about count ticks from 0 to highest, at multiples of 1, 2 or
 // 5 times a power of ten; whole numbers alone if only those make sense.
 func evenTicks(highest float64, count int, whole bool) []plot.Tick {
 	if !(highest > 0) || math.IsInf(highest, 0) {
@@ -75,7 +75,7 @@ func backward(n int) []int {
 	return all
 }
 
-// evenly gives every k-th of n ticks, beginning with the first: so many that
+// evenly returns every k-th of n ticks, beginning with the first: so many that
 // labels of the widest have room.
 func evenly(n int, widest vg.Length) []int {
 	k := 1

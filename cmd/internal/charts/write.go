@@ -17,7 +17,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Inline gives the chart as an <svg> element for an HTML page: without its
+// Inline returns the chart as an <svg> element for an HTML page: without its
 // title, and with variables for the colours of the palette, which the page's
 // style sheet must set. id must be unique in the page.
 func (c *Chart) Inline(id string, palette []Color) ([]byte, error) {
@@ -47,7 +47,7 @@ func inlineStyle(palette []Color) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// SVG gives the chart as an SVG document.
+// SVG returns the chart as an SVG document.
 func (c *Chart) SVG() ([]byte, error) {
 	body, w, h, err := c.svg(true)
 	if err != nil {
@@ -105,7 +105,7 @@ func fixWidths(body []byte) []byte {
 // dpi makes pictures 810 pixels wide.
 const dpi = 216
 
-// PNG gives the chart as a picture.
+// PNG returns the chart as a picture.
 func (c *Chart) PNG() ([]byte, error) {
 	w, h := c.size(true)
 	canvas := vgimg.NewWith(vgimg.UseWH(w, h), vgimg.UseDPI(dpi))

@@ -19,7 +19,7 @@ func NewSmallHub(limit int) *Hub {
 	return h
 }
 
-// Kept gives the lines that a hub remembers, and how many bytes they take.
+// Kept returns the lines that a hub remembers, and how many bytes they take.
 func (h *Hub) Kept() (lines []string, size int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -122,7 +122,7 @@ func (h *history) measure() {
 // maxBatch is how many entries are handed out at once.
 const maxBatch = 1024
 
-// after gives the next entries after the one of that number.
+// after returns the next entries after the one of that number.
 func (h *history) after(number uint64) []entry {
 	i := sort.Search(len(h.entries), func(i int) bool { return h.entries[i].number > number })
 	return slices.Clone(h.entries[i:min(i+maxBatch, len(h.entries))])

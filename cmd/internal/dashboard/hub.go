@@ -40,7 +40,7 @@ func (h *Hub) Event(e labdir.Event) {
 	h.changed = make(chan struct{})
 }
 
-// after gives what came after the entry of that number, and a channel that is
+// after returns what came after the entry of that number, and a channel that is
 // closed when there is more.
 func (h *Hub) after(number uint64) ([]entry, <-chan struct{}) {
 	h.mu.Lock()

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// kept gives what a hub remembers.
+// kept returns what a hub remembers.
 func kept(t *testing.T, hub *dashboard.Hub) (events []labdir.Event, size int) {
 	t.Helper()
 	lines, size := hub.Kept()

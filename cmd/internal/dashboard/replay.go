@@ -18,7 +18,7 @@ import (
 // forgetting readings can do it.
 const maxEmbedded = 3 << 20
 
-// Replay gives what shows a lab folder's timelines inside another page: a
+// Replay returns what shows a lab folder's timelines inside another page: a
 // style, an HTML body, and a script that may be run by its hash. They need no
 // network. All are "" if the folder has no timeline. Systems are those that
 // timelines may name; nil: system.All.

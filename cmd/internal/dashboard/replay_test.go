@@ -17,7 +17,7 @@ import (
 	"starmesh/cmd/internal/lab/labdir"
 )
 
-// unpack gives the events in the data of a replay.
+// unpack returns the events in the data of a replay.
 func unpack(t *testing.T, data string) []labdir.Event {
 	t.Helper()
 	packed, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(data)))

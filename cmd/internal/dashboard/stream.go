@@ -80,7 +80,7 @@ func (s *server) follow(r *http.Request, at uint64, send func([]byte) bool) {
 	}
 }
 
-// over tells whether no further event will come.
+// over reports whether no further event will come.
 func (s *server) over() bool {
 	if !s.cfg.Live {
 		return true
@@ -101,7 +101,7 @@ func (s *server) batch(entries []entry) []byte {
 	return b.Bytes()
 }
 
-// sender gives a function that sends and tells whether it could: a browser
+// sender returns a function that sends and tells whether it could: a browser
 // that takes too long is let go, to come back where it was.
 func (s *server) sender(w http.ResponseWriter) func([]byte) bool {
 	control := http.NewResponseController(w)

@@ -61,7 +61,7 @@ func watch(t *testing.T, addr, query, lastID string) *stream {
 	return s
 }
 
-// next gives the next message; false at the end.
+// next returns the next message; false at the end.
 func (s *stream) next() (message, bool) {
 	var m message
 	for s.lines.Scan() {

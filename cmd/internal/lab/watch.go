@@ -97,7 +97,7 @@ func (l *lab) expect(run string, all []string) {
 	}
 }
 
-// found tells what came of the faults, and whether all came as expected.
+// found says what came of the faults, and whether all came as expected.
 func (l *lab) found(t *labdir.Run) (asExpected bool) {
 	asExpected = true
 	for _, f := range t.Faults {

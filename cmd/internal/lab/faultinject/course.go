@@ -88,7 +88,7 @@ func (c *Course) Event(e labdir.Event) []Do {
 	return all
 }
 
-// started tells that the receivers were told to begin.
+// started reports that the receivers were told to begin.
 func (c *Course) started() bool { return c.now > 0 }
 
 func (c *Course) note(r *labdir.Reading) {
@@ -150,12 +150,12 @@ func (c *Course) Excused(node string) string {
 	return c.Plan.Excused(node)
 }
 
-// unfinished gives the receivers that are still to get the file.
+// unfinished returns the receivers that are still to get the file.
 func (c *Course) unfinished() []string {
 	return slices.DeleteFunc(c.toFinish(), func(name string) bool { return c.nodes[name].done != nil })
 }
 
-// Over tells that nothing more is to come: all that are to get the file have
+// Over reports that nothing more is to come: all that are to get the file have
 // it.
 func (c *Course) Over() bool { return len(c.unfinished()) == 0 }
 

@@ -179,7 +179,7 @@ func (w *world) do(all []faultinject.Do) {
 	}
 }
 
-// judge gives what came of the only fault.
+// judge returns what came of the only fault.
 func (w *world) judge() labdir.Fault {
 	verified := 0
 	for name, set := range w.has {

@@ -17,7 +17,7 @@ type Injector struct {
 	Chunks    int
 }
 
-// Of gives what is to go wrong in a run.
+// Of returns what is to go wrong in a run.
 func (l Injector) Of(t scenario.Run) (runner.Trouble, error) {
 	if err := Check(l.Faults, t.Receivers); err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ const fileBytes = 1_000_000
 // link is every node's: 20 and 100 Mbit/s.
 var link = scenario.Rate{Up: 2.5e6, Down: 12.5e6}
 
-// plan gives what is to go wrong in a run.
+// plan returns what is to go wrong in a run.
 func plan(t *testing.T, of string, receivers int, text string) (runner.Trouble, error) {
 	t.Helper()
 	all, err := faultinject.Parse(text)

@@ -12,7 +12,7 @@ import (
 // inFlight is how many chunks may be lost with each break.
 func (p *Plan) inFlight() int { return p.System.Costs.InFlight }
 
-// Judge tells what came of each fault. verified is how many receivers hold the
+// Judge returns what came of each fault. verified is how many receivers hold the
 // file, compared byte for byte; distribution is the distribution time, 0 if
 // there is none.
 func (c *Course) Judge(verified int, distribution float64) []labdir.Fault {

@@ -26,7 +26,7 @@ type trait struct {
 	rates     float64 // times its rates; 0: they are as they are
 }
 
-// is tells whether the kind is told of as a trait of its nodes.
+// is reports whether the kind is told of as a trait of its nodes.
 func (t trait) is() bool { return t != trait{} }
 
 // kinds are all there are, in the order in which they are told of.

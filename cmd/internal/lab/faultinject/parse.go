@@ -20,7 +20,7 @@ type Fault struct {
 	*kind
 }
 
-// String gives the fault as it was asked for.
+// String returns the fault as it was asked for.
 func (f Fault) String() string { return f.text }
 
 // form is how a fault of a kind is written.
@@ -29,7 +29,7 @@ type form struct {
 	counted, at, regular bool
 }
 
-// Examples gives a fault of each kind, as it is written.
+// Examples returns a fault of each kind, as it is written.
 func Examples() []string {
 	var all []string
 	for _, f := range kinds() {

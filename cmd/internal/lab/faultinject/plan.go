@@ -45,17 +45,17 @@ func NewPlan(all []Fault, t Run) *Plan {
 	return p
 }
 
-// random gives the same numbers for the same run, whatever the system.
+// random returns the same numbers for the same run, whatever the system.
 func (p *Plan) random() *rand.Rand {
 	return rand.New(rand.NewPCG(p.Seed, uint64(len(p.Receivers))<<32|uint64(p.Repetition)))
 }
 
-// asked tells whether a fault of that kind is to happen.
+// asked reports whether a fault of that kind is to happen.
 func (p *Plan) asked(kind Kind) bool {
 	return slices.ContainsFunc(p.faults, func(f Fault) bool { return f.Kind == kind })
 }
 
-// disturbed tells whether a transfer is broken off now and then, so that times
+// disturbed reports whether a transfer is broken off now and then, so that times
 // say little.
 func (p *Plan) disturbed() bool {
 	return slices.ContainsFunc(p.faults, func(f Fault) bool { return f.breaks })
@@ -115,11 +115,11 @@ func (p *Plan) Excused(node string) string {
 	return ""
 }
 
-// takes tells whether a node is one that is to get the file, as things are at
+// takes reports whether a node is one that is to get the file, as things are at
 // the start.
 func (p *Plan) takes(node string) bool { return p.with(node).strike != nil || p.Excused(node) == "" }
 
-// isDue tells whether a node is to get the file, when all has gone wrong.
+// isDue reports whether a node is to get the file, when all has gone wrong.
 func (p *Plan) isDue(name string) bool { return p.Excused(name) == "" }
 
 // toFinish are the receivers that are to get the file.

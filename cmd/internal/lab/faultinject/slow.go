@@ -34,11 +34,11 @@ func (p *Plan) expectSlow(f Fault) string {
 	}
 }
 
-// fast tells whether a receiver is to get the file, and does not wait for its
+// fast reports whether a receiver is to get the file, and does not wait for its
 // own link.
 func (p *Plan) fast(name string) bool { return p.isDue(name) && p.with(name).Kind != Slow }
 
-// apart tells whether slow nodes must finish so much later than the others that
+// apart reports whether slow nodes must finish so much later than the others that
 // it can be seen whether these waited for them.
 func (p *Plan) apart() bool {
 	all, others := p.Bound().Seconds, p.bound(p.fast).Seconds

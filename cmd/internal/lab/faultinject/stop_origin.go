@@ -29,7 +29,7 @@ func (p *Plan) expectOutage(f Fault) string {
 		"If not, each still gets all that is out, keeps it, and finishes when %[4]s is back; %[5]s.", sentence(p.origin()), percent(f.At), p.predictOut(f), p.origin(), again)
 }
 
-// predictOut tells which share of the chunks an origin has given away by then,
+// predictOut returns which share of the chunks an origin has given away by then,
 // if all goes as fast as it can: it gives one copy of each, one after the other,
 // as fast as its uplink allows.
 func (p *Plan) predictOut(f Fault) string {
@@ -107,7 +107,7 @@ func (c *Course) outage(f Fault) []Do {
 	return nil
 }
 
-// out gives the chunks that somebody other than the origin has and gives.
+// out returns the chunks that somebody other than the origin has and gives.
 func (c *Course) out() content.Set {
 	out := content.NewSet(c.Chunks)
 	if !c.System.Relays {
@@ -128,7 +128,7 @@ func share(s content.Set) float64 {
 	return float64(s.Count()) / float64(s.Len())
 }
 
-// least gives which share of out the receiver has that has the least of it.
+// least returns which share of out the receiver has that has the least of it.
 func (c *Course) least(out content.Set) float64 {
 	least := 1.0
 	for _, name := range c.unfinished() {
@@ -139,7 +139,7 @@ func (c *Course) least(out content.Set) float64 {
 	return least
 }
 
-// standsStill tells whether nobody gets anything any more. Where there is
+// standsStill reports whether nobody gets anything any more. Where there is
 // something to be got they have more time for it.
 func (c *Course) standsStill(out content.Set) bool {
 	wait := still

@@ -90,7 +90,7 @@ type CPU struct {
 	Why   string `json:"why,omitempty"`
 }
 
-// Node gives what was noted of a node; nil if nothing was.
+// Node returns what was noted of a node; nil if nothing was.
 func (r *Run) Node(name string) *Node {
 	i := slices.IndexFunc(r.Nodes, func(n Node) bool { return n.Name == name })
 	if i < 0 {

@@ -82,7 +82,7 @@ func (f *Scratch) sign() error {
 	return err
 }
 
-// there tells whether the file we have locked is still the mark: whoever held
+// there reports whether the file we have locked is still the mark: whoever held
 // it before may have removed it.
 func (f *Scratch) there() bool {
 	ours, err := f.lock.Stat()

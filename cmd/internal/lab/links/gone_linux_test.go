@@ -143,7 +143,7 @@ func TestNothingIsLeftWhenTheManagerIsKilled(t *testing.T) {
 	}
 }
 
-// alive tells whether a process runs, and is not only waiting to be buried.
+// alive reports whether a process runs, and is not only waiting to be buried.
 func alive(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(stat), ") Z ")

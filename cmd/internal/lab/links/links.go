@@ -71,7 +71,7 @@ func (r Rates) flags() []string {
 	return flags
 }
 
-// Place gives the place of node i; the network's rates had its number.
+// Place returns the place of node i; the network's rates had its number.
 func (n *Network) Place(i int) *Place { return n.places[i] }
 
 // About says in a sentence how the nodes are connected, for reports.
@@ -124,7 +124,7 @@ func (p *Place) Dial(ctx context.Context, network, addr string) (net.Conn, error
 	return conn, err
 }
 
-// Counted gives the bytes that crossed the node's link since it was made: of
+// Counted returns the bytes that crossed the node's link since it was made: of
 // IP packets and their Ethernet headers, sent and received by the node. Not ok
 // where links are not counted.
 func (p *Place) Counted() (out, in int64, ok bool) {

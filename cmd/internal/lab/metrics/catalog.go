@@ -92,7 +92,7 @@ func costs() []Definition {
 	}
 }
 
-// Define gives the definition of a figure; not ok if there is none of that
+// Define returns the definition of a figure; not ok if there is none of that
 // name.
 func Define(key Key) (Definition, bool) {
 	for _, d := range Catalog() {

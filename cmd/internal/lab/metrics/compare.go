@@ -68,7 +68,7 @@ func (s *Series) Label() string {
 	return s.System.Name + " (" + s.Set + ")"
 }
 
-// Get gives a figure of the series; nil if it has none of that name.
+// Get returns a figure of the series; nil if it has none of that name.
 func (s *Series) Get(key Key) *Spread {
 	for i := range s.Spreads {
 		if s.Spreads[i].Key == key {
@@ -78,7 +78,7 @@ func (s *Series) Get(key Key) *Spread {
 	return nil
 }
 
-// Typical gives the run to show when only one can be: that with the
+// Typical returns the run to show when only one can be: that with the
 // distribution time in the middle.
 func (s *Series) Typical() *Report {
 	order := make([]int, len(s.Runs))
@@ -261,7 +261,7 @@ func spreadOf(key Key, runs []Report) (Spread, bool) {
 	return spread, spread.Of > 0
 }
 
-// Median gives the middle of sorted values, of which there is at least one.
+// Median returns the middle of sorted values, of which there is at least one.
 func Median(sorted []float64) float64 {
 	middle := len(sorted) / 2
 	if len(sorted)%2 == 1 {

@@ -10,7 +10,7 @@ import (
 	"starmesh/cmd/internal/lab/system"
 )
 
-// run gives a report with a distribution time and origin copies; a time of 0
+// run returns a report with a distribution time and origin copies; a time of 0
 // is absent.
 func oneRun(name, of string, n int, up, seconds, copies float64) metrics.Report {
 	r := metrics.Report{Head: metrics.Head{Name: name, System: system.Named(of), Receivers: n, FileBytes: 1000, FileID: "f", Version: "v"}}

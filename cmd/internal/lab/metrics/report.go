@@ -54,7 +54,7 @@ type Links struct {
 // Limit is a rate in bytes per second; nil is no limit.
 type Limit = *float64
 
-// Figure gives the figure of that name; nil if the report has none.
+// Figure returns the figure of that name; nil if the report has none.
 func (r *Report) Figure(key Key) *Figure {
 	for i := range r.Figures {
 		if r.Figures[i].Key == key {
@@ -64,7 +64,7 @@ func (r *Report) Figure(key Key) *Figure {
 	return nil
 }
 
-// Value gives the value of a figure; not ok if it is absent.
+// Value returns the value of a figure; not ok if it is absent.
 func (r *Report) Value(key Key) (float64, bool) {
 	f := r.Figure(key)
 	if f == nil || f.Value == nil {

@@ -89,7 +89,7 @@ type Doubt struct {
 	Text  string `json:"text"`
 }
 
-// with gives the nodes that have that part.
+// with returns the nodes that have that part.
 func (r *Run) with(part Part) []Node {
 	var some []Node
 	for _, n := range r.Nodes {
@@ -105,11 +105,11 @@ func (r *Run) expected() []Node {
 	return slices.DeleteFunc(r.with(Receiver), func(n Node) bool { return n.Excused != "" })
 }
 
-// links gives the links of the run as they are; several origins count as one
+// links returns the links of the run as they are; several origins count as one
 // with all their uplinks.
 func (r *Run) links() system.Links { return r.linksTo(r.with(Receiver)) }
 
-// deciding gives the links that decide the bound. Nodes that do not pass on
+// deciding returns the links that decide the bound. Nodes that do not pass on
 // what they have, on purpose, have no uplink; those that need not get the file
 // are no receivers, but may help: their uplinks are added to another's, for
 // only the sum of all of them counts.

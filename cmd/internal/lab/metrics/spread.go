@@ -45,7 +45,7 @@ func Gini(sent []float64) (float64, bool) {
 	return max(0, 2*weighted/(n*sum)-(n+1)/n), true // never −0.0000…1
 }
 
-// Lorenz gives the points of the Lorenz curve, from (0, 0) to (1, 1); none
+// Lorenz returns the points of the Lorenz curve, from (0, 0) to (1, 1); none
 // when nobody sent anything.
 func Lorenz(sent []float64) []Point {
 	sorted := slices.Sorted(slices.Values(sent))
@@ -66,7 +66,7 @@ func Lorenz(sent []float64) []Point {
 	return points
 }
 
-// NearestRank gives the percentile p (0 < p ≤ 100) of n values of which those
+// NearestRank returns the percentile p (0 < p ≤ 100) of n values of which those
 // in sorted are known and all others are larger: the value at rank ⌈p·n/100⌉.
 // It is not ok when that rank is one of the others, or n is 0.
 func NearestRank(sorted []float64, n int, p float64) (float64, bool) {

@@ -33,7 +33,7 @@ func NewMeasured(d *metrics.Document, from string) *Measured {
 	return m
 }
 
-// Has tells whether there is any measurement of a system.
+// Has reports whether there is any measurement of a system.
 func (m *Measured) Has(s *system.System) bool { return len(m.bySystem[s.Name]) > 0 }
 
 // Of returns the median of the runs whose number of receivers is nearest, by

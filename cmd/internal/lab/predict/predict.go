@@ -186,7 +186,7 @@ func newSide(s *system.System, b system.Bound, m Multiple, originBytes float64) 
 	}
 }
 
-// sooner tells whether it is sooner by enough to be worth it when all give.
+// sooner reports whether it is sooner by enough to be worth it when all give.
 func (r Row) sooner() bool {
 	return r.Relay.ExpectedSeconds < worthwhile*r.Hub.ExpectedSeconds
 }

@@ -39,7 +39,7 @@ const (
 	spare = 1.3
 )
 
-// Foresee tells what a run will take of a machine with so many cores.
+// Foresee returns what a run will take of a machine with so many cores.
 // Without limits the processors decide in any case: then BusyShare is 1.
 //
 // CPU goes with the bytes that are delivered, as the sample had it: every byte

@@ -21,7 +21,7 @@ type Question struct {
 	Keep     bool // received copies stay until the end
 }
 
-// Problems tells what the machine cannot do honestly, in sentences that say
+// Problems returns what the machine cannot do honestly, in sentences that say
 // what would do; none if it can do all.
 func (q *Question) Problems() []string {
 	var all []string

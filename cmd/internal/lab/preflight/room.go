@@ -13,7 +13,7 @@ type Room struct {
 	DiskBytes   int64 // free where the lab's folder is; 0 if nobody knows
 }
 
-// RoomAt tells what is left of memory and of the disk on which dir is.
+// RoomAt returns what is left of memory and of the disk on which dir is.
 func RoomAt(ctx context.Context, dir string) Room {
 	var r Room
 	if memory, err := mem.VirtualMemoryWithContext(ctx); err == nil {

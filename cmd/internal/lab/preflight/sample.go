@@ -42,7 +42,7 @@ func SampleOf(run *runlogs.Run) (Sample, error) {
 	return s, nil
 }
 
-// evenly gives the points of a receiver's log between which it received at its
+// evenly returns the points of a receiver's log between which it received at its
 // pace.
 func evenly(n *runlogs.Node) (from, to runlogs.Point) {
 	total := n.Last.PayloadInBytes
@@ -57,7 +57,7 @@ func evenly(n *runlogs.Node) (from, to runlogs.Point) {
 	return from, to
 }
 
-// cpuAt gives the CPU time a node had used by then, between its points in
+// cpuAt returns the CPU time a node had used by then, between its points in
 // proportion; not ok if the system does not tell.
 func cpuAt(n *runlogs.Node, at time.Time) (cpu float64, ok bool) {
 	elapsed := at.Sub(n.Start).Seconds()

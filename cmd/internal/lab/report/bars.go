@@ -64,7 +64,7 @@ func rest(b *strings.Builder, rows []metrics.Row) {
 // eighths are bars of one to seven eighths of a column.
 var eighths = [...]string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}
 
-// bar gives a bar for n of largest in room columns. What is more than nothing
+// bar returns a bar for n of largest in room columns. What is more than nothing
 // can be seen.
 func bar(n, largest int64, room int) string {
 	if n <= 0 || largest <= 0 {

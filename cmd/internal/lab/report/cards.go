@@ -34,7 +34,7 @@ const (
 	bad        state = "bad"
 )
 
-// Sign gives the sign of a state.
+// Sign returns the sign of a state.
 func (s state) Sign() string {
 	return map[state]string{good: "✓", warn: "!", bad: "✗"}[s]
 }
@@ -55,7 +55,7 @@ func (p *Page) cards() []card {
 	return append(all, p.trustCard())
 }
 
-// rowsOf gives the median of a figure for each series.
+// rowsOf returns the median of a figure for each series.
 func rowsOf(cs *metrics.Case, key metrics.Key, suffix string) []cardRow {
 	d, _ := metrics.Define(key)
 	var rows []cardRow
@@ -100,7 +100,7 @@ func boundCard(cs *metrics.Case) (card, bool) {
 	return c, false
 }
 
-// deliveredCard tells whether everyone got the file.
+// deliveredCard says whether everyone got the file.
 func (p *Page) deliveredCard() card {
 	c := card{Name: "Receivers that hold the verified file", State: good, Link: "#runs"}
 	want, have := 0, 0
@@ -138,7 +138,7 @@ func (p *Page) deliveredCard() card {
 	return c
 }
 
-// compared gives how many receivers the lab itself found to hold the file, of
+// compared returns how many receivers the lab itself found to hold the file, of
 // those that were to get it.
 func (p *Page) compared() (verified, of int, known bool) {
 	for _, f := range p.Folders {

@@ -22,7 +22,7 @@ type Grid struct {
 	Notes []string
 }
 
-// Words tells whether column i holds words, which stand to the left; the others
+// Words reports whether column i holds words, which stand to the left; the others
 // hold numbers and stand to the right.
 func (g *Grid) Words(i int) bool {
 	words := i == 0

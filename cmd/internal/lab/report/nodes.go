@@ -23,7 +23,7 @@ type nodeRow struct {
 	Up, Down, LinkOut, LinkIn, Remark string
 }
 
-// nodes gives the typical run of each series of a case.
+// nodes returns the typical run of each series of a case.
 func (p *Page) nodes(cs *metrics.Case) []nodesView {
 	var all []nodesView
 	for i := range cs.Series {

@@ -131,7 +131,7 @@ func slug(s string) string {
 	}, s), "-._")
 }
 
-// look gives the look of a series of the case.
+// look returns the look of a series of the case.
 func (s *studio) look(series *metrics.Series) charts.Look {
 	l := charts.SystemLook(series.System, s.page.which(series.Set))
 	l.Under = s.page.above(series.System)

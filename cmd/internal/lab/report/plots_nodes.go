@@ -67,7 +67,7 @@ func (s *studio) each(group, kind string, read gauge, unitOf func(float64) (floa
 	}
 }
 
-// barsOf gives the bars of the typical run; whiskers span all runs. names tells
+// barsOf returns the bars of the typical run; whiskers span all runs. names tells
 // what the numbers below them are.
 func barsOf(series *metrics.Series, read gauge, divisor float64) (bars []charts.Bar, names string) {
 	run := series.Typical()

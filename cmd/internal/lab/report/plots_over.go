@@ -80,13 +80,13 @@ func describe(cases []metrics.Case, key metrics.Key) string {
 	return text
 }
 
-// timesOver gives measured times with their bounds.
+// timesOver returns measured times with their bounds.
 func (s *studio) timesOver(cases []metrics.Case) []charts.Series {
 	all := s.medians(cases, metrics.Distribution)
 	return append(all, s.boundsOver(cases)...)
 }
 
-// medians gives a line for each system and set.
+// medians returns a line for each system and set.
 func (s *studio) medians(cases []metrics.Case, key metrics.Key) []charts.Series {
 	var all []charts.Series
 	for i := range cases {

@@ -111,7 +111,7 @@ func (p *Page) events(r *metrics.Report) []charts.Event {
 	return all
 }
 
-// progressLines gives a line for each receiver and a mark for each that is
+// progressLines returns a line for each receiver and a mark for each that is
 // done.
 func progressLines(run *runlogs.Run, look charts.Look) (lines []charts.Series, done int) {
 	marks := charts.Series{Name: "holds the whole file", Look: charts.Look{Color: look.Color, Mark: look.Mark, Stroke: charts.Nothing}}
@@ -209,7 +209,7 @@ func lanesOf(run *runlogs.Run, color charts.Color, end float64) (lanes []charts.
 	return lanes, highest
 }
 
-// ratesOf gives bytes per second between readings. Readings closer together
+// ratesOf returns bytes per second between readings. Readings closer together
 // than a fifth of a second, or a 120th of the whole, are taken as one.
 func ratesOf(points []runlogs.Point, offset, end float64, read func(*runlogs.Point) int64) []charts.Step {
 	least := max(0.2, end/120)

@@ -36,7 +36,7 @@ func (p *Page) setting() []fact {
 	return all
 }
 
-// facts tells what lab.json does.
+// facts are what lab.json tells.
 func (f *Folder) facts() []fact {
 	suffix := ""
 	if f.Set != "" {
@@ -84,7 +84,7 @@ func machine(m *labdir.Machine) string {
 	return strings.Join(parts, ", ")
 }
 
-// factsOfLogs tells what the logs say of where they were made.
+// factsOfLogs returns what the logs say of where they were made.
 func (p *Page) factsOfLogs() []fact {
 	var hosts, versions []string
 	var began time.Time

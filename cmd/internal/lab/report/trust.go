@@ -118,7 +118,7 @@ func due(t *labdir.Run) int {
 	return n
 }
 
-// logged tells which runs have load logs.
+// logged returns which runs have load logs.
 func (p *Page) logged() map[*labdir.Run]bool {
 	all := make(map[*labdir.Run]bool)
 	for i := range p.Cases {
@@ -133,7 +133,7 @@ func (p *Page) logged() map[*labdir.Run]bool {
 	return all
 }
 
-// missing tells what was to be there and is not.
+// missing returns what was to be there and is not.
 func (p *Page) missing() []string {
 	g, logged := &gathered{}, p.logged()
 	for i := range p.Folders {
@@ -229,7 +229,7 @@ func (p *Page) linkLimits() []string {
 	return all
 }
 
-// once tells that nothing was repeated.
+// once reports that nothing was repeated.
 func (p *Page) once() bool {
 	for i := range p.Cases {
 		for j := range p.Cases[i].Series {

@@ -154,7 +154,7 @@ func (p *Page) beside(main *metrics.Case, headed bool) string {
 	return fmt.Sprintf("To bring %s to %s, %s.", units.Bytes(main.FileBytes), receivers(main.Receivers), strings.Join(parts, "; "))
 }
 
-// shifted tells what became of the times from one set to another; "" if there
+// shifted returns what became of the times from one set to another; "" if there
 // is only one.
 func shifted(cs *metrics.Case) string {
 	var parts []string

@@ -15,7 +15,7 @@ import (
 // have moved.
 const slack = 250 * time.Millisecond
 
-// contradictions tells what cannot be true if all clocks of a run are right.
+// contradictions returns what cannot be true if all clocks of a run are right.
 func contradictions(origins, receivers []*Node) []string {
 	all := slices.Concat(origins, receivers)
 	var found []string
@@ -91,7 +91,7 @@ type step struct {
 	bytes int64
 }
 
-// exceeds tells whether at some time the takers had received more than the
+// exceeds reports whether at some time the takers had received more than the
 // givers could have sent. A report of bytes received is taken at its time; one
 // of bytes sent as early as the report before it, since they may have left at
 // any time in between.
@@ -124,7 +124,7 @@ func exceeds(takers, givers []*Node) bool {
 	return false
 }
 
-// receivedFromNobody tells whether a node received more a good while after all
+// receivedFromNobody reports whether a node received more a good while after all
 // others had ended.
 func receivedFromNobody(n *Node, others []*Node) bool {
 	if len(others) == 0 || slices.ContainsFunc(others, func(o *Node) bool { return !o.Whole }) {
@@ -141,7 +141,7 @@ func receivedFromNobody(n *Node, others []*Node) bool {
 	return false
 }
 
-// clockDoubts tells what makes times doubtful.
+// clockDoubts returns what makes times doubtful.
 func clockDoubts(origins, receivers []*Node) []metrics.Doubt {
 	var doubts []metrics.Doubt
 	for _, text := range contradictions(origins, receivers) {

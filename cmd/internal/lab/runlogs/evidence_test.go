@@ -30,7 +30,7 @@ type made struct {
 	pid              int
 }
 
-// lines gives the node's log: a start, samples at 2, 4, 6 and 8 s, a final.
+// lines returns the node's log: a start, samples at 2, 4, 6 and 8 s, a final.
 func (m made) lines(t testing.TB) []string {
 	t.Helper()
 	var lines []string

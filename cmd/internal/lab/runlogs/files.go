@@ -54,7 +54,7 @@ func wantedBy(receivers []*Node) wanted {
 	return w
 }
 
-// filesOf gives a text that is the same for nodes that fetch the same files,
+// filesOf returns a text that is the same for nodes that fetch the same files,
 // and how many bytes those have.
 func filesOf(n *Node) (key string, bytes int64) {
 	sizes := make(map[string]int64)
@@ -78,7 +78,7 @@ func (w wanted) bytes() int64 {
 	return sum
 }
 
-// fits tells whether a receiver fetched what the run is about, or nothing yet.
+// fits reports whether a receiver fetched what the run is about, or nothing yet.
 func (w wanted) fits(n *Node) bool {
 	for _, t := range n.Last.Transfers {
 		if size, ok := w.sizes[t.ID]; !ok || size != t.SizeBytes {
@@ -88,7 +88,7 @@ func (w wanted) fits(n *Node) bool {
 	return true
 }
 
-// outcome gives how much of the files a receiver holds, and when it held all
+// outcome returns how much of the files a receiver holds, and when it held all
 // of them, in seconds since its start; nil if it never did.
 func (w wanted) outcome(n *Node) (have int64, whole *float64) {
 	last, count := 0.0, 0

@@ -47,7 +47,7 @@ func byFolder(nodes []*Node) []bucket {
 	return all
 }
 
-// whole tells whether somebody had the file and somebody was to get it.
+// whole reports whether somebody had the file and somebody was to get it.
 func whole(nodes []*Node) bool {
 	has := func(part metrics.Part) bool {
 		return slices.ContainsFunc(nodes, func(n *Node) bool { return n.part() == part })
@@ -76,7 +76,7 @@ func joined(all []bucket) []bucket {
 	return done
 }
 
-// homeOf gives the bucket that b belongs to: one that ran at the same time,
+// homeOf returns the bucket that b belongs to: one that ran at the same time,
 // else, since clocks may be wrong, the only one of its system. -1 is none.
 func homeOf(b bucket, all []bucket) int {
 	only, count := -1, 0
@@ -101,7 +101,7 @@ func overlap(a, b []*Node) bool {
 	return !aFrom.After(bTo) && !bFrom.After(aTo)
 }
 
-// span gives when the first of the nodes began and the last one ended.
+// span returns when the first of the nodes began and the last one ended.
 func span(nodes []*Node) (from, to time.Time) {
 	from, to = nodes[0].Start, nodes[0].End()
 	for _, n := range nodes[1:] {
@@ -163,7 +163,7 @@ func sharesHost(n *Node, runs [][]*Node) bool {
 	return false
 }
 
-// components gives the nodes in sets that no moment without any of them
+// components returns the nodes in sets that no moment without any of them
 // divides, in the order of time.
 func components(nodes []*Node) [][]*Node {
 	sorted := slices.SortedStableFunc(slices.Values(nodes), func(a, b *Node) int { return a.Start.Compare(b.Start) })

@@ -41,7 +41,7 @@ func merged(nodes []*Node) []*Node {
 	return all
 }
 
-// startNumber gives the log of a node's first start and which start file is
+// startNumber returns the log of a node's first start and which start file is
 // about: DIR/peer-3.2.jsonl is about the second one of DIR/peer-3.jsonl.
 func startNumber(file string) (first string, number int) {
 	stem := strings.TrimSuffix(file, Ext)
@@ -60,7 +60,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// goesOnAs tells whether next is the same node, started again after n.
+// goesOnAs reports whether next is the same node, started again after n.
 func (n *Node) goesOnAs(next *Node) bool {
 	return n.Node == next.Node && n.System == next.System && n.Host == next.Host &&
 		next.Start.After(n.Start) && !next.Start.Before(n.End().Add(-slack))

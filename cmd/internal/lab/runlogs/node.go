@@ -113,7 +113,7 @@ const maxName = 80
 // clean returns a text from a log, fit to be read and not too long.
 func clean(s string, limit int) string { return readable.Cut(readable.Text(s), limit) }
 
-// startOf gives the wall clock's time at the start of the node that wrote r.
+// startOf returns the wall clock's time at the start of the node that wrote r.
 // ReadLog has seen to it that the time parses.
 func startOf(r *load.Report) time.Time {
 	at, _ := time.Parse(time.RFC3339Nano, r.Time)
@@ -131,7 +131,7 @@ func pointOf(r *load.Report) Point {
 	return p
 }
 
-// part tells what the node had to do with the files of its run. Roles are what
+// part returns what the node had to do with the files of its run. Roles are what
 // nodes say of themselves; what they did counts more.
 func (n *Node) part() metrics.Part {
 	if noted := n.noted(); noted != nil {

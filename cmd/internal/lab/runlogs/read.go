@@ -56,7 +56,7 @@ func expand(paths []string) (files []string, err error) {
 	return files, err
 }
 
-// matches gives the names that a path or pattern stands for.
+// matches returns the names that a path or pattern stands for.
 func matches(path string) ([]string, error) {
 	if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(path, "*?[") {
 		return []string{path}, nil

@@ -19,7 +19,7 @@ import (
 // links that the kernel shapes, the bytes they carried, what went wrong on
 // purpose.
 
-// trialIn gives what a lab has noted about the run whose logs are in dir; nil
+// recordIn returns what a lab has noted about the run whose logs are in dir; nil
 // if there is nothing to be read.
 func (r *reader) recordIn(dir string) *labdir.Run {
 	if t, known := r.records[dir]; known {
@@ -73,7 +73,7 @@ func takeNotes(node *metrics.Node, n *Node) {
 	}
 }
 
-// killedOnPurpose tells that a fault of the lab ended the node: that its log
+// killedOnPurpose reports that a fault of the lab ended the node: that its log
 // breaks off is no wonder. Faults that end nobody are traits.
 func (n *Node) killedOnPurpose() bool {
 	noted := n.noted()

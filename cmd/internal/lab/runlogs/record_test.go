@@ -50,7 +50,7 @@ func readNoted(t *testing.T, record any) ([]runlogs.Run, []runlogs.Finding) {
 	return readDir(t, dir)
 }
 
-// one gives the only run there is.
+// one returns the only run there is.
 func one(t *testing.T, runs []runlogs.Run) *runlogs.Run {
 	t.Helper()
 	if len(runs) != 1 {

@@ -86,7 +86,7 @@ func newRun(b bucket, given Links, of *system.System) (Run, []Finding) {
 	return r, findings
 }
 
-// trialOf gives the run that the nodes are of; nil if it is not one.
+// recordOf returns what is noted of the run that the nodes are of; nil if it is not one.
 func recordOf(nodes []*Node) *labdir.Run {
 	if len(nodes) == 0 {
 		return nil
@@ -154,7 +154,7 @@ func headOf(dir string, nodes []*Node, files wanted) metrics.Head {
 	return h
 }
 
-// nodeOf gives what figures are computed from.
+// nodeOf returns what figures are computed from.
 func nodeOf(n *Node, part metrics.Part, files wanted, start time.Time, given Links) metrics.Node {
 	node := metrics.Node{
 		Name: n.Node, Host: n.Host, Part: part,

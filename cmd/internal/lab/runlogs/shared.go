@@ -46,7 +46,7 @@ func withServers(all []bucket, systems system.Table) []bucket {
 	return slices.DeleteFunc(all, func(b bucket) bool { return len(b.nodes) == 0 })
 }
 
-// servedAlone tells whether a server, whose log is in dir, had the receivers of
+// servedAlone reports whether a server, whose log is in dir, had the receivers of
 // b and no others.
 func servedAlone(server *Node, dir string, b bucket, all []bucket) bool {
 	during := func(n *Node) bool { return overlap([]*Node{server}, []*Node{n}) }
@@ -65,7 +65,7 @@ func servedAlone(server *Node, dir string, b bucket, all []bucket) bool {
 	return near == (b.dir == dir)
 }
 
-// among gives the nodes that have that part; nil if none has.
+// among returns the nodes that have that part; nil if none has.
 func among(nodes []*Node, part metrics.Part) []*Node {
 	var found []*Node
 	for _, n := range nodes {

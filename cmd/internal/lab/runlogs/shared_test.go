@@ -9,7 +9,7 @@ import (
 	"starmesh/cmd/internal/lab/system"
 )
 
-// over gives the lines of a node that says it is of that system.
+// over returns the lines of a node that says it is of that system.
 func (m made) over(t testing.TB, system string) []string {
 	t.Helper()
 	lines := m.lines(t)

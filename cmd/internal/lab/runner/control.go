@@ -21,7 +21,7 @@ const (
 	byHand    = "by hand"
 )
 
-// find gives the node of that name.
+// find returns the node of that name.
 func (c *control) find(name string) (*node, error) {
 	for _, n := range c.run.nodes {
 		if n.name == name {
@@ -102,7 +102,7 @@ func (c *control) Restart(ctx context.Context, name string) error {
 // Conclude ends the run.
 func (c *control) Conclude(why string) { c.run.giveUp(why) }
 
-// under gives the control of the run of that name, if it is under way.
+// under returns the control of the run of that name, if it is under way.
 func (m *Manager) under(run string) (*control, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -17,7 +17,7 @@ const (
 	leastSpans = 4    // seconds, for a share of them to mean anything
 )
 
-// JudgeCPU tells whether the processors were the limit of a run: mean is the
+// JudgeCPU reports whether the processors were the limit of a run: mean is the
 // share of all cores that was busy over all of it, seconds is that of each
 // second.
 func JudgeCPU(mean float64, seconds []float64) labdir.CPU {

@@ -60,7 +60,7 @@ func (e *events) close() {
 	e.more = make(chan struct{})
 }
 
-// changed gives a channel that is closed at the next event.
+// changed returns a channel that is closed at the next event.
 func (e *events) changed() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()

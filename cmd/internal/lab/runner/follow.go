@@ -40,7 +40,7 @@ func (r *run) follow(ctx context.Context) {
 	}
 }
 
-// complete tells whether nothing more is to come, and notes why if that is not
+// complete reports whether nothing more is to come, and notes why if that is not
 // because all have the file.
 func (r *run) complete() bool {
 	if why := r.nodes[0].failed; why != "" && !r.System.Relays {

@@ -40,17 +40,17 @@ type watched struct {
 	closed   bool // its last report was read
 }
 
-// receiver tells whether the node is to get the file.
+// receiver reports whether the node is to get the file.
 func (n *node) receiver() bool { return n.index > 0 }
 
-// running gives the node's process and its agent's address as they are now.
+// running returns the node's process and its agent's address as they are now.
 func (n *node) running() (p *Process, agent string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.process, n.agent
 }
 
-// endsWithin tells whether the node's process has ended, or does so soon.
+// endsWithin reports whether the node's process has ended, or does so soon.
 func (n *node) endsWithin(ctx context.Context, soon time.Duration) bool {
 	p, _ := n.running()
 	select {
@@ -62,7 +62,7 @@ func (n *node) endsWithin(ctx context.Context, soon time.Duration) bool {
 	return false
 }
 
-// down tells whether the node has no process that runs, nor will have one
+// down reports whether the node has no process that runs, nor will have one
 // soon, and why it was ended on purpose, if it was.
 func (n *node) down() (down bool, purpose string) {
 	n.mu.Lock()

@@ -154,7 +154,7 @@ func (r *run) reading(n *node, report *load.Report) labdir.Reading {
 	return got
 }
 
-// nameOf gives the name of the node that a load report calls remote.
+// nameOf returns the name of the node that a load report calls remote.
 func (r *run) nameOf(remote string) string {
 	if !r.System.Relays {
 		return r.Origin() // there is no other

@@ -87,7 +87,7 @@ func (p *Process) closeErrors() error {
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Alive tells whether the process has not ended yet.
+// Alive reports whether the process has not ended yet.
 func (p *Process) Alive() bool {
 	select {
 	case <-p.ended:
@@ -134,7 +134,7 @@ func (p *Process) Await(ctx context.Context, event string, into any) (time.Time,
 	}
 }
 
-// Told gives the time of the last event of that name, if there was one.
+// Told returns the time of the last event of that name, if there was one.
 func (p *Process) Told(event string, into any) (time.Time, bool) {
 	return p.events.last(event, into)
 }

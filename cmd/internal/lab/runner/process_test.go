@@ -117,7 +117,7 @@ func (s *stage) start() *runner.Process {
 	return p
 }
 
-// alive gives the connection that an actor holds as long as it lives.
+// alive returns the connection that an actor holds as long as it lives.
 func (s *stage) alive() net.Conn {
 	s.t.Helper()
 	conn, err := s.ln.Accept()

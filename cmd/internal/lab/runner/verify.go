@@ -37,7 +37,7 @@ func (r *run) verify(ctx context.Context) error {
 	return err
 }
 
-// sameFile tells whether two files hold the same bytes.
+// sameFile reports whether two files hold the same bytes.
 func sameFile(ctx context.Context, a, b string) (bool, error) {
 	fa, err := os.Open(a)
 	if err != nil {

@@ -30,7 +30,7 @@ type Exception struct {
 	Rate
 }
 
-// Of gives the link of node i; 0 is the origin, receivers follow from 1.
+// Of returns the link of node i; 0 is the origin, receivers follow from 1.
 func (r *Rates) Of(i int) Rate {
 	for k := len(r.Profile) - 1; k >= 0; k-- {
 		if e := r.Profile[k]; e.From <= i && i <= e.To {

@@ -21,7 +21,7 @@ func (r Run) Origin() string { return r.System.Nodes.Origin }
 // Receiver is the name of receiver i, from 1.
 func (r Run) Receiver(i int) string { return fmt.Sprintf("%s-%d", r.System.Nodes.Receiver, i) }
 
-// Nodes gives the names of all nodes, the origin first.
+// Nodes returns the names of all nodes, the origin first.
 func (r Run) Nodes() []string {
 	names := []string{r.Origin()}
 	for i := range r.Receivers {
@@ -30,11 +30,11 @@ func (r Run) Nodes() []string {
 	return names
 }
 
-// Rate gives the access link of node i in bytes per second, the origin being
+// Rate returns the access link of node i in bytes per second, the origin being
 // 0; a rate of 0 is no limit.
 func (r Run) Rate(i int) Rate { return r.scenario.Rates.Of(i) }
 
-// Links gives the access links of all nodes.
+// Links returns the access links of all nodes.
 func (r Run) Links() system.Links {
 	return r.scenario.Rates.links(r.Receivers)
 }

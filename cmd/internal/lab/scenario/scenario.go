@@ -27,7 +27,7 @@ type Scenario struct {
 	Seed      uint64
 }
 
-// repeated gives the first value that is there twice.
+// repeated returns the first value that is there twice.
 func repeated[T comparable](all []T) (T, bool) {
 	for i, v := range all {
 		if slices.Contains(all[:i], v) {
@@ -60,7 +60,7 @@ func (s *Scenario) Check() error {
 	return s.Rates.check(slices.Max(s.Receivers))
 }
 
-// Runs gives all runs in their order: each repetition goes once through
+// Sequence returns all runs in their order: each repetition goes once through
 // all numbers of receivers, and at each through all systems one after the
 // other, so that what disturbs the machine for a while disturbs all alike, and
 // a lab that is stopped has something of everything.

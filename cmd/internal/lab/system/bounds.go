@@ -22,7 +22,7 @@ type Links struct {
 	Up, Down []float64 // of each receiver; both of the same length
 }
 
-// Equal gives n receivers with the same links.
+// Equal returns n receivers with the same links.
 func Equal(n int, origin, up, down float64) Links {
 	l := Links{Origin: origin, Up: make([]float64, n), Down: make([]float64, n)}
 	for i := range n {
@@ -116,7 +116,7 @@ func ChunkedBound(size, up float64, receivers, chunks int) float64 {
 	return size / up * (1 + float64(rounds)/float64(chunks))
 }
 
-// largest gives the first of the largest bounds. Without receivers, bytes or
+// largest returns the first of the largest bounds. Without receivers, bytes or
 // limits it is 0.
 func largest(all ...Bound) Bound {
 	most := Bound{0, ByNothing}
@@ -128,7 +128,7 @@ func largest(all ...Bound) Bound {
 	return most
 }
 
-// slowest gives the least rate, no limit if there is none.
+// slowest returns the least rate, no limit if there is none.
 func slowest(rates []float64) float64 {
 	least := math.Inf(1)
 	for _, r := range rates {

@@ -80,7 +80,7 @@ func (s *System) Head() *System {
 	return s
 }
 
-// Heads tells whether the system stands for itself.
+// Heads reports whether the system stands for itself.
 func (s *System) Heads() bool { return s.Kin == nil }
 
 // MarshalText writes the system as its name.
