@@ -67,9 +67,9 @@ func barTicks(bars []Bar) []plot.Tick {
 }
 
 // shorten cuts a text to so many letters.
-func shorten(s string, most int) string {
-	if r := []rune(s); len(r) > most {
-		return strings.TrimSpace(string(r[:most-1])) + "…"
+func shorten(s string, limit int) string {
+	if r := []rune(s); len(r) > limit {
+		return strings.TrimSpace(string(r[:limit-1])) + "…"
 	}
 	return s
 }

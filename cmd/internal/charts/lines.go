@@ -84,8 +84,8 @@ func (g grid) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// mostMarks is how many points of a line get marks.
-const mostMarks = 40
+// maxMarks is how many points of a line get marks.
+const maxMarks = 40
 
 func (c *Chart) addLine(s Series) {
 	xys := make(plotter.XYs, 0, len(s.Points))
@@ -102,7 +102,7 @@ func (c *Chart) addLine(s Series) {
 	}
 	if s.Look.AtEnd && len(xys) > 0 {
 		c.plot.Add(marks{xys[len(xys)-1:], s.Look.glyph()})
-	} else if glyph := s.Look.glyph(); glyph.Shape != nil && (len(xys) <= mostMarks || s.Look.Stroke == Nothing) {
+	} else if glyph := s.Look.glyph(); glyph.Shape != nil && (len(xys) <= maxMarks || s.Look.Stroke == Nothing) {
 		c.plot.Add(marks{xys, glyph})
 	}
 	if len(xys) == 1 && s.Look.Stroke == Dashed { // a bound at one place

@@ -69,7 +69,7 @@ func (j *judgement) finished(verified int) {
 // fetchedOnce checks that nothing verified was fetched again.
 func (j *judgement) fetchedOnce() {
 	chunk := int64(content.ChunkSize(j.FileBytes))
-	var most int64
+	var highest int64
 	for _, name := range j.toFinish() {
 		n := j.nodes[name]
 		again := n.again + n.refetched()
@@ -77,12 +77,12 @@ func (j *judgement) fetchedOnce() {
 		if n.done != nil && again > allowed {
 			j.wrong("%s received %s more than it needed; %s may have been in flight.", name, units.Bytes(again), units.Bytes(allowed))
 		}
-		most = max(most, again)
+		highest = max(highest, again)
 	}
-	if most == 0 {
+	if highest == 0 {
 		j.say("Nothing was fetched twice.")
 	} else {
-		j.say("At most %s (%.1f chunks) were fetched again by one receiver.", units.Bytes(most), float64(most)/float64(chunk))
+		j.say("At most %s (%.1f chunks) were fetched again by one receiver.", units.Bytes(highest), float64(highest)/float64(chunk))
 	}
 }
 

@@ -48,12 +48,12 @@ func (j *judgement) liars(Fault) {
 		}
 		return
 	}
-	most := int64(MaxWrong * len(j.Nodes) * (len(j.Receivers) - 1) * (1 + j.churns))
+	allowed := int64(MaxWrong * len(j.Nodes) * (len(j.Receivers) - 1) * (1 + j.churns))
 	switch {
 	case bad == 0:
 		j.wrong("they gave nobody anything, so there was nothing to find out.")
-	case bad > most:
-		j.wrong("%d wrong chunks arrived, more than %d: they were not cut off.", bad, most)
+	case bad > allowed:
+		j.wrong("%d wrong chunks arrived, more than %d: they were not cut off.", bad, allowed)
 	default:
 		j.say("%d wrong chunks arrived, were found out and thrown away; those who sent them were cut off.", bad)
 	}

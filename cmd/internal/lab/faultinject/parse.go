@@ -55,8 +55,8 @@ func Parse(text string) ([]Fault, error) {
 	return all, nil
 }
 
-// leastChurn is how quick churn may be: a node needs some time to come back.
-const leastChurn = time.Second
+// minChurn is how quick churn may be: a node needs some time to come back.
+const minChurn = time.Second
 
 func parse(text string) (Fault, error) {
 	rest, at, hasAt := strings.Cut(text, "@")
@@ -92,8 +92,8 @@ func parse(text string) (Fault, error) {
 	}
 	if form.regular {
 		var err error
-		if f.Every, err = time.ParseDuration(number); err != nil || f.Every < leastChurn {
-			return wrong(fmt.Sprintf("the time between two is %v or more", leastChurn))
+		if f.Every, err = time.ParseDuration(number); err != nil || f.Every < minChurn {
+			return wrong(fmt.Sprintf("the time between two is %v or more", minChurn))
 		}
 	}
 	return f, nil

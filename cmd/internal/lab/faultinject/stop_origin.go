@@ -49,13 +49,13 @@ func (p *Plan) predictOut(f Fault) string {
 
 // outage is the time without the origin.
 type outage struct {
-	stage stage
-	at    *float64 // when it was stopped
-	gone  float64  // when it was seen to have gone
-	share float64  // of all bytes that had arrived by then
-	out   float64  // the share of chunks that were with somebody else
-	least float64  // of what was out, what the receiver with the least of it had
-	stood float64  // when all were found to stand still; 0: never
+	stage  stage
+	at     *float64 // when it was stopped
+	gone   float64  // when it was seen to have gone
+	share  float64  // of all bytes that had arrived by then
+	out    float64  // the share of chunks that were with somebody else
+	lowest float64  // of what was out, what the receiver with the least of it had
+	stood  float64  // when all were found to stand still; 0: never
 }
 
 type stage int
@@ -101,7 +101,7 @@ func (c *Course) outage(f Fault) []Do {
 		if c.Over() || !c.standsStill(out) {
 			return nil
 		}
-		o.stage, o.stood, o.least = back, c.now, c.least(out)
+		o.stage, o.stood, o.lowest = back, c.now, c.lowest(out)
 		return []Do{{Restart, c.Origin}}
 	}
 	return nil
@@ -128,22 +128,22 @@ func share(s content.Set) float64 {
 	return float64(s.Count()) / float64(s.Len())
 }
 
-// least returns which share of out the receiver has that has the least of it.
-func (c *Course) least(out content.Set) float64 {
-	least := 1.0
+// lowest returns which share of out the receiver has that has the least of it.
+func (c *Course) lowest(out content.Set) float64 {
+	lowest := 1.0
 	for _, name := range c.unfinished() {
 		if lacks := out.Minus(c.holds(name)).Count(); lacks > 0 {
-			least = min(least, 1-float64(lacks)/float64(out.Count()))
+			lowest = min(lowest, 1-float64(lacks)/float64(out.Count()))
 		}
 	}
-	return least
+	return lowest
 }
 
 // standsStill reports whether nobody gets anything any more. Where there is
 // something to be got they have more time for it.
 func (c *Course) standsStill(out content.Set) bool {
 	wait := still
-	if c.System.Relays && (out.Full() || c.least(out) < 1) {
+	if c.System.Relays && (out.Full() || c.lowest(out) < 1) {
 		wait = patience
 	}
 	return c.now-max(c.grown, c.origin.gone) >= wait+fewChunks*c.chunkSeconds()
@@ -178,9 +178,9 @@ func (j *judgement) outage(Fault) {
 		j.say("%s of the chunks were out; the others existed nowhere else.", percent(o.out))
 		if o.out >= 1 {
 			j.wrong("nobody needed %s any more, yet they stood still.", j.Plan.origin())
-		} else if o.least < 1 && !j.asked(Churn) {
-			j.wrong("one receiver had only %s of what was out when all stood still.", percent(o.least))
-		} else if o.least == 1 {
+		} else if o.lowest < 1 && !j.asked(Churn) {
+			j.wrong("one receiver had only %s of what was out when all stood still.", percent(o.lowest))
+		} else if o.lowest == 1 {
 			j.say("Each receiver got all of these, and then all stood still.")
 		}
 		j.say("%s came back at %s.", sentence(j.Plan.origin()), seconds(o.stood))

@@ -103,23 +103,23 @@ func (c *computation) bound() {
 		c.absent(BoundMultiple, "there is no bound")
 		return
 	}
-	least := c.run.System.Bound(size, l)
+	bound := c.run.System.Bound(size, l)
 	if c.run.System.Relays {
 		c.chunked(l, size)
 	}
-	if least.Seconds == 0 {
+	if bound.Seconds == 0 {
 		c.absent(BoundSeconds, "the logs tell of no limited link (and none was given)")
 		c.absent(BoundMultiple, "there is no bound")
 		return
 	}
-	c.set(BoundSeconds, least.Seconds, "set by "+least.By)
+	c.set(BoundSeconds, bound.Seconds, "set by "+bound.By)
 	took := c.figures[Distribution].Value
 	switch {
 	case took == nil:
 		c.absent(BoundMultiple, "there is no distribution time")
 		return
 	default:
-		c.set(BoundMultiple, *took/least.Seconds, c.headers())
+		c.set(BoundMultiple, *took/bound.Seconds, c.headers())
 	}
 	if short := c.alreadyHeld(); short != "" {
 		f := c.figures[BoundMultiple]

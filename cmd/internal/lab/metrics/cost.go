@@ -85,12 +85,12 @@ func (c *computation) cpu() {
 
 func (c *computation) memory() {
 	for key, nodes := range map[Key][]Node{PeakMemory: c.run.Nodes, OriginPeakMemory: c.run.with(Origin)} {
-		most, who, silent := int64(-1), "", []string(nil)
+		highest, who, silent := int64(-1), "", []string(nil)
 		for _, n := range nodes {
 			if n.RSSPeakBytes == nil {
 				silent = append(silent, n.Name)
-			} else if *n.RSSPeakBytes > most {
-				most, who = *n.RSSPeakBytes, n.Name
+			} else if *n.RSSPeakBytes > highest {
+				highest, who = *n.RSSPeakBytes, n.Name
 			}
 		}
 		switch {
@@ -99,7 +99,7 @@ func (c *computation) memory() {
 		case len(silent) > 0:
 			c.absent(key, "the memory of %s is not known", some(silent))
 		default:
-			c.set(key, float64(most), "of "+who)
+			c.set(key, float64(highest), "of "+who)
 		}
 	}
 }
@@ -110,14 +110,14 @@ func (c *computation) connections() {
 			c.absent(key, "no log is of such a node")
 			continue
 		}
-		most, total, who := int64(-1), int64(0), ""
+		highest, total, who := int64(-1), int64(0), ""
 		for _, n := range nodes {
 			total += n.ConnsTotal
-			if n.ConnsPeak > most {
-				most, who = n.ConnsPeak, n.Name
+			if n.ConnsPeak > highest {
+				highest, who = n.ConnsPeak, n.Name
 			}
 		}
-		c.set(key, float64(most), fmt.Sprintf("of %s; %d in all", who, total))
+		c.set(key, float64(highest), fmt.Sprintf("of %s; %d in all", who, total))
 	}
 	if origins := c.run.with(Origin); len(origins) > 0 {
 		total := int64(0)

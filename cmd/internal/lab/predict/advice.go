@@ -76,20 +76,20 @@ func (q *Question) caveats(p *Plan) []string {
 	all := []string{
 		"The model knows links alone: no latency, no loss, no CPU, no disks. It supposes that all receivers begin together and that those of a " + relay.Name + " stay until the last one is done.",
 	}
-	assumed, shortest, most := false, math.Inf(1), 0
+	assumed, shortest, largest := false, math.Inf(1), 0
 	near := "" // where start-up can turn the order round
 	for _, r := range p.Rows {
 		assumed = assumed || !r.Hub.Multiple.Measured || !r.Relay.Multiple.Measured
 		shortest = min(shortest, r.Hub.ExpectedSeconds, r.Relay.ExpectedSeconds)
-		most = max(most, r.Receivers)
+		largest = max(largest, r.Receivers)
 		if math.Abs(r.Hub.ExpectedSeconds-r.Relay.ExpectedSeconds) < startUp {
 			near = fmt.Sprintf(", and %s to be ahead where the two are closer than that", hub.Words.Called)
 		}
 	}
 	if assumed {
 		all = append(all, "Expected times rest on assumed multiples of the bound, where it says so; measure on your machines and give the results with --from.")
-		if most > tried {
-			all = append(all, fmt.Sprintf("The assumed multiples are those of runs with up to %d receivers: nobody has measured %d.", tried, most))
+		if largest > tried {
+			all = append(all, fmt.Sprintf("The assumed multiples are those of runs with up to %d receivers: nobody has measured %d.", tried, largest))
 		}
 	}
 	for _, r := range p.Rows {
@@ -103,16 +103,16 @@ func (q *Question) caveats(p *Plan) []string {
 	if shortest < 2*startUp {
 		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more%s.", units.Seconds(shortest), near))
 	}
-	if p.Chunks < 2*most {
+	if p.Chunks < 2*largest {
 		all = append(all, fmt.Sprintf("The file has only %d chunks (of %s): a %s of %d receivers cannot keep all uplinks busy, and takes longer than expected here.",
-			p.Chunks, units.Bytes(min(q.FileBytes, int64(content.ChunkSize(q.FileBytes)))), relay.Name, most))
+			p.Chunks, units.Bytes(min(q.FileBytes, int64(content.ChunkSize(q.FileBytes)))), relay.Name, largest))
 	}
 	const gigabit = 1e9 / 8
 	if q.OriginUp >= 5*gigabit {
 		all = append(all, "At 5 Gbit/s and more CPU and disks are often the limit, not the link.")
 	}
 	const held = 12000 // by central serve
-	if most > held {
+	if largest > held {
 		all = append(all, fmt.Sprintf("A server holds %d connections unless told otherwise (--max-conns).", held))
 	}
 	return all

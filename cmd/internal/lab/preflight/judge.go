@@ -38,8 +38,8 @@ func (q *Question) Problems() []string {
 	return all
 }
 
-// most is the largest number of receivers.
-func (q *Question) most() int { return slices.Max(q.Scenario.Receivers) }
+// maxReceivers is the largest number of receivers.
+func (q *Question) maxReceivers() int { return slices.Max(q.Scenario.Receivers) }
 
 // foresee is what so many receivers will take through a system; not ok if it
 // was not measured.
@@ -57,16 +57,16 @@ func (q *Question) foresee(of *system.System, receivers int) (f Forecast, rate f
 // processors tells of a system whose rates the processors cannot carry. Where
 // no link has a limit they decide in any case, and that is what was asked for.
 func (q *Question) processors(of *system.System) string {
-	f, rate, ok := q.foresee(of, q.most())
+	f, rate, ok := q.foresee(of, q.maxReceivers())
 	if !ok || rate == 0 || f.BusyShare < TooMuch {
 		return ""
 	}
 	noun := "receivers"
-	if q.most() == 1 {
+	if q.maxReceivers() == 1 {
 		noun = "receiver"
 	}
 	text := fmt.Sprintf("%s to %d %s at these rates (%s/s to all of them together) would keep the %d processors %.0f %% busy, as measured with one receiver: "+
-		"its time would tell about them, and not about the links.", of.Name, q.most(), noun, units.Bytes(int64(rate)), q.Cores, 100*f.BusyShare)
+		"its time would tell about them, and not about the links.", of.Name, q.maxReceivers(), noun, units.Bytes(int64(rate)), q.Cores, 100*f.BusyShare)
 	var ways []string
 	if n := q.fit(of); n > 0 {
 		ways = append(ways, fmt.Sprintf("up to %d receivers", n))
@@ -77,7 +77,7 @@ func (q *Question) processors(of *system.System) string {
 // fit is the most receivers, fewer than asked for, that the processors carry
 // with room to spare.
 func (q *Question) fit(of *system.System) int {
-	for n := q.most() - 1; n > 0; n-- {
+	for n := q.maxReceivers() - 1; n > 0; n-- {
 		if f, _, _ := q.foresee(of, n); f.BusyShare < Fair {
 			return n
 		}
@@ -119,20 +119,20 @@ func (q *Question) memory() string {
 		return ""
 	}
 	for _, of := range q.Scenario.Systems {
-		f, _, ok := q.foresee(of, q.most())
+		f, _, ok := q.foresee(of, q.maxReceivers())
 		if !ok || f.MemoryBytes <= q.Room.MemoryBytes {
 			continue
 		}
-		each := f.MemoryBytes / int64(q.most()+1)
+		each := f.MemoryBytes / int64(q.maxReceivers()+1)
 		return fmt.Sprintf("%d nodes need about %s of memory (%s each, as measured), and %s can still be had. What would do: up to %d receivers",
-			q.most()+1, units.Bytes(f.MemoryBytes), units.Bytes(each), units.Bytes(q.Room.MemoryBytes), max(0, q.Room.MemoryBytes/each-1))
+			q.maxReceivers()+1, units.Bytes(f.MemoryBytes), units.Bytes(each), units.Bytes(q.Room.MemoryBytes), max(0, q.Room.MemoryBytes/each-1))
 	}
 	return ""
 }
 
 // disk tells when the received copies need more than there is.
 func (q *Question) disk() string {
-	copies := int64(q.most())
+	copies := int64(q.maxReceivers())
 	if q.Keep {
 		copies = 0
 		for _, t := range q.Scenario.Sequence() {

@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	span      = 1.2      // seconds a measurement takes, besides starting and ending nodes
-	leastFile = 1 << 20  // bytes; fewer say little
-	mostFile  = 64 << 20 // bytes; more are not needed, however fast it goes
-	patience  = 20 * time.Second
+	span     = 1.2      // seconds a measurement takes, besides starting and ending nodes
+	minFile  = 1 << 20  // bytes; fewer say little
+	maxFile  = 64 << 20 // bytes; more are not needed, however fast it goes
+	patience = 20 * time.Second
 )
 
 // A Probe measures what the program costs this machine.
@@ -72,12 +72,12 @@ func (p *Probe) Measure(ctx context.Context, of *system.System) (Sample, error) 
 func (p *Probe) small(of *system.System) *scenario.Scenario {
 	s := *p.Scenario
 	s.Systems, s.Receivers, s.Runs = system.Table{of}, []int{1}, 1
-	most, second := float64(mostFile), 0.0
+	limit, second := float64(maxFile), 0.0
 	if rate := s.Sequence()[0].Pace(); rate > 0 {
 		second = span * rate
-		most = min(max(second, leastFile), mostFile)
+		limit = min(max(second, minFile), maxFile)
 	}
-	s.FileBytes = min(max(s.FileBytes, int64(min(second, leastFile))), int64(most))
+	s.FileBytes = min(max(s.FileBytes, int64(min(second, minFile))), int64(limit))
 	return &s
 }
 

@@ -12,9 +12,9 @@ import (
 )
 
 // Bars draws who sent how much, a line for each node, in width columns: for
-// each system the run in the middle, all on one scale. Of more than most nodes
+// each system the run in the middle, all on one scale. Of more than limit nodes
 // the last receivers are summed up in a line.
-func Bars(w io.Writer, cs *metrics.Case, width, most int) error {
+func Bars(w io.Writer, cs *metrics.Case, width, limit int) error {
 	var b strings.Builder
 	longest, largest := 8, int64(0)
 	for i := range cs.Series {
@@ -34,8 +34,8 @@ func Bars(w io.Writer, cs *metrics.Case, width, most int) error {
 		}
 		b.WriteByte('\n')
 		shown := run.Nodes
-		if len(shown) > most {
-			shown = shown[:max(1, most-1)]
+		if len(shown) > limit {
+			shown = shown[:max(1, limit-1)]
 		}
 		for _, row := range shown {
 			filled := bar(row.PayloadOutBytes, largest, room)

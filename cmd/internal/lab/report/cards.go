@@ -179,12 +179,12 @@ func (p *Page) trustCard() card {
 }
 
 // clip cuts a sentence at a word.
-func clip(s string, most int) string {
+func clip(s string, limit int) string {
 	r := []rune(s)
-	if len(r) <= most {
+	if len(r) <= limit {
 		return s
 	}
-	cut := string(r[:most])
+	cut := string(r[:limit])
 	if i := strings.LastIndexByte(cut, ' '); i > 0 {
 		cut = cut[:i]
 	}

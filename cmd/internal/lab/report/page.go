@@ -249,14 +249,14 @@ func levels(systems system.Table) string {
 // main is the case that is shown in full: the largest file to most receivers;
 // nil if there is none.
 func (p *Page) main() *metrics.Case {
-	var most *metrics.Case
+	var largest *metrics.Case
 	for i := range p.Cases {
 		s := &p.Cases[i]
-		if most == nil || s.FileBytes > most.FileBytes || s.FileBytes == most.FileBytes && better(s, most) {
-			most = s
+		if largest == nil || s.FileBytes > largest.FileBytes || s.FileBytes == largest.FileBytes && better(s, largest) {
+			largest = s
 		}
 	}
-	return most
+	return largest
 }
 
 // better prefers more receivers and, of as many, more systems.

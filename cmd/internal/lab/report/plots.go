@@ -178,21 +178,21 @@ func (p *Page) run(r *metrics.Report) *runlogs.Run {
 }
 
 // scale finds the unit to count so many bytes in.
-func scale(most float64) (divisor float64, unit string) {
+func scale(largest float64) (divisor float64, unit string) {
 	switch {
-	case most >= 2<<30:
+	case largest >= 2<<30:
 		return 1 << 30, "GiB"
-	case most >= 2<<20:
+	case largest >= 2<<20:
 		return 1 << 20, "MiB"
-	case most >= 2<<10:
+	case largest >= 2<<10:
 		return 1 << 10, "KiB"
 	}
 	return 1, "bytes"
 }
 
 // rateScale does so for bytes per second, which links have as bits.
-func rateScale(most float64) (divisor float64, unit string) {
-	switch bits := most * 8; {
+func rateScale(largest float64) (divisor float64, unit string) {
+	switch bits := largest * 8; {
 	case bits >= 2e9:
 		return 1e9 / 8, "Gbit/s"
 	case bits >= 2e6:

@@ -28,8 +28,8 @@ func memory(r *metrics.Row) (float64, bool) {
 	return float64(*r.RSSPeakBytes), true
 }
 
-// most is the largest reading in all runs of the case.
-func (s *studio) most(read gauge) float64 {
+// highest is the largest reading in all runs of the case.
+func (s *studio) highest(read gauge) float64 {
 	highest := 0.0
 	for i := range s.of.Series {
 		for j := range s.of.Series[i].Runs {
@@ -57,7 +57,7 @@ func (s *studio) costs() {
 
 // each draws bars of one reading for each series.
 func (s *studio) each(group, kind string, read gauge, unitOf func(float64) (float64, string), caption func(string) string) {
-	highest := s.most(read)
+	highest := s.highest(read)
 	divisor, unit := unitOf(highest)
 	for i := range s.of.Series {
 		series := &s.of.Series[i]
@@ -103,11 +103,11 @@ func barWords(bars []charts.Bar, unit string) string {
 	}
 	text := strings.Join(parts, ", ")
 	if len(bars) > few {
-		least, most := math.Inf(1), 0.0
+		lowest, highest := math.Inf(1), 0.0
 		for _, b := range bars[few:] {
-			least, most = min(least, b.Value), max(most, b.Value)
+			lowest, highest = min(lowest, b.Value), max(highest, b.Value)
 		}
-		text += fmt.Sprintf(", and %d more with %.3g to %.3g", len(bars)-few, least, most)
+		text += fmt.Sprintf(", and %d more with %.3g to %.3g", len(bars)-few, lowest, highest)
 	}
 	return text + " " + unit
 }

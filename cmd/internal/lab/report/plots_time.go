@@ -212,12 +212,12 @@ func lanesOf(run *runlogs.Run, color charts.Color, end float64) (lanes []charts.
 // ratesOf returns bytes per second between readings. Readings closer together
 // than a fifth of a second, or a 120th of the whole, are taken as one.
 func ratesOf(points []runlogs.Point, offset, end float64, read func(*runlogs.Point) int64) []charts.Step {
-	least := max(0.2, end/120)
+	shortest := max(0.2, end/120)
 	var steps []charts.Step
 	last := 0
 	for i := 1; i < len(points); i++ {
 		from, to := points[last].Seconds, points[i].Seconds
-		if to-from < least*0.9 && i < len(points)-1 || to <= from {
+		if to-from < shortest*0.9 && i < len(points)-1 || to <= from {
 			continue
 		}
 		level := max(0, float64(read(&points[i])-read(&points[last]))/(to-from))

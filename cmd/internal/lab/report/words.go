@@ -195,12 +195,12 @@ func took(s *metrics.Series) (text string, seconds float64, ok bool) {
 		return "", 0, false
 	}
 	text = Value(*t.Median, metrics.Seconds)
-	least, most := Value(*t.Min, metrics.Seconds), Value(*t.Max, metrics.Seconds)
+	low, high := Value(*t.Min, metrics.Seconds), Value(*t.Max, metrics.Seconds)
 	switch {
-	case t.Have > 1 && least == most:
+	case t.Have > 1 && low == high:
 		text += fmt.Sprintf(" (in each of %d runs)", t.Have)
 	case t.Have > 1:
-		text += fmt.Sprintf(" (median of %d runs, %s to %s)", t.Have, least, most)
+		text += fmt.Sprintf(" (median of %d runs, %s to %s)", t.Have, low, high)
 	}
 	return text, *t.Median, true
 }

@@ -11,8 +11,8 @@ import (
 // wanted is what the receivers of a run were to get: the files that most of
 // them fetched.
 type wanted struct {
-	sizes map[string]int64 // by id; empty: no log tells
-	most  load.TransferReport
+	sizes   map[string]int64 // by id; empty: no log tells
+	largest load.TransferReport
 }
 
 // wantedBy finds out which files the run is about.
@@ -47,8 +47,8 @@ func wantedBy(receivers []*Node) wanted {
 	}
 	for _, t := range best.of.Last.Transfers {
 		w.sizes[t.ID] = t.SizeBytes
-		if w.most.ID == "" || t.SizeBytes > w.most.SizeBytes {
-			w.most = t
+		if w.largest.ID == "" || t.SizeBytes > w.largest.SizeBytes {
+			w.largest = t
 		}
 	}
 	return w

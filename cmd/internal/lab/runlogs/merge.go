@@ -86,7 +86,7 @@ func (n *Node) goOn(next *Node) {
 	n.Last.Traffic = addTraffic(before.Traffic, next.Last.Traffic)
 	n.Last.Conns = addConns(before.Conns, next.Last.Conns)
 	n.Last.CPUSeconds = sum(before.CPUSeconds, next.Last.CPUSeconds)
-	n.Last.RSSPeakBytes = most(before.RSSPeakBytes, next.Last.RSSPeakBytes)
+	n.Last.RSSPeakBytes = largest(before.RSSPeakBytes, next.Last.RSSPeakBytes)
 	n.Last.Transfers = nil
 	for _, t := range next.Last.Transfers {
 		t.BeginSeconds += later
@@ -137,7 +137,7 @@ func sum[N int64 | float64](a, b *N) *N {
 	return new(*a + *b)
 }
 
-func most(a, b *int64) *int64 {
+func largest(a, b *int64) *int64 {
 	if a == nil || b == nil {
 		return nil
 	}

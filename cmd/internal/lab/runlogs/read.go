@@ -156,7 +156,7 @@ func (r *reader) read(name string) error {
 // absurd tells of numbers that no node reaches, but with which sums would
 // overflow.
 func absurd(last *load.Report) string {
-	const mostBytes, mostSeconds = 1 << 50, 1e9 // a pebibyte; 31 years
+	const maxBytes, maxSeconds = 1 << 50, 1e9 // a pebibyte; 31 years
 	times := []float64{last.ElapsedSeconds}
 	if last.HeldSeconds != nil {
 		times = append(times, math.Abs(*last.HeldSeconds))
@@ -171,11 +171,11 @@ func absurd(last *load.Report) string {
 			times = append(times, math.Abs(*t.EndSeconds))
 		}
 	}
-	if most := slices.Max(bytes); most > mostBytes {
-		return fmt.Sprintf("it tells of %d bytes, more than one node can have carried", most)
+	if largest := slices.Max(bytes); largest > maxBytes {
+		return fmt.Sprintf("it tells of %d bytes, more than one node can have carried", largest)
 	}
-	if most := slices.Max(times); most > mostSeconds {
-		return fmt.Sprintf("it tells of %g seconds, longer than any node has run", most)
+	if largest := slices.Max(times); largest > maxSeconds {
+		return fmt.Sprintf("it tells of %g seconds, longer than any node has run", largest)
 	}
 	return ""
 }

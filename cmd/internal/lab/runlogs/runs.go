@@ -137,9 +137,9 @@ func byPart(nodes []*Node) (origins, receivers, idle []*Node) {
 }
 
 func headOf(dir string, nodes []*Node, files wanted) metrics.Head {
-	h := metrics.Head{Name: dir, FileBytes: files.bytes(), FileID: files.most.ID, Dir: dir}
+	h := metrics.Head{Name: dir, FileBytes: files.bytes(), FileID: files.largest.ID, Dir: dir}
 	if len(files.sizes) == 1 {
-		h.Chunks = files.most.Chunks
+		h.Chunks = files.largest.Chunks
 	} else {
 		h.Files = len(files.sizes)
 	}

@@ -118,8 +118,8 @@ func (r *run) patience() time.Duration {
 	if r.cfg.Stall > 0 {
 		return r.cfg.Stall
 	}
-	const least = time.Minute
-	return max(least, time.Duration(5*r.bound()*float64(time.Second)))
+	const minPatience = time.Minute
+	return max(minPatience, time.Duration(5*r.bound()*float64(time.Second)))
 }
 
 // perform does everything up to the comparison of the files; the nodes are

@@ -62,22 +62,22 @@ func limit(rate float64) float64 {
 	return rate
 }
 
-// least is the slowest link that is taken for one, in bytes per second: below
+// minRate is the slowest link that is taken for one, in bytes per second: below
 // it a chunk takes minutes.
-const least = 1000
+const minRate = 1000
 
-func (r *Rates) check(most int) error {
-	for i := 0; i <= most; i++ {
+func (r *Rates) check(receivers int) error {
+	for i := 0; i <= receivers; i++ {
 		rate := r.Of(i)
 		for _, v := range []float64{rate.Up, rate.Down} {
-			if v < 0 || v > 0 && v < least {
+			if v < 0 || v > 0 && v < minRate {
 				return fault.Wrapf(fault.Invalid, "node %d has a link of %s: 8kbit is the least", i, units.Rate(v))
 			}
 		}
 	}
 	for _, e := range r.Profile {
-		if e.From > most {
-			return fault.Wrapf(fault.Invalid, "the profile has a rate for receiver %d, but there are never more than %d", e.From, most)
+		if e.From > receivers {
+			return fault.Wrapf(fault.Invalid, "the profile has a rate for receiver %d, but there are never more than %d", e.From, receivers)
 		}
 	}
 	return nil

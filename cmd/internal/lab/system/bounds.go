@@ -119,20 +119,20 @@ func ChunkedBound(size, up float64, receivers, chunks int) float64 {
 // largest returns the first of the largest bounds. Without receivers, bytes or
 // limits it is 0.
 func largest(all ...Bound) Bound {
-	most := Bound{0, ByNothing}
+	highest := Bound{0, ByNothing}
 	for _, b := range all {
-		if b.Seconds > most.Seconds {
-			most = b
+		if b.Seconds > highest.Seconds {
+			highest = b
 		}
 	}
-	return most
+	return highest
 }
 
 // slowest returns the least rate, no limit if there is none.
 func slowest(rates []float64) float64 {
-	least := math.Inf(1)
+	lowest := math.Inf(1)
 	for _, r := range rates {
-		least = min(least, r)
+		lowest = min(lowest, r)
 	}
-	return least
+	return lowest
 }
