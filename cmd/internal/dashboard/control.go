@@ -50,16 +50,20 @@ func (s *server) may(w http.ResponseWriter, r *http.Request) {
 	answer(w, agent.MayCommand(s.cfg.Token, r))
 }
 
-// sockets asks a node for its socket table.
+// sockets asks a node for its socket table. That a node does not answer, for it
+// may be on its way out, is no fault of the page's question: it is told why.
 func (s *server) sockets(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), controlTime)
 	defer cancel()
 	rows, err := s.cfg.Control.Sockets(ctx, r.FormValue("trial"), r.FormValue("node"))
-	if err != nil {
+	switch {
+	case errors.Is(err, fault.NotFound):
 		refuse(w, err)
-		return
+	case err != nil:
+		answer(w, map[string]string{"why": err.Error()})
+	default:
+		answer(w, rows)
 	}
-	answer(w, rows)
 }
 
 func refuse(w http.ResponseWriter, err error) {

@@ -236,6 +236,9 @@ func (m manager) Sockets(_ context.Context, run, node string) ([]load.SocketRow,
 	if run != "star-4-1" {
 		return nil, fault.Wrapf(fault.NotFound, "%s does not run", run)
 	}
+	if node == "stubborn" {
+		return nil, errors.New("it does not answer")
+	}
 	return []load.SocketRow{
 		{FD: 7, Role: load.Listening, Protocol: "tcp", LocalIP: "127.0.0.1", LocalPort: 7070, LocalClass: "registered", State: "LISTEN"},
 		{FD: 9, Role: load.Data, Protocol: "tcp", LocalIP: "127.0.0.1", LocalPort: 7070, RemoteIP: "127.0.0.1", RemotePort: 50001, State: "ESTABLISHED"},
@@ -297,6 +300,9 @@ func TestSocketTables(t *testing.T) {
 	addr, _ := serve(t, dashboard.Config{Hub: dashboard.NewHub(), Control: manager{}})
 	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?trial=star-4-1&node=server", nil); status != 200 || !strings.Contains(body, `"local_port":7070`) {
 		t.Errorf("%d %s", status, body)
+	}
+	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?trial=star-4-1&node=stubborn", nil); status != 200 || !strings.Contains(body, `{"why":"it does not answer"}`) {
+		t.Errorf("a node that is on its way out: %d %s", status, body)
 	}
 	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?trial=star-8-1&node=server", nil); status != 404 || !strings.Contains(body, "does not run") {
 		t.Errorf("of a trial that is over: %d %s", status, body)

@@ -142,7 +142,9 @@ class Details {
     }
     let content;
     try {
-      content = this.table(await this.remote.ask("GET", "sockets", this.trial, this.node.name));
+      const rows = await this.remote.ask("GET", "sockets", this.trial, this.node.name);
+      if (rows?.why) throw new Error(rows.why);
+      content = this.table(rows);
     } catch (err) {
       content = [el("p", {class: "says", text: "No socket table: " + err.message})];
     }
