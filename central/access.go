@@ -43,13 +43,6 @@ func (a Access) admits(remote net.Addr) error {
 	return nil
 }
 
-func addrOf(remote net.Addr) netip.Addr {
-	if tcp, ok := remote.(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap().WithZone("")
-	}
-	return netip.Addr{}
-}
-
 // mayWrite tells whether user ("" without names) may put files. It fails with
 // fault.ReadOnly or fault.Refused.
 func (a Access) mayWrite(user string) error {

@@ -1,6 +1,7 @@
 package central
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -37,8 +38,8 @@ type ClientConfig struct {
 
 func (c ClientConfig) withDefaults() ClientConfig {
 	c.Instruments = c.Instruments.withDefaults()
-	c.Timeout = or(c.Timeout, 10*time.Second)
-	c.Stall = or(c.Stall, time.Minute)
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.Stall = cmp.Or(c.Stall, time.Minute)
 	return c
 }
 
@@ -93,7 +94,7 @@ func dialTCP(ctx context.Context, a Address, cfg ClientConfig) (*net.TCPConn, er
 	}
 	tcp := conn.(*net.TCPConn)
 	cfg.Trace.Step("connected: fd %d is %s → %s, the kernel chose port %d (%s)", trace.Descriptor(tcp),
-		tcp.LocalAddr(), tcp.RemoteAddr(), addrPort(tcp.LocalAddr()), load.PortClass(addrPort(tcp.LocalAddr())))
+		tcp.LocalAddr(), tcp.RemoteAddr(), tcpPort(tcp.LocalAddr()), load.PortClass(tcpPort(tcp.LocalAddr())))
 	return tcp, nil
 }
 
@@ -113,7 +114,7 @@ func dialError(a Address, err error) error {
 
 // clientLink puts rate limits and TLS between the socket and the frames.
 func clientLink(ctx context.Context, socket *net.TCPConn, a Address, cfg ClientConfig) (*link, error) {
-	tcp := &patientConn{TCPConn: socket, stall: cfg.Stall}
+	tcp := &stallConn{TCPConn: socket, stall: cfg.Stall}
 	conn := cfg.Limits.Conn(tcp)
 	if a.TLS {
 		secured := tls.Client(conn, clientTLS(a, cfg.Pins))

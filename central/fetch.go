@@ -101,6 +101,7 @@ func (a *asker) run(ctx context.Context, list content.ChunkList, w transfer.Want
 		}
 	}()
 	d := newDeliverer(w, a.link.interrupt)
+	go d.run()
 	err := a.converse(ctx, w, d)
 	if failed := d.close(); failed != nil {
 		return failed
@@ -246,10 +247,10 @@ func newDeliverer(w transfer.Wanted, fail func()) *deliverer {
 	for range spare + 2 {
 		d.free <- nil
 	}
-	go d.run()
 	return d
 }
 
+// run verifies and writes what is delivered, until close or a failure.
 func (d *deliverer) run() {
 	defer close(d.done)
 	for a := range d.work {

@@ -50,7 +50,7 @@ func (s *Server) httpConn(conn net.Conn) *httpConn {
 		c.remote = s.cfg.Meter.Remote(addrOf(conn.RemoteAddr()).String())
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		conn = &patientConn{TCPConn: tcp, stall: s.cfg.Bounds.Stall}
+		conn = &stallConn{TCPConn: tcp, stall: s.cfg.Bounds.Stall}
 	}
 	c.Conn = s.cfg.Limits.Conn(conn)
 	return c
@@ -97,7 +97,7 @@ func (c *httpConn) sent(n int64) {
 // file and the socket.
 func (c *httpConn) ReadFrom(r io.Reader) (int64, error) {
 	part, bounded := r.(*io.LimitedReader)
-	tcp, direct := c.Conn.(*patientConn)
+	tcp, direct := c.Conn.(*stallConn)
 	if !bounded || !direct || !haveSendfile {
 		return io.Copy(onlyWriter{c}, r)
 	}
@@ -187,7 +187,7 @@ func newSharedFile(f *os.File, size int64) *sharedFile {
 }
 
 // sendTo sends the next n bytes without copying them through this process.
-func (s *sharedFile) sendTo(conn *patientConn, n int) error {
+func (s *sharedFile) sendTo(conn *stallConn, n int) error {
 	at, err := s.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return err

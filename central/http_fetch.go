@@ -36,6 +36,7 @@ func (s *httpSource) Run(ctx context.Context, w transfer.Wanted) error {
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
 	d := newDeliverer(w, stop)
+	go d.run()
 	err := s.bring(asking, w, d)
 	if failed := d.close(); failed != nil {
 		s.client.transport.CloseIdleConnections() // the next chunks come on another one

@@ -82,7 +82,7 @@ type webConn struct {
 
 func newWebConn(tcp *net.TCPConn, cfg ClientConfig) *webConn {
 	w := &webConn{
-		Conn: cfg.Limits.Conn(&patientConn{TCPConn: tcp, stall: cfg.Stall}),
+		Conn: cfg.Limits.Conn(&stallConn{TCPConn: tcp, stall: cfg.Stall}),
 		in:   cfg.Instruments, fd: trace.Descriptor(tcp), stall: cfg.Stall,
 		socket: cfg.Sockets.Data(tcp), remote: cfg.Meter.Remote(addrOf(tcp.RemoteAddr()).String()),
 	}

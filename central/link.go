@@ -25,50 +25,64 @@ import (
 // reads; several may send. It never touches a file but to hand its chunks on.
 type link struct {
 	conn   net.Conn
-	tcp    *patientConn // the socket under conn
-	direct bool         // nothing is between conn and the socket: payload may leave by sendfile
-	r      *bufio.Reader
-	fd     int
-	in     Instruments
-	remote *load.Remote
-	socket *load.Socket  // nil while not entered in the table
+	tcp    *stallConn    // the socket under conn
+	direct bool          // nothing is between conn and the socket: payload may leave by sendfile
 	stall  time.Duration // longest wait for the other side in the middle of a message
+	watch  watched
+	read   incoming
+	write  outgoing
+}
 
+// watched is how what a link does is seen: counted, shown and told.
+type watched struct {
+	Instruments
+	fd     int
+	remote *load.Remote
+	socket *load.Socket // nil while not entered in the table
+}
+
+// incoming is what a link reads.
+type incoming struct {
+	buffer      *bufio.Reader
 	until       time.Time // no read goes on after it; zero: no such limit
 	unread      head      // what is still to come of the message that is being read
 	interrupted atomic.Bool
-	torn        atomic.Bool // a message was cut off: nothing can follow it
+}
 
-	sendMu sync.Mutex // one message at a time
-	out    []byte     // reused for messages
+// outgoing is what a link sends.
+type outgoing struct {
+	mu   sync.Mutex  // one message at a time
+	buf  []byte      // reused for messages
+	torn atomic.Bool // a message was cut off: nothing can follow it
 }
 
 // newLink speaks over conn, which it owns from now on: tcp itself, or TLS and a
 // rate limit on top of it.
-func newLink(conn net.Conn, tcp *patientConn, in Instruments, stall time.Duration) *link {
+func newLink(conn net.Conn, tcp *stallConn, in Instruments, stall time.Duration) *link {
 	return &link{
-		conn: conn, tcp: tcp, direct: conn == net.Conn(tcp), r: bufio.NewReaderSize(conn, 4<<10), fd: -1,
-		in: in, remote: new(load.Remote), stall: stall,
+		conn: conn, tcp: tcp, direct: conn == net.Conn(tcp), stall: stall,
+		watch: watched{Instruments: in, fd: -1, remote: new(load.Remote)},
+		read:  incoming{buffer: bufio.NewReaderSize(conn, 4<<10)},
 	}
 }
 
 // enter puts the socket under the link into the table and counts by its remote.
 func (l *link) enter() {
-	l.fd = trace.Descriptor(l.tcp)
-	l.socket = l.in.Sockets.Data(l.tcp.TCPConn)
-	l.remote = l.in.Meter.Remote(addrOf(l.tcp.RemoteAddr()).String())
+	l.watch.fd = trace.Descriptor(l.tcp)
+	l.watch.socket = l.watch.Sockets.Data(l.tcp.TCPConn)
+	l.watch.remote = l.watch.Meter.Remote(addrOf(l.tcp.RemoteAddr()).String())
 }
 
 // interrupt ends every read on the link, now and later; what is being sent
 // is finished.
 func (l *link) interrupt() {
-	l.interrupted.Store(true)
+	l.read.interrupted.Store(true)
 	_ = l.conn.SetReadDeadline(past) // a closed connection is interrupted as well
 }
 
 // resume takes an interrupt back, but not one that ctx's end has caused.
 func (l *link) resume(ctx context.Context) {
-	l.interrupted.Store(false)
+	l.read.interrupted.Store(false)
 	if ctx.Err() != nil {
 		l.interrupt()
 	}
@@ -78,12 +92,12 @@ var past = time.Unix(1, 0)
 
 // expect sets how long the next read may take; 0 is for ever.
 func (l *link) expect(d time.Duration) error {
-	deadline := l.until
+	deadline := l.read.until
 	if t := time.Now().Add(d); d > 0 && (deadline.IsZero() || t.Before(deadline)) {
 		deadline = t
 	}
 	err := l.conn.SetReadDeadline(deadline)
-	if l.interrupted.Load() {
+	if l.read.interrupted.Load() {
 		err = l.conn.SetReadDeadline(past)
 	}
 	return err
@@ -101,18 +115,18 @@ func (l *link) next(idle time.Duration) (head, error) {
 	if err := l.expect(idle); err != nil {
 		return head{}, err
 	}
-	if _, err := l.r.Peek(1); err != nil {
+	if _, err := l.read.buffer.Peek(1); err != nil {
 		return head{}, err
 	}
 	if err := l.expect(l.stall); err != nil {
 		return head{}, err
 	}
-	if _, err := l.r.Peek(frame.HeaderSize); err == io.EOF {
+	if _, err := l.read.buffer.Peek(frame.HeaderSize); err == io.EOF {
 		return head{}, io.ErrUnexpectedEOF
 	} else if err != nil {
 		return head{}, err // and nothing is taken: the read may be tried again
 	}
-	kind, n, err := frame.ReadHeader(l.r, maxBody)
+	kind, n, err := frame.ReadHeader(l.read.buffer, maxBody)
 	if limit := bodyLimit(kind); err == nil && n > limit {
 		err = fault.Wrapf(fault.TooLarge, "%s with %d bytes; %d are allowed", typeName(kind), n, limit)
 	}
@@ -122,8 +136,8 @@ func (l *link) next(idle time.Duration) (head, error) {
 	if err != nil {
 		return head{}, err
 	}
-	l.unread = head{kind, n}
-	return l.unread, nil
+	l.read.unread = head{kind, n}
+	return l.read.unread, nil
 }
 
 // body reads what follows h: at most bodyLimit bytes.
@@ -132,8 +146,8 @@ func (l *link) body(h head) ([]byte, error) {
 	if err := l.fill(b); err != nil {
 		return nil, err
 	}
-	l.in.Meter.OtherIn.Add(int64(frame.HeaderSize + h.n))
-	traceMessage(l.in.Trace, "recv", l.fd, h.kind, h.n)
+	l.watch.Meter.OtherIn.Add(int64(frame.HeaderSize + h.n))
+	l.watch.message("recv", h.kind, h.n)
 	return b, nil
 }
 
@@ -143,8 +157,8 @@ func (l *link) fill(p []byte) error {
 		if err := l.expect(l.stall); err != nil {
 			return err
 		}
-		n, err := io.ReadFull(l.r, p[:min(len(p), slice)])
-		l.unread.n -= n
+		n, err := io.ReadFull(l.read.buffer, p[:min(len(p), slice)])
+		l.read.unread.n -= n
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
@@ -159,22 +173,22 @@ func (l *link) fill(p []byte) error {
 // skip reads away what is left of a message, or the whole next one, and tells
 // of which kind it was.
 func (l *link) skip() (frame.Type, error) {
-	if l.unread.n == 0 {
+	if l.read.unread.n == 0 {
 		if _, err := l.next(l.stall); err != nil {
 			return 0, err
 		}
 	}
-	for l.unread.n > 0 {
+	for l.read.unread.n > 0 {
 		if err := l.expect(l.stall); err != nil {
 			return 0, err
 		}
-		n, err := l.r.Discard(min(l.unread.n, slice))
-		l.unread.n -= n
+		n, err := l.read.buffer.Discard(min(l.read.unread.n, slice))
+		l.read.unread.n -= n
 		if err != nil {
 			return 0, err
 		}
 	}
-	return l.unread.kind, nil
+	return l.read.unread.kind, nil
 }
 
 // chunkHeader reads the request and index at the front of a CHUNK and gives
@@ -187,7 +201,7 @@ func (l *link) chunkHeader(h head) (req, index uint32, n int, err error) {
 	if err := l.fill(b[:]); err != nil {
 		return 0, 0, 0, err
 	}
-	l.in.Meter.OtherIn.Add(frame.HeaderSize + chunkHead)
+	l.watch.Meter.OtherIn.Add(frame.HeaderSize + chunkHead)
 	return binary.BigEndian.Uint32(b[:]), binary.BigEndian.Uint32(b[4:]), h.n - chunkHead, nil
 }
 
@@ -196,27 +210,27 @@ func (l *link) payload(p []byte) error {
 	if err := l.fill(p); err != nil {
 		return err
 	}
-	l.in.Meter.PayloadIn.Add(int64(len(p)))
-	l.remote.PayloadIn.Add(int64(len(p)))
-	traceMessage(l.in.Trace, "recv", l.fd, typeChunk, chunkHead+len(p))
+	l.watch.Meter.PayloadIn.Add(int64(len(p)))
+	l.watch.remote.PayloadIn.Add(int64(len(p)))
+	l.watch.message("recv", typeChunk, chunkHead+len(p))
 	return nil
 }
 
 // send sends one message.
 func (l *link) send(m message) error {
-	l.sendMu.Lock()
-	defer l.sendMu.Unlock()
-	l.out = m.append(append(l.out[:0], make([]byte, frame.HeaderSize)...))
-	n := len(l.out) - frame.HeaderSize
-	frame.AppendHeader(l.out[:0], m.kind(), n)
-	if err := l.whole(func() error { _, err := l.conn.Write(l.out); return err }); err != nil {
+	l.write.mu.Lock()
+	defer l.write.mu.Unlock()
+	l.write.buf = m.append(append(l.write.buf[:0], make([]byte, frame.HeaderSize)...))
+	n := len(l.write.buf) - frame.HeaderSize
+	frame.AppendHeader(l.write.buf[:0], m.kind(), n)
+	if err := l.whole(func() error { _, err := l.conn.Write(l.write.buf); return err }); err != nil {
 		return fmt.Errorf("send %s: %w", typeName(m.kind()), err)
 	}
-	if cap(l.out) > 64<<10 {
-		l.out = nil // 10,000 idle connections must not each keep a page of a listing
+	if cap(l.write.buf) > 64<<10 {
+		l.write.buf = nil // 10,000 idle connections must not each keep a page of a listing
 	}
-	l.in.Meter.OtherOut.Add(int64(frame.HeaderSize + n))
-	traceMessage(l.in.Trace, "send", l.fd, m.kind(), n)
+	l.watch.Meter.OtherOut.Add(int64(frame.HeaderSize + n))
+	l.watch.message("send", m.kind(), n)
 	return nil
 }
 
@@ -231,18 +245,18 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, content.MinChunk)
 
 // sendChunk sends chunk i of f in answer to req.
 func (l *link) sendChunk(req uint32, i int, f chunkFile) error {
-	l.sendMu.Lock()
-	defer l.sendMu.Unlock()
+	l.write.mu.Lock()
+	defer l.write.mu.Unlock()
 	n := f.List().ChunkLen(i)
 	err := l.sendChunkLocked(req, i, n, f)
 	if err != nil {
 		return fmt.Errorf("send chunk %d: %w", i, err)
 	}
-	l.in.Meter.OtherOut.Add(frame.HeaderSize + chunkHead)
-	l.in.Meter.PayloadOut.Add(int64(n))
-	l.in.Meter.ChunksOut.Add(1)
-	l.remote.PayloadOut.Add(int64(n))
-	traceMessage(l.in.Trace, l.chunkCall(), l.fd, typeChunk, chunkHead+n)
+	l.watch.Meter.OtherOut.Add(frame.HeaderSize + chunkHead)
+	l.watch.Meter.PayloadOut.Add(int64(n))
+	l.watch.Meter.ChunksOut.Add(1)
+	l.watch.remote.PayloadOut.Add(int64(n))
+	l.watch.message(l.chunkCall(), typeChunk, chunkHead+n)
 	return nil
 }
 
@@ -255,8 +269,8 @@ func (l *link) chunkCall() string {
 
 func (l *link) sendChunkLocked(req uint32, i, n int, f chunkFile) error {
 	if l.direct && haveSendfile {
-		l.out = appendChunkHead(l.out[:0], req, uint32(i), n)
-		return l.whole(func() error { return sendFile(l.tcp, l.out, f.OS(), f.List().Offset(i), n) })
+		l.write.buf = appendChunkHead(l.write.buf[:0], req, uint32(i), n)
+		return l.whole(func() error { return sendFile(l.tcp, l.write.buf, f.OS(), f.List().Offset(i), n) })
 	}
 	b := buffers.Get().(*[]byte)
 	defer buffers.Put(b)
@@ -274,11 +288,11 @@ func (l *link) sendChunkLocked(req uint32, i, n int, f chunkFile) error {
 
 // whole writes one message, unless an earlier one was cut off.
 func (l *link) whole(write func() error) error {
-	if l.torn.Load() {
+	if l.write.torn.Load() {
 		return net.ErrClosed
 	}
 	err := write()
-	l.torn.Store(err != nil)
+	l.write.torn.Store(err != nil)
 	return err
 }
 
@@ -297,10 +311,10 @@ func (l *link) lastWord(m message) {
 
 // close ends the connection; first is who did so, and why is for the trace.
 func (l *link) close(first load.Side, why string) error {
-	l.in.Trace.Step("close(fd %d) %s", l.fd, why)
-	if l.socket != nil {
-		l.socket.ClosedBy(first)
-		l.socket.Close() // reads the kernel's last word on the bytes
+	l.watch.Trace.Step("close(fd %d) %s", l.watch.fd, why)
+	if l.watch.socket != nil {
+		l.watch.socket.ClosedBy(first)
+		l.watch.socket.Close() // reads the kernel's last word on the bytes
 	}
 	return l.conn.Close()
 }

@@ -14,7 +14,7 @@ const haveSendfile = true
 // sendFile sends head and then n bytes of f from offset on, without copying
 // them through this process (sendfile(2)). f's own offset is not used, so many
 // connections share one descriptor.
-func sendFile(conn *patientConn, head []byte, f *os.File, offset int64, n int) error {
+func sendFile(conn *stallConn, head []byte, f *os.File, offset int64, n int) error {
 	src, err := f.SyscallConn()
 	if err != nil {
 		return err

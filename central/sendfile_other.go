@@ -11,6 +11,6 @@ import (
 // from system to system.
 const haveSendfile = false
 
-func sendFile(*patientConn, []byte, *os.File, int64, int) error {
+func sendFile(*stallConn, []byte, *os.File, int64, int) error {
 	return errors.ErrUnsupported
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -19,52 +17,6 @@ import (
 	"starmesh/common/store"
 	"starmesh/common/trace"
 )
-
-// Instruments watch a node at work; each may be nil.
-type Instruments struct {
-	Meter   *load.Meter
-	Sockets *load.Sockets
-	Trace   *trace.Trace
-}
-
-func (in Instruments) withDefaults() Instruments {
-	if in.Meter == nil {
-		in.Meter = new(load.Meter)
-	}
-	if in.Sockets == nil {
-		in.Sockets = new(load.Sockets)
-	}
-	return in
-}
-
-// Bounds limit what strangers can make a server hold; zero fields become the
-// defaults named beside them.
-type Bounds struct {
-	Conns        int           // 12,000 connections in all
-	ConnsPerAddr int           // 1,024 from one address other than loopback
-	Watches      int           // 8 on one connection
-	Idle         time.Duration // 5 min without a request: closed
-	Handshake    time.Duration // 10 s from accept to a user who may come in
-	Stall        time.Duration // 60 s without progress inside a message: closed
-	Grace        time.Duration // 10 s to finish answers when the server stops
-	Upload       int64         // bytes of one uploaded file; 0: any size that fits the disk
-}
-
-func (b Bounds) withDefaults() Bounds {
-	return Bounds{
-		Conns: or(b.Conns, 12_000), ConnsPerAddr: or(b.ConnsPerAddr, 1024), Watches: or(b.Watches, 8),
-		Idle: or(b.Idle, 5*time.Minute), Handshake: or(b.Handshake, 10*time.Second),
-		Stall: or(b.Stall, time.Minute), Grace: or(b.Grace, 10*time.Second), Upload: b.Upload,
-	}
-}
-
-func or[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
-}
 
 // ServerConfig is how a Server serves. Folder must be set, and running.
 type ServerConfig struct {
@@ -166,16 +118,9 @@ func (s *Server) accept(ctx context.Context, ln *net.TCPListener, conns *sync.Wa
 		}
 		failures = 0
 		s.cfg.Trace.Step("accept(fd %d) → fd %d: %s ← %s, port class %s", listenFD, trace.Descriptor(conn),
-			conn.LocalAddr(), conn.RemoteAddr(), load.PortClass(addrPort(conn.RemoteAddr())))
+			conn.LocalAddr(), conn.RemoteAddr(), load.PortClass(tcpPort(conn.RemoteAddr())))
 		conns.Go(func() { s.serve(ctx, conn) })
 	}
-}
-
-func addrPort(a net.Addr) int {
-	if tcp, ok := a.(*net.TCPAddr); ok {
-		return tcp.Port
-	}
-	return 0
 }
 
 // drain waits for the connections, and closes those that take too long.
@@ -269,13 +214,13 @@ func (s *Server) refuse(conn *net.TCPConn, why error) {
 		return // with TLS there is no link to say it on yet
 	}
 	defer s.endRefusal()
-	tcp := &patientConn{TCPConn: conn, stall: time.Second}
+	tcp := &stallConn{TCPConn: conn, stall: time.Second}
 	newLink(tcp, tcp, s.cfg.Instruments, time.Second).lastWord(failureOf(0, why))
 }
 
 // link sets up what the frames travel on.
 func (s *Server) link(ctx context.Context, conn *net.TCPConn) (*link, error) {
-	tcp := &patientConn{TCPConn: conn, stall: s.cfg.Bounds.Stall}
+	tcp := &stallConn{TCPConn: conn, stall: s.cfg.Bounds.Stall}
 	top := s.cfg.Limits.Conn(tcp)
 	if s.cfg.TLS != nil {
 		var err error
@@ -287,63 +232,4 @@ func (s *Server) link(ctx context.Context, conn *net.TCPConn) (*link, error) {
 	l := newLink(top, tcp, s.cfg.Instruments, s.cfg.Bounds.Stall)
 	l.enter()
 	return l, nil
-}
-
-func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn, tcp *patientConn) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Bounds.Handshake)
-	defer cancel()
-	first, err := peekFirst(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	if first.first != tlsRecord {
-		plain := newLink(first, tcp, s.cfg.Instruments, s.cfg.Bounds.Handshake)
-		plain.lastWord(failureOf(0, fault.Wrapf(fault.Refused, "this server speaks TLS only: use stars://…")))
-		return nil, fmt.Errorf("a client without TLS")
-	}
-	secured := tls.Server(first, s.cfg.TLS)
-	if err := secured.HandshakeContext(ctx); err != nil {
-		return nil, err
-	}
-	s.cfg.Trace.Step("TLS handshake done on fd %d", trace.Descriptor(tcp))
-	return secured, nil
-}
-
-// tlsRecord is the first byte of every TLS handshake (RFC 8446 §5.1).
-const tlsRecord = 22
-
-// peeked is a connection whose first byte has been looked at.
-type peeked struct {
-	net.Conn
-	first byte
-	given bool
-}
-
-// CloseWrite ends the writing half, for lastWord.
-func (p *peeked) CloseWrite() error {
-	half, ok := p.Conn.(interface{ CloseWrite() error })
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	return half.CloseWrite()
-}
-
-// peekFirst waits for the first byte until ctx ends.
-func peekFirst(ctx context.Context, conn net.Conn) (*peeked, error) {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(past) })
-	var b [1]byte
-	_, err := io.ReadFull(conn, b[:])
-	if !stop() && err == nil {
-		err = ctx.Err()
-	}
-	return &peeked{Conn: conn, first: b[0]}, err
-}
-
-func (p *peeked) Read(b []byte) (int, error) {
-	if p.given || len(b) == 0 {
-		return p.Conn.Read(b)
-	}
-	p.given = true
-	b[0] = p.first
-	return 1, nil
 }

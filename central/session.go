@@ -112,8 +112,8 @@ func (s *session) farewell(ctx context.Context, err error) (first load.Side, why
 // greet does HELLO and, where users are asked for, AUTH.
 func (s *session) greet(ctx context.Context) error {
 	cfg := &s.server.cfg
-	s.link.until = time.Now().Add(cfg.Bounds.Handshake)
-	defer func() { s.link.until = time.Time{} }()
+	s.link.read.until = time.Now().Add(cfg.Bounds.Handshake)
+	defer func() { s.link.read.until = time.Time{} }()
 	b, err := s.first(typeHello)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (s *session) greet(ctx context.Context) error {
 	if m.Min > version || m.Max < version {
 		return fault.Wrapf(fault.Version, "this server speaks protocol version %d, the client %d to %d", version, m.Min, m.Max)
 	}
-	s.link.in.Trace.Step("the client on fd %d is %s", s.link.fd, readable.Text(m.Agent))
+	s.link.watch.Trace.Step("the client on fd %d is %s", s.link.watch.fd, readable.Text(m.Agent))
 	users := cfg.Access.Users
 	if err := s.link.send(welcome{Version: version, Auth: users != nil, Idle: cfg.Bounds.Idle, Agent: cfg.Agent}); err != nil || users == nil {
 		return err
@@ -142,7 +142,7 @@ func (s *session) login(ctx context.Context, users *Users) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithDeadline(ctx, s.link.until)
+	ctx, cancel := context.WithDeadline(ctx, s.link.read.until)
 	defer cancel()
 	if err := users.check(ctx, m.User, m.Password); err != nil {
 		s.server.cfg.Log.Warn("login failed", "remote", s.link.conn.RemoteAddr(), "user", m.User)
@@ -263,7 +263,7 @@ func giveChunks(l *link, m get, f chunkFile) error {
 	}
 	for i := m.First; i < m.First+m.Count; i++ {
 		if err := l.sendChunk(m.Req, int(i), f); err != nil {
-			if l.torn.Load() {
+			if l.write.torn.Load() {
 				return brokenLink{err}
 			}
 			return err // said in place of the chunk

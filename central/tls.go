@@ -2,6 +2,7 @@ package central
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -24,6 +25,7 @@ import (
 
 	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
+	"starmesh/common/trace"
 )
 
 // Fingerprint is the SHA-256 of a certificate in DER form, as hex.
@@ -95,6 +97,65 @@ func writePEM(name string, perm fs.FileMode, kind string, der []byte) error {
 	return atomicfile.Write(name, atomicfile.Options{Perm: perm}, func(w io.Writer) error {
 		return pem.Encode(w, &pem.Block{Type: kind, Bytes: der})
 	})
+}
+
+func (s *Server) handshakeTLS(ctx context.Context, conn net.Conn, tcp *stallConn) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Bounds.Handshake)
+	defer cancel()
+	first, err := peekFirst(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	if first.first != tlsRecord {
+		plain := newLink(first, tcp, s.cfg.Instruments, s.cfg.Bounds.Handshake)
+		plain.lastWord(failureOf(0, fault.Wrapf(fault.Refused, "this server speaks TLS only: use stars://…")))
+		return nil, fmt.Errorf("a client without TLS")
+	}
+	secured := tls.Server(first, s.cfg.TLS)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	s.cfg.Trace.Step("TLS handshake done on fd %d", trace.Descriptor(tcp))
+	return secured, nil
+}
+
+// tlsRecord is the first byte of every TLS handshake (RFC 8446 §5.1).
+const tlsRecord = 22
+
+// peeked is a connection whose first byte has been looked at.
+type peeked struct {
+	net.Conn
+	first byte
+	given bool
+}
+
+// CloseWrite ends the writing half, for lastWord.
+func (p *peeked) CloseWrite() error {
+	half, ok := p.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
+}
+
+// peekFirst waits for the first byte until ctx ends.
+func peekFirst(ctx context.Context, conn net.Conn) (*peeked, error) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(past) })
+	var b [1]byte
+	_, err := io.ReadFull(conn, b[:])
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	return &peeked{Conn: conn, first: b[0]}, err
+}
+
+func (p *peeked) Read(b []byte) (int, error) {
+	if p.given || len(b) == 0 {
+		return p.Conn.Read(b)
+	}
+	p.given = true
+	b[0] = p.first
+	return 1, nil
 }
 
 // Pins remembers the certificate of each server at its first use, as ssh does

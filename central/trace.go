@@ -2,15 +2,13 @@ package central
 
 import (
 	"starmesh/common/frame"
-	"starmesh/common/trace"
 )
 
-// traceMessage prints one message that was sent or received.
-func traceMessage(t *trace.Trace, call string, fd int, kind frame.Type, n int) {
-	if t == nil {
-		return // chunk by chunk nothing is formatted for nobody
+// message prints one message that was sent or received.
+func (w *watched) message(call string, kind frame.Type, n int) {
+	if w.Trace != nil { // chunk by chunk nothing is formatted for nobody
+		w.Trace.Step("%s(fd %d) %s, %d bytes", call, w.fd, typeName(kind), frame.HeaderSize+n)
 	}
-	t.Step("%s(fd %d) %s, %d bytes", call, fd, typeName(kind), frame.HeaderSize+n)
 }
 
 var typeNames = frame.Names{

@@ -10,11 +10,11 @@ import (
 // server more CPU: the receiver is woken later and has more to catch up with.
 const slice = 256 << 10
 
-// patientConn is a socket whose writes fail when the other side takes nothing for
+// stallConn is a socket whose writes fail when the other side takes nothing for
 // so long, not when a write as a whole takes long. What the kernel has in its
 // buffer (megabytes, for a slow client minutes of sending) hides progress from
 // the writer, so where it tells, the bytes that were acknowledged count.
-type patientConn struct {
+type stallConn struct {
 	*net.TCPConn
 	stall  time.Duration
 	acked  atomic.Uint64 // when a write last ran into its deadline
@@ -22,7 +22,7 @@ type patientConn struct {
 }
 
 // Write writes all of b, a slice at a time.
-func (p *patientConn) Write(b []byte) (written int, err error) {
+func (p *stallConn) Write(b []byte) (written int, err error) {
 	for written < len(b) && err == nil {
 		end := min(len(b), written+slice)
 		err = p.insist(func() error {
@@ -38,7 +38,7 @@ func (p *patientConn) Write(b []byte) (written int, err error) {
 // other side acknowledges something between two deadlines. To ask the kernel
 // only when one is over saves a system call for every slice; for that a stall
 // may last twice the time before it is seen.
-func (p *patientConn) insist(step func() error) error {
+func (p *stallConn) insist(step func() error) error {
 	for {
 		if err := p.SetWriteDeadline(time.Now().Add(p.stall)); err != nil {
 			return err
@@ -57,7 +57,7 @@ func (p *patientConn) insist(step func() error) error {
 }
 
 // hangUp ends every write, now and later.
-func (p *patientConn) hangUp() {
+func (p *stallConn) hangUp() {
 	p.hungUp.Store(true)
 	_ = p.SetWriteDeadline(past) // a closed socket writes nothing more either
 }
