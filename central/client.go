@@ -102,7 +102,7 @@ func dialError(a Address, err error) error {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns):
-		return fault.Wrapf(fault.Invalid, "cannot find the host of %s: %v", a.HostPort, dns)
+		return fault.Wrapf(fault.Invalid, "cannot find the host of %s: %w", a.HostPort, dns)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("cannot connect to %s: %w (is the server running there?)", a.HostPort, syscall.ECONNREFUSED)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
@@ -141,7 +141,7 @@ func tlsError(err error) error {
 	if errors.As(err, &network) && !errors.As(err, new(*tls.CertificateVerificationError)) {
 		return fmt.Errorf("TLS: %w", err)
 	}
-	return fault.Wrapf(fault.Refused, "TLS: %v", err)
+	return fault.Wrapf(fault.Refused, "TLS: %w", err)
 }
 
 func (c *Client) greet(ctx context.Context) error {
@@ -253,7 +253,7 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &broken) && errors.Is(err, fault.TooLarge):
-		return fault.Wrapf(fault.Protocol, "%v", err) // garbled: the next connection may bring it right
+		return fault.Wrapf(fault.Protocol, "%w", err) // garbled: the next connection may bring it right
 	case isTimeout(err):
 		return fmt.Errorf("the server was silent for %v", c.cfg.Stall)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

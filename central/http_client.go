@@ -70,7 +70,7 @@ func (c *HTTPClient) ask(ctx context.Context, method, name, query string, header
 	}
 	r, err := http.NewRequestWithContext(c.traced(ctx, method, name, query, header), method, u.String(), nil)
 	if err != nil {
-		return nil, fault.Wrapf(fault.Invalid, "%v", err)
+		return nil, fault.Wrapf(fault.Invalid, "%w", err)
 	}
 	r.Header.Set("User-Agent", c.cfg.Agent)
 	for i := 0; i+1 < len(header); i += 2 {
@@ -144,6 +144,6 @@ func (c *HTTPClient) explain(ctx context.Context, err error) error {
 	case strings.Contains(err.Error(), "malformed HTTP") && !c.answered:
 		return fault.Wrapf(fault.Version, "%s does not speak HTTP; if it is starmesh's own port, use star:// instead", c.addr.HostPort)
 	default:
-		return fault.Wrapf(fault.Protocol, "over HTTP: %v", err)
+		return fault.Wrapf(fault.Protocol, "over HTTP: %w", err)
 	}
 }

@@ -16,7 +16,7 @@ func ParseID(s string) (ID, error) {
 		return ID{}, fault.Wrapf(fault.Invalid, "%.80q is no file id (64 hex digits, as b3sum prints)", s)
 	}
 	if _, err := hex.Decode(id[:], []byte(s)); err != nil {
-		return ID{}, fault.Wrapf(fault.Invalid, "%q is no file id: %v", s, err)
+		return ID{}, fault.Wrapf(fault.Invalid, "%q is no file id: %w", s, err)
 	}
 	return id, nil
 }

@@ -28,7 +28,7 @@ func explain(err error, name string) error {
 	case isNotFolder(err):
 		return fault.Wrapf(fault.Exists, "a folder on the way to %s is a file", name)
 	case errors.Is(err, fs.ErrPermission):
-		return fault.Wrapf(fault.Refused, "no permission for %s: %v", name, reason(err))
+		return fault.Wrapf(fault.Refused, "no permission for %s: %w", name, reason(err))
 	case errors.Is(err, fs.ErrNotExist):
 		return fault.Wrapf(fault.NotFound, "%s is not there", name)
 	case strings.Contains(err.Error(), "path escapes from parent"): // os.Root has no name for it

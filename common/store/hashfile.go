@@ -88,7 +88,7 @@ func hashFailed(ctx context.Context, err error, path string) error {
 		return err
 	}
 	if errors.Is(err, fault.Changed) {
-		return fault.Wrapf(fault.Changed, "%s changed while it was hashed: %v", path, err)
+		return fault.Wrapf(fault.Changed, "%s changed while it was hashed: %w", path, err)
 	}
 	return explain(err, path)
 }

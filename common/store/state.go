@@ -127,10 +127,10 @@ func decodeState(r io.ReaderAt, length int64) (saved, error) {
 	}
 	half := len(bits) / 2
 	if s.written, err = content.ParseSet(list.Len(), bits[:half]); err != nil {
-		return saved{}, fault.Wrapf(fault.Corrupt, "the bitmap of the chunks written is damaged: %v", err)
+		return saved{}, fault.Wrapf(fault.Corrupt, "the bitmap of the chunks written is damaged: %w", err)
 	}
 	if s.synced, err = content.ParseSet(list.Len(), bits[half:]); err != nil {
-		return saved{}, fault.Wrapf(fault.Corrupt, "the bitmap of the chunks synced is damaged: %v", err)
+		return saved{}, fault.Wrapf(fault.Corrupt, "the bitmap of the chunks synced is damaged: %w", err)
 	}
 	return s, nil
 }
@@ -162,7 +162,7 @@ func decodeList(r io.ReaderAt, length int64) (content.ChunkList, error) {
 
 func readFull(r io.ReaderAt, p []byte, at int64) error {
 	if n, err := r.ReadAt(p, at); n < len(p) {
-		return fault.Wrapf(fault.Corrupt, "the state can not be read: %v", err)
+		return fault.Wrapf(fault.Corrupt, "the state can not be read: %w", err)
 	}
 	return nil
 }

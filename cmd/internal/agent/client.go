@@ -55,7 +55,7 @@ func (c Client) ask(ctx context.Context, addr, method, path, token string, into 
 	}
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+addr+path, nil)
 	if err != nil {
-		return fault.Wrapf(fault.Invalid, "cannot ask the agent at %s for %s: %v", addr, path, err)
+		return fault.Wrapf(fault.Invalid, "cannot ask the agent at %s for %s: %w", addr, path, err)
 	}
 	if method == http.MethodPost {
 		request.Header.Set(CommandHeader, "1")
@@ -91,7 +91,7 @@ func decode(addr, path string, response *http.Response, into any) error {
 		return nil
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fault.Wrapf(fault.Protocol, "what answers at %s is no starmesh agent: %v", addr, err)
+		return fault.Wrapf(fault.Protocol, "what answers at %s is no starmesh agent: %w", addr, err)
 	}
 	return nil
 }

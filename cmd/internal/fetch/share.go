@@ -78,7 +78,7 @@ func shareName(path string) (string, error) {
 	}
 	name := filepath.Base(abs)
 	if err := content.CheckPath(name); err != nil {
-		return "", fault.Wrapf(fault.Invalid, "%s cannot be shared under that name: %v", path, err)
+		return "", fault.Wrapf(fault.Invalid, "%s cannot be shared under that name: %w", path, err)
 	}
 	return name, nil
 }

@@ -42,13 +42,13 @@ func open[T any](name, format string) (*T, error) {
 	var is struct{ Format string }
 	into := new(T)
 	if err := json.Unmarshal(text, &is); err != nil {
-		return nil, fault.Wrapf(fault.Invalid, "it is broken: %v", err)
+		return nil, fault.Wrapf(fault.Invalid, "it is broken: %w", err)
 	}
 	if is.Format != format {
 		return nil, fault.Wrapf(fault.Version, "it is of format %.40q, not %q", is.Format, format)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return nil, fault.Wrapf(fault.Invalid, "it is broken: %v", err)
+		return nil, fault.Wrapf(fault.Invalid, "it is broken: %w", err)
 	}
 	return into, nil
 }

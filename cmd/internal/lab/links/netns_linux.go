@@ -22,7 +22,7 @@ func checkNetns() error {
 	}
 	s, err := newSpace()
 	if err != nil {
-		return fault.Wrapf(fault.Refused, "%v (in a container that takes CAP_SYS_ADMIN and CAP_NET_ADMIN): %s", err, instead)
+		return fault.Wrapf(fault.Refused, "%w (in a container that takes CAP_SYS_ADMIN and CAP_NET_ADMIN): %s", err, instead)
 	}
 	return s.close()
 }

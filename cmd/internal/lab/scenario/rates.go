@@ -105,7 +105,7 @@ func ParseProfile(r io.Reader) ([]Exception, error) {
 		}
 		e, err := parseException(fields)
 		if err != nil {
-			return nil, fault.Wrapf(fault.Invalid, "line %d: %v", number, err)
+			return nil, fault.Wrapf(fault.Invalid, "line %d: %w", number, err)
 		}
 		all = append(all, e)
 	}
