@@ -13,7 +13,7 @@ import (
 // The limits of a node. libp2p's own allow 8 connections for each address,
 // and 16 new ones at once: a lab on one machine or an office behind one NAT
 // does not get past that. These do, and still keep one address from taking
-// everything (DESIGN §6).
+// everything.
 const (
 	maxConns        = 2048 // in all
 	maxConnsAddress = 512  // from or to one IPv4 address, or one IPv6 /56

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -32,5 +33,23 @@ func TestLibrariesDoNotKnowTheCommandLine(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+// TestTheProjectStandsAlone: no file of it refers to a document that its users
+// do not have.
+func TestTheProjectStandsAlone(t *testing.T) {
+	elsewhere := regexp.MustCompile(`DESIGN(\.md)? ?§|\.\./shared\b|\bDESIGN\.md`)
+	for _, name := range tracked(t) {
+		if name == "cmd/internal/layout/words_test.go" || name == "go.sum" {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root(t), filepath.FromSlash(name)))
+		if err != nil {
+			continue // removed, and git does not know it yet
+		}
+		if found := elsewhere.Find(text); found != nil {
+			t.Errorf("%s refers to %q, which the project does not contain", name, found)
+		}
 	}
 }
