@@ -121,6 +121,8 @@ func (a *asker) converse(ctx context.Context, w transfer.Wanted, d *deliverer) e
 			select {
 			case <-changed:
 				continue
+			case <-d.done: // a chunk that came could not be delivered
+				return errWritingEnded
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -263,6 +265,9 @@ func (d *deliverer) run() {
 	}
 }
 
+// errWritingEnded is why nothing more is received; close says why it ended.
+var errWritingEnded = errors.New("writing has ended")
+
 // buffer gives room for n bytes; it waits for a chunk to be written.
 func (d *deliverer) buffer(n int) ([]byte, error) {
 	select {
@@ -272,7 +277,7 @@ func (d *deliverer) buffer(n int) ([]byte, error) {
 		}
 		return b[:n], nil
 	case <-d.done:
-		return nil, errors.New("writing has ended")
+		return nil, errWritingEnded
 	}
 }
 
@@ -281,7 +286,7 @@ func (d *deliverer) deliver(index int, p []byte) error {
 	case d.work <- arrival{index, p}:
 		return nil
 	case <-d.done:
-		return errors.New("writing has ended")
+		return errWritingEnded
 	}
 }
 

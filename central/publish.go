@@ -1,6 +1,7 @@
 package central
 
 import (
+	"cmp"
 	"context"
 
 	"starmesh/common/content"
@@ -10,13 +11,20 @@ import (
 	"starmesh/common/transfer"
 )
 
+// upload is a file that may be written to while it is sent.
+type upload interface {
+	chunkFile
+	Changed() error // fault.Changed when it was
+}
+
 // Put uploads f under entry's name; entry says size, id, mode and time. The
 // server asks for what it lacks, so an upload that was cut off goes on where
 // it stopped. progress (may be nil) is told how many bytes the server holds,
 // verified. When Put returns nil the file stands whole under its name. It
-// fails with fault.ReadOnly, Refused, Exists, NoSpace, TooLarge or InUse.
-func (c *Client) Put(ctx context.Context, f chunkFile, entry store.Entry, force bool, progress func(done, total int64)) error {
-	return c.exchange(ctx, put{Req: c.next(), Entry: entry, Force: force}, func(kind frame.Type, b []byte) (bool, error) {
+// fails with fault.ReadOnly, Refused, Exists, NoSpace, TooLarge or InUse, and with
+// fault.Changed, which ends the connection, when f was written to.
+func (c *Client) Put(ctx context.Context, f upload, entry store.Entry, force bool, progress func(done, total int64)) error {
+	err := c.exchange(ctx, put{Req: c.next(), Entry: entry, Force: force}, func(kind frame.Type, b []byte) (bool, error) {
 		switch kind {
 		case typeProof:
 			m, err := decodeProof(b)
@@ -29,7 +37,7 @@ func (c *Client) Put(ctx context.Context, f chunkFile, entry store.Entry, force 
 			if err != nil {
 				return false, err
 			}
-			return false, giveChunks(c.link, m, f)
+			return false, cmp.Or(giveChunks(c.link, m, f), f.Changed())
 		case typeWorking:
 			return false, report(b, progress)
 		case typeOK:
@@ -38,6 +46,11 @@ func (c *Client) Put(ctx context.Context, f chunkFile, entry store.Entry, force 
 			return false, unexpected(kind, typePut)
 		}
 	})
+	if changed := f.Changed(); err != nil && changed != nil {
+		c.Close() // the server may wait for chunks that there are no more
+		return changed
+	}
+	return err
 }
 
 // take answers PUT: the roles change, and this side asks until the file is

@@ -15,6 +15,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/load"
+	"starmesh/common/rate"
 	"starmesh/common/store"
 )
 
@@ -251,5 +252,54 @@ func TestACancelledUploadEndsAtOnce(t *testing.T) {
 	c.Close()
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it ended after %v", took)
+	}
+}
+
+// TestAnUploadOfAFileThatIsWrittenTo ends at once and says so, and what the server
+// has got stays whole.
+func TestAnUploadOfAFileThatIsWrittenTo(t *testing.T) {
+	s := startServer(t, writable, func(c *ServerConfig) { c.Limits.Down = rate.New(4 << 20) })
+	dir := t.TempDir()
+	data := noise(8 << 20)
+	if err := os.WriteFile(dir+"/f", data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	info, _ := os.Stat(dir + "/f")
+	entry := entryOf(t, "f", data)
+	list, err := content.Hash(t.Context(), bytes.NewReader(data), int64(len(data)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := store.OpenHeld(root, "f", list, store.StampOf(info))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	c := dial(t, s)
+	write := sync.OnceFunc(func() {
+		f, err := os.OpenFile(dir+"/f", os.O_WRONLY, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		f.Write(make([]byte, len(data)))
+	})
+	began := time.Now()
+	err = c.Put(t.Context(), held, entry, false, func(done, _ int64) {
+		if done > 1<<20 {
+			write()
+		}
+	})
+	if !errors.Is(err, fault.Changed) || c.Alive() {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	if _, err := os.Stat(s.dir + "/f"); err == nil {
+		t.Error("it took its name")
 	}
 }

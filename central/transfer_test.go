@@ -28,7 +28,8 @@ type localFile struct {
 	os *os.File
 }
 
-func (f localFile) OS() *os.File { return f.os }
+func (f localFile) OS() *os.File   { return f.os }
+func (f localFile) Changed() error { return nil }
 
 // fileIn gives data as a file that can be uploaded.
 func fileIn(t *testing.T, data string) localFile {

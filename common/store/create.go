@@ -64,6 +64,37 @@ func Saved(root *os.Root, name string) (list content.ChunkList, ok bool) {
 	return list, err == nil
 }
 
+// Tidy removes what was left beside the finished file called name, whose id this
+// is, by a Part that was killed after the renaming, or that another made
+// needless. What is in use, or of another file, stays: that is no failure.
+func Tidy(root *os.Root, name string, id content.ID) error {
+	n, err := namesOf(name)
+	if err != nil {
+		return err
+	}
+	f, found, err := openState(root, n)
+	if !found || err != nil {
+		if errors.Is(err, fault.InUse) || errors.Is(err, fault.Exists) {
+			return nil
+		}
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return explain(err, n.state)
+	}
+	if list, err := decodeList(f, info.Size()); err != nil || list.ID() != id {
+		return nil
+	}
+	for _, left := range []string{n.data, n.state} { // the state last: it says whose the data is
+		if err := root.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return explain(err, left)
+		}
+	}
+	return nil
+}
+
 // checkTarget tells whether the final name may be taken. early lets pass a
 // file that a Part, killed between the renaming and the removal of its state,
 // may have put there.

@@ -91,6 +91,9 @@ func (p Place) alreadyThere(ctx context.Context, w wish, name string) (list cont
 	if list, err = hashFile(ctx, p.Out, path, path, info.Size(), nil); err != nil || list.ID() != w.entry.ID {
 		return list, false, ctx.Err()
 	}
+	if err := store.Tidy(p.To.root, name, w.entry.ID); err != nil {
+		return list, false, err
+	}
 	p.Out.Note("%s is here already", readable.Text(path))
 	p.Out.Event(DoneEvent, doneEvent{Name: w.entry.Name, Path: path, ID: w.entry.ID, Size: w.entry.Size, Kept: w.entry.Size})
 	p.Meter.Transfer(w.entry.ID.String(), w.entry.Name, w.entry.Size).Done()

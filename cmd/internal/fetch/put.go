@@ -93,13 +93,11 @@ func (p *Put) Put(ctx context.Context, addr central.Address, files []Upload) err
 }
 
 func (p *Put) one(ctx context.Context, u Upload) error {
-	held, entry, err := p.open(ctx, u)
-	if err != nil {
-		return err
-	}
-	defer held.Close()
 	began := time.Now()
-	err = p.send(ctx, held, entry)
+	entry, err := p.try(ctx, u, content.ID{})
+	for tries := 1; errors.Is(err, fault.Changed) && !entry.ID.IsZero() && tries < maxTouches && ctx.Err() == nil; tries++ {
+		entry, err = p.try(ctx, u, entry.ID)
+	}
 	if errors.Is(err, fault.Exists) && p.sameThere(ctx, entry) {
 		p.Out.Note("%s is there already", readable.Text(entry.Name))
 		p.Out.Event("done", doneEvent{Name: entry.Name, Path: u.path(), ID: entry.ID, Size: entry.Size, Kept: entry.Size})
@@ -112,6 +110,23 @@ func (p *Put) one(ctx context.Context, u Upload) error {
 	p.Out.Note("%s  %s in %s", p.session.addr.At(entry.Name), units.Bytes(entry.Size), units.Duration(took))
 	p.Out.Event("done", doneEvent{Name: entry.Name, Path: u.path(), ID: entry.ID, Size: entry.Size, Seconds: took.Seconds()})
 	return nil
+}
+
+// maxTouches is how often an upload begins that ends because its file was
+// touched: its time is another one, its content the same.
+const maxTouches = 3
+
+// try uploads a file as it is now; only is the id it must have, if it is not zero.
+func (p *Put) try(ctx context.Context, u Upload, only content.ID) (store.Entry, error) {
+	held, entry, err := p.open(ctx, u)
+	if err != nil {
+		return entry, err
+	}
+	defer held.Close()
+	if !only.IsZero() && entry.ID != only {
+		return entry, fault.Wrapf(fault.Changed, "it has changed since it was hashed")
+	}
+	return entry, p.send(ctx, held, entry)
 }
 
 // open hashes a file and opens it as it was when it was hashed.
@@ -136,6 +151,7 @@ func (p *Put) open(ctx context.Context, u Upload) (*store.Held, store.Entry, err
 
 func (p *Put) send(ctx context.Context, held *store.Held, entry store.Entry) error {
 	bar := p.Out.Bar("put "+readable.Text(entry.Name), 0, entry.Size)
+	p.session.settle() // a file that changed may have ended the connection
 	err := p.session.do(ctx, func(c *central.Client) error {
 		return c.Put(ctx, held, entry, p.Force, func(done, _ int64) {
 			bar.Set(done)

@@ -193,7 +193,7 @@ func (s *Sharer) Watch(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 		began := time.Now()
-		s.shelved = s.unchanged()
+		s.shelved = s.unchanged(ctx)
 		if len(s.shelved) == 0 {
 			return fault.Wrapf(fault.Changed, "all that was shared has changed or gone")
 		}
@@ -203,11 +203,11 @@ func (s *Sharer) Watch(ctx context.Context) error {
 
 // unchanged looks at all files and withdraws those that are no longer what
 // they were.
-func (s *Sharer) unchanged() []*shelved {
+func (s *Sharer) unchanged(ctx context.Context) []*shelved {
 	kept := s.shelved[:0]
 	for _, file := range s.shelved {
-		err := file.check()
-		if err == nil {
+		err := file.check(ctx)
+		if err == nil || ctx.Err() != nil {
 			kept = append(kept, file)
 			continue
 		}
