@@ -44,7 +44,7 @@ interruption, it goes on where it stopped.` + addressHelp(),
 				return err
 			}
 			return f.server.node.run(cmd, load.RoleClient, func(ctx context.Context, n *node) error {
-				if err := n.gate.wait(ctx); err != nil {
+				if err := n.mayBegin(ctx); err != nil {
 					return err
 				}
 				return f.get(ctx, cmd, n, targets)

@@ -173,8 +173,8 @@ func (f *accessFlags) encryption() (*tls.Config, string, error) {
 // serve serves dir until ctx ends.
 func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central.ServerConfig, fingerprint string) error {
 	n.health.Check(agent.Starting)
-	bar := &hashingBar{out: n.out}
-	defer bar.stop()
+	bar := n.out.Rounds("hash")
+	defer bar.Stop()
 	scans := &scans{out: n.out, report: n.report, dir: dir}
 	folder, err := store.OpenFolder(dir, f.folderConfig(n.out, bar, scans.tell))
 	if err != nil {
@@ -243,8 +243,8 @@ func serveAll(ctx context.Context, server *central.Server, folder *store.Folder,
 }
 
 // folderConfig says how the folder is hashed, with a bar while that is so.
-func (f *serveFlags) folderConfig(out *cli.Output, bar *hashingBar, onScan func(store.Scan)) store.FolderConfig {
-	cfg := store.FolderConfig{Progress: bar.progress, OnScan: onScan}
+func (f *serveFlags) folderConfig(out *cli.Output, bar *cli.Rounds, onScan func(store.Scan)) store.FolderConfig {
+	cfg := store.FolderConfig{Progress: bar.Progress, OnScan: onScan}
 	if !f.noCache {
 		cfg.Cache = openCache(f.cacheDir, out)
 	}

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"strconv"
-	"sync"
 
 	"starmesh/central"
 	"starmesh/cmd/internal/cli"
@@ -91,49 +89,6 @@ func (a announcement) webAddress() string {
 		return fmt.Sprintf("%s://%s/", scheme, host)
 	}
 	return fmt.Sprintf("%s://%s/", scheme, net.JoinHostPort(host, port))
-}
-
-// hashingBar shows a bar while files are hashed, for one round of hashing after
-// the other.
-type hashingBar struct {
-	out *cli.Output
-
-	mu      sync.Mutex // guards the fields below
-	bar     *cli.Bar   // nil: nothing is hashed now
-	stopped bool
-}
-
-// progress may be called from several goroutines.
-func (h *hashingBar) progress(hashed, total int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.bar == nil {
-		if h.stopped || hashed >= total {
-			return
-		}
-		h.bar = h.out.Bar("hash", total)
-		h.bar.Start()
-	}
-	h.bar.Total(total)
-	h.bar.Set(hashed)
-	if hashed >= total {
-		h.finishLocked(nil)
-	}
-}
-
-// stop takes the bar away for good.
-func (h *hashingBar) stop() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.stopped = true
-	h.finishLocked(context.Canceled)
-}
-
-func (h *hashingBar) finishLocked(err error) {
-	if h.bar != nil {
-		h.bar.Finish(err)
-		h.bar = nil
-	}
 }
 
 // scans tells an operator what a look through the folder found that is not as it

@@ -11,12 +11,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/echo"
-	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
 	"starmesh/common/trace"
@@ -98,29 +96,14 @@ func (s *echoServe) run(cmd *cobra.Command) error {
 	}
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
-	group, ctx := errgroup.WithContext(ctx)
-	if s.agentAddr != "" {
-		ln, err := agent.Listen(ctx, "tcp", s.agentAddr)
-		if err != nil {
-			return err
-		}
-		out.Event(runner.AgentEvent, map[string]string{"address": ln.Addr().String()})
-		out.Note("agent: http://%s/", ln.Addr())
-		group.Go(func() error { return agent.Serve(ctx, ln, s.agent(stop)) })
-	}
-	group.Go(func() error { return echo.Serve(ctx, s.cfg) })
-	return group.Wait()
-}
-
-func (s *echoServe) agent(stop func()) agent.Config {
 	info := load.Info{
 		Node: fmt.Sprintf("echo-%d", os.Getpid()), System: "echo", Role: load.RoleServer,
 		Version: thisBuild().Version, Command: os.Args,
 	}
-	return agent.Config{
-		Reporter: load.NewReporter(info, s.cfg.Meter, s.cfg.Sockets),
-		Sockets:  s.cfg.Sockets, Stop: stop,
-	}
+	w := &agent.Watch{Address: s.agentAddr, Config: agent.Config{
+		Reporter: load.NewReporter(info, s.cfg.Meter, s.cfg.Sockets), Sockets: s.cfg.Sockets, Stop: stop,
+	}}
+	return watched(ctx, out, w, func() error { return echo.Serve(ctx, s.cfg) })
 }
 
 // echoTrace returns a printer of socket steps, nil if they are not asked for.

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"io"
-	"net/url"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
@@ -61,47 +59,19 @@ func endWith(in io.Reader, stop, exit func()) {
 	exit()
 }
 
-// gate holds a node until its manager lets it begin.
-type gate struct {
-	reporter *load.Reporter
-	out      *cli.Output
-	once     sync.Once
-	open     chan struct{}
-}
-
-// newGate gives the gate that the flags ask for; nil: the node begins at once.
-func (f *managedFlags) newGate(reporter *load.Reporter, out *cli.Output) *gate {
+// newGate returns the gate that the flags ask for; nil: the node begins at once.
+func (f *managedFlags) newGate(reporter *load.Reporter) *agent.Gate {
 	if !f.hold {
 		return nil
 	}
-	return &gate{reporter: reporter, out: out, open: make(chan struct{})}
+	return agent.NewGate(reporter.Begin)
 }
 
-// commands are those by which a manager opens the gate.
-func (g *gate) commands() map[string]agent.Command {
-	if g == nil {
-		return nil
+// mayBegin waits until the node's manager lets it begin, if it has one.
+func (n *node) mayBegin(ctx context.Context) error {
+	if n.gate != nil {
+		n.out.Event(runner.HeldEvent, nil)
+		n.out.Note("ready; waiting for POST /%s", runner.StartCommand)
 	}
-	return map[string]agent.Command{runner.StartCommand: func(context.Context, url.Values) (any, error) {
-		g.once.Do(func() {
-			g.reporter.Begin()
-			close(g.open)
-		})
-		return map[string]string{"state": "running"}, nil
-	}}
-}
-
-// wait returns when the gate is open.
-func (g *gate) wait(ctx context.Context) error {
-	if g == nil {
-		return nil
-	}
-	g.out.Event(runner.HeldEvent, nil)
-	g.out.Note("ready; waiting for POST /%s", runner.StartCommand)
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-g.open:
-		return nil
-	}
+	return n.gate.Wait(ctx)
 }

@@ -3,16 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
@@ -76,8 +73,8 @@ type node struct {
 	health  *agent.Health
 	report  *load.Reporter
 	limits  rate.Limits
-	agent   string // the program and version, as told to others
-	gate    *gate  // nil: there is nothing to wait for
+	agent   string      // the program and version, as told to others
+	gate    *agent.Gate // nil: there is nothing to wait for
 }
 
 // run does work as a node of that role ("server", "client"), with the load log
@@ -101,12 +98,12 @@ func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Conte
 	defer stop()
 	f.managed.watchStdin(cmd.InOrStdin(), stop)
 	n.report = load.NewReporter(f.info(role), n.meter, n.sockets)
-	n.gate = f.managed.newGate(n.report, n.out)
-	watchers, err := f.watchers(ctx, n, stop)
+	n.gate = f.managed.newGate(n.report)
+	w, err := f.watch(n, stop)
 	if err != nil {
 		return err
 	}
-	return watchers.during(func() error { return work(ctx, n) })
+	return watched(ctx, n.out, w, func() error { return work(ctx, n) })
 }
 
 func (f *nodeFlags) info(role string) load.Info {
@@ -123,61 +120,32 @@ func (f *nodeFlags) info(role string) load.Info {
 	}
 }
 
-// watchers tell others about a node: its load log and its agent.
-type watchers struct {
-	reporter *load.Reporter
-	log      *os.File     // nil: none
-	listener net.Listener // nil: no agent
-	agent    agent.Config
-	interval time.Duration
+// watch says how the node is watched. stop is what a manager's /stop calls.
+func (f *nodeFlags) watch(n *node, stop func()) (*agent.Watch, error) {
+	w := &agent.Watch{Address: f.agentAddr, Log: f.log, Interval: f.interval}
+	w.Config = agent.Config{Reporter: n.report, Sockets: n.sockets, Health: n.health, Stop: stop}
+	if n.gate != nil {
+		w.Commands = map[string]agent.Command{runner.StartCommand: n.gate.Open}
+	}
+	if f.metrics != nil {
+		w.Gatherers = []prometheus.Gatherer{f.metrics}
+	}
+	if f.agentAddr == "" {
+		return w, nil
+	}
+	var err error
+	w.Token, err = agent.ReadToken(f.agentToken)
+	return w, err
 }
 
-// watchers opens what the flags ask for, so that a wrong address or folder is
-// known before any work is done. stop is what a manager's /stop calls.
-func (f *nodeFlags) watchers(ctx context.Context, n *node, stop func()) (*watchers, error) {
-	w := &watchers{reporter: n.report, interval: f.interval}
-	if f.agentAddr != "" {
-		token, err := agent.ReadToken(f.agentToken)
-		if err != nil {
-			return nil, err
-		}
-		if w.listener, err = agent.Listen(ctx, "tcp", f.agentAddr); err != nil {
-			return nil, err
-		}
-		w.agent = agent.Config{Reporter: n.report, Sockets: n.sockets, Health: n.health, Stop: stop, Token: token, Commands: n.gate.commands()}
-		if f.metrics != nil {
-			w.agent.Gatherers = []prometheus.Gatherer{f.metrics}
-		}
-		n.out.Event(runner.AgentEvent, map[string]string{"address": w.listener.Addr().String()})
-		n.out.Note("agent: http://%s/", w.listener.Addr())
+// watched does work while w watches, and tells where its agent is.
+func watched(ctx context.Context, out *cli.Output, w *agent.Watch, work func() error) error {
+	if err := w.Open(ctx); err != nil {
+		return err
 	}
-	if f.log != "" {
-		var err error
-		if w.log, err = os.Create(f.log); err != nil {
-			if w.listener != nil {
-				w.listener.Close()
-			}
-			return nil, fmt.Errorf("cannot write the load log: %w", err)
-		}
+	if addr := w.Addr(); addr != nil {
+		out.Event(runner.AgentEvent, map[string]string{"address": addr.String()})
+		out.Note("agent: http://%s/", addr)
 	}
-	return w, nil
-}
-
-// during runs the watchers while work runs.
-func (w *watchers) during(work func() error) error {
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	group, ctx := errgroup.WithContext(ctx)
-	if w.log != nil {
-		group.Go(func() error {
-			return errors.Join(w.reporter.Log(ctx, w.log, w.interval), w.log.Close())
-		})
-	}
-	if w.listener != nil {
-		group.Go(func() error { return agent.Serve(ctx, w.listener, w.agent) })
-	}
-	err := work()
-	w.reporter.End(err)
-	stop()
-	return errors.Join(err, group.Wait())
+	return w.During(work)
 }

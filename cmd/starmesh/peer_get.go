@@ -71,7 +71,7 @@ func (f *peerGetFlags) get(cmd *cobra.Command, args []string) error {
 	retry := fetch.Patience{For: f.retryFor.duration(), ToBegin: cmd.Flags().Changed("retry-for")}
 	return f.mesh.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
 		n.tellAddresses()
-		if err := n.gate.wait(ctx); err != nil {
+		if err := n.mayBegin(ctx); err != nil {
 			return err
 		}
 		mesh := fetch.NewMesh(n.Node, f.to.place(n.node, to), retry)

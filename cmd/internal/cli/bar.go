@@ -1,9 +1,10 @@
 package cli
 
 import (
-	"starmesh/common/readable"
 	"sync/atomic"
 	"time"
+
+	"starmesh/common/readable"
 )
 
 // patience is how long something may take before a bar is worth showing.

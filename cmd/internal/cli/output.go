@@ -7,10 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"starmesh/common/readable"
 	"strings"
 	"sync"
 	"time"
+
+	"starmesh/common/readable"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
