@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/predict"
-	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/readable"
@@ -101,7 +101,7 @@ func unlimited(r units.Rate) float64 {
 
 func (f *planFlags) print(w io.Writer, p *predict.Plan) error {
 	hub, relay := p.Rows[0].Hub.System.Name, p.Rows[0].Relay.System.Name
-	g := report.Grid{
+	g := table.Table{
 		Title: fmt.Sprintf("%s, origin %s up, receivers %s up and %s down", f.size, f.originUp, f.up, f.down),
 		Head:  []string{"receivers", hub + " bound", hub + " expected", relay + " bound", relay + " expected", hub + " ÷ " + relay},
 	}
@@ -119,8 +119,8 @@ func (f *planFlags) print(w io.Writer, p *predict.Plan) error {
 	if err := g.Text(w, width); err != nil {
 		return err
 	}
-	if err := report.Paragraphs(w, p.Advice, width); err != nil {
+	if err := table.Paragraphs(w, p.Advice, width); err != nil {
 		return err
 	}
-	return report.Paragraphs(w, p.Caveats, width)
+	return table.Paragraphs(w, p.Caveats, width)
 }

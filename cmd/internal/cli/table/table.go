@@ -1,37 +1,63 @@
-package report
+// Package table writes tables for a terminal and as Markdown.
+package table
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
-
-	"starmesh/cmd/internal/lab/metrics"
 )
+
+// A Table is a table ready to be written anywhere.
+type Table struct {
+	Title string
+	Head  []string // the first is over the names of the rows
+	Rows  [][]string
+	// Notes stand below the table: what was left unsaid in it.
+	Notes []string
+}
+
+// Missing stands for a value that is absent; the notes say why.
+const Missing = "-"
+
+// Words reports whether column i holds words, which stand to the left; the others
+// hold numbers and stand to the right.
+func (t *Table) Words(i int) bool {
+	words := i == 0
+	for _, row := range t.Rows {
+		if i >= len(row) || row[i] == "" || row[i] == Missing {
+			continue
+		}
+		first, _ := utf8.DecodeRuneInString(row[i])
+		if words = unicode.IsLetter(first); !words {
+			return i == 0
+		}
+	}
+	return words
+}
 
 // Text writes a table for a terminal: words to the left, numbers to the right,
 // notes broken at width columns.
-func (g *Grid) Text(w io.Writer, width int) error {
-	widths := make([]int, len(g.Head))
-	for _, row := range append([][]string{g.Head}, g.Rows...) {
+func (t *Table) Text(w io.Writer, width int) error {
+	widths := make([]int, len(t.Head))
+	for _, row := range append([][]string{t.Head}, t.Rows...) {
 		for i, text := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(text))
 		}
 	}
 	var b strings.Builder
-	if g.Title != "" {
-		fmt.Fprintf(&b, "%s\n\n", g.Title)
+	if t.Title != "" {
+		fmt.Fprintf(&b, "%s\n\n", t.Title)
 	}
-	for _, row := range append([][]string{g.Head}, g.Rows...) {
+	for _, row := range append([][]string{t.Head}, t.Rows...) {
 		line := ""
 		for i, text := range row {
 			gap := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
 			if i > 0 {
 				line += "  "
 			}
-			if g.Words(i) {
+			if t.Words(i) {
 				line += text + gap
 			} else {
 				line += gap + text
@@ -39,10 +65,10 @@ func (g *Grid) Text(w io.Writer, width int) error {
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	if len(g.Notes) > 0 {
+	if len(t.Notes) > 0 {
 		b.WriteByte('\n')
 	}
-	for _, note := range g.Notes {
+	for _, note := range t.Notes {
 		b.WriteString(wrap(note, width))
 	}
 	_, err := io.WriteString(w, b.String())
@@ -73,9 +99,9 @@ func wrap(text string, width int) string {
 }
 
 // Markdown writes a table as GitHub reads it.
-func (g *Grid) Markdown(w io.Writer) error {
+func (t *Table) Markdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n", g.Title)
+	fmt.Fprintf(&b, "### %s\n\n", t.Title)
 	escape := strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ", "*", `\*`, "_", `\_`).Replace
 	line := func(cells []string) {
 		for _, c := range cells {
@@ -83,56 +109,27 @@ func (g *Grid) Markdown(w io.Writer) error {
 		}
 		b.WriteString("|\n")
 	}
-	line(g.Head)
-	for i := range g.Head {
-		if g.Words(i) {
+	line(t.Head)
+	for i := range t.Head {
+		if t.Words(i) {
 			b.WriteString("|---")
 		} else {
 			b.WriteString("|---:")
 		}
 	}
 	b.WriteString("|\n")
-	for _, row := range g.Rows {
+	for _, row := range t.Rows {
 		line(row)
 	}
 	b.WriteByte('\n')
-	for _, note := range g.Notes {
+	for _, note := range t.Notes {
 		fmt.Fprintf(&b, "- %s\n", escape(note))
 	}
-	if len(g.Notes) > 0 {
+	if len(t.Notes) > 0 {
 		b.WriteByte('\n')
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// CSV writes all figures of all cases, a line for each, with numbers as they
-// are; what is absent is an empty field.
-func CSV(w io.Writer, cases []metrics.Case) error {
-	c := csv.NewWriter(w)
-	_ = c.Write([]string{"receivers", "file_bytes", "system", "figure", "unit", "median", "min", "max",
-		"runs", "relative", "relative_to", "absent", "doubts"}) // Error tells of it
-	for _, cs := range cases {
-		for _, s := range cs.Series {
-			for _, f := range s.Spreads {
-				d, _ := metrics.Define(f.Key)
-				_ = c.Write([]string{
-					strconv.Itoa(cs.Receivers), strconv.FormatInt(cs.FileBytes, 10), s.Label(), string(f.Key), string(d.Unit),
-					plainNumber(f.Median), plainNumber(f.Min), plainNumber(f.Max), strconv.Itoa(f.Have), plainNumber(f.Relative), cs.Base(),
-					f.Absent, strings.Join(f.Doubts, "; "),
-				})
-			}
-		}
-	}
-	c.Flush()
-	return c.Error()
-}
-
-func plainNumber(v *float64) string {
-	if v == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*v, 'g', -1, 64)
 }
 
 // Paragraphs writes texts after an empty line, each broken at width columns.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/metrics"
 )
 
@@ -61,7 +62,7 @@ func rowsOf(cs *metrics.Case, key metrics.Key, suffix string) []cardRow {
 	var rows []cardRow
 	for i := range cs.Series {
 		s := &cs.Series[i]
-		value := Missing
+		value := table.Missing
 		if f := s.Get(key); f != nil && f.Median != nil {
 			value = Value(*f.Median, d.Unit) + suffix
 		}
@@ -73,7 +74,7 @@ func rowsOf(cs *metrics.Case, key metrics.Key, suffix string) []cardRow {
 func timeCard(cs *metrics.Case) card {
 	c := card{Name: "Time until all have it", Rows: rowsOf(cs, metrics.Distribution, ""), Link: "#time"}
 	hub, relay := rivals(cs)
-	if text := ratio(hub, relay); text != Missing && cs.Series[0].Set == "" {
+	if text := ratio(hub, relay); text != table.Missing && cs.Series[0].Set == "" {
 		c.Big = hub.System.Name + " ÷ " + relay.System.Name + ": " + text
 	}
 	return c
@@ -93,7 +94,7 @@ func evenCard(cs *metrics.Case) card {
 func boundCard(cs *metrics.Case) (card, bool) {
 	c := card{Name: "Times the bound", Rows: rowsOf(cs, metrics.BoundMultiple, " ×"), Link: "#time"}
 	for _, r := range c.Rows {
-		if r.Value != Missing {
+		if r.Value != table.Missing {
 			return c, true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
 )
@@ -23,7 +24,7 @@ func (p *Page) faults() []faultView {
 		for j := range f.Runs {
 			t := &f.Runs[j]
 			for _, fault := range t.Faults {
-				v := faultView{Run: t.Name, Fault: fault, At: Missing, Hit: strings.Join(fault.Nodes, ", ")}
+				v := faultView{Run: t.Name, Fault: fault, At: table.Missing, Hit: strings.Join(fault.Nodes, ", ")}
 				if f.Set != "" {
 					v.Run += " (" + f.Set + ")"
 				}

@@ -1,53 +1,26 @@
 package report
 
 import (
+	"encoding/csv"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/units"
 )
 
-// A Grid is a table ready to be written anywhere.
-type Grid struct {
-	Title string
-	Head  []string // the first is over the names of the rows
-	Rows  [][]string
-	// Notes stand below the table: what was left unsaid in it.
-	Notes []string
-}
-
-// Words reports whether column i holds words, which stand to the left; the others
-// hold numbers and stand to the right.
-func (g *Grid) Words(i int) bool {
-	words := i == 0
-	for _, row := range g.Rows {
-		if i >= len(row) || row[i] == "" || row[i] == Missing {
-			continue
-		}
-		first, _ := utf8.DecodeRuneInString(row[i])
-		if words = unicode.IsLetter(first); !words {
-			return i == 0
-		}
-	}
-	return words
-}
-
 // Doubtful marks a value that is not to be trusted; the notes say why.
 const Doubtful = " ?"
 
-// Missing stands for a value that is absent; the notes say why.
-const Missing = "-"
-
 // GridOf makes the table of a case: a row for each figure, a column for each
 // system, and one for each system's share of the first.
-func GridOf(cs *metrics.Case) Grid {
-	g := Grid{Title: title(cs), Head: []string{"figure"}}
+func GridOf(cs *metrics.Case) table.Table {
+	g := table.Table{Title: title(cs), Head: []string{"figure"}}
 	for _, s := range cs.Series {
 		g.Head = append(g.Head, columnName(&s))
 	}
@@ -98,7 +71,7 @@ func gridRow(cs *metrics.Case, d metrics.Definition, n *notes) ([]string, bool) 
 	for i := range cs.Series[1:] {
 		spread := cs.Series[i+1].Get(d.Key)
 		if spread == nil || spread.Relative == nil {
-			row = append(row, Missing)
+			row = append(row, table.Missing)
 			continue
 		}
 		row = append(row, number(*spread.Relative))
@@ -109,7 +82,7 @@ func gridRow(cs *metrics.Case, d metrics.Definition, n *notes) ([]string, bool) 
 // Cell writes a spread: the median, and how far the runs were from each other.
 func Cell(s *metrics.Spread, unit metrics.Unit) string {
 	if s == nil || s.Median == nil {
-		return Missing
+		return table.Missing
 	}
 	text := Value(*s.Median, unit)
 	if low, high := Value(*s.Min, unit), Value(*s.Max, unit); low != high {
@@ -210,4 +183,33 @@ func (n *notes) lines() []string {
 		}
 	}
 	return lines
+}
+
+// CSV writes all figures of all cases, a line for each, with numbers as they
+// are; what is absent is an empty field.
+func CSV(w io.Writer, cases []metrics.Case) error {
+	c := csv.NewWriter(w)
+	_ = c.Write([]string{"receivers", "file_bytes", "system", "figure", "unit", "median", "min", "max",
+		"runs", "relative", "relative_to", "absent", "doubts"}) // Error tells of it
+	for _, cs := range cases {
+		for _, s := range cs.Series {
+			for _, f := range s.Spreads {
+				d, _ := metrics.Define(f.Key)
+				_ = c.Write([]string{
+					strconv.Itoa(cs.Receivers), strconv.FormatInt(cs.FileBytes, 10), s.Label(), string(f.Key), string(d.Unit),
+					plainNumber(f.Median), plainNumber(f.Min), plainNumber(f.Max), strconv.Itoa(f.Have), plainNumber(f.Relative), cs.Base(),
+					f.Absent, strings.Join(f.Doubts, "; "),
+				})
+			}
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func plainNumber(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v, 'g', -1, 64)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/system"
@@ -111,9 +112,9 @@ func TestValuesAsPeopleWriteThem(t *testing.T) {
 
 // TestWordsStandToTheLeftAndNumbersToTheRight: also where a number is missing.
 func TestWordsStandToTheLeftAndNumbersToTheRight(t *testing.T) {
-	g := report.Grid{Head: []string{"to", "way", "time", "÷ socket"}, Rows: [][]string{
+	g := table.Table{Head: []string{"to", "way", "time", "÷ socket"}, Rows: [][]string{
 		{"2 × 1 MiB", "raw socket", "6.7 s", "1.00"},
-		{"2 × 1 MiB", "HTTP", report.Missing, "0.99"},
+		{"2 × 1 MiB", "HTTP", table.Missing, "0.99"},
 	}}
 	var b strings.Builder
 	if err := g.Text(&b, 80); err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
@@ -14,7 +15,7 @@ import (
 type httpView struct {
 	Ways  string // that are compared
 	Words []string
-	Grid  Grid
+	Grid  table.Table
 }
 
 // http tells of cases that were run over HTTP; nil if there is none.
@@ -57,8 +58,8 @@ func columnsOfHTTP(cases []metrics.Case) []metrics.Key {
 
 // HTTPAgainstSocket makes the table of what HTTP costs beside the raw socket: a
 // row for each way and case. It is not ok when no case was run over HTTP.
-func HTTPAgainstSocket(cases []metrics.Case) (g Grid, ok bool) {
-	g = Grid{Title: "HTTP against a socket", Head: []string{"to", "way"}}
+func HTTPAgainstSocket(cases []metrics.Case) (g table.Table, ok bool) {
+	g = table.Table{Title: "HTTP against a socket", Head: []string{"to", "way"}}
 	keys := columnsOfHTTP(cases)
 	for _, key := range keys {
 		d, _ := metrics.Define(key)
@@ -137,7 +138,7 @@ func share(s, base *metrics.Series, key metrics.Key) string {
 	a, okA := median(s, key)
 	b, okB := median(base, key)
 	if !okA || !okB || b == 0 {
-		return Missing
+		return table.Missing
 	}
 	return number(a / b)
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/system"
@@ -74,7 +75,7 @@ func TestWithoutHTTPNothingIsSaidOfIt(t *testing.T) {
 	}
 	alone := metrics.Compare([]metrics.Report{asked("http", 5, 600, 2)})
 	g, ok := report.HTTPAgainstSocket(alone)
-	if !ok || g.Rows[0][3] != report.Missing {
+	if !ok || g.Rows[0][3] != table.Missing {
 		t.Errorf("HTTP without a socket beside it: %q", g.Rows)
 	}
 	if words := strings.Join(report.HTTPInWords(alone), " "); strings.Contains(words, "socket costs") {

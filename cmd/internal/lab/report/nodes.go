@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/runlogs"
@@ -37,7 +38,7 @@ func (p *Page) nodes(cs *metrics.Case) []nodesView {
 		run := p.run(typical)
 		for j := range typical.Nodes {
 			row := newRow(typical.Nodes[j], run)
-			v.Linked = v.Linked || row.LinkOut != Missing
+			v.Linked = v.Linked || row.LinkOut != table.Missing
 			v.Remarks = v.Remarks || row.Remark != ""
 			v.Rows = append(v.Rows, row)
 		}
@@ -48,7 +49,7 @@ func (p *Page) nodes(cs *metrics.Case) []nodesView {
 
 // newRow adds to a row what it does not tell: the limits of the node's link.
 func newRow(r metrics.Row, run *runlogs.Run) nodeRow {
-	row := nodeRow{Row: r, Up: Missing, Down: Missing, LinkOut: Missing, LinkIn: Missing}
+	row := nodeRow{Row: r, Up: table.Missing, Down: table.Missing, LinkOut: table.Missing, LinkIn: table.Missing}
 	if run != nil {
 		for i := range run.Nodes {
 			if n := &run.Nodes[i]; n.Name == r.Node {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/charts"
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/runlogs"
@@ -54,8 +55,8 @@ type view struct {
 	Cards                       []card
 	Over                        []figure // plots over the number of receivers
 	Once                        bool     // nothing was run twice
-	Times                       *Grid
-	Change                      *Grid // between two folders
+	Times                       *table.Table
+	Change                      *table.Table // between two folders
 	Main                        *caseView
 	Others                      []caseView
 	HTTP                        *httpView
@@ -68,7 +69,7 @@ type view struct {
 
 // A caseView is one case with its plots in groups.
 type caseView struct {
-	Grid   Grid
+	Grid   table.Table
 	Groups []group
 	Nodes  []nodesView
 }
@@ -108,7 +109,7 @@ func functions() template.FuncMap {
 		"share": func(x float64) string { return Value(x, metrics.Share) },
 		"memory": func(n *int64) string {
 			if n == nil {
-				return Missing
+				return table.Missing
 			}
 			return Value(float64(*n), metrics.Bytes)
 		},
@@ -139,7 +140,7 @@ var measures = regexp.MustCompile(`(\d) (?:(ms|s|B|[KMGT]iB)\b|(%))`)
 
 func optional(seconds *float64) string {
 	if seconds == nil {
-		return Missing
+		return table.Missing
 	}
 	return Value(*seconds, metrics.Seconds)
 }

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
 )
@@ -61,8 +62,8 @@ func (p *Page) runRows() []runRow {
 		f := &p.Folders[i]
 		for j := range f.Runs {
 			if t := &f.Runs[j]; !told[t] {
-				row := runRow{Name: t.Name, System: t.System, Receivers: t.Receivers, Time: Missing, Multiple: Missing,
-					Copies: Missing, Remarks: []string{"its load logs are missing"}}
+				row := runRow{Name: t.Name, System: t.System, Receivers: t.Receivers, Time: table.Missing, Multiple: table.Missing,
+					Copies: table.Missing, Remarks: []string{"its load logs are missing"}}
 				row.note(t)
 				rows = append(rows, row)
 			}
@@ -75,13 +76,13 @@ func rowOf(label string, run *metrics.Report) runRow {
 	value := func(key metrics.Key, suffix string) string {
 		v, ok := run.Value(key)
 		if !ok {
-			return Missing
+			return table.Missing
 		}
 		d, _ := metrics.Define(key)
 		return Value(v, d.Unit) + suffix
 	}
 	row := runRow{
-		System: label, Receivers: run.Receivers, Verified: Missing, Busy: Missing,
+		System: label, Receivers: run.Receivers, Verified: table.Missing, Busy: table.Missing,
 		Time: value(metrics.Distribution, ""), Multiple: value(metrics.BoundMultiple, ""), Copies: value(metrics.OriginCopies, ""),
 	}
 	if f := run.Figure(metrics.Distribution); f != nil && f.Value == nil {

@@ -3,6 +3,7 @@ package report
 import (
 	"strconv"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/units"
 )
@@ -22,8 +23,8 @@ var summed = []struct {
 // Summary makes one table of all cases: a row for each number of receivers
 // and system, with the figures that matter most. Its notes are the doubts
 // alone: the tables of the cases say the rest.
-func Summary(cases []metrics.Case) Grid {
-	g := Grid{Head: []string{"receivers", "system"}}
+func Summary(cases []metrics.Case) table.Table {
+	g := table.Table{Head: []string{"receivers", "system"}}
 	for _, f := range summed {
 		g.Head = append(g.Head, f.name)
 	}
@@ -64,7 +65,7 @@ func summaryRow(cs *metrics.Case, k int, n *notes) []string {
 			n.add("?", doubt, about)
 		}
 	}
-	relative := Missing
+	relative := table.Missing
 	if spread := s.Get(metrics.Distribution); spread != nil && spread.Relative != nil {
 		relative = number(*spread.Relative)
 	} else if k == 0 && spread != nil && spread.Median != nil {

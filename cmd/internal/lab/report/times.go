@@ -6,17 +6,18 @@ import (
 	"strconv"
 	"strings"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/units"
 )
 
 // times makes the table of distribution times over the number of receivers;
 // nil when there is only one case, whose own table has them.
-func times(cases []metrics.Case, once bool) *Grid {
+func times(cases []metrics.Case, once bool) *table.Table {
 	if len(cases) < 2 {
 		return nil
 	}
-	g := &Grid{Title: "Distribution time: median, and least–most of several runs", Head: []string{"receivers"}}
+	g := &table.Table{Title: "Distribution time: median, and least–most of several runs", Head: []string{"receivers"}}
 	if once {
 		g.Title = "Distribution time"
 	}
@@ -64,26 +65,26 @@ func timeCell(cs *metrics.Case, label string) string {
 			return Cell(cs.Series[i].Get(metrics.Distribution), metrics.Seconds)
 		}
 	}
-	return Missing
+	return table.Missing
 }
 
 // ratio is the time of one series over that of another.
 func ratio(over, under *metrics.Series) string {
 	if over == nil || under == nil {
-		return Missing
+		return table.Missing
 	}
 	_, a, okA := took(over)
 	_, b, okB := took(under)
 	if !okA || !okB || b == 0 {
-		return Missing
+		return table.Missing
 	}
 	return fmt.Sprintf("%.2f", a/b)
 }
 
 // change makes the table of one set against another: for each system that is
 // in both, what became of its figures. It is nil when there is but one set.
-func change(cases []metrics.Case) *Grid {
-	g := &Grid{Title: "What has changed"}
+func change(cases []metrics.Case) *table.Table {
+	g := &table.Table{Title: "What has changed"}
 	var pairs [][2]string
 	for i := range cases {
 		cs := &cases[i]
@@ -120,7 +121,7 @@ func changeRows(cs *metrics.Case, from, to *metrics.Series) [][]string {
 			continue
 		}
 		d, _ := metrics.Define(key)
-		relative := Missing
+		relative := table.Missing
 		if a.Median != nil && b.Median != nil && *a.Median > 0 {
 			relative = fmt.Sprintf("%.2f", *b.Median / *a.Median)
 		}
