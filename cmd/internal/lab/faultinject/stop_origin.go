@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 )
 
@@ -23,10 +24,10 @@ func (p *Plan) expectOutage(f Fault) string {
 	again := fmt.Sprintf("nothing is fetched again but the chunks in flight (at most %d at each)", p.inFlight())
 	if !p.System.Relays {
 		return fmt.Sprintf("%s stops when %s of all bytes have arrived. Nobody else gives anything: all %s stand still and keep what they have. "+
-			"When it is back they go on where they stopped and finish; %s.", sentence(p.origin()), percent(f.At), p.System.Nodes.Receivers, again)
+			"When it is back they go on where they stopped and finish; %s.", units.Capital(p.origin()), percent(f.At), p.System.Nodes.Receivers, again)
 	}
 	return fmt.Sprintf("%[1]s stops when %[2]s of all bytes have arrived%[3]s. The receivers finish without it if, and only if, every chunk was out by then. "+
-		"If not, each still gets all that is out, keeps it, and finishes when %[4]s is back; %[5]s.", sentence(p.origin()), percent(f.At), p.predictOut(f), p.origin(), again)
+		"If not, each still gets all that is out, keeps it, and finishes when %[4]s is back; %[5]s.", units.Capital(p.origin()), percent(f.At), p.predictOut(f), p.origin(), again)
 }
 
 // predictOut returns which share of the chunks an origin has given away by then,
@@ -167,7 +168,7 @@ func (j *judgement) outage(Fault) {
 		j.wrong("it was over before %s could be stopped; take a larger file or slower links.", j.Plan.origin())
 		return
 	}
-	j.say("%s stopped at %s, with %s of all bytes arrived.", sentence(j.Plan.origin()), seconds(*o.at), percent(o.share))
+	j.say("%s stopped at %s, with %s of all bytes arrived.", units.Capital(j.Plan.origin()), seconds(*o.at), percent(o.share))
 	switch {
 	case j.System.Relays && o.stood == 0:
 		if o.out < 1 {
@@ -183,7 +184,7 @@ func (j *judgement) outage(Fault) {
 		} else if o.lowest == 1 {
 			j.say("Each receiver got all of these, and then all stood still.")
 		}
-		j.say("%s came back at %s.", sentence(j.Plan.origin()), seconds(o.stood))
+		j.say("%s came back at %s.", units.Capital(j.Plan.origin()), seconds(o.stood))
 	case o.stood == 0:
 		j.wrong("the %s finished without %s.", j.System.Nodes.Receivers, j.Plan.origin())
 	default:

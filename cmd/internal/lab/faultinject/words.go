@@ -13,8 +13,6 @@ func names(all []string) string {
 	return readable.List(all, 6)
 }
 
-func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
 func notBefore(b system.Bound, whose string) string {
 	if b.Seconds == 0 {
 		return ""

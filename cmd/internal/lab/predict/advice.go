@@ -3,7 +3,6 @@ package predict
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
@@ -19,11 +18,11 @@ func (q *Question) advice(p *Plan) []string {
 	hub, relay := named(p.Rows[0])
 	switch {
 	case p.Crossover == 0:
-		all = append(all, fmt.Sprintf("%s is as good as %s for any number of receivers up to %d%s.", capital(hub), relay, p.Searched, q.whyNever()))
+		all = append(all, fmt.Sprintf("%s is as good as %s for any number of receivers up to %d%s.", units.Capital(hub), relay, p.Searched, q.whyNever()))
 	case p.Crossover == 1:
-		all = append(all, capital(relay)+" is sooner from the first receiver on.")
+		all = append(all, units.Capital(relay)+" is sooner from the first receiver on.")
 	default:
-		all = append(all, fmt.Sprintf("%s is sooner, by 5 %% or more, from %d receivers on; below that take %s, which is simpler.", capital(relay), p.Crossover, hub))
+		all = append(all, fmt.Sprintf("%s is sooner, by 5 %% or more, from %d receivers on; below that take %s, which is simpler.", units.Capital(relay), p.Crossover, hub))
 	}
 	return all
 }
@@ -31,15 +30,10 @@ func (q *Question) advice(p *Plan) []string {
 // named are the two systems in a sentence.
 func named(r Row) (hub, relay string) { return r.Hub.System.Words.Called, r.Relay.System.Words.Called }
 
-func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
 func adviceFor(r Row) string {
 	a, b := named(r)
 	hub, relay := r.Hub.ExpectedSeconds, r.Relay.ExpectedSeconds
-	who := fmt.Sprintf("%d receivers", r.Receivers)
-	if r.Receivers == 1 {
-		who = "1 receiver"
-	}
+	who := units.Counted(r.Receivers, "receiver")
 	sends := fmt.Sprintf("the origin sends about %s rather than %s", units.Bytes(int64(r.Relay.OriginBytes)), units.Bytes(int64(r.Hub.OriginBytes)))
 	switch {
 	case r.sooner():
@@ -52,7 +46,7 @@ func adviceFor(r Row) string {
 		return fmt.Sprintf("For %s: %s, which is simpler; both take about %s, because the receivers' downlinks decide. To spare the server, %s: %s.",
 			who, a, units.Seconds(hub), b, sends)
 	}
-	return fmt.Sprintf("For %s: either; both take about %s. %s is simpler; with %s %s.", who, units.Seconds(hub), capital(a), b, sends)
+	return fmt.Sprintf("For %s: either; both take about %s. %s is simpler; with %s %s.", who, units.Seconds(hub), units.Capital(a), b, sends)
 }
 
 func (q *Question) whyNever() string {

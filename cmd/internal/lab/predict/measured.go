@@ -7,6 +7,7 @@ import (
 
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/system"
+	"starmesh/cmd/internal/units"
 )
 
 // Measured are the multiples of runs that were made before.
@@ -51,10 +52,6 @@ func (m *Measured) Of(s *system.System, receivers int) Multiple {
 	}
 	values := slices.Sorted(slices.Values(m.bySystem[s.Name][nearest]))
 	median := metrics.Median(values)
-	noun := "runs"
-	if len(values) == 1 {
-		noun = "run"
-	}
-	from := fmt.Sprintf("measured in %s: %.2f × the bound with %d receivers (%d %s)", m.from, median, nearest, len(values), noun)
+	from := fmt.Sprintf("measured in %s: %.2f × the bound with %d receivers (%s)", m.from, median, nearest, units.Counted(len(values), "run"))
 	return Multiple{Value: median, From: from, Measured: true, At: nearest}
 }

@@ -61,12 +61,8 @@ func (q *Question) processors(of *system.System) string {
 	if !ok || rate == 0 || f.BusyShare < TooMuch {
 		return ""
 	}
-	noun := "receivers"
-	if q.maxReceivers() == 1 {
-		noun = "receiver"
-	}
-	text := fmt.Sprintf("%s to %d %s at these rates (%s/s to all of them together) would keep the %d processors %.0f %% busy, as measured with one receiver: "+
-		"its time would tell about them, and not about the links.", of.Name, q.maxReceivers(), noun, units.Bytes(int64(rate)), q.Cores, 100*f.BusyShare)
+	text := fmt.Sprintf("%s to %s at these rates (%s/s to all of them together) would keep the %d processors %.0f %% busy, as measured with one receiver: "+
+		"its time would tell about them, and not about the links.", of.Name, units.Counted(q.maxReceivers(), "receiver"), units.Bytes(int64(rate)), q.Cores, 100*f.BusyShare)
 	var ways []string
 	if n := q.fit(of); n > 0 {
 		ways = append(ways, fmt.Sprintf("up to %d receivers", n))

@@ -6,6 +6,7 @@ import (
 
 	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/units"
 )
 
 // A card is one thing to know at a glance.
@@ -105,16 +106,12 @@ func boundCard(cs *metrics.Case) (card, bool) {
 func (p *Page) deliveredCard() card {
 	c := card{Name: "Receivers that hold the verified file", State: good, Link: "#runs"}
 	want, have := 0, 0
-	for i := range p.Cases {
-		for j := range p.Cases[i].Series {
-			for _, run := range p.Cases[i].Series[j].Runs {
-				for _, n := range run.Nodes {
-					if n.Part == metrics.Receiver && n.Excused == "" {
-						want++
-						if n.DoneSeconds != nil {
-							have++
-						}
-					}
+	for _, run := range p.all() {
+		for _, n := range run.Nodes {
+			if n.Part == metrics.Receiver && n.Excused == "" {
+				want++
+				if n.DoneSeconds != nil {
+					have++
 				}
 			}
 		}
@@ -142,10 +139,8 @@ func (p *Page) deliveredCard() card {
 // compared returns how many receivers the lab itself found to hold the file, of
 // those that were to get it.
 func (p *Page) compared() (verified, of int, known bool) {
-	for _, f := range p.Folders {
-		for _, t := range f.Runs {
-			verified, of, known = verified+min(t.Verified, due(&t)), of+due(&t), true
-		}
+	for _, r := range p.records() {
+		verified, of, known = verified+min(r.Verified, due(r)), of+due(r), true
 	}
 	return verified, of, known
 }
@@ -169,7 +164,7 @@ func (p *Page) trustCard() card {
 	t := p.trust()
 	c := card{Name: "Reasons for doubt", Big: "none found", State: good, Link: "#trust"}
 	if n := len(t.Doubts); n > 0 {
-		c.Big, c.State = counted(n, "reason", "reasons"), warn
+		c.Big, c.State = units.Counted(n, "reason"), warn
 		c.Rows = []cardRow{{Label: clip(t.Doubts[0], 90)}}
 	} else if len(t.Missing) > 0 {
 		c.Big, c.State = "something is missing", warn

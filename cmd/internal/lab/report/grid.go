@@ -38,15 +38,11 @@ func GridOf(cs *metrics.Case) table.Table {
 }
 
 func title(cs *metrics.Case) string {
-	noun := "receivers"
-	if cs.Receivers == 1 {
-		noun = "receiver"
-	}
 	size := units.Bytes(cs.FileBytes)
 	if cs.FileBytes == 0 {
 		size = "nothing, or a file of unknown size,"
 	}
-	return fmt.Sprintf("%s to %d %s", size, cs.Receivers, noun)
+	return fmt.Sprintf("%s to %s", size, units.Counted(cs.Receivers, "receiver"))
 }
 
 func columnName(s *metrics.Series) string {

@@ -48,7 +48,7 @@ func ways(systems system.Table) string {
 func columnsOfHTTP(cases []metrics.Case) []metrics.Key {
 	keys := []metrics.Key{metrics.Distribution, metrics.OverheadPerChunk, metrics.Overhead}
 	for i := range cases {
-		if _, counted := median(overHTTP(&cases[i]), metrics.LinkOverhead); counted {
+		if _, counted := median(asker(&cases[i], true), metrics.LinkOverhead); counted {
 			keys = append(keys, metrics.LinkOverhead)
 			break
 		}
@@ -68,7 +68,7 @@ func HTTPAgainstSocket(cases []metrics.Case) (g table.Table, ok bool) {
 	g.Head = slices.Insert(g.Head, 3, "÷ socket")
 	n := &notes{}
 	for i := range cases {
-		if overHTTP(&cases[i]) != nil {
+		if asker(&cases[i], true) != nil {
 			g.Rows = append(g.Rows, waysOf(&cases[i], keys, n)...)
 		}
 	}
@@ -76,14 +76,14 @@ func HTTPAgainstSocket(cases []metrics.Case) (g table.Table, ok bool) {
 	return g, len(g.Rows) > 0
 }
 
-// overHTTP returns what a case has over HTTP; nil for nothing.
-func overHTTP(cs *metrics.Case) *metrics.Series {
-	for _, s := range askers(cs) {
-		if s.System.Asks.HTTP {
-			return s
-		}
+// asker is the first series of a case whose receivers ask a server, over HTTP
+// or not; nil: there is none.
+func asker(cs *metrics.Case, http bool) *metrics.Series {
+	i := slices.IndexFunc(cs.Series, func(s metrics.Series) bool { return s.System.Asks != nil && s.System.Asks.HTTP == http })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &cs.Series[i]
 }
 
 // askers are the series of a case whose receivers ask a server, the first of
@@ -97,19 +97,9 @@ func askers(cs *metrics.Case) (all []*metrics.Series) {
 	return all
 }
 
-// overSocket is the series that those over HTTP are set against; nil: none.
-func overSocket(cs *metrics.Case) *metrics.Series {
-	for _, s := range askers(cs) {
-		if !s.System.Asks.HTTP {
-			return s
-		}
-	}
-	return nil
-}
-
 func waysOf(cs *metrics.Case, keys []metrics.Key, n *notes) [][]string {
 	var rows [][]string
-	socket := overSocket(cs)
+	socket := asker(cs, false)
 	for i := range cs.Series {
 		s := &cs.Series[i]
 		if s.System.Asks == nil {
@@ -160,7 +150,7 @@ func median(s *metrics.Series, key metrics.Key) (float64, bool) {
 func HTTPInWords(cases []metrics.Case) []string {
 	var cs *metrics.Case
 	for i := range cases {
-		if overHTTP(&cases[i]) != nil {
+		if asker(&cases[i], true) != nil {
 			cs = &cases[i]
 		}
 	}
@@ -173,7 +163,7 @@ func HTTPInWords(cases []metrics.Case) []string {
 func costInWords(cs *metrics.Case) string {
 	var b strings.Builder
 	b.WriteString("HTTP is one request, one answer. Whoever wants a chunk asks for it by the file's name, in text, and gets a head of text before the bytes")
-	socket := overSocket(cs)
+	socket := asker(cs, false)
 	for _, s := range askers(cs) {
 		if s == socket {
 			continue

@@ -30,7 +30,7 @@ func (p *Page) nodes(cs *metrics.Case) []nodesView {
 	for i := range cs.Series {
 		series := &cs.Series[i]
 		typical := series.Typical()
-		v := nodesView{Name: fmt.Sprintf("%s to %s", series.Label(), receivers(cs.Receivers))}
+		v := nodesView{Name: fmt.Sprintf("%s to %s", series.Label(), units.Counted(cs.Receivers, "receiver"))}
 		if len(series.Runs) > 1 {
 			v.Name += fmt.Sprintf(", the run in the middle of %d", len(series.Runs))
 		}
@@ -69,12 +69,9 @@ func newRow(r metrics.Row, run *runlogs.Run) nodeRow {
 
 // record returns what the lab noted about a run; nil if nothing is there.
 func (p *Page) record(r *metrics.Report) *labdir.Run {
-	for i := range p.Folders {
-		f := &p.Folders[i]
-		for j := range f.Runs {
-			if f.Set == r.Set && f.at(&f.Runs[j]) == r.Dir {
-				return &f.Runs[j]
-			}
+	for f, noted := range p.records() {
+		if f.Set == r.Set && f.at(noted) == r.Dir {
+			return noted
 		}
 	}
 	return nil

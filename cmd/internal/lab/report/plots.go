@@ -60,7 +60,7 @@ func (s *studio) add(p Plot, c *charts.Chart, words string) {
 
 // task says what the case is about, for a plot that stands alone.
 func (s *studio) task() string {
-	return fmt.Sprintf("%s to %s", units.Bytes(s.of.FileBytes), receivers(s.of.Receivers))
+	return fmt.Sprintf("%s to %s", units.Bytes(s.of.FileBytes), units.Counted(s.of.Receivers, "receiver"))
 }
 
 // Plots draws all plots of the page, in its order.

@@ -64,14 +64,14 @@ func (s *studio) timeBars(cs *metrics.Case, name string) {
 		bars = append(bars, b)
 	}
 	c := charts.Bars("", "seconds until all have it", bars, 0)
-	s.add(Plot{Name: name, Group: "time", Caption: fmt.Sprintf("Distribution time of %s to %s", units.Bytes(cs.FileBytes), receivers(cs.Receivers))}, c, describe([]metrics.Case{*cs}, metrics.Distribution))
+	s.add(Plot{Name: name, Group: "time", Caption: fmt.Sprintf("Distribution time of %s to %s", units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))}, c, describe([]metrics.Case{*cs}, metrics.Distribution))
 }
 
 // describe says in words what a plot over N shows.
 func describe(cases []metrics.Case, key metrics.Key) string {
 	text := ""
 	for i := range cases {
-		text += receivers(cases[i].Receivers) + ":"
+		text += units.Counted(cases[i].Receivers, "receiver") + ":"
 		for _, r := range rowsOf(&cases[i], key, "") {
 			text += " " + r.Label + " " + r.Value + ","
 		}

@@ -1,12 +1,14 @@
 package report
 
 import (
+	"iter"
 	"path/filepath"
 	"strings"
 
 	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/units"
 )
 
 // A runRow is one run in the table of all.
@@ -39,34 +41,55 @@ func (p *Page) short(r *metrics.Report) string {
 	return r.Name
 }
 
+// all are the runs that the page is about, case by case, with their series.
+func (p *Page) all() iter.Seq2[*metrics.Series, *metrics.Report] {
+	return func(yield func(*metrics.Series, *metrics.Report) bool) {
+		for i := range p.Cases {
+			for j := range p.Cases[i].Series {
+				s := &p.Cases[i].Series[j]
+				for k := range s.Runs {
+					if !yield(s, &s.Runs[k]) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// records are what the labs have noted of runs, with their folders.
+func (p *Page) records() iter.Seq2[*Folder, *labdir.Run] {
+	return func(yield func(*Folder, *labdir.Run) bool) {
+		for i := range p.Folders {
+			f := &p.Folders[i]
+			for j := range f.Runs {
+				if !yield(f, &f.Runs[j]) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // runRows lists every run: what medians are made of.
 func (p *Page) runRows() []runRow {
 	var rows []runRow
 	told := make(map[*labdir.Run]bool)
-	for i := range p.Cases {
-		for j := range p.Cases[i].Series {
-			series := &p.Cases[i].Series[j]
-			for k := range series.Runs {
-				run := &series.Runs[k]
-				row := rowOf(series.Label(), run)
-				row.Name = p.short(run)
-				if record := p.record(run); record != nil {
-					told[record] = true
-					row.note(record)
-				}
-				rows = append(rows, row)
-			}
+	for series, run := range p.all() {
+		row := rowOf(series.Label(), run)
+		row.Name = p.short(run)
+		if record := p.record(run); record != nil {
+			told[record] = true
+			row.note(record)
 		}
+		rows = append(rows, row)
 	}
-	for i := range p.Folders {
-		f := &p.Folders[i]
-		for j := range f.Runs {
-			if t := &f.Runs[j]; !told[t] {
-				row := runRow{Name: t.Name, System: t.System, Receivers: t.Receivers, Time: table.Missing, Multiple: table.Missing,
-					Copies: table.Missing, Remarks: []string{"its load logs are missing"}}
-				row.note(t)
-				rows = append(rows, row)
-			}
+	for _, r := range p.records() {
+		if !told[r] {
+			row := runRow{Name: r.Name, System: r.System, Receivers: r.Receivers, Time: table.Missing, Multiple: table.Missing,
+				Copies: table.Missing, Remarks: []string{"its load logs are missing"}}
+			row.note(r)
+			rows = append(rows, row)
 		}
 	}
 	return rows
@@ -89,7 +112,7 @@ func rowOf(label string, run *metrics.Report) runRow {
 		row.Remarks = append(row.Remarks, f.Absent)
 	}
 	if len(run.Doubts) > 0 {
-		row.Remarks = append(row.Remarks, counted(len(run.Doubts), "doubt", "doubts")+", told at the end")
+		row.Remarks = append(row.Remarks, units.Counted(len(run.Doubts), "doubt")+", told at the end")
 	}
 	return row
 }
@@ -105,7 +128,7 @@ func (r *runRow) note(t *labdir.Run) {
 		r.Remarks = append(r.Remarks, "failed: "+t.Error)
 	}
 	if n := t.Receivers - due(t); n > 0 {
-		r.Remarks = append(r.Remarks, counted(n, "receiver", "receivers")+" excused")
+		r.Remarks = append(r.Remarks, units.Counted(n, "receiver")+" excused")
 	}
 	for _, f := range t.Faults {
 		r.Remarks = append(r.Remarks, "fault: "+f.Fault)

@@ -62,7 +62,7 @@ func (f *Folder) facts() []fact {
 // asked says what the lab was to do.
 func asked(l *labdir.Lab) string {
 	text := fmt.Sprintf("%s to N = %s, %s each, over links of kind %q", strings.Join(l.Systems, ", "),
-		strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Receivers), " ", ", "), "[]"), counted(l.Runs, "run", "runs"), l.Links)
+		strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Receivers), " ", ", "), "[]"), units.Counted(l.Runs, "run"), l.Links)
 	if len(l.Faults) > 0 {
 		text += ", with faults: " + strings.Join(l.Faults, ", ")
 	}
@@ -73,7 +73,7 @@ func asked(l *labdir.Lab) string {
 }
 
 func machine(m *labdir.Machine) string {
-	parts := []string{strings.TrimSpace(m.OS + " " + m.Arch), counted(m.CPUs, "processor", "processors")}
+	parts := []string{strings.TrimSpace(m.OS + " " + m.Arch), units.Counted(m.CPUs, "processor")}
 	if m.CPU != "" {
 		parts[1] += " (" + m.CPU + ")"
 	}
@@ -90,7 +90,7 @@ func (p *Page) factsOfLogs() []fact {
 	var began time.Time
 	for i := range p.Runs {
 		for _, n := range p.Runs[i].Logs {
-			host := fmt.Sprintf("%s (%s %s, %s)", cmp.Or(n.Host, "unknown"), n.Last.OS, n.Last.Arch, counted(n.Last.CPUs, "processor", "processors"))
+			host := fmt.Sprintf("%s (%s %s, %s)", cmp.Or(n.Host, "unknown"), n.Last.OS, n.Last.Arch, units.Counted(n.Last.CPUs, "processor"))
 			hosts, versions = append(hosts, host), append(versions, "starmesh "+cmp.Or(n.Version, "unknown"))
 			if began.IsZero() || n.Start.Before(began) {
 				began = n.Start

@@ -125,7 +125,7 @@ func changeRows(cs *metrics.Case, from, to *metrics.Series) [][]string {
 		if a.Median != nil && b.Median != nil && *a.Median > 0 {
 			relative = fmt.Sprintf("%.2f", *b.Median / *a.Median)
 		}
-		task := fmt.Sprintf("%s, %s to %s", from.System.Name, units.Bytes(cs.FileBytes), receivers(cs.Receivers))
+		task := fmt.Sprintf("%s, %s to %s", from.System.Name, units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
 		rows = append(rows, []string{task, d.Label, from.Set + ": " + Cell(a, d.Unit), to.Set + ": " + Cell(b, d.Unit), relative})
 	}
 	return rows

@@ -7,6 +7,7 @@ import (
 
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/readable"
 )
 
@@ -61,17 +62,17 @@ func (p *Page) doubts() []string {
 			g.add(fmt.Sprintf("the machine was %.0f %% busy with something else before the first run", 100*lab.Machine.LoadBefore), p.Folders[i].Set)
 		}
 		for j := range p.Folders[i].Runs {
-			t := &p.Folders[i].Runs[j]
-			judge(g, t)
-			if !logged[t] { // else they are doubts of the run
-				noted(g, t)
+			r := &p.Folders[i].Runs[j]
+			judge(g, r)
+			if !logged[r] { // else they are doubts of the run
+				noted(g, r)
 			}
 		}
 	}
 	for i := range p.Cases {
 		cs := &p.Cases[i]
 		for _, w := range cs.Warnings {
-			g.add(w, "to "+receivers(cs.Receivers))
+			g.add(w, "to "+units.Counted(cs.Receivers, "receiver"))
 		}
 		for j := range cs.Series {
 			for k := range cs.Series[j].Runs {
@@ -121,13 +122,9 @@ func due(t *labdir.Run) int {
 // logged returns which runs have load logs.
 func (p *Page) logged() map[*labdir.Run]bool {
 	all := make(map[*labdir.Run]bool)
-	for i := range p.Cases {
-		for j := range p.Cases[i].Series {
-			for k := range p.Cases[i].Series[j].Runs {
-				if t := p.record(&p.Cases[i].Series[j].Runs[k]); t != nil {
-					all[t] = true
-				}
-			}
+	for _, run := range p.all() {
+		if r := p.record(run); r != nil {
+			all[r] = true
 		}
 	}
 	return all
@@ -150,14 +147,9 @@ func (p *Page) missing() []string {
 			}
 		}
 	}
-	for i := range p.Cases {
-		for j := range p.Cases[i].Series {
-			for k := range p.Cases[i].Series[j].Runs {
-				run := &p.Cases[i].Series[j].Runs[k]
-				if f := run.Figure(metrics.Distribution); f != nil && f.Value == nil {
-					g.add(f.Absent, p.short(run))
-				}
-			}
+	for _, run := range p.all() {
+		if f := run.Figure(metrics.Distribution); f != nil && f.Value == nil {
+			g.add(f.Absent, p.short(run))
 		}
 	}
 	return g.lines()
@@ -211,10 +203,8 @@ func (p *Page) limits() []string {
 // linkLimits tells how real the links were.
 func (p *Page) linkLimits() []string {
 	rate, netns := false, false
-	for _, f := range p.Folders {
-		for _, t := range f.Runs {
-			rate, netns = rate || t.Links == "rate", netns || t.Links == "netns"
-		}
+	for _, r := range p.records() {
+		rate, netns = rate || r.Links == "rate", netns || r.Links == "netns"
 	}
 	var all []string
 	if rate {
@@ -231,11 +221,9 @@ func (p *Page) linkLimits() []string {
 
 // once reports that nothing was repeated.
 func (p *Page) once() bool {
-	for i := range p.Cases {
-		for j := range p.Cases[i].Series {
-			if len(p.Cases[i].Series[j].Runs) > 1 {
-				return false
-			}
+	for s := range p.all() {
+		if len(s.Runs) > 1 {
+			return false
 		}
 	}
 	return len(p.Cases) > 0

@@ -20,14 +20,7 @@ func (p *Page) title() string {
 	if main == nil {
 		return "Who carried what"
 	}
-	return fmt.Sprintf("%s to %s: who carried what", units.Bytes(main.FileBytes), receivers(main.Receivers))
-}
-
-func receivers(n int) string {
-	if n == 1 {
-		return "1 receiver"
-	}
-	return fmt.Sprintf("%d receivers", n)
+	return fmt.Sprintf("%s to %s: who carried what", units.Bytes(main.FileBytes), units.Counted(main.Receivers, "receiver"))
 }
 
 // lead is what to remember, in sentences.
@@ -97,7 +90,7 @@ func (p *Page) disturbed() string {
 			met++
 		}
 	}
-	text := "These are not times of undisturbed runs: in " + counted(n, "run", "runs") + " something went wrong on purpose"
+	text := "These are not times of undisturbed runs: in " + units.Counted(n, "run") + " something went wrong on purpose"
 	if all == 0 {
 		return text + "."
 	}
@@ -149,9 +142,9 @@ func (p *Page) beside(main *metrics.Case, headed bool) string {
 	case len(parts) == 0:
 		return ""
 	case headed:
-		return capital(strings.Join(parts, "; ")) + "."
+		return units.Capital(strings.Join(parts, "; ")) + "."
 	}
-	return fmt.Sprintf("To bring %s to %s, %s.", units.Bytes(main.FileBytes), receivers(main.Receivers), strings.Join(parts, "; "))
+	return fmt.Sprintf("To bring %s to %s, %s.", units.Bytes(main.FileBytes), units.Counted(main.Receivers, "receiver"), strings.Join(parts, "; "))
 }
 
 // shifted returns what became of the times from one set to another; "" if there
@@ -169,7 +162,7 @@ func shifted(cs *metrics.Case) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Time to bring %s to %s: %s.", units.Bytes(cs.FileBytes), receivers(cs.Receivers), strings.Join(parts, "; "))
+	return fmt.Sprintf("Time to bring %s to %s: %s.", units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"), strings.Join(parts, "; "))
 }
 
 func shift(a, b *metrics.Series) string {
@@ -210,9 +203,9 @@ func (p *Page) against(cs *metrics.Case, hub, relay *metrics.Series) string {
 	hubText, hubTime, hubOK := took(hub)
 	relayText, relayTime, relayOK := took(relay)
 	a, b := hub.System.Words.Called, relay.System.Words.Called
-	task := fmt.Sprintf("To bring %s to %s", units.Bytes(cs.FileBytes), receivers(cs.Receivers))
+	task := fmt.Sprintf("To bring %s to %s", units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
 	if hub.Set != "" {
-		task = fmt.Sprintf("In %s, to bring %s to %s", hub.Set, units.Bytes(cs.FileBytes), receivers(cs.Receivers))
+		task = fmt.Sprintf("In %s, to bring %s to %s", hub.Set, units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
 	}
 	switch {
 	case hubOK && relayOK:
@@ -260,9 +253,9 @@ func (p *Page) undone(s *metrics.Series) string {
 func (p *Page) alone(cs *metrics.Case, s *metrics.Series) string {
 	text, _, ok := took(s)
 	if !ok {
-		return fmt.Sprintf("The %s %s %s to all of %s.", s.Label(), p.undone(s), units.Bytes(cs.FileBytes), receivers(cs.Receivers))
+		return fmt.Sprintf("The %s %s %s to all of %s.", s.Label(), p.undone(s), units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
 	}
-	sentence := fmt.Sprintf("%s took %s to bring %s to %s", capital(called(s)), text, units.Bytes(cs.FileBytes), receivers(cs.Receivers))
+	sentence := fmt.Sprintf("%s took %s to bring %s to %s", units.Capital(called(s)), text, units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
 	if b := s.Get(metrics.BoundMultiple); b != nil && b.Median != nil {
 		sentence += fmt.Sprintf(", %.2f times the bound", *b.Median)
 	}
@@ -277,13 +270,6 @@ func called(s *metrics.Series) string {
 	return s.System.Words.Called + strings.TrimPrefix(s.Label(), s.System.Name)
 }
 
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
 // burden says whom the two load.
 func burden(hub, relay *metrics.Series) []string {
 	a, b := hub.Get(metrics.OriginCopies), relay.Get(metrics.OriginCopies)
@@ -291,7 +277,7 @@ func burden(hub, relay *metrics.Series) []string {
 		return nil
 	}
 	origin := func(s *metrics.Series) string { return s.System.Words.Called + "'s " + s.System.Nodes.Origin }
-	text := fmt.Sprintf("%s sent %s of the file", capital(origin(hub)), copies(*a.Median))
+	text := fmt.Sprintf("%s sent %s of the file", units.Capital(origin(hub)), copies(*a.Median))
 	if m := hub.Get(metrics.HottestShare); m != nil && m.Median != nil && *m.Median >= 0.999 {
 		text += ", all of the load"
 	}
@@ -307,11 +293,4 @@ func copies(n float64) string {
 		return "1 copy"
 	}
 	return fmt.Sprintf("%.2f copies", n)
-}
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
