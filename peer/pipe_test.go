@@ -77,12 +77,18 @@ func (c *pipedConn) Remote() peer.ID { return c.remote }
 func (c *pipedConn) Dialled() bool   { return c.dialled }
 
 func (c *pipedConn) Open(_ context.Context, proto string) (stream, error) {
-	near, far := net.Pipe()
-	c.mu.Lock()
-	*c.pipes = append(*c.pipes, near, far)
-	c.mu.Unlock()
+	near, far := c.pipe()
 	c.taken(proto, c.other, piped{far})
 	return piped{near}, nil
+}
+
+// pipe makes a pipe that ends with the connection.
+func (c *pipedConn) pipe() (near, far net.Conn) {
+	near, far = net.Pipe()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*c.pipes = append(*c.pipes, near, far)
+	return near, far
 }
 
 func (c *pipedConn) Close() error {
