@@ -86,15 +86,14 @@ func (n *Node) Run(ctx context.Context, work func(context.Context) error) error 
 		return err
 	}
 	n.host, n.found = h, discovery.New(h, n.cfg.discovery(n.join))
-	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	n.begin(life, h.ID(), n.found)
+	n.begin(context.WithoutCancel(ctx), h.ID(), n.found)
+	defer n.life.end()
 	var group sync.WaitGroup
-	group.Go(func() { n.ticks(life) })
+	group.Go(func() { n.ticks(n.life.ctx) })
 	n.listen()
-	group.Go(func() { n.found.Run(life) })
+	group.Go(func() { n.found.Run(n.life.ctx) })
 	err = work(ctx)
-	cancel()
+	n.life.end()
 	n.leave()
 	err = errors.Join(err, h.Close())
 	n.life.group.Wait()
@@ -102,11 +101,12 @@ func (n *Node) Run(ctx context.Context, work func(context.Context) error) error 
 	return err
 }
 
-// begin gives the node its id, who knows where others are, and how long it
-// lives; after that connections may come.
+// begin gives the node its id and who knows where others are; from then on,
+// until the end of its life, connections may come.
 func (n *Node) begin(ctx context.Context, id peer.ID, around neighbourhood) {
 	n.self, n.around = remote{peer: id, key: keyOf(id)}, around
-	n.life.ctx, n.links.self = ctx, id
+	n.links.self = id
+	n.life.begin(ctx)
 }
 
 // listen takes connections and streams up.

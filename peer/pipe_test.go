@@ -36,12 +36,11 @@ func startPiped(t *testing.T, id string, change func(*Config)) pipedNode {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	n.begin(ctx, peer.ID(id), nowhere{})
+	n.begin(context.Background(), peer.ID(id), nowhere{})
 	var group sync.WaitGroup
-	group.Go(func() { n.ticks(ctx) })
+	group.Go(func() { n.ticks(n.life.ctx) })
 	return pipedNode{Node: n, stop: func() {
-		cancel()
+		n.life.end()
 		n.leave()
 		n.life.group.Wait()
 		group.Wait()

@@ -11,9 +11,19 @@ import (
 
 // life is what runs at a node while it lives: links and questions.
 type life struct {
-	mu    sync.Mutex
-	ctx   context.Context // ends when the node leaves; who brings a connection has none
-	group sync.WaitGroup
+	mu     sync.Mutex      // held by who starts something, and who ends all
+	ctx    context.Context // who brings a connection has none
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+}
+
+func (f *life) begin(ctx context.Context) { f.ctx, f.cancel = context.WithCancel(ctx) }
+
+// end lets nothing more begin, and what runs end.
+func (f *life) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cancel()
 }
 
 // start runs do, unless the node is leaving.
