@@ -2,25 +2,20 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
-	"lukechampine.com/blake3"
 
 	"starmesh/cmd/internal/b3sum"
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/fileerr"
+	"starmesh/cmd/internal/fetch"
 	"starmesh/common/content"
 	"starmesh/common/store"
 )
 
 // hasher hashes files for one run of the command.
 type hasher struct {
-	in      io.Reader
+	b3sum.Hasher
 	out     *cli.Output
-	cache   *store.Cache
 	noNames bool
 	failed  bool // some file could not be hashed, or is not what it should be
 }
@@ -43,9 +38,10 @@ should be.`,
   tar c photos | starmesh hash`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h.in, h.out = cmd.InOrStdin(), cli.ForCommand(cmd)
+			h.In, h.out = cmd.InOrStdin(), cli.ForCommand(cmd)
+			h.Bar = func(title string, total int64) b3sum.Bar { return told{h.out}.Bar(title, 0, total) }
 			if !noCache && !check { // a check that trusts its memory would miss what rotted
-				h.cache = openCache(cacheDir, h.out)
+				h.Cache = openCache(cacheDir, h.out)
 			}
 			return h.run(cmd, args, check, collection)
 		},
@@ -101,11 +97,25 @@ func (h *hasher) run(cmd *cobra.Command, args []string, check bool, collection s
 	return err
 }
 
+// collection prints the id of a folder: that of its manifest.
+func (h *hasher) collection(ctx context.Context, dir string) error {
+	files, total, err := fetch.ListFolder(dir)
+	if err != nil {
+		return err
+	}
+	id, err := h.Folder(ctx, dir, files, total)
+	if err != nil {
+		return err
+	}
+	h.print(dir, id, total)
+	return nil
+}
+
 // list prints the id of each file. One that can not be read is reported, and
 // the rest done.
 func (h *hasher) list(ctx context.Context, names []string) error {
 	for _, name := range names {
-		id, size, err := h.hash(ctx, name)
+		id, size, err := h.Sum(ctx, name)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -133,75 +143,4 @@ func (h *hasher) print(name string, id content.ID, size int64) {
 	default:
 		h.out.Result(b3sum.Line(id, name))
 	}
-}
-
-// hash gives the id of the file called name, or of standard input for "-".
-func (h *hasher) hash(ctx context.Context, name string) (content.ID, int64, error) {
-	if name == "-" {
-		return h.stream(ctx, "standard input", h.in)
-	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return content.ID{}, 0, fileerr.Named(name, err)
-	}
-	if info.IsDir() {
-		return content.ID{}, 0, fileerr.Named(name, errors.New("is a folder; --collection gives its id"))
-	}
-	// What has no size, like a pipe or a file of /proc, can only be read to
-	// its end.
-	if !info.Mode().IsRegular() || info.Size() == 0 {
-		return h.open(ctx, name)
-	}
-	bar := h.out.Bar("hash "+name, info.Size())
-	bar.Start()
-	list, err := store.HashFile(ctx, name, h.cache, bar.Add)
-	bar.Finish(err)
-	if err != nil {
-		return content.ID{}, 0, fileerr.Named(name, err)
-	}
-	return list.ID(), list.Size(), nil
-}
-
-func (h *hasher) open(ctx context.Context, name string) (content.ID, int64, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return content.ID{}, 0, fileerr.Named(name, err)
-	}
-	defer f.Close()
-	return h.stream(ctx, name, f)
-}
-
-// stream hashes what can not be read twice nor in parallel. A read that waits
-// for a person or a pipe can not be ended: when ctx ends it is left behind, for
-// the end of the process.
-func (h *hasher) stream(ctx context.Context, name string, r io.Reader) (content.ID, int64, error) {
-	bar := h.out.Bar("hash "+name, -1)
-	bar.Start()
-	sum := blake3.New(32, nil)
-	read := int64(0)
-	copied := make(chan error, 1)
-	go func() {
-		var err error
-		read, err = io.CopyBuffer(io.MultiWriter(sum, counter{bar}), r, make([]byte, 1<<20))
-		copied <- err
-	}()
-	var err error
-	select {
-	case err = <-copied:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	bar.Finish(err)
-	if err != nil {
-		return content.ID{}, 0, fileerr.Named(name, err)
-	}
-	return content.ID(sum.Sum(nil)), read, nil
-}
-
-// counter moves a bar with what is written.
-type counter struct{ bar *cli.Bar }
-
-func (c counter) Write(p []byte) (int, error) {
-	c.bar.Add(int64(len(p)))
-	return len(p), nil
 }

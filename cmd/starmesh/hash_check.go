@@ -55,7 +55,7 @@ func (h *hasher) checkList(ctx context.Context, listName string) error {
 
 func (h *hasher) openList(name string) (io.Reader, func() error, error) {
 	if name == "-" {
-		return h.in, func() error { return nil }, nil
+		return h.In, func() error { return nil }, nil
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -67,7 +67,7 @@ func (h *hasher) openList(name string) (io.Reader, func() error, error) {
 // checkFile prints whether a file has the id it should have; it fails only
 // when ctx ends.
 func (h *hasher) checkFile(ctx context.Context, want content.ID, name string) error {
-	got, _, err := h.hash(ctx, filepath.FromSlash(name))
+	got, _, err := h.Sum(ctx, filepath.FromSlash(name))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

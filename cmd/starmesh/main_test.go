@@ -1,17 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/lab/links"
 )
@@ -77,3 +81,44 @@ func isolate(env *testscript.Env) error {
 	}
 	return os.MkdirAll(home, 0o700)
 }
+
+// TestFilesAreNamedAfterTheirCommands: or after the flags or the words that
+// several commands share. All else is a package below cmd/internal.
+func TestFilesAreNamedAfterTheirCommands(t *testing.T) {
+	starts := []string{"main", "root", "flags", "say"}
+	var add func(cmd *cobra.Command)
+	add = func(cmd *cobra.Command) {
+		path := strings.Fields(cmd.CommandPath())[1:]
+		starts = append(starts, strings.Join(path, "_"))
+		for _, sub := range cmd.Commands() {
+			add(sub)
+		}
+	}
+	for _, cmd := range newRoot().Commands() {
+		add(cmd)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		if !slices.ContainsFunc(starts, func(start string) bool { return name == start+".go" || strings.HasPrefix(name, start+"_") }) {
+			t.Errorf("%s is named after no command", name)
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines += bytes.Count(text, []byte("\n"))
+	}
+	if lines > maxLines {
+		t.Errorf("the program has %d lines, over %d: what of it is neither commands nor flags nor output?", lines, maxLines)
+	}
+}
+
+// maxLines is how large the program may be, in lines, without what it imports.
+const maxLines = 3500

@@ -1,4 +1,5 @@
-// Package b3sum writes and reads lists of ids as the program b3sum does.
+// Package b3sum computes ids of whatever can be read, and writes and reads lists
+// of them, as the program b3sum does.
 package b3sum
 
 import (
