@@ -53,7 +53,9 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 	}
 	f.node.system, f.node.metrics, f.node.trait = system.Mesh, prometheus.NewRegistry(), f.misbehave.trait()
 	return f.node.run(cmd, role, func(ctx context.Context, n *node) error {
-		defer cores.Spare()()
+		if f.node.managed.hold { // one of many on this machine
+			defer cores.Spare()()
+		}
 		f.misbehave.warn(n)
 		cfg, err := f.config(n)
 		if err != nil {

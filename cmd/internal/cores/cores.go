@@ -1,4 +1,8 @@
-// Package cores has a process make do with one core while one is enough.
+// Package cores has a process make do with one core while one is enough. It is
+// for experiments that run many nodes on few cores: only a node of the mesh that
+// the lab holds (--hold) until all begin changes GOMAXPROCS, the garbage
+// collector's percentage and the slack of its timers at run time. A node that a
+// person runs is left as Go and the kernel make it.
 //
 // A Go program on a slow link is woken for every few packets, does little and
 // sleeps again. With several cores to run on, each time it also wakes further
@@ -16,17 +20,16 @@ import (
 )
 
 const (
-	// lookOften and lookSeldom are how often the process's use is looked at: often while it is on
-	// one core, for then it may be held up.
-	lookOften  = 200 * time.Millisecond
-	lookSeldom = 2 * time.Second
-	// busy and idle are shares of one core: from when on one is not enough,
-	// and when it is again.
-	busy = 0.6
-	idle = 0.3
-	// garbage is how much a small heap may grow between two collections, in
-	// per cent: memory is cheap at these sizes, woken threads are not.
-	garbage = 400
+	// The process's use is looked at often while it is on one core, for then it
+	// may be held up, and seldom while it has all.
+	oneCorePause  = 200 * time.Millisecond
+	allCoresPause = 2 * time.Second
+	// Shares of one core: from when on one is not enough, and when it is again.
+	busyShare = 0.6
+	idleShare = 0.3
+	// gcPercent is how much a small heap may grow between two collections:
+	// memory is cheap at these sizes, woken threads are not.
+	gcPercent = 400
 	// Timers may be late by so much: 50 µs is the kernel's default.
 	usualSlack = 50 * time.Microsecond
 	spareSlack = time.Millisecond
@@ -41,7 +44,7 @@ func Spare() (end func()) {
 	if !ok || all == 1 {
 		return func() {}
 	}
-	percent := debug.SetGCPercent(garbage)
+	percent := debug.SetGCPercent(gcPercent)
 	limit(1, spareSlack)
 	ctx, stop := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
@@ -59,9 +62,9 @@ func Spare() (end func()) {
 func watch(ctx context.Context, all int, used time.Duration) {
 	one, since := true, time.Now()
 	for {
-		pause := lookSeldom
+		pause := allCoresPause
 		if one {
-			pause = lookOften
+			pause = oneCorePause
 		}
 		select {
 		case <-ctx.Done():
@@ -92,7 +95,7 @@ func limit(cores int, slack time.Duration) {
 // one core.
 func enough(one bool, share float64) bool {
 	if one {
-		return share < busy
+		return share < busyShare
 	}
-	return share < idle
+	return share < idleShare
 }
