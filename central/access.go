@@ -43,7 +43,7 @@ func (a Access) admits(remote net.Addr) error {
 	return nil
 }
 
-// mayWrite tells whether user ("" without names) may put files. It fails with
+// mayWrite checks whether user ("" without names) may put files. It fails with
 // fault.ReadOnly or fault.Refused.
 func (a Access) mayWrite(user string) error {
 	if !a.Writable {

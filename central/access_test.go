@@ -124,7 +124,7 @@ func TestPrefixesThatAreNone(t *testing.T) {
 }
 
 // users makes an htpasswd file in which everyone's password is their name
-// backwards, and gives what the server makes of it.
+// backwards, and returns what the server makes of it.
 func users(t *testing.T, writers []string, names ...string) *Users {
 	t.Helper()
 	var file strings.Builder

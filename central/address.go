@@ -130,7 +130,7 @@ func withPort(s string, usual int) (string, error) {
 	return net.JoinHostPort(host, strconv.FormatUint(n, 10)), nil
 }
 
-// isHost tells whether host can be a name, an IP address or nothing.
+// isHost reports whether host can be a name, an IP address or nothing.
 func isHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
 		host = addr.Zone()
@@ -140,7 +140,7 @@ func isHost(host string) bool {
 	})
 }
 
-// String gives the form that ParseAddress reads and people copy.
+// String returns the form that ParseAddress reads and people copy.
 func (a Address) String() string {
 	u := url.URL{Scheme: "star", Host: a.HostPort, Path: a.Name}
 	if a.HTTP {
@@ -155,7 +155,7 @@ func (a Address) String() string {
 	return u.String()
 }
 
-// At gives the address of another file of the same server.
+// At returns the address of another file of the same server.
 func (a Address) At(name string) Address {
 	a.Name = name
 	return a
@@ -187,7 +187,7 @@ func bare(err error) error {
 	return err
 }
 
-// loopback tells whether addr never leaves this machine.
+// loopback reports whether addr never leaves this machine.
 func loopback(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()

@@ -293,7 +293,7 @@ func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// Alive tells whether c can still be used: it was not closed, nor used up by a
+// Alive reports whether c can still be used: it was not closed, nor used up by a
 // source.
 func (c *Client) Alive() bool { return !c.gone }
 

@@ -40,7 +40,7 @@ func pretend(t *testing.T, meet func(c *rawClient)) Address {
 	return Address{HostPort: ln.Addr().String()}
 }
 
-// answers gives a server that greets and then answers every message with the
+// answers returns a server that greets and then answers every message with the
 // same frames.
 func answers(t *testing.T, frames ...message) Address {
 	return pretend(t, func(c *rawClient) {

@@ -23,7 +23,7 @@ const (
 	spare = 2
 )
 
-// Source gives the connection c as a source of the file with that list, and
+// Source returns the connection c as a source of the file with that list, and
 // makes new connections of the same kind when it is run again. c is lent to it:
 // after a Run that ended with nothing under way, c serves for the next request;
 // after any other it is closed, as Alive tells.
@@ -31,7 +31,7 @@ func (c *Client) Source(list content.ChunkList) transfer.Source {
 	return &source{addr: c.addr, cfg: c.cfg, list: list, first: c}
 }
 
-// NewSource gives one more connection to the server as a source. Over HTTP the
+// NewSource returns one more connection to the server as a source. Over HTTP the
 // address names the file.
 func NewSource(a Address, cfg ClientConfig, list content.ChunkList) transfer.Source {
 	if a.HTTP {
@@ -159,12 +159,12 @@ func (a *asker) ask(w transfer.Wanted) error {
 	return nil
 }
 
-// claimSpan claims up to most adjacent chunks, from the first that can be had.
-func claimSpan(w transfer.Wanted, missing content.Set, from, most int) (span, bool) {
-	most = min(most, maxGet)
+// claimSpan claims up to limit adjacent chunks, from the first that can be had.
+func claimSpan(w transfer.Wanted, missing content.Set, from, limit int) (span, bool) {
+	limit = min(limit, maxGet)
 	var s span
 	for i, ok := missing.Next(from); ok; i, ok = missing.Next(i + 1) {
-		if s.count > 0 && (i != s.first+s.count || s.count == most) {
+		if s.count > 0 && (i != s.first+s.count || s.count == limit) {
 			break
 		}
 		if _, ok := w.Claim(i); !ok {
@@ -268,7 +268,7 @@ func (d *deliverer) run() {
 // errWritingEnded is why nothing more is received; close says why it ended.
 var errWritingEnded = errors.New("writing has ended")
 
-// buffer gives room for n bytes; it waits for a chunk to be written.
+// buffer returns room for n bytes; it waits for a chunk to be written.
 func (d *deliverer) buffer(n int) ([]byte, error) {
 	select {
 	case b := <-d.free:
@@ -290,7 +290,7 @@ func (d *deliverer) deliver(index int, p []byte) error {
 	}
 }
 
-// close waits until everything received is written, and gives the error that
+// close waits until everything received is written, and returns the error that
 // ended the writing, if one did.
 func (d *deliverer) close() error {
 	close(d.work)

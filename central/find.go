@@ -10,7 +10,7 @@ import (
 	"starmesh/common/store"
 )
 
-// List gives the server's files under prefix (a folder or a file; "" is
+// List returns the server's files under prefix (a folder or a file; "" is
 // everything) in the order of their names; pages are fetched as they are
 // needed. An id is zero while the server has not hashed that file yet.
 func (c *Client) List(ctx context.Context, prefix string) iter.Seq2[store.Entry, error] {

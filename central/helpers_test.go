@@ -106,7 +106,7 @@ func (s *served) kill() {
 	s.stop()
 }
 
-// noise gives n bytes that are the same for the same n.
+// noise returns n bytes that are the same for the same n.
 func noise(n int) []byte {
 	p := make([]byte, n)
 	rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16)}).Read(p)
@@ -130,7 +130,7 @@ func (s *served) add(t *testing.T, name string, data []byte) {
 	}
 }
 
-// dial gives a client of s, which is closed when the test ends.
+// dial returns a client of s, which is closed when the test ends.
 func dial(t *testing.T, s *served, change ...func(*ClientConfig)) *Client {
 	t.Helper()
 	c, err := tryDial(t, s, change...)
@@ -219,7 +219,7 @@ func (s *served) raw(t *testing.T) *rawClient {
 	return &rawClient{t, conn.(*net.TCPConn), bufio.NewReader(conn)}
 }
 
-// greeted gives a raw client that has been let in.
+// greeted returns a raw client that has been let in.
 func (s *served) greeted(t *testing.T) *rawClient {
 	t.Helper()
 	c := s.raw(t)

@@ -275,7 +275,7 @@ func TestOversizeFrames(t *testing.T) {
 var hurried = Bounds{Handshake: 150 * time.Millisecond, Stall: 150 * time.Millisecond, Idle: 150 * time.Millisecond}
 
 // trickle sends b a byte at a time, each well within every time-out, until the
-// server has had enough; it tells how many bytes were taken.
+// server has had enough; it returns how many bytes were taken.
 func (c *rawClient) trickle(b []byte) int {
 	for i := range b {
 		if c.sayBytes(b[i:i+1]) != nil {

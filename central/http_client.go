@@ -31,7 +31,7 @@ type HTTPClient struct {
 // maxHead bounds what a server may say before the body of an answer, in bytes.
 const maxHead = 16 << 10
 
-// NewHTTPClient gives a client of the server at a. It does nothing before it is
+// NewHTTPClient returns a client of the server at a. It does nothing before it is
 // asked for something; the caller closes it.
 func NewHTTPClient(a Address, cfg ClientConfig) *HTTPClient {
 	cfg = cfg.withDefaults()
@@ -49,7 +49,7 @@ func NewHTTPClient(a Address, cfg ClientConfig) *HTTPClient {
 	return c
 }
 
-// Alive tells whether c has not been closed.
+// Alive reports whether c has not been closed.
 func (c *HTTPClient) Alive() bool { return !c.closed }
 
 // Close closes the connection, if there is one.
@@ -60,7 +60,7 @@ func (c *HTTPClient) Close() error {
 	return nil
 }
 
-// ask sends a request for a file and gives the answer, whatever its status.
+// ask sends a request for a file and returns the answer, whatever its status.
 // The caller hands it to finish. query is "" or what follows the question mark;
 // header comes in pairs.
 func (c *HTTPClient) ask(ctx context.Context, method, name, query string, header ...string) (*http.Response, error) {
@@ -91,7 +91,7 @@ func (c *HTTPClient) ask(ctx context.Context, method, name, query string, header
 	return answer, nil
 }
 
-// followed gives the length of an answer's body, if it has one.
+// followed returns the length of an answer's body, if it has one.
 func followed(r *http.Response) int64 {
 	if r.Request.Method == http.MethodHead {
 		return 0

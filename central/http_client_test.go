@@ -19,7 +19,7 @@ import (
 	"starmesh/common/transfer"
 )
 
-// httpClient gives a client of a server's HTTP side, which is closed when the
+// httpClient returns a client of a server's HTTP side, which is closed when the
 // test ends, and what it counts.
 func httpClient(t *testing.T, url string, change ...func(*ClientConfig)) (*HTTPClient, *load.Meter, *load.Sockets) {
 	t.Helper()
@@ -57,7 +57,7 @@ func (c *HTTPClient) listOf(t *testing.T, name string) (content.ChunkList, error
 	return c.ChunkList(t.Context(), entry)
 }
 
-// settled waits until a client's connections are closed, and gives how many
+// settled waits until a client's connections are closed, and returns how many
 // there were.
 func settled(t *testing.T, c *HTTPClient, m *load.Meter) int64 {
 	t.Helper()

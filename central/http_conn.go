@@ -35,7 +35,7 @@ func (l *httpListener) Accept() (net.Conn, error) {
 	}
 }
 
-// httpConn gives what HTTP is spoken over; nil when too many strangers are
+// httpConn returns what HTTP is spoken over; nil when too many strangers are
 // being refused at the moment, or descriptors are scarce.
 func (s *Server) httpConn(conn net.Conn) *httpConn {
 	c := &httpConn{tcp: conn, server: s}

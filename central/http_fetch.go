@@ -11,7 +11,7 @@ import (
 	"starmesh/common/transfer"
 )
 
-// Source gives the client's connection as a source of the file of that name and
+// Source returns the client's connection as a source of the file of that name and
 // list. Its Runs leave the client to be used again.
 func (c *HTTPClient) Source(name string, list content.ChunkList) transfer.Source {
 	return &httpSource{client: c, name: name, list: list}

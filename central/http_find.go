@@ -26,7 +26,7 @@ const (
 	workingHeader = "Starmesh-Working"                // "DONE/TOTAL" bytes, while a file is hashed
 )
 
-// List gives the one file called name. Its id is zero while the server has not
+// List returns the one file called name. Its id is zero while the server has not
 // hashed it yet. Folders can not be fetched over HTTP.
 func (c *HTTPClient) List(ctx context.Context, name string) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
@@ -207,7 +207,7 @@ func busyError(r *http.Response, said string) error {
 	return &hashing{busy, d, t}
 }
 
-// wordsOf gives the status and the first line of what a server says about it.
+// wordsOf returns the status and the first line of what a server says about it.
 func wordsOf(r *http.Response) string {
 	text, _ := io.ReadAll(io.LimitReader(r.Body, maxText))
 	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")

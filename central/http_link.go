@@ -128,7 +128,7 @@ func (w *webConn) Close() error {
 	return err
 }
 
-// wentAway tells whether the other side tore the connection down.
+// wentAway reports whether the other side tore the connection down.
 func wentAway(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }

@@ -191,7 +191,7 @@ func (l *link) skip() (frame.Type, error) {
 	return l.read.unread.kind, nil
 }
 
-// chunkHeader reads the request and index at the front of a CHUNK and gives
+// chunkHeader reads the request and index at the front of a CHUNK and returns
 // how many bytes of payload follow.
 func (l *link) chunkHeader(h head) (req, index uint32, n int, err error) {
 	if h.n < chunkHead {
@@ -319,7 +319,7 @@ func (l *link) close(first load.Side, why string) error {
 	return l.conn.Close()
 }
 
-// isTimeout tells whether a read or write ran into its deadline.
+// isTimeout reports whether a read or write ran into its deadline.
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()

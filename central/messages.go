@@ -173,7 +173,7 @@ func decodeFailure(b []byte) (m failure, err error) {
 	return m, d.end("ERROR")
 }
 
-// err gives the failure as an error for which errors.Is holds.
+// err returns the failure as an error for which errors.Is holds.
 func (m failure) err() error { return fault.FromCode(m.Code, readable.Text(m.Text), m.RetryAfter) }
 
 // failureOf makes the message that tells the other side of err.

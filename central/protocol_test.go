@@ -30,7 +30,7 @@ func document(t *testing.T) string {
 	return string(b)
 }
 
-// section gives the text between the heading that begins with title and the
+// section returns the text between the heading that begins with title and the
 // next of the same rank.
 func section(t *testing.T, title string) string {
 	t.Helper()

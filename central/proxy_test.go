@@ -71,7 +71,7 @@ func between(client net.Conn, addr string, nth int, down func(int, io.Writer, io
 	<-up
 }
 
-// throughProxy fetches a file of s by way of p and gives what the client
+// throughProxy fetches a file of s by way of p and returns what the client
 // counted.
 func throughProxy(t *testing.T, s *served, p *proxy, data []byte) (*load.Meter, []time.Duration) {
 	t.Helper()

@@ -87,8 +87,8 @@ func (s *session) mayTake(entry store.Entry) error {
 	if err := s.server.cfg.Access.mayWrite(s.user); err != nil {
 		return err
 	}
-	if most := s.server.cfg.Bounds.Upload; most > 0 && entry.Size > most {
-		return fault.Wrapf(fault.TooLarge, "%s has %d bytes; this server takes files of up to %d", entry.Name, entry.Size, most)
+	if limit := s.server.cfg.Bounds.Upload; limit > 0 && entry.Size > limit {
+		return fault.Wrapf(fault.TooLarge, "%s has %d bytes; this server takes files of up to %d", entry.Name, entry.Size, limit)
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (s *Server) beginRefusal() bool {
 
 func (s *Server) endRefusal() { <-s.refusing }
 
-// NewServer gives a server that does nothing until Serve.
+// NewServer returns a server that does nothing until Serve.
 func NewServer(cfg ServerConfig) *Server {
 	cfg.Bounds = cfg.Bounds.withDefaults()
 	cfg.Instruments = cfg.Instruments.withDefaults()
@@ -166,7 +166,7 @@ func (s *Server) enter(conn net.Conn) error {
 	return nil
 }
 
-// scarce tells whether conn takes one of the descriptors that are kept back: the
+// scarce reports whether conn takes one of the descriptors that are kept back: the
 // last reserve is for looking at the folder, the one before for sending files.
 func scarce(conn net.Conn, reserves int) bool {
 	fd := trace.Descriptor(conn)

@@ -222,7 +222,7 @@ func endsConnection(err error) bool {
 		errors.Is(err, fault.Protocol) || errors.Is(err, context.Canceled)
 }
 
-// held gives the file with an id, opened; the session keeps the last one.
+// held returns the file with an id, opened; the session keeps the last one.
 func (s *session) held(id content.ID) (*store.Held, error) {
 	if s.open != nil && s.open.List().ID() == id && s.open.Changed() == nil {
 		return s.open, nil
@@ -284,7 +284,7 @@ func giveProof(l *link, m proof, list content.ChunkList) error {
 // workingEvery is how often the other side is told how far a long request is.
 const workingEvery = 300 * time.Millisecond
 
-// tellProgress gives a function that sends WORKING now and then, so that the
+// tellProgress returns a function that sends WORKING now and then, so that the
 // other side is never left in silence; it calls lost when nobody listens.
 func tellProgress(l *link, req uint32, lost func()) func(done, total int64) {
 	var mu sync.Mutex

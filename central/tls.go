@@ -34,7 +34,7 @@ func Fingerprint(cert []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// ServerTLS gives the server's side of TLS 1.3 with a certificate chain and key
+// ServerTLS returns the server's side of TLS 1.3 with a certificate chain and key
 // in PEM files, and the certificate's fingerprint.
 func ServerTLS(certFile, keyFile string) (*tls.Config, string, error) {
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
@@ -45,7 +45,7 @@ func ServerTLS(certFile, keyFile string) (*tls.Config, string, error) {
 	return cfg, Fingerprint(cert.Certificate[0]), nil
 }
 
-// SelfMade gives ServerTLS with a certificate of our own, made in dir at first
+// SelfMade returns ServerTLS with a certificate of our own, made in dir at first
 // and kept there, so that clients who pinned it find it again.
 func SelfMade(dir string) (*tls.Config, string, error) {
 	certFile, keyFile := filepath.Join(dir, "server-cert.pem"), filepath.Join(dir, "server-key.pem")
@@ -163,7 +163,7 @@ func (p *peeked) Read(b []byte) (int, error) {
 // nothing beyond what an address says.
 type Pins struct{ Path string }
 
-// clientTLS gives the client's side of TLS 1.3 for a server. A fingerprint in
+// clientTLS returns the client's side of TLS 1.3 for a server. A fingerprint in
 // the address decides; else a certificate that the system trusts for that name
 // is taken; else the pinned one, or, at first use, whichever the server shows.
 func clientTLS(a Address, pins Pins) *tls.Config {

@@ -155,11 +155,11 @@ func TestAServerWithSilentTLSClientsStopsAtOnce(t *testing.T) {
 	s.stopsWithin(t, 2*time.Second)
 }
 
-func (s *served) stopsWithin(t *testing.T, most time.Duration) {
+func (s *served) stopsWithin(t *testing.T, limit time.Duration) {
 	t.Helper()
 	began := time.Now()
 	s.stop()
-	if took := time.Since(began); took > most {
+	if took := time.Since(began); took > limit {
 		t.Errorf("Serve returned after %v", took)
 	}
 }

@@ -31,7 +31,7 @@ type localFile struct {
 func (f localFile) OS() *os.File   { return f.os }
 func (f localFile) Changed() error { return nil }
 
-// fileIn gives data as a file that can be uploaded.
+// fileIn returns data as a file that can be uploaded.
 func fileIn(t *testing.T, data string) localFile {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "local")

@@ -12,7 +12,7 @@ import (
 
 const group = 16 << 10 // what guts.CompressBuffer takes at once: 16 BLAKE3 chunks of 1 KiB
 
-// chunkValue gives the chaining value of the subtree over p, whose first byte
+// chunkValue returns the chaining value of the subtree over p, whose first byte
 // is at offset off of the file. root tells that p is the whole file; then the
 // value is the file's hash. len(p) is 1 … MaxChunk. It does not allocate.
 func chunkValue(p []byte, off int64, root bool) [CVSize]byte {
@@ -68,7 +68,7 @@ func fold(cvs []byte) ID {
 	}
 }
 
-// join gives the chaining value over n ≥ 1 chunks: the left subtree holds the
+// join returns the chaining value over n ≥ 1 chunks: the left subtree holds the
 // largest power of two of chunks that leaves something for the right one.
 func join(cvs []byte, n int, flags uint32) [8]uint32 {
 	if n == 1 {

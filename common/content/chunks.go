@@ -23,7 +23,7 @@ const (
 	MaxSize = int64(MaxChunks) * MaxChunk
 )
 
-// ChunkSize gives the chunk size in bytes of a file of size bytes: a power of
+// ChunkSize returns the chunk size in bytes of a file of size bytes: a power of
 // two and a function of the size alone, so that all nodes agree unasked.
 func ChunkSize(size int64) int {
 	chunk := MinChunk
@@ -33,7 +33,7 @@ func ChunkSize(size int64) int {
 	return chunk
 }
 
-// ChunkCount gives the number of chunks of a file of size bytes; an empty file
+// ChunkCount returns the number of chunks of a file of size bytes; an empty file
 // has none.
 func ChunkCount(size int64) int {
 	chunk := int64(ChunkSize(size))
@@ -87,7 +87,7 @@ func (l ChunkList) Size() int64 { return l.size }
 // Len is the number of chunks.
 func (l ChunkList) Len() int { return len(l.cvs) / CVSize }
 
-// Bytes gives the chaining values, CVSize bytes a chunk; not to be changed.
+// Bytes returns the chaining values, CVSize bytes a chunk; not to be changed.
 func (l ChunkList) Bytes() []byte { return l.cvs }
 
 // Offset is where chunk i begins in the file, in bytes.

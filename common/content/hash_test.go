@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// noise gives n bytes that are the same in every run.
+// noise returns n bytes that are the same in every run.
 func noise(n int64) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte{1}).Read(b)
@@ -37,7 +37,7 @@ var sizes = []int64{
 	64<<10 - 1, 64 << 10, 64<<10 + 1, 128<<10 - 1, 128 << 10, 128<<10 + 1, 192<<10 + 1, 5<<20 + 12345, 33 << 20,
 }
 
-// steps gives one byte around every size at which the chunk size doubles, up
+// steps returns one byte around every size at which the chunk size doubles, up
 // to limit bytes.
 func steps(limit int64) []int64 {
 	var at []int64

@@ -21,13 +21,13 @@ func ParseID(s string) (ID, error) {
 	return id, nil
 }
 
-// String gives 64 hex digits, exactly what b3sum prints.
+// String returns 64 hex digits, exactly what b3sum prints.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
-// Short gives the first 12 digits, for people; it is not accepted as an id.
+// Short returns the first 12 digits, for people; it is not accepted as an id.
 func (id ID) Short() string { return id.String()[:12] }
 
-// IsZero tells whether id was never set.
+// IsZero reports whether id was never set.
 func (id ID) IsZero() bool { return id == ID{} }
 
 // MarshalText makes ids hex in JSON.

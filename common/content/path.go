@@ -67,12 +67,12 @@ func checkElement(p, element string) error {
 	return nil
 }
 
-// hasDrive tells whether p begins with a drive letter, as in C:file.
+// hasDrive reports whether p begins with a drive letter, as in C:file.
 func hasDrive(p string) bool {
 	return len(p) >= 2 && p[1] == ':' && (p[0]|0x20 >= 'a' && p[0]|0x20 <= 'z')
 }
 
-// isDevice tells whether Windows opens a device under this name, in whichever
+// isDevice reports whether Windows opens a device under this name, in whichever
 // folder ("Naming Files, Paths, and Namespaces", Microsoft). It ignores case,
 // and dots and blanks at the end.
 func isDevice(element string) bool {

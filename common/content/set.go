@@ -15,10 +15,10 @@ type Set struct {
 	n     int
 }
 
-// NewSet gives an empty set over n chunks.
+// NewSet returns an empty set over n chunks.
 func NewSet(n int) Set { return Set{words: make([]uint64, (n+63)/64), n: n} }
 
-// FullSet gives the set of all of n chunks.
+// FullSet returns the set of all of n chunks.
 func FullSet(n int) Set {
 	s := NewSet(n)
 	for w := range s.words {
@@ -33,7 +33,7 @@ func FullSet(n int) Set {
 // Len is how many chunks the set is over, not how many it holds.
 func (s Set) Len() int { return s.n }
 
-// Has tells whether i is in the set; false for an i outside 0 … Len()-1.
+// Has reports whether i is in the set; false for an i outside 0 … Len()-1.
 func (s Set) Has(i int) bool {
 	return i >= 0 && i < s.n && s.words[i/64]&(1<<(i%64)) != 0
 }
@@ -53,10 +53,10 @@ func (s Set) Count() int {
 	return count
 }
 
-// Full tells whether all chunks are in.
+// Full reports whether all chunks are in.
 func (s Set) Full() bool { return s.Count() == s.n }
 
-// Empty tells whether none is.
+// Empty reports whether none is.
 func (s Set) Empty() bool {
 	for _, w := range s.words {
 		if w != 0 {
@@ -66,7 +66,7 @@ func (s Set) Empty() bool {
 	return true
 }
 
-// Next gives the first index ≥ from that is in the set.
+// Next returns the first index ≥ from that is in the set.
 func (s Set) Next(from int) (i int, ok bool) {
 	if from < 0 {
 		from = 0
@@ -83,7 +83,7 @@ func (s Set) Next(from int) (i int, ok bool) {
 	return 0, false
 }
 
-// NextNotIn gives the first index ≥ from that is in the set and not in t. Both
+// NextNotIn returns the first index ≥ from that is in the set and not in t. Both
 // are over the same number of chunks.
 func (s Set) NextNotIn(from int, t Set) (i int, ok bool) {
 	if from < 0 {
@@ -112,7 +112,7 @@ func (s Set) All() iter.Seq[int] {
 	}
 }
 
-// Clone gives a set with storage of its own.
+// Clone returns a set with storage of its own.
 func (s Set) Clone() Set { return Set{words: append([]uint64(nil), s.words...), n: s.n} }
 
 // Keep takes out what is not in t. Both are over the same number of chunks.
@@ -122,7 +122,7 @@ func (s Set) Keep(t Set) {
 	}
 }
 
-// Minus gives the chunks of s that are not in t, as a new set. Both are over
+// Minus returns the chunks of s that are not in t, as a new set. Both are over
 // the same number of chunks.
 func (s Set) Minus(t Set) Set {
 	d := s.Clone()
@@ -132,7 +132,7 @@ func (s Set) Minus(t Set) Set {
 	return d
 }
 
-// Union gives the chunks in either, as a new set. Both are over the same
+// Union returns the chunks in either, as a new set. Both are over the same
 // number of chunks.
 func (s Set) Union(t Set) Set {
 	u := s.Clone()

@@ -46,7 +46,7 @@ func ReadHeader(r io.Reader, max int) (t Type, n int, err error) {
 }
 
 // Read reads one frame with a body of at most max bytes into buf, which is
-// grown when it is too small, and gives the body: valid until buf is used
+// grown when it is too small, and returns the body: valid until buf is used
 // again. Errors are those of ReadHeader and, inside a body,
 // io.ErrUnexpectedEOF.
 func Read(r io.Reader, max int, buf []byte) (Type, []byte, error) {

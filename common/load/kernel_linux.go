@@ -2,7 +2,7 @@ package load
 
 import "golang.org/x/sys/unix"
 
-// kernelCounts tells whether the kernel counts the bytes of TCP sockets.
+// kernelCounts reports whether the kernel counts the bytes of TCP sockets.
 const kernelCounts = true
 
 // tcpStates names the states as the kernel numbers them

@@ -2,7 +2,7 @@
 
 package load
 
-// kernelCounts tells whether the kernel counts the bytes of TCP sockets; here
+// kernelCounts reports whether the kernel counts the bytes of TCP sockets; here
 // nobody has taught this program to ask for them.
 const kernelCounts = false
 

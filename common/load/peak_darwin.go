@@ -2,7 +2,7 @@ package load
 
 import "golang.org/x/sys/unix"
 
-// peakMemory gives the most resident memory this process has had, in bytes as
+// peakMemory returns the most resident memory this process has had, in bytes as
 // getrusage(2) says on this system.
 func peakMemory() (int64, bool) {
 	var u unix.Rusage

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// peakMemory gives the most resident memory this process has had, VmHWM of
+// peakMemory returns the most resident memory this process has had, VmHWM of
 // proc_pid_status(5). getrusage(2) would also count the program that started
 // this one.
 func peakMemory() (int64, bool) {

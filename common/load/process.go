@@ -59,7 +59,7 @@ func (p *process) atLeast(n int64) *int64 {
 	}
 }
 
-// cpu gives user and system seconds, to the microsecond where getrusage(2)
+// cpu returns user and system seconds, to the microsecond where getrusage(2)
 // exists and to the clock tick elsewhere.
 func (p *process) cpu() *float64 {
 	if seconds, ok := usage(); ok {

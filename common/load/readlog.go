@@ -25,7 +25,7 @@ type Log struct {
 	Final   *Report // nil if missing: the node was killed, or is still running
 }
 
-// Last gives the latest report there is, nil if none: the totals of the node.
+// Last returns the latest report there is, nil if none: the totals of the node.
 func (l *Log) Last() *Report {
 	switch {
 	case l.Final != nil:
@@ -103,7 +103,7 @@ func (l *logReader) readAll() error {
 	}
 }
 
-// next gives the next line; whole tells whether it ended with a newline. Of a
+// next returns the next line; whole reports whether it ended with a newline. Of a
 // line that is too long only the beginning is given.
 func (l *logReader) next() (text []byte, whole bool, err error) {
 	for {
@@ -171,12 +171,12 @@ func (l *logReader) place(report Report) {
 	}
 }
 
-// sameRun tells whether two reports are of one process.
+// sameRun reports whether two reports are of one process.
 func sameRun(a, b *Report) bool {
 	return a.Node == b.Node && a.PID == b.PID && a.Host == b.Host
 }
 
-// conclude tells what is missing from the whole.
+// conclude notes what is missing from the whole.
 func (l *logReader) conclude() {
 	if l.second > 0 {
 		l.problem(l.second, "another run or node begins here; it was left out with what follows (%d lines): give each its own file", l.skipped)

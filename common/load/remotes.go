@@ -27,7 +27,7 @@ type remoteTable struct {
 	byName map[string]*Remote
 }
 
-// Remote gives the counters of the remote of that name: a peer id, or the
+// Remote returns the counters of the remote of that name: a peer id, or the
 // address of a client without its port. Keep the result for the time of a
 // connection. After 4096 different names, new ones share one: OtherRemotes.
 func (m *Meter) Remote(name string) *Remote {

@@ -14,7 +14,7 @@ var (
 	userInfo = regexp.MustCompile(`(^|//)([^/:@]*):([^/]*)@`)
 )
 
-// WithoutSecrets gives a command line in which values that may be secret are
+// WithoutSecrets returns a command line in which values that may be secret are
 // replaced by ***: those of options whose name speaks of passwords, secrets,
 // tokens or keys, and the password in user:password@host and --user name:password.
 func WithoutSecrets(args []string) []string {

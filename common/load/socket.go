@@ -151,7 +151,7 @@ func closedFirst(state string) Side {
 	return Unknown
 }
 
-// wire gives what the socket adds to the node's traffic.
+// wire returns what the socket adds to the node's traffic.
 func (k *Socket) wire() traffic {
 	if k.role == Listening || k.carried {
 		return traffic{}

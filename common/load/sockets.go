@@ -94,7 +94,7 @@ func (s *Sockets) leave(k *Socket, carried traffic, row SocketRow) {
 	s.recent = append(s.recent, row)
 }
 
-// snapshot gives the open sockets in the order in which they were opened,
+// snapshot returns the open sockets in the order in which they were opened,
 // with what all others had carried at that moment.
 func (s *Sockets) snapshot() ([]*Socket, traffic) {
 	s.mu.Lock()
@@ -116,7 +116,7 @@ func (s *Sockets) Table() []SocketRow {
 	return append(rows, s.recent...)
 }
 
-// Wire gives the bytes that crossed all sockets so far, in both directions,
+// Wire returns the bytes that crossed all sockets so far, in both directions,
 // closed ones included. For TCP that is what the kernel counted: the stream's
 // bytes, what was sent again included, without TCP and IP headers. For UDP it
 // is what the socket's owner counted. It is not ok when some socket could not
@@ -132,7 +132,7 @@ func (s *Sockets) Wire() (out, in int64, ok bool) {
 	return sum.out, sum.in, true
 }
 
-// AcceptQueue gives how many connections wait to be accepted now and for how
+// AcceptQueue returns how many connections wait to be accepted now and for how
 // many there is room, over all listening sockets. It is not ok where the
 // kernel does not tell or nothing listens.
 func (s *Sockets) AcceptQueue() (length, backlog int, ok bool) {

@@ -28,7 +28,7 @@ func listen(t *testing.T) net.Listener {
 	return ln
 }
 
-// pair gives both ends of a connection over ln.
+// pair returns both ends of a connection over ln.
 func pair(t *testing.T, ln net.Listener) (client, server net.Conn) {
 	t.Helper()
 	client, err := net.Dial("tcp", ln.Addr().String())

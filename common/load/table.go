@@ -45,7 +45,7 @@ func PortClass(port int) string {
 	return "dynamic"
 }
 
-// row gives the socket as it is now.
+// row returns the socket as it is now.
 func (k *Socket) row() SocketRow {
 	info, known := k.kernel()
 	row := SocketRow{

@@ -70,7 +70,7 @@ func (t *Transfer) Have(bytes int64) { t.have.Store(bytes) }
 
 // ChunkMap lets reports tell which chunks are held. bits is called for each
 // report and once more by Done and End, so call those without the locks that
-// bits takes. It gives one bit per chunk, chunk 0 in the lowest bit of the
+// bits takes. It returns one bit per chunk, chunk 0 in the lowest bit of the
 // first byte, as many bytes as n chunks need, which nobody changes later.
 func (t *Transfer) ChunkMap(n int, bits func() []byte) {
 	t.mu.Lock()
@@ -125,7 +125,7 @@ func (t *Transfer) ended() bool {
 	return t.state != Running
 }
 
-// report gives the transfer's line, with times counted from start.
+// report returns the transfer's line, with times counted from start.
 func (t *Transfer) report(start time.Time) TransferReport {
 	bits := t.bits()
 	t.mu.Lock()
@@ -150,7 +150,7 @@ func (t *Transfer) report(start time.Time) TransferReport {
 }
 
 // report lists the newest transfers, at most limit, in the order in which they
-// began, and tells how many it left out.
+// began, and returns how many it left out.
 func (t *transferTable) report(start time.Time, limit int) ([]TransferReport, int64) {
 	t.mu.Lock()
 	all, omitted := slices.Clone(t.all), t.omitted

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// usage gives the process's user and system seconds.
+// usage returns the process's user and system seconds.
 func usage() (float64, bool) {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -18,7 +18,7 @@ func usage() (float64, bool) {
 	return float64(ns) / 1e9, true
 }
 
-// isTerminal tells whether a sync failed because there is nothing to sync: a
+// isTerminal reports whether a sync failed because there is nothing to sync: a
 // terminal, a pipe.
 func isTerminal(err error) bool {
 	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP)

@@ -20,7 +20,7 @@ type bucket struct {
 	woke    time.Time     // when a caller last woke from a wait
 }
 
-// book books n bytes and tells when they may pass.
+// book books n bytes and returns when they may pass.
 func (b *bucket) book(now time.Time, n int) time.Time {
 	if b.paid.Before(now) { // the link was free for a while
 		b.paid = now.Add(-b.overslept(now))
@@ -29,7 +29,7 @@ func (b *bucket) book(now time.Time, n int) time.Time {
 	return b.paid.Add(-b.credit)
 }
 
-// overslept tells how long the link was free only because a caller that was
+// overslept returns how long the link was free only because a caller that was
 // waiting for it woke too late. It counts for whoever comes right after.
 func (b *bucket) overslept(now time.Time) time.Duration {
 	if now.Sub(b.woke) > b.credit {

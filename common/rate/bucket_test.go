@@ -8,7 +8,7 @@ import (
 )
 
 // drive sends n bytes in slices through a link of 1 MB/s whose sender wakes
-// late each time, and tells how long that took.
+// late each time, and returns how long that took.
 func drive(n int, late func() time.Duration) time.Duration {
 	l := New(1e6)
 	begin := time.Unix(1000, 0)
@@ -41,8 +41,8 @@ func TestWhatIsMadeUpForHasABound(t *testing.T) {
 	const late = 1200 * time.Millisecond
 	sleeps := 0
 	took := drive(1e6, func() time.Duration { sleeps++; return late })
-	least := time.Duration(sleeps) * (late - catchUp - burstTime)
-	if took < least {
+	floor := time.Duration(sleeps) * (late - catchUp - burstTime)
+	if took < floor {
 		t.Errorf("%d sleeps of %v too long, and yet it took only %v", sleeps, late, took)
 	}
 }

@@ -15,12 +15,12 @@ type Limits struct {
 	Up, Down *Limiter
 }
 
-// Conn gives c with its writes passing Up and its reads passing Down. When
-// neither is limited it gives c itself, so that sendfile and everything else
+// Conn returns c with its writes passing Up and its reads passing Down. When
+// neither is limited it returns c itself, so that sendfile and everything else
 // that depends on c's own type stays possible.
 //
 // Deadlines and Close end a wait for the limiter as they end a wait for the
-// network. The connection given back owns c; its NetConn method gives c. It
+// network. The connection given back owns c; its NetConn method returns c. It
 // starts no goroutine.
 func (l Limits) Conn(c net.Conn) net.Conn {
 	if l.Up == nil && l.Down == nil {
@@ -50,7 +50,7 @@ type conn struct {
 	owed time.Time
 }
 
-// NetConn gives the connection underneath. Bytes that go through it directly
+// NetConn returns the connection underneath. Bytes that go through it directly
 // are not limited.
 func (c *conn) NetConn() net.Conn { return c.Conn }
 
@@ -128,7 +128,7 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	return sent, nil
 }
 
-// lock waits for its turn, and tells whether it came.
+// lock waits for its turn, and reports whether it came.
 func (c *conn) lock(turn chan struct{}, d *deadline) bool {
 	select {
 	case turn <- struct{}{}:

@@ -43,7 +43,7 @@ func (d *deadline) set(t time.Time) {
 	}
 }
 
-// done gives the channel that is closed once the deadline has passed.
+// done returns the channel that is closed once the deadline has passed.
 func (d *deadline) done() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -27,8 +27,8 @@ type Limiter struct {
 	bucket bucket
 }
 
-// New gives a limiter of so many bytes per second. Its bucket holds 20 ms
-// worth, and 16 KiB at the least. For 0, less, NaN or infinity New gives nil:
+// New returns a limiter of so many bytes per second. Its bucket holds 20 ms
+// worth, and 16 KiB at the least. For 0, less, NaN or infinity New returns nil:
 // no limit.
 func New(bytesPerSecond float64) *Limiter {
 	if !(bytesPerSecond > 0) || math.IsInf(bytesPerSecond, 1) {
@@ -69,7 +69,7 @@ func (l *Limiter) Wait(ctx context.Context, n int) error {
 	return nil
 }
 
-// book books n bytes, at most one slice, and tells when they may pass.
+// book books n bytes, at most one slice, and returns when they may pass.
 func (l *Limiter) book(n int) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +83,7 @@ func (l *Limiter) cancel(n int) {
 	l.bucket.cancel(n)
 }
 
-// sleep waits until due and tells whether it did; not if one of the channels
+// sleep waits until due and reports whether it did; not if one of the channels
 // was closed before.
 func (l *Limiter) sleep(due time.Time, stop, deadline <-chan struct{}) bool {
 	left := time.Until(due)

@@ -108,7 +108,7 @@ func TestAWaitEndsWithItsContextAndGivesTheBytesBack(t *testing.T) {
 	})
 }
 
-// link gives two ends of a connection in memory; what is written to near
+// link returns two ends of a connection in memory; what is written to near
 // passes the limits.
 func link(l rate.Limits) (near, far net.Conn) {
 	a, b := net.Pipe()
@@ -350,7 +350,7 @@ func TestTwoWritersDoNotMixTheirBytes(t *testing.T) {
 	})
 }
 
-// tcp gives both ends of a connection on this machine.
+// tcp returns both ends of a connection on this machine.
 func tcp(t *testing.T) (a, b net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

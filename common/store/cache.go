@@ -56,7 +56,7 @@ func OpenCache(dir string) (*Cache, error) {
 	return &Cache{dir: dir}, nil
 }
 
-// Lookup gives the chunk list of the file at path, if it had this stamp when
+// Lookup returns the chunk list of the file at path, if it had this stamp when
 // it was remembered. A relative path means another file in another folder:
 // give absolute ones.
 func (c *Cache) Lookup(path string, stamp Stamp) (content.ChunkList, bool) {

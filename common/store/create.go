@@ -43,7 +43,7 @@ func Create(root *os.Root, name string, list content.ChunkList, opt Options) (*P
 	return p, nil
 }
 
-// Saved gives the chunk list of what is in the making under name, so that
+// Saved returns the chunk list of what is in the making under name, so that
 // going on needs no network to know it; ok is false when nothing is, or its
 // state can not be read. It takes no lock.
 func Saved(root *os.Root, name string) (list content.ChunkList, ok bool) {
@@ -95,7 +95,7 @@ func Tidy(root *os.Root, name string, id content.ID) error {
 	return nil
 }
 
-// checkTarget tells whether the final name may be taken. early lets pass a
+// checkTarget checks whether the final name may be taken. early lets pass a
 // file that a Part, killed between the renaming and the removal of its state,
 // may have put there.
 func (p *Part) checkTarget(early bool) error {

@@ -18,7 +18,7 @@ const (
 	progressEvery = 100 * time.Millisecond
 )
 
-// Describe gives the entry and chunk list of a file, hashing it first if it
+// Describe returns the entry and chunk list of a file, hashing it first if it
 // is new or has changed; callers who wait for the same file share the work,
 // which ends with the last of them. progress (which may be nil) is called
 // every 100 ms meanwhile, with bytes. It fails with fault.NotFound (hidden
@@ -39,7 +39,7 @@ func (f *Folder) Describe(ctx context.Context, name string, progress func(done, 
 	}
 }
 
-// known gives what is known of a file, if that is still true of it.
+// known returns what is known of a file, if that is still true of it.
 func (f *Folder) known(name string) (e Entry, list content.ChunkList, ok bool, err error) {
 	_, info, err := f.look(name)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // Kill leaves a Part as kill -9 does: what is open is closed, and no more.
 func (p *Part) Kill() { p.closeFiles() }
 
-// FinishSteps does the first n steps of Finish, and tells how many there are.
+// FinishSteps does the first n steps of Finish, and returns how many there are.
 func (p *Part) FinishSteps(n int) (all int, err error) {
 	p.busy.Lock()
 	defer p.busy.Unlock()
@@ -56,7 +56,7 @@ const (
 func WrittenAt(list content.ChunkList) int64 { return writtenAt(list) }
 func SyncedAt(list content.ChunkList) int64  { return syncedAt(list) }
 
-// HasBootID tells whether this system knows when it was started.
+// HasBootID reports whether this system knows when it was started.
 func HasBootID() bool { return bootID() != "" }
 
 // DecodeState is for fuzzing.
@@ -93,7 +93,7 @@ func WalkMost(ctx context.Context, f *Folder, max int) (names []string, left Lef
 	return names, w.out, err
 }
 
-// CountJobs tells how many hashings of a file were begun during what.
+// CountJobs returns how many hashings of a file were begun during what.
 func CountJobs(f *Folder, name string, what func()) int {
 	seen := map[*job]bool{}
 	stop, done := make(chan struct{}), make(chan struct{})

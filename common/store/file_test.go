@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// folder gives an empty folder.
+// folder returns an empty folder.
 func folder(t testing.TB) (*os.Root, string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -166,7 +166,7 @@ func (p *Part) syncNames() error {
 	return err
 }
 
-// finishedBefore tells whether the final name is this very file: Finish was
+// finishedBefore reports whether the final name is this very file: Finish was
 // killed after its renaming.
 func (p *Part) finishedBefore(s saved) bool {
 	if !s.final || !s.written.Full() {

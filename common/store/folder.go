@@ -127,7 +127,7 @@ func (f *Folder) unknown(id content.ID) error {
 	}
 }
 
-// listOf gives the chunk list of r, a copy, from memory or from the cache. It
+// listOf returns the chunk list of r, a copy, from memory or from the cache. It
 // fails with fault.Busy when the cache has lost it; then the file is to be
 // hashed again.
 func (f *Folder) listOf(r record) (content.ChunkList, error) {

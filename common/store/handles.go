@@ -47,7 +47,7 @@ func (f *Folder) Open(name string) (*Held, error) {
 	return &Held{list: s.list, shared: s.opened, give: func() error { return f.open.give(name, s) }}, nil
 }
 
-// take gives the share of the file of r, a copy, with one user more.
+// take returns the share of the file of r, a copy, with one user more.
 func (h *handles) take(f *Folder, r record) (*share, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"starmesh/common/fault"
 )
 
-// HashFile gives the chunk list of the file at path, from the cache if it
+// HashFile returns the chunk list of the file at path, from the cache if it
 // knows it as it is now; otherwise it reads the file, tells progress (which may
 // be nil) of the bytes, from several goroutines at once, and remembers the
 // list. It fails with fault.Changed when the file changed meanwhile,

@@ -78,10 +78,10 @@ func (h *Held) List() content.ChunkList { return h.list }
 // Have is the set of all chunks.
 func (h *Held) Have() content.Set { return content.FullSet(h.list.Len()) }
 
-// Grew gives a channel that is never closed: all is held.
+// Grew returns a channel that is never closed: all is held.
 func (h *Held) Grew() <-chan struct{} { return nil }
 
-// OS gives the file, for sending chunks without copying them; valid until
+// OS returns the file, for sending chunks without copying them; valid until
 // Close. It may be shared with others: use it only with calls that name an
 // offset (ReadAt, sendfile with one), and do not close it.
 func (h *Held) OS() *os.File { return h.shared.f }

@@ -150,7 +150,7 @@ func (x *index) sweep(unread []string) []Event {
 	return gone
 }
 
-// mergeNames gives the sorted union of sorted and added, which may be in any
+// mergeNames returns the sorted union of sorted and added, which may be in any
 // order and have names twice.
 func mergeNames(sorted, added []string) []string {
 	if len(added) == 0 {
@@ -269,7 +269,7 @@ func (x *index) find(prefix, after string, limit int) (entries []Entry, more boo
 	return entries, false
 }
 
-// ranges gives the names that are prefix or lie in it: in the order of names
+// ranges returns the names that are prefix or lie in it: in the order of names
 // those are two pieces, for "a-b" is between "a" and "a/b".
 func (x *index) ranges(prefix string) [][]string {
 	if prefix == "" {
@@ -284,7 +284,7 @@ func (x *index) ranges(prefix string) [][]string {
 	return pieces
 }
 
-// within tells whether name is prefix or lies in it; all names lie in "".
+// within reports whether name is prefix or lies in it; all names lie in "".
 func within(prefix, name string) bool {
 	rest, ok := strings.CutPrefix(name, prefix)
 	return ok && (prefix == "" || rest == "" || rest[0] == '/')

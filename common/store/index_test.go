@@ -11,7 +11,7 @@ import (
 	"starmesh/common/content"
 )
 
-// someList gives a chunk list without hashing, another one for each kind.
+// someList returns a chunk list without hashing, another one for each kind.
 func someList(t *testing.T, kind int) content.ChunkList {
 	t.Helper()
 	cv := make([]byte, content.CVSize)

@@ -18,7 +18,7 @@ type Memory struct {
 	grew growth
 }
 
-// NewMemory gives a File for list that holds nothing yet.
+// NewMemory returns a File for list that holds nothing yet.
 func NewMemory(list content.ChunkList) *Memory {
 	return &Memory{list: list, data: make([]byte, list.Size()), have: content.NewSet(list.Len())}
 }
@@ -33,7 +33,7 @@ func (m *Memory) Have() content.Set {
 	return m.have.Clone()
 }
 
-// Grew gives a channel that is closed when Have may have grown.
+// Grew returns a channel that is closed when Have may have grown.
 func (m *Memory) Grew() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -66,7 +66,7 @@ func (m *Memory) WriteChunk(i int, p []byte) error {
 	return nil
 }
 
-// Bytes gives the whole file, not to be changed; it fails with fault.Invalid
+// Bytes returns the whole file, not to be changed; it fails with fault.Invalid
 // before all of it is held.
 func (m *Memory) Bytes() ([]byte, error) {
 	m.mu.RLock()

@@ -52,7 +52,7 @@ func namesOf(name string) (names, error) {
 	}, nil
 }
 
-// Visible tells whether a folder shows a file of this name: dot-files, files
+// Visible reports whether a folder shows a file of this name: dot-files, files
 // in dot-folders and files in the making stay hidden.
 func Visible(name string) bool {
 	for element := range strings.SplitSeq(name, "/") {
@@ -68,7 +68,7 @@ func Visible(name string) bool {
 	return true
 }
 
-// isFile tells whether name, in root, is (still) the open file f.
+// isFile reports whether name, in root, is (still) the open file f.
 func isFile(root *os.Root, name string, f *os.File) bool {
 	opened, err := f.Stat()
 	if err != nil {

@@ -87,14 +87,14 @@ func (p *Part) Have() content.Set {
 	return p.progress.have.Clone()
 }
 
-// Grew gives a channel that is closed when Have may have grown.
+// Grew returns a channel that is closed when Have may have grown.
 func (p *Part) Grew() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.progress.grew.wait()
 }
 
-// OS gives the data file, for sending chunks without copying them; valid until
+// OS returns the data file, for sending chunks without copying them; valid until
 // Close, after Finish too. It is for calls that name an offset (ReadAt,
 // sendfile): its own position is shared by all.
 func (p *Part) OS() *os.File {
@@ -174,7 +174,7 @@ func (p *Part) keep(i, n int) (due []byte, err error) {
 	return g.due(g.every), nil
 }
 
-// due gives the bitmap to be synced when at least every bytes wait for it and
+// due returns the bitmap to be synced when at least every bytes wait for it and
 // nobody else does it: then it is the caller's turn. mu is held.
 func (g *progress) due(every int64) []byte {
 	if g.unsynced < every || g.syncing || g.failed != nil {

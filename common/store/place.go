@@ -61,7 +61,7 @@ func (w *where) follow() (*place, error) {
 	return w.now, nil
 }
 
-// stands tells whether the root is still what its path leads to.
+// stands reports whether the root is still what its path leads to.
 func (p *place) stands() bool {
 	open, err := p.root.Stat(".")
 	if err != nil {
@@ -100,7 +100,7 @@ func (p *place) path(name string) string {
 	return filepath.Join(p.base, filepath.FromSlash(p.real(name)))
 }
 
-// shows tells whether a file of this name would be served.
+// shows reports whether a file of this name would be served.
 func (w *where) shows(name string) error {
 	if err := content.CheckPath(name); err != nil {
 		return err

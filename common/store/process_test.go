@@ -151,7 +151,7 @@ func TestKill9AtAnyMoment(t *testing.T) {
 }
 
 // killAfter lets a child write, kills it some time after it said n things, and
-// gives what it said it wrote.
+// returns what it said it wrote.
 func killAfter(t *testing.T, dir string, n int, later time.Duration) content.Set {
 	t.Helper()
 	cmd, out := start(t, "write", dir)

@@ -10,7 +10,7 @@ type Stamp struct {
 	Inode   uint64 // number on its disk; 0 on systems without
 }
 
-// StampOf gives the stamp of a file.
+// StampOf returns the stamp of a file.
 func StampOf(info fs.FileInfo) Stamp {
 	return Stamp{Size: info.Size(), ModTime: info.ModTime().UnixNano(), Inode: inodeOf(info)}
 }

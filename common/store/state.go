@@ -75,7 +75,7 @@ type saved struct {
 	final           bool  // Finish had come as far as the renaming
 }
 
-// doubtful tells whether this is what encodeState makes with doubt: it says
+// doubtful reports whether this is what encodeState makes with doubt: it says
 // nothing about the data, which nobody has looked through to the end.
 func (s saved) doubtful() bool {
 	return !s.sameBoot && !s.final && s.inode == 0 && s.written.Full() && s.synced.Empty()

@@ -10,7 +10,7 @@ type File interface {
 	List() content.ChunkList
 	// Have is the set of chunks held and verified: the caller's own copy.
 	Have() content.Set
-	// Grew gives a channel that is closed when Have may have grown since:
+	// Grew returns a channel that is closed when Have may have grown since:
 	// take it before looking at Have.
 	Grew() <-chan struct{}
 	// ReadChunk fills p, which must have the chunk's exact length. It fails

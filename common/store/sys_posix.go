@@ -30,7 +30,7 @@ func lockFile(f *os.File) (busy bool, err error) {
 	}
 }
 
-// inodeOf gives the file's number on its disk; 0 where there is none.
+// inodeOf returns the file's number on its disk; 0 where there is none.
 func inodeOf(info fs.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return st.Ino

@@ -21,7 +21,7 @@ func lockFile(f *os.File) (busy bool, err error) {
 	return false, err
 }
 
-// inodeOf gives the file's number on its disk; a FileInfo has none here.
+// inodeOf returns the file's number on its disk; a FileInfo has none here.
 func inodeOf(fs.FileInfo) uint64 { return 0 }
 
 // allocated is how many bytes of disk the file has got already: its length,

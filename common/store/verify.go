@@ -8,7 +8,7 @@ import (
 	"starmesh/common/content"
 )
 
-// verifyChunks reads the suspects from r, with all cores, and gives those that
+// verifyChunks reads the suspects from r, with all cores, and returns those that
 // are what list says; what can not be read is not. progress may be nil; it is
 // told of every chunk's bytes, from several goroutines at once. All have ended
 // when verifyChunks returns.

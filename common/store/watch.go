@@ -58,7 +58,7 @@ func (one *watcher) tell(e Event) {
 	one.events <- e // never waits: only the holder of the Folder's lock sends
 }
 
-// Watch gives the changes of what lies at prefix ("": everything) from now on;
+// Watch returns the changes of what lies at prefix ("": everything) from now on;
 // list after calling it, to miss nothing. A watcher that does not keep up gets
 // an event of the kind Lost and must list again. stop ends it and closes
 // events; it must be called, and may be more than once.

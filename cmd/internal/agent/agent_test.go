@@ -50,7 +50,7 @@ func start(t *testing.T, change func(*agent.Config)) string {
 	return ln.Addr().String()
 }
 
-// do asks an agent and gives status and body.
+// do asks an agent and returns status and body.
 func do(t *testing.T, method, addr, path string, header map[string]string) (int, string) {
 	t.Helper()
 	status, body, _ := agenttest.Ask(t, method, addr, path, header)

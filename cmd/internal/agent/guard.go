@@ -56,7 +56,7 @@ func MayCommand(token string, r *http.Request) bool {
 // guard decides who may ask what.
 type guard struct{ token string }
 
-// mayRead tells why a reading is refused; "" if it is not. Everyone who
+// mayRead returns why a reading is refused; "" if it is not. Everyone who
 // reaches the address may read. But when that is a loopback address the
 // request must also name it as such: otherwise a page of another site could
 // read, having its own name point at 127.0.0.1 (DNS rebinding).
@@ -67,7 +67,7 @@ func (g guard) mayRead(r *http.Request) string {
 	return "the agent is reached over a loopback address, so ask for it by one: http://127.0.0.1:PORT/ or http://localhost:PORT/"
 }
 
-// mayCommand tells why a command is refused, with the HTTP status; "" if it is
+// mayCommand returns why a command is refused, with the HTTP status; "" if it is
 // not.
 func (g guard) mayCommand(r *http.Request) (int, string) {
 	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
@@ -101,7 +101,7 @@ func (g guard) hasToken(r *http.Request) bool {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-// fromLoopback tells whether the request was made on this machine, and not
+// fromLoopback reports whether the request was made on this machine, and not
 // passed on by a proxy on it.
 func fromLoopback(r *http.Request) bool {
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
@@ -113,13 +113,13 @@ func fromLoopback(r *http.Request) bool {
 	return err == nil && from.Addr().Unmap().IsLoopback()
 }
 
-// onLoopback tells whether the request came in on a loopback address.
+// onLoopback reports whether the request came in on a loopback address.
 func onLoopback(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	return ok && local.IP.IsLoopback()
 }
 
-// localHost tells whether a Host header names this machine without the help of
+// localHost reports whether a Host header names this machine without the help of
 // DNS: by an address, or as localhost.
 func localHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {

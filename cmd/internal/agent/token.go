@@ -16,7 +16,7 @@ const TokenVariable = "STARMESH_AGENT_TOKEN"
 // minToken is the least length in bytes of a token that cannot be guessed.
 const minToken = 16
 
-// ReadToken gives the token in a file, or in the environment if file is "";
+// ReadToken returns the token in a file, or in the environment if file is "";
 // "" if there is none there either.
 func ReadToken(file string) (string, error) {
 	text, from := os.Getenv(TokenVariable), TokenVariable

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // work does 100 bytes a second for a number of seconds, under a bar for total,
-// with err as its end, and gives what was printed.
+// with err as its end, and returns what was printed.
 func work(t *testing.T, mode cli.Mode, total, kept int64, seconds int, err error) (stdout, stderr string) {
 	var out, errOut bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {

@@ -136,7 +136,7 @@ type progressEvent struct {
 	Left    *float64 `json:"seconds_left,omitempty"`
 }
 
-// rate gives bytes per second since the progress before.
+// rate returns bytes per second since the progress before.
 func rate(now, before progress) float64 {
 	seconds := (now.elapsed - before.elapsed).Seconds()
 	if seconds <= 0 {
@@ -157,7 +157,7 @@ func left(p progress, rate float64) (d time.Duration, ok bool) {
 	return time.Duration(seconds * float64(time.Second)), true
 }
 
-// inAll tells how much time is left with all that follows; "" if nothing does,
+// inAll returns how much time is left with all that follows; "" if nothing does,
 // or there is no telling.
 func inAll(p progress) string {
 	left, ok := left(p, rate(p, progress{}))

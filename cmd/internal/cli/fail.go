@@ -45,7 +45,7 @@ func Usagef(cmd *cobra.Command, format string, args ...any) error {
 	return Usage(cmd, fmt.Errorf(format, args...))
 }
 
-// Status gives the exit status that err calls for.
+// Status returns the exit status that err calls for.
 func Status(err error) int {
 	var m *misuse
 	switch {
@@ -58,7 +58,7 @@ func Status(err error) int {
 	}
 }
 
-// Hint gives the line that follows an error in the command line, "" for
+// Hint returns the line that follows an error in the command line, "" for
 // others.
 func Hint(err error) string {
 	var m *misuse

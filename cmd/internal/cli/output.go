@@ -52,7 +52,7 @@ func AddFlags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("quiet", "json")
 }
 
-// ForCommand gives the Output that the flags of cmd and its stderr call for.
+// ForCommand returns the Output that the flags of cmd and its stderr call for.
 func ForCommand(cmd *cobra.Command) *Output {
 	mode := Plain
 	switch {
@@ -83,7 +83,7 @@ func isTerminal(w io.Writer) bool {
 // Verbose returns whether all is to be named, not the first few.
 func (o *Output) Verbose() bool { return o.more }
 
-// Mode tells how o speaks.
+// Mode returns how o speaks.
 func (o *Output) Mode() Mode { return o.mode }
 
 // Note prints a line for people; nothing in the modes Quiet and JSON.
@@ -148,7 +148,7 @@ func EventLine(name string, v any) string {
 	return b.String()
 }
 
-// Logger gives a logger for what an operator wants to know: lines on stderr,
+// Logger returns a logger for what an operator wants to know: lines on stderr,
 // in the mode JSON events called "log", in the mode Quiet only errors.
 func (o *Output) Logger() *slog.Logger {
 	switch o.mode {
@@ -162,7 +162,7 @@ func (o *Output) Logger() *slog.Logger {
 	}
 }
 
-// Lines gives a writer to stderr that keeps lines, one each Write, apart from
+// Lines returns a writer to stderr that keeps lines, one each Write, apart from
 // the bar.
 func (o *Output) Lines() io.Writer { return lineWriter(o.say) }
 

@@ -91,7 +91,7 @@ func limit(cores int, slack time.Duration) {
 	setSlack(slack)
 }
 
-// enough tells whether one core will do, for a process that used that share of
+// enough reports whether one core will do, for a process that used that share of
 // one core.
 func enough(one bool, share float64) bool {
 	if one {

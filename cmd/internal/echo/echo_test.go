@@ -54,7 +54,7 @@ func (t *tracer) wait(text string) {
 	}
 }
 
-// calls gives the names of the calls, in order.
+// calls returns the names of the calls, in order.
 func (t *tracer) calls() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -122,7 +122,7 @@ func start(t *testing.T, change func(*echo.Config)) *service {
 	return s
 }
 
-// send sends a text and gives what came back.
+// send sends a text and returns what came back.
 func send(t *testing.T, network, address, text string, steps io.Writer) (string, error) {
 	t.Helper()
 	var back strings.Builder
@@ -461,7 +461,7 @@ func TestSendEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// silent gives the address of somebody who takes and never answers.
+// silent returns the address of somebody who takes and never answers.
 func silent(t *testing.T, network string) string {
 	t.Helper()
 	if network == "udp" {

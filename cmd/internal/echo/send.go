@@ -64,7 +64,7 @@ func Send(ctx context.Context, cfg SendConfig, messages io.Reader) error {
 	return sendAll(ctx, cfg, remote, bufio.NewReaderSize(messages, piece))
 }
 
-// connect makes the socket, and tells how much goes into one message.
+// connect makes the socket, and returns how much goes into one message.
 func connect(ctx context.Context, cfg SendConfig) (exchange, int, error) {
 	switch cfg.Network {
 	case "tcp", "":

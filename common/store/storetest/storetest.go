@@ -15,7 +15,7 @@ import (
 	"starmesh/common/store"
 )
 
-// Content gives size bytes, the same in every call: what the files of Run
+// Content returns size bytes, the same in every call: what the files of Run
 // contain. No two of its chunks are equal.
 func Content(size int64) []byte {
 	b := make([]byte, size)
@@ -23,7 +23,7 @@ func Content(size int64) []byte {
 	return b
 }
 
-// List gives the chunk list of data.
+// List returns the chunk list of data.
 func List(t testing.TB, data []byte) content.ChunkList {
 	t.Helper()
 	list, err := content.Hash(t.Context(), bytes.NewReader(data), int64(len(data)), nil)
@@ -33,7 +33,7 @@ func List(t testing.TB, data []byte) content.ChunkList {
 	return list
 }
 
-// Chunk gives chunk i of data.
+// Chunk returns chunk i of data.
 func Chunk(list content.ChunkList, data []byte, i int) []byte {
 	return data[list.Offset(i):][:list.ChunkLen(i)]
 }

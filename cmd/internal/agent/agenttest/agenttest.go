@@ -26,7 +26,7 @@ func Serve(t *testing.T, ln net.Listener, serve func(context.Context, net.Listen
 	return cancel
 }
 
-// Ask sends a request on a connection of its own and gives the answer's
+// Ask sends a request on a connection of its own and returns the answer's
 // status, body and header. Host among the headers is the name that is asked
 // for.
 func Ask(t *testing.T, method, addr, path string, header map[string]string) (int, string, http.Header) {
