@@ -86,7 +86,7 @@ func decode(addr, path string, response *http.Response, into any) error {
 		return fault.Wrapf(fault.TooLarge, "the agent at %s answers with more than 64 MiB", addr)
 	case response.StatusCode != http.StatusOK:
 		return fault.Wrapf(statusFault(response.StatusCode), "the agent at %s answers %s to %s: %s",
-			addr, response.Status, path, firstLine(string(body)))
+			addr, readable.Text(response.Status), path, firstLine(string(body)))
 	case into == nil:
 		return nil
 	}
