@@ -53,12 +53,12 @@ func TestTheLabsFlagsAreThoseOfTheCommands(t *testing.T) {
 		Listen: "127.0.0.1:1", HTTP: "http://127.0.0.1:2/", ID: "id", Addresses: []string{"/ip4/127.0.0.1/tcp/3/p2p/id"}, Ticket: "mesh:ticket",
 	}}
 	for _, s := range system.All() {
-		again := append(s.Run.Serve(start), "--"+runner.DieFlag)
+		again := append(s.Launch.Serve(start), "--"+runner.DieFlag)
 		start.Origin.Listen, start.Origin.HTTP, start.Origin.Addresses = "", "", nil
-		first := append(s.Run.Serve(start), "--"+runner.DieFlag)
-		receiver := append(s.Run.Get(start), "--"+runner.HoldFlag, "--"+runner.DieFlag)
-		if s.Run.Misbehave != "" {
-			receiver = append(receiver, s.Run.Misbehave, string(freeRide))
+		first := append(s.Launch.Serve(start), "--"+runner.DieFlag)
+		receiver := append(s.Launch.Get(start), "--"+runner.HoldFlag, "--"+runner.DieFlag)
+		if s.Launch.Misbehave != "" {
+			receiver = append(receiver, s.Launch.Misbehave, string(freeRide))
 		}
 		for _, args := range [][]string{again, first, receiver} {
 			cmd, rest, err := newRoot().Find(args)

@@ -54,7 +54,7 @@ func shown(all system.Table) string {
 	}
 	var views []view
 	for _, s := range all {
-		views = append(views, view{s.Name, s.Words.Title, !s.Relays, s.Heads(), s.Nodes.Origin, s.Nodes.Receivers, s.Words.Says})
+		views = append(views, view{s.Name, s.Words.Title, !s.Relays, s.Kin == nil, s.Nodes.Origin, s.Nodes.Receivers, s.Words.Says})
 	}
 	text, _ := json.Marshal(views) // strings and bools always can be
 	return string(text)

@@ -39,7 +39,7 @@ func brigade() *system.System {
 		},
 		Relays: true,
 		Costs:  system.Costs{Multiple: 2, InFlight: 1},
-		Run: system.Run{
+		Launch: system.Launch{
 			Serve: func(s system.Start) []string { return []string{name, "--file", s.File} },
 			Get: func(s system.Start) []string {
 				return []string{name, "--file", s.File, "-o", s.Folder, "--from", s.Origin.ID}

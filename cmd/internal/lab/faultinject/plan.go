@@ -98,10 +98,10 @@ func (p *Plan) Trait(node string) string {
 // anyone anyway can do nothing wrong.
 func (p *Plan) Flags(node string) []string {
 	how := p.with(node).trait.misbehave
-	if how == "" || p.System.Run.Misbehave == "" {
+	if how == "" || p.System.Launch.Misbehave == "" {
 		return nil
 	}
-	return []string{p.System.Run.Misbehave, how}
+	return []string{p.System.Launch.Misbehave, how}
 }
 
 // Slowness is what to multiply a node's rates with.

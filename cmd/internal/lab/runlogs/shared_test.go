@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"starmesh/cmd/internal/lab/runlogs"
-	"starmesh/cmd/internal/lab/system"
 )
 
 // over returns the lines of a node that says it is of that system.
@@ -80,17 +79,5 @@ func TestAServersLogBelongsToWhomItServed(t *testing.T) {
 				t.Errorf("%q, not %q; %v", got, c.want, findings)
 			}
 		})
-	}
-}
-
-func TestSystemsComeInTheOrderOfTheirCost(t *testing.T) {
-	var found system.Table
-	for _, name := range []string{"mesh", "zebra", "http-close", "star", "aardvark", "http"} {
-		found = append(found, system.Named(name))
-	}
-	slices.SortFunc(found, system.Compare)
-	got := found.Names()
-	if want := []string{"star", "http", "http-close", "mesh", "aardvark", "zebra"}; !slices.Equal(got, want) {
-		t.Errorf("%q, not %q", got, want)
 	}
 }

@@ -90,7 +90,7 @@ func (r *run) ready(ctx context.Context, n *node, again bool) error {
 	n.mu.Lock()
 	n.agent = agent.Address
 	n.mu.Unlock()
-	if err := r.ways.learn(ctx, &r.System.Run, n, p); err != nil {
+	if err := r.ways.learn(ctx, &r.System.Launch, n, p); err != nil {
 		return err
 	}
 	if !n.receiver() || again {

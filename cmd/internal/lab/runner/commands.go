@@ -20,7 +20,7 @@ type ways struct {
 }
 
 // learn waits for what a node tells of how it is reached.
-func (w *ways) learn(ctx context.Context, how *system.Run, n *node, p *Process) error {
+func (w *ways) learn(ctx context.Context, how *system.Launch, n *node, p *Process) error {
 	told, err := how.Ready(!n.receiver(), func(event string, into any) error {
 		_, err := p.Await(ctx, event, into)
 		return err
@@ -96,7 +96,7 @@ func (r *run) systemLine(n *node) []string {
 		Identity: filepath.Join(r.dir, labdir.OriginKey), Origin: r.ways.toOrigin(),
 	}
 	if n.receiver() {
-		return r.System.Run.Get(start)
+		return r.System.Launch.Get(start)
 	}
-	return r.System.Run.Serve(start)
+	return r.System.Launch.Serve(start)
 }

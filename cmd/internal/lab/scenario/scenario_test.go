@@ -24,33 +24,6 @@ func usual() *scenario.Scenario {
 	}
 }
 
-func TestSystemsAreReadAndHTTPStandsForBothOfItsWays(t *testing.T) {
-	for text, want := range map[string]string{
-		"star":             "star",
-		"mesh,star":        "mesh star",
-		"star,http,mesh":   "star http http-close mesh",
-		"Star, HTTP-Close": "star http-close",
-	} {
-		got, err := system.All().Parse(strings.Split(text, ","))
-		if err != nil || strings.Join(got.Names(), " ") != want {
-			t.Errorf("%s: %q, %v", text, got.Names(), err)
-		}
-	}
-	for text, want := range map[string]string{
-		"torrent":         `no system "torrent"`,
-		"":                `no system ""`,
-		"star,star":       "star is named twice",
-		"http,http-close": "http-close is named twice",
-	} {
-		if _, err := system.All().Parse(strings.Split(text, ",")); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", text, err)
-		}
-	}
-	if _, err := system.All().Parse(nil); err == nil {
-		t.Error("no system is none")
-	}
-}
-
 func TestWhatCannotBeMeantIsRefusedWithWords(t *testing.T) {
 	if err := usual().Check(); err != nil {
 		t.Fatal(err)

@@ -21,13 +21,13 @@ func http(kin *System) *System {
 		Asks: &Asking{Way: "HTTP, one connection used again", Long: "HTTP/1.1 with a kept connection",
 			Cost: "here that costs %s for each chunk over a connection that is used again",
 			HTTP: true, Logged: Star},
-		Run: overHTTP(),
+		Launch: overHTTP(),
 	}
 }
 
 // overHTTP is how nodes are started that ask the star's server in HTTP.
-func overHTTP(more ...string) Run {
-	return Run{
+func overHTTP(more ...string) Launch {
+	return Launch{
 		Serve: func(s Start) []string {
 			web := anyPort(s)
 			if told := s.Origin.HTTP; told != "" {

@@ -16,6 +16,6 @@ func httpClose(kin *System) *System {
 		Asks: &Asking{Way: "HTTP, a connection for each request", Long: "HTTP with a connection for each request",
 			Cost: "%s when every request has a connection of its own, which one side opens, the other accepts, and both close",
 			HTTP: true, OneByOne: true, Logged: Star},
-		Run: overHTTP("--http-close"),
+		Launch: overHTTP("--http-close"),
 	}
 }

@@ -19,7 +19,7 @@ func mesh() *System {
 		Bound:  meshBound,
 		Relays: true,
 		Costs:  Costs{Multiple: 1.10, InFlight: 16, Again: 0.02},
-		Run: Run{
+		Launch: Launch{
 			Serve: func(s Start) []string {
 				args := []string{"peer", "serve", s.File, "--cache", s.Cache, "--no-mdns", "--identity", s.Identity}
 				return append(args, listenAt(s)...)

@@ -20,7 +20,7 @@ func star() *System {
 		Costs: costsOfServer(),
 		Asks: &Asking{Way: "raw socket", Long: "a raw socket that stays open",
 			Cost: "The raw socket costs %s: its requests are numbers, one asks for many chunks, and the next is sent before the last is answered"},
-		Run: Run{
+		Launch: Launch{
 			Serve: func(s Start) []string { return serve(s) },
 			Get:   func(s Start) []string { return get(s, s.Origin.Listen, filepath.Base(s.File)) },
 			Ready: listening,

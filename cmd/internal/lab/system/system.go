@@ -31,7 +31,7 @@ type System struct {
 	Relays bool
 	Costs  Costs
 	Asks   *Asking // how receivers ask a server; nil: not what sets it apart
-	Run    Run
+	Launch Launch
 
 	place int // in the table, from 1; 0: after all of it
 }
@@ -80,9 +80,6 @@ func (s *System) Head() *System {
 	return s
 }
 
-// Heads reports whether the system stands for itself.
-func (s *System) Heads() bool { return s.Kin == nil }
-
 // MarshalText writes the system as its name.
 func (s *System) MarshalText() ([]byte, error) { return []byte(s.Name), nil }
 
@@ -95,13 +92,8 @@ func (s *System) UnmarshalText(name []byte) error {
 
 // Compare orders systems as the table has them, then by their names.
 func Compare(a, b *System) int {
-	last := func(s *System) bool { return s.place == 0 }
-	switch {
-	case last(a) != last(b):
-		return map[bool]int{true: 1, false: -1}[last(a)]
-	default:
-		return cmp.Or(cmp.Compare(a.place, b.place), strings.Compare(a.Name, b.Name))
-	}
+	place := func(s *System) uint { return uint(s.place - 1) } // 0 is the last of all
+	return cmp.Or(cmp.Compare(place(a), place(b)), strings.Compare(a.Name, b.Name))
 }
 
 // A Table is some systems in their order.
@@ -154,7 +146,7 @@ func (t Table) With(more Table) Table {
 func (t Table) Pair() (hub, relay *System) {
 	for _, s := range t {
 		switch {
-		case !s.Heads():
+		case s.Kin != nil:
 		case s.Relays && relay == nil:
 			relay = s
 		case !s.Relays && hub == nil:

@@ -1,7 +1,7 @@
 package system
 
-// Run is how nodes of a system are started, and what they tell of themselves.
-type Run struct {
+// Launch is how nodes of a system are started, and what they tell of themselves.
+type Launch struct {
 	// Serve and Get are the arguments by which this program becomes an origin
 	// and a receiver, without those that every node has.
 	Serve, Get func(Start) []string
