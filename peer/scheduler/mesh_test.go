@@ -66,7 +66,8 @@ func acks(int) float64 { return 0.96 }
 
 func odd(i int) bool { return i%2 == 1 }
 
-func TestDistributionTimeStaysNearTheBound(t *testing.T) {
+func TestHeavyDistributionTimeStaysNearTheBound(t *testing.T) {
+	heavy(t)
 	tests := []struct {
 		name   string
 		mesh   mesh
@@ -130,6 +131,15 @@ func TestDistributionTimeStaysNearTheBound(t *testing.T) {
 	}
 }
 
+// heavy skips a test under the race detector: the simulation is one goroutine,
+// which races with nobody and takes ten times as long.
+func heavy(t *testing.T) {
+	t.Helper()
+	if underRace {
+		t.Skip("not under the race detector")
+	}
+}
+
 func slowDownlink(i int) float64 {
 	if i == 3 {
 		return 0.3
@@ -137,7 +147,8 @@ func slowDownlink(i int) float64 {
 	return 5
 }
 
-func TestUploadsAreEvenAmongEqualReceivers(t *testing.T) {
+func TestHeavyUploadsAreEvenAmongEqualReceivers(t *testing.T) {
+	heavy(t)
 	for _, n := range []int{8, 32, 128} {
 		m := at20(n)
 		m.degree = 32
