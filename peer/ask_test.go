@@ -42,6 +42,7 @@ func speechless(t *testing.T, n testNode) {
 }
 
 func TestNodesThatDoNotAnswerHoldNobodyUp(t *testing.T) {
+	t.Parallel()
 	file := makeFile(t, 3*chunk)
 	asker, knows := startNode(t, nil), startNode(t, nil)
 	if _, err := knows.Publish("file", file, false); err != nil {
@@ -70,6 +71,7 @@ func TestNodesThatDoNotAnswerHoldNobodyUp(t *testing.T) {
 }
 
 func TestANodeThatDidNotKnowIsAskedAgain(t *testing.T) {
+	t.Parallel()
 	file := makeFile(t, 3*chunk)
 	var said lines
 	asker, other := startNode(t, func(c *Config) { c.Trace = &said }), startNode(t, nil)

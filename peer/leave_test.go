@@ -59,6 +59,7 @@ func settled(t *testing.T, all []receiver) {
 }
 
 func TestAnOriginThatDiesEarlyIsMissedExactlyAndCanBeReplaced(t *testing.T) {
+	t.Parallel()
 	file := makeFile(t, 60*chunk)
 	slow := func(c *Config) { c.Limits = limitUp(1 << 20) }
 	origin := startNode(t, slow)
@@ -86,6 +87,7 @@ func TestAnOriginThatDiesEarlyIsMissedExactlyAndCanBeReplaced(t *testing.T) {
 }
 
 func TestAnOriginThatDiesAfterOneCopyIsNotMissed(t *testing.T) {
+	t.Parallel()
 	file := makeFile(t, 100*chunk)
 	origin := startNode(t, func(c *Config) { c.Limits = limitUp(8 << 20) })
 	if _, err := origin.Publish("file", file, false); err != nil {

@@ -20,6 +20,7 @@ import (
 // given another. Nothing but what they know of each other leads them together
 // again.
 func TestAMachineThatChangesItsAddressGoesOn(t *testing.T) {
+	t.Parallel()
 	for _, mover := range []string{"giver", "taker"} {
 		t.Run(mover, func(t *testing.T) {
 			needsNamespaces(t)

@@ -26,6 +26,7 @@ const natFile = 6 << 20
 // router of their own, made of Linux's address translation. What they see of
 // each other are addresses that libp2p takes for public.
 func TestNodesBehindNATsMeetOverAThirdAndMoveTheFileDirectly(t *testing.T) {
+	t.Parallel()
 	for i, c := range []struct{ name, key, routers, taker, want string }{
 		{"an open mesh", "", sameEverywhere, "b", "all over /ip4/1.2.3.2/udp/"},
 		{"a private mesh", "key", sameEverywhere, "b", "all over /ip4/1.2.3.2/udp/"},

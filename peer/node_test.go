@@ -278,6 +278,7 @@ func TestWhenTheOriginLeavesTheRestSaysWhatExistsNowhere(t *testing.T) {
 }
 
 func TestAFetchOutlivesALinkThatBreaks(t *testing.T) {
+	t.Parallel()
 	file := makeFile(t, 200*chunk)
 	origin := startNode(t, func(c *Config) { c.Limits = limitUp(8 << 20) })
 	taker := startNode(t, nil)

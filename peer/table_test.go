@@ -38,6 +38,7 @@ func (a *askedTable) wants(id content.ID) bool {
 }
 
 func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
+	t.Parallel()
 	file := makeFile(t, 80*chunk)
 	id := file.List().ID()
 	taker := startNode(t, func(c *Config) { c.Ways.DHT = true })

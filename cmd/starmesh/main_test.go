@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Scripts wait for processes, limits and clocks more than they work.
-	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"starmesh": main})

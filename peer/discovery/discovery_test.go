@@ -20,6 +20,7 @@ import (
 )
 
 func TestAJoinedNodeIsFoundAndFoundAgain(t *testing.T) {
+	t.Parallel()
 	a, b := startHost(t, nil), startHost(t, nil)
 	seek(t, a, newJoined(a.Host, []peer.AddrInfo{b.whereabouts("")}))
 	eventually(t, func() bool { return a.knows(b) && b.knows(a) })
@@ -238,6 +239,7 @@ func TestWhatPeersTellIsChecked(t *testing.T) {
 // TestTheTableAloneFindsWhoHasAFile: five nodes, each of which knows only the
 // one before, and nothing but the DHT between those who have and who want.
 func TestTheTableAloneFindsWhoHasAFile(t *testing.T) {
+	t.Parallel()
 	var id content.ID
 	id[0] = 7
 	nodes := make([]testHost, 5)

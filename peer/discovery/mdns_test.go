@@ -32,6 +32,7 @@ func TestServiceNamesAreWellFormedAndTellNothingOfTheKey(t *testing.T) {
 // TestTwoMachinesMeetByMDNSAlone runs two processes of this test in network
 // namespaces that are joined by a cable.
 func TestTwoMachinesMeetByMDNSAlone(t *testing.T) {
+	t.Parallel()
 	needsNamespaces(t)
 	one, two := cabledNamespaces(t)
 	outOne, outTwo := mdnsProcess(t, one, "right"), mdnsProcess(t, two, "right")
