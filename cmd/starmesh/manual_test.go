@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"starmesh/cmd/internal/lab/faultinject"
 )
 
 var manuals = []string{"README.md", "central/README.md", "peer/README.md", "cmd/README.md", "scripts/README.md"}
@@ -81,4 +83,14 @@ func sources(t *testing.T) []string {
 		names = append(names, some...)
 	}
 	return slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
+}
+
+// TestManualListsAllFaults: with an example of how each is written.
+func TestManualListsAllFaults(t *testing.T) {
+	text := manual(t, "cmd/README.md")
+	for _, example := range faultinject.Examples() {
+		if !strings.Contains(text, "**`"+example+"`**") {
+			t.Errorf("cmd/README.md does not tell of the fault %s", example)
+		}
+	}
 }
