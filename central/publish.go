@@ -70,6 +70,11 @@ func (s *session) take(ctx context.Context, m put) error {
 		return err
 	}
 	defer part.Close()
+	if m.Force { // an earlier version has most of it, perhaps
+		if err := s.reuse(ctx, part, m.Req); err != nil {
+			return err
+		}
+	}
 	if err := s.fetch(ctx, a, part, m.Req); err != nil {
 		return err
 	}
@@ -91,6 +96,14 @@ func (s *session) mayTake(entry store.Entry) error {
 		return fault.Wrapf(fault.TooLarge, "%s has %d bytes; this server takes files of up to %d", entry.Name, entry.Size, limit)
 	}
 	return nil
+}
+
+// reuse takes over what is right of the file that is to be replaced.
+func (s *session) reuse(ctx context.Context, part *store.Part, req uint32) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tell := tellProgress(s.link, req, cancel)
+	return part.Reuse(ctx, content.ChunkList{}, func(int64) { tell(part.Resumed(), part.List().Size()) })
 }
 
 // fetch runs the transfer with the client as its only source.

@@ -97,6 +97,23 @@ func TestPutOntoAFileThatIsThere(t *testing.T) {
 	s.mustGet(t, "x", data)
 }
 
+// TestPutOfANewVersionSendsWhatDiffers: the server has the rest.
+func TestPutOfANewVersionSendsWhatDiffers(t *testing.T) {
+	s, meter := startServer(t, writable), new(load.Meter)
+	old := noise(3 << 20)
+	s.add(t, "x", old)
+	data := append(bytes.Clone(old), "and more"...)
+	data[1<<20]++
+	c := dial(t, s, func(c *ClientConfig) { c.Meter = meter })
+	if err := c.Put(t.Context(), fileIn(t, string(data)), entryOf(t, "x", data), true, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.mustHold(t, "x", data)
+	if sent := meter.PayloadOut.Load(); sent != content.MinChunk+8 {
+		t.Errorf("%d bytes were sent", sent)
+	}
+}
+
 func TestPutOfTooMuch(t *testing.T) {
 	s := startServer(t, writable, func(c *ServerConfig) { c.Bounds.Upload = 1000 })
 	c := dial(t, s)

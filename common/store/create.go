@@ -130,7 +130,7 @@ func (p *Part) open() error {
 	}
 	p.files.state = f // closed by Create when what follows fails
 	if !found {
-		return p.begin(nil, false)
+		return p.begin(nil)
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -139,11 +139,11 @@ func (p *Part) open() error {
 	s, err := decodeState(f, info.Size())
 	switch {
 	case err != nil: // nothing is known, but data may be there
-		return p.begin(f, false)
+		return p.begin(f)
 	case s.list.ID() == p.list.ID() && s.list.Size() == p.list.Size():
 		return p.resume(s)
 	case p.opt.Force:
-		return p.begin(f, true)
+		return p.begin(f) // of an earlier version, perhaps: what is right of it stays
 	default:
 		err := fault.Wrapf(fault.Exists, "%s is in the making with the id %s, not %s", p.n.final, s.list.ID(), p.list.ID())
 		return fault.Advise(err, fault.HintStartOver)
@@ -151,9 +151,8 @@ func (p *Part) open() error {
 }
 
 // begin makes a new state, in the place of old if that is not nil. Data that
-// is there without a state that tells of it is thrown away when discard is
-// set, and verified otherwise.
-func (p *Part) begin(old *os.File, discard bool) error {
+// is there without a state that tells of it is verified.
+func (p *Part) begin(old *os.File) error {
 	if err := p.checkTarget(false); err != nil {
 		return err
 	}
@@ -161,7 +160,7 @@ func (p *Part) begin(old *os.File, discard bool) error {
 		return err
 	}
 	info, err := p.root.Lstat(p.n.data)
-	doubt := err == nil && info.Size() > 0 && !discard
+	doubt := err == nil && info.Size() > 0
 	f, err := newState(p.root, p.n, p.list, old, doubt)
 	if err != nil {
 		return err
@@ -175,11 +174,7 @@ func (p *Part) begin(old *os.File, discard bool) error {
 		p.root.Remove(p.n.state)
 		return err
 	}
-	if discard {
-		if err := p.files.data.Truncate(0); err != nil {
-			return explain(err, p.n.data)
-		}
-	} else if info.Size() > 0 {
+	if info.Size() > 0 {
 		return p.salvage(content.NewSet(p.list.Len()), content.FullSet(p.list.Len()), info, old == nil)
 	}
 	if err := p.reserve(); err != nil { // nothing is lost: nothing was there

@@ -14,7 +14,8 @@ import (
 // Options say how a file in the making is opened and finished.
 type Options struct {
 	// Force replaces a file that has the final name, at the moment of the
-	// renaming, and starts over where something else was in the making.
+	// renaming, and keeps only what is right where something else was in the
+	// making.
 	Force bool
 	// Mode gives the permission bits of the finished file; 0 means 0o666 less
 	// the umask.

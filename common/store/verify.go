@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"io"
 	"runtime"
 	"sync"
@@ -13,53 +14,57 @@ import (
 // told of every chunk's bytes, from several goroutines at once. All have ended
 // when verifyChunks returns.
 func verifyChunks(list content.ChunkList, r io.ReaderAt, suspects content.Set, progress func(n int64)) content.Set {
+	var mu sync.Mutex // guards good
+	good := content.NewSet(list.Len())
+	eachChunk(context.Background(), list, r, suspects, progress, func(i int, p []byte) {
+		if list.Verify(i, p) == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			good.Add(i)
+		}
+	})
+	return good
+}
+
+// eachChunk reads the chunks of a file that lie in r, with all cores, and hands
+// to do those that are there, until ctx ends. Nothing runs any more when it
+// returns.
+func eachChunk(ctx context.Context, list content.ChunkList, r io.ReaderAt, chunks content.Set, progress func(n int64), do func(i int, p []byte)) {
 	if progress == nil {
 		progress = func(int64) {}
 	}
-	v := &verifying{list: list, r: r, suspects: suspects, good: content.NewSet(list.Len())}
+	q := &chunkQueue{chunks: chunks}
 	var group sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), suspects.Count()) {
-		group.Go(func() { v.work(progress) })
+	for range min(runtime.GOMAXPROCS(0), chunks.Count()) {
+		group.Go(func() {
+			buf := make([]byte, content.ChunkSize(list.Size()))
+			for i, ok := q.take(); ok && ctx.Err() == nil; i, ok = q.take() {
+				p := buf[:list.ChunkLen(i)]
+				if n, _ := r.ReadAt(p, list.Offset(i)); n == len(p) {
+					do(i, p)
+				}
+				progress(int64(len(p)))
+			}
+		})
 	}
 	group.Wait()
-	return v.good
 }
 
-type verifying struct {
-	list     content.ChunkList
-	r        io.ReaderAt
-	suspects content.Set
+// chunkQueue hands out chunks, each once.
+type chunkQueue struct {
+	chunks content.Set
 
-	mu   sync.Mutex // guards what follows
-	next int        // suspects before it are taken
-	good content.Set
+	mu   sync.Mutex // guards next
+	next int        // those before it are taken
 }
 
-func (v *verifying) work(progress func(n int64)) {
-	buf := make([]byte, content.ChunkSize(v.list.Size()))
-	for i, ok := v.take(); ok; i, ok = v.take() {
-		p := buf[:v.list.ChunkLen(i)]
-		n, _ := v.r.ReadAt(p, v.list.Offset(i))
-		if n == len(p) && v.list.Verify(i, p) == nil {
-			v.keep(i)
-		}
-		progress(int64(len(p)))
-	}
-}
-
-func (v *verifying) take() (i int, ok bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if i, ok = v.suspects.Next(v.next); ok {
-		v.next = i + 1
+func (q *chunkQueue) take() (i int, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if i, ok = q.chunks.Next(q.next); ok {
+		q.next = i + 1
 	} else {
-		v.next = v.suspects.Len()
+		q.next = q.chunks.Len()
 	}
 	return i, ok
-}
-
-func (v *verifying) keep(i int) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.good.Add(i)
 }

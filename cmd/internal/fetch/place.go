@@ -49,11 +49,12 @@ type placed struct {
 // one of its own.
 func (p Place) fetch(ctx context.Context, by carrier, w wish, bar Bar) (placed, error) {
 	name := p.To.name(w.as)
-	if list, there, err := p.alreadyThere(ctx, w, name); there || err != nil {
+	was, there, err := p.alreadyThere(ctx, w, name)
+	if there || err != nil {
 		if there && bar != nil {
 			bar.Add(w.entry.Size)
 		}
-		return placed{p.shelve(name, list), there}, err
+		return placed{p.shelve(name, was), there}, err
 	}
 	list, err := p.chunkList(ctx, by, w.entry, name)
 	if err != nil {
@@ -66,8 +67,12 @@ func (p Place) fetch(ctx context.Context, by carrier, w wish, bar Bar) (placed, 
 	if err != nil {
 		return placed{}, fmt.Errorf("%s: %w", p.To.path(name), err)
 	}
-	began, kept := time.Now(), part.Resumed()
 	file := &moving{file: part}
+	if err := p.reuse(ctx, part, was, name); err != nil {
+		file.Close()
+		return placed{}, fmt.Errorf("%s: %w", p.To.path(name), err)
+	}
+	began, kept := time.Now(), part.Resumed()
 	if err := p.fill(ctx, by, file, w.entry, kept, bar, part.Finish); err != nil {
 		file.Close()
 		return placed{}, fmt.Errorf("%s: %w", readable.Text(w.entry.Name), err)
@@ -80,8 +85,22 @@ func (p Place) fetch(ctx context.Context, by carrier, w wish, bar Bar) (placed, 
 	return placed{shelved: here}, nil
 }
 
+// reuse takes over what is right of the file that is to be replaced; was is its
+// chunk list, if that is known.
+func (p Place) reuse(ctx context.Context, part *store.Part, was content.ChunkList, name string) error {
+	info, err := p.To.stat(name)
+	if !p.Force || err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	bar := p.Out.Bar("compare with "+readable.Text(p.To.path(name)), 0, info.Size())
+	err = part.Reuse(ctx, was, bar.Add)
+	bar.Finish(err)
+	return err
+}
+
 // alreadyThere returns whether the very file is in its place, so that a command
-// that was stopped half-way through a folder can be run again.
+// that was stopped half-way through a folder can be run again. list is that of
+// the file which is there, zero if it was not hashed.
 func (p Place) alreadyThere(ctx context.Context, w wish, name string) (list content.ChunkList, there bool, err error) {
 	info, err := p.To.stat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != w.entry.Size {
