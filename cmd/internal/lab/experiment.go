@@ -25,7 +25,7 @@ func (l *lab) experiment(ctx context.Context) error {
 	m := l.start(runner.Config{
 		Program: program, Dir: l.dir, File: l.file, Links: l.Scenario.Links, Cache: l.scratch.Path(labdir.ScratchCache),
 		Poll: l.Watching.Poll, Stall: l.Watching.Stall, Keep: l.Folder.Keep,
-		Watch: runner.Watch{Event: l.event, Poll: l.polled}, Trouble: l.trouble(),
+		Watch: runner.Watch{Event: l.event, Poll: l.polled}, Faults: l.faults(),
 	})
 	if l.page == nil {
 		return l.runs(ctx, m)
@@ -98,8 +98,8 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 	}
 }
 
-// trouble is what makes the faults in each run; nil if there are none.
-func (l *lab) trouble() func(scenario.Run) (runner.Trouble, error) {
+// faults is what makes the faults in each run; nil if there are none.
+func (l *lab) faults() func(scenario.Run) (runner.Faults, error) {
 	if len(l.Faults.Parsed) == 0 {
 		return nil
 	}

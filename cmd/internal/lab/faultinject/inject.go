@@ -18,23 +18,23 @@ type Injector struct {
 }
 
 // Of returns what is to go wrong in a run.
-func (l Injector) Of(t scenario.Run) (runner.Trouble, error) {
-	if err := Check(l.Faults, t.Receivers); err != nil {
+func (l Injector) Of(what scenario.Run) (runner.Faults, error) {
+	if err := Check(l.Faults, what.Receivers); err != nil {
 		return nil, err
 	}
 	of := Run{
-		System: t.System, Repetition: t.Repetition, Seed: l.Seed, Origin: t.Origin(),
-		FileBytes: l.FileBytes, Chunks: l.Chunks, Links: t.Links(),
+		System: what.System, Repetition: what.Repetition, Seed: l.Seed, Origin: what.Origin(),
+		FileBytes: l.FileBytes, Chunks: l.Chunks, Links: what.Links(),
 	}
-	for i := range t.Receivers {
-		of.Receivers = append(of.Receivers, t.Receiver(i+1))
+	for i := range what.Receivers {
+		of.Receivers = append(of.Receivers, what.Receiver(i+1))
 	}
 	plan := NewPlan(l.Faults, of)
-	return &trouble{Plan: plan, course: plan.Begin()}, nil
+	return &faults{Plan: plan, course: plan.Begin()}, nil
 }
 
-// trouble is a runner.Trouble.
-type trouble struct {
+// faults is a runner.Faults.
+type faults struct {
 	*Plan
 
 	mu     sync.Mutex // guards the fields below
@@ -42,75 +42,75 @@ type trouble struct {
 	failed error // what could not be done to a node
 }
 
-// Shape implements runner.Trouble.
-func (t *trouble) Shape(_ int, node string, link scenario.Rate) runner.Shape {
-	slowness := t.Slowness(node)
+// Shape implements runner.Faults.
+func (f *faults) Shape(_ int, node string, link scenario.Rate) runner.Shape {
+	slowness := f.Slowness(node)
 	return runner.Shape{
-		Trait:    t.Trait(node),
+		Trait:    f.Trait(node),
 		Link:     scenario.Rate{Up: link.Up * slowness, Down: link.Down * slowness},
-		NoUplink: t.with(node).trait.silent,
-		Flags:    t.Flags(node),
+		NoUplink: f.with(node).trait.silent,
+		Flags:    f.Flags(node),
 	}
 }
 
-// Excused implements runner.Trouble.
-func (t *trouble) Excused(node string) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.course.Excused(node)
+// Excused implements runner.Faults.
+func (f *faults) Excused(node string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.course.Excused(node)
 }
 
-// Expected implements runner.Trouble.
-func (t *trouble) Expected() []string {
+// Expected implements runner.Faults.
+func (f *faults) Expected() []string {
 	var all []string
-	for _, f := range t.Plan.Expected() {
-		all = append(all, f.Fault+": "+f.Expected)
+	for _, one := range f.Plan.Expected() {
+		all = append(all, one.Fault+": "+one.Expected)
 	}
 	return all
 }
 
-// Run implements runner.Trouble.
-func (t *trouble) Run(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
+// Run implements runner.Faults.
+func (f *faults) Run(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
 	for {
 		select {
 		case <-ctx.Done():
-			t.catchUp(events)
+			f.catchUp(events)
 			return
 		case e, ok := <-events:
 			if !ok {
 				return
 			}
-			for _, do := range t.told(e) {
-				t.do(ctx, do, e.Seconds, nodes)
+			for _, do := range f.told(e) {
+				f.do(ctx, do, e.Seconds, nodes)
 			}
 		}
 	}
 }
 
 // catchUp hears what is left to be heard, when nothing is to be done any more.
-func (t *trouble) catchUp(events <-chan labdir.Event) {
+func (f *faults) catchUp(events <-chan labdir.Event) {
 	for {
 		select {
 		case e, ok := <-events:
 			if !ok {
 				return
 			}
-			t.told(e)
+			f.told(e)
 		default:
 			return
 		}
 	}
 }
 
-func (t *trouble) told(e labdir.Event) []Do {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.course.Event(e)
+func (f *faults) told(e labdir.Event) []Do {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.course.Event(e)
 }
 
 // do does something to a node. What cannot be done ends the run: its outcome
 // would say nothing.
-func (t *trouble) do(ctx context.Context, do Do, now float64, nodes runner.Control) {
+func (f *faults) do(ctx context.Context, do Do, now float64, nodes runner.Control) {
 	act := map[Act]func(context.Context, string) error{
 		Stop: nodes.Stop, Kill: nodes.Kill, Restart: nodes.Restart,
 	}[do.Act]
@@ -118,35 +118,35 @@ func (t *trouble) do(ctx context.Context, do Do, now float64, nodes runner.Contr
 		if ctx.Err() != nil {
 			return // the run is over
 		}
-		t.mu.Lock()
-		t.failed = err
-		t.mu.Unlock()
+		f.mu.Lock()
+		f.failed = err
+		f.mu.Unlock()
 		nodes.Conclude(string(do.Act) + " " + do.Node + ": " + err.Error())
 		return
 	}
 	if do.Act == Stop { // it has ended, whether or not a reading says so
-		t.told(labdir.Event{Seconds: now, Reading: &labdir.Reading{Node: do.Node, State: labdir.Gone}})
+		f.told(labdir.Event{Seconds: now, Reading: &labdir.Reading{Node: do.Node, State: labdir.Gone}})
 	}
 }
 
-// Judge implements runner.Trouble.
-func (t *trouble) Judge(run *labdir.Run) []labdir.Fault {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// Judge implements runner.Faults.
+func (f *faults) Judge(run *labdir.Run) []labdir.Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var took float64
 	if run.DistributionSeconds != nil {
 		took = *run.DistributionSeconds
 	}
 	for _, n := range run.Nodes {
 		if n.DoneSeconds != nil {
-			t.course.Held(n.Name, *n.DoneSeconds)
+			f.course.Held(n.Name, *n.DoneSeconds)
 		}
 	}
-	all := t.course.Judge(run.Verified, took)
-	if t.failed != nil {
+	all := f.course.Judge(run.Verified, took)
+	if f.failed != nil {
 		for i := range all {
 			all[i].Met = false
-			all[i].Found = "It could not be done: " + t.failed.Error() + ". " + all[i].Found
+			all[i].Found = "It could not be done: " + f.failed.Error() + ". " + all[i].Found
 		}
 	}
 	return all

@@ -21,7 +21,7 @@ const fileBytes = 1_000_000
 var link = scenario.Rate{Up: 2.5e6, Down: 12.5e6}
 
 // plan returns what is to go wrong in a run.
-func plan(t *testing.T, of string, receivers int, text string) (runner.Trouble, error) {
+func plan(t *testing.T, of string, receivers int, text string) (runner.Faults, error) {
 	t.Helper()
 	all, err := faultinject.Parse(text)
 	if err != nil {
@@ -32,7 +32,7 @@ func plan(t *testing.T, of string, receivers int, text string) (runner.Trouble, 
 	return faultinject.Injector{Faults: all, Seed: 1, FileBytes: fileBytes, Chunks: 16}.Of(s.Sequence()[0])
 }
 
-func begin(t *testing.T, of string, receivers int, text string) runner.Trouble {
+func begin(t *testing.T, of string, receivers int, text string) runner.Faults {
 	t.Helper()
 	made, err := plan(t, of, receivers, text)
 	if err != nil {
@@ -71,8 +71,8 @@ func reading(seconds float64, node string, have int64) labdir.Event {
 	return labdir.Event{Seconds: seconds, Reading: &labdir.Reading{Node: node, State: state, HaveBytes: have, InBytes: have}}
 }
 
-// watch has the trouble hear events, after which none come any more.
-func watch(ctx context.Context, made runner.Trouble, n *nodes, events ...labdir.Event) {
+// watch has the faults hear events, after which none come any more.
+func watch(ctx context.Context, made runner.Faults, n *nodes, events ...labdir.Event) {
 	told := make(chan labdir.Event, len(events))
 	for _, e := range events {
 		told <- e

@@ -25,12 +25,12 @@ type Forecast struct {
 }
 
 const (
-	// TooMuch is the share of all cores from which a run is not honest: its
+	// tooMuch is the share of all cores from which a run is not honest: its
 	// time would depend on the machine. Runs foreseen at 62 % took 55 %, and
 	// such foreseen at 125 % were limited by the processors.
-	TooMuch = 0.9
-	// Fair is the share that leaves room for what cannot be foreseen.
-	Fair = 0.75
+	tooMuch = 0.9
+	// fair is the share that leaves room for what cannot be foreseen.
+	fair = 0.75
 	// waiting is what a node takes that has nothing to send, in cores: it is
 	// asked for readings a few times a second. Measured on the machine of
 	// which Judge tells.

@@ -58,7 +58,7 @@ func (q *Question) foresee(of *system.System, receivers int) (f Forecast, rate f
 // no link has a limit they decide in any case, and that is what was asked for.
 func (q *Question) processors(of *system.System) string {
 	f, rate, ok := q.foresee(of, q.maxReceivers())
-	if !ok || rate == 0 || f.BusyShare < TooMuch {
+	if !ok || rate == 0 || f.BusyShare < tooMuch {
 		return ""
 	}
 	text := fmt.Sprintf("%s to %s at these rates (%s/s to all of them together) would keep the %d processors %.0f %% busy, as measured with one receiver: "+
@@ -67,14 +67,14 @@ func (q *Question) processors(of *system.System) string {
 	if n := q.fit(of); n > 0 {
 		ways = append(ways, fmt.Sprintf("up to %d receivers", n))
 	}
-	return text + " What would do: " + strings.Join(append(ways, q.slower(Fair/f.BusyShare)), ", or ")
+	return text + " What would do: " + strings.Join(append(ways, q.slower(fair/f.BusyShare)), ", or ")
 }
 
 // fit is the most receivers, fewer than asked for, that the processors carry
 // with room to spare.
 func (q *Question) fit(of *system.System) int {
 	for n := q.maxReceivers() - 1; n > 0; n-- {
-		if f, _, _ := q.foresee(of, n); f.BusyShare < Fair {
+		if f, _, _ := q.foresee(of, n); f.BusyShare < fair {
 			return n
 		}
 	}

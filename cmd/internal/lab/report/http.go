@@ -113,7 +113,7 @@ func waysOf(cs *metrics.Case, keys []metrics.Key, n *notes) [][]string {
 		for _, key := range keys {
 			d, _ := metrics.Define(key)
 			spread := s.Get(key)
-			row = append(row, Cell(spread, d.Unit))
+			row = append(row, cellText(spread, d.Unit))
 			if spread != nil {
 				n.of(d.Label, s.Label(), spread)
 			}

@@ -177,7 +177,7 @@ func (p *Page) head(v *view) error {
 
 // illustrate adds the plots, and the tables that go with them.
 func (p *Page) illustrate(v *view) error {
-	plots, palette := p.Plots(), charts.Palette(p.Systems)
+	plots, palette := p.plots(), charts.Palette(p.Systems)
 	main := p.main()
 	for i := range plots {
 		if plots[i].of == nil {

@@ -63,8 +63,8 @@ func (s *studio) task() string {
 	return fmt.Sprintf("%s to %s", units.Bytes(s.of.FileBytes), units.Counted(s.of.Receivers, "receiver"))
 }
 
-// Plots draws all plots of the page, in its order.
-func (p *Page) Plots() []Plot {
+// plots draws all plots of the page, in its order.
+func (p *Page) plots() []Plot {
 	s := &studio{page: p}
 	s.over()
 	main := p.main()

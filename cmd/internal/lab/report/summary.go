@@ -56,7 +56,7 @@ func summaryRow(cs *metrics.Case, k int, n *notes) []string {
 	for _, f := range summed {
 		d, _ := metrics.Define(f.key)
 		spread := s.Get(f.key)
-		row = append(row, Cell(spread, d.Unit))
+		row = append(row, cellText(spread, d.Unit))
 		if spread == nil {
 			continue
 		}

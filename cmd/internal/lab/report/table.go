@@ -14,8 +14,8 @@ import (
 	"starmesh/cmd/internal/units"
 )
 
-// Doubtful marks a value that is not to be trusted; the notes say why.
-const Doubtful = " ?"
+// doubtful marks a value that is not to be trusted; the notes say why.
+const doubtful = " ?"
 
 // GridOf makes the table of a case: a row for each figure, a column for each
 // system, and one for each system's share of the first.
@@ -59,7 +59,7 @@ func gridRow(cs *metrics.Case, d metrics.Definition, n *notes) ([]string, bool) 
 		s := &cs.Series[i]
 		spread := s.Get(d.Key)
 		any = any || spread != nil
-		row = append(row, Cell(spread, d.Unit))
+		row = append(row, cellText(spread, d.Unit))
 		if spread != nil {
 			n.of(d.Label, s.Label(), spread)
 		}
@@ -75,8 +75,8 @@ func gridRow(cs *metrics.Case, d metrics.Definition, n *notes) ([]string, bool) 
 	return row, any
 }
 
-// Cell writes a spread: the median, and how far the runs were from each other.
-func Cell(s *metrics.Spread, unit metrics.Unit) string {
+// cellText writes a spread: the median, and how far the runs were from each other.
+func cellText(s *metrics.Spread, unit metrics.Unit) string {
 	if s == nil || s.Median == nil {
 		return table.Missing
 	}
@@ -93,7 +93,7 @@ func Cell(s *metrics.Spread, unit metrics.Unit) string {
 		text += fmt.Sprintf(" in %d of %d", s.Have, s.Of)
 	}
 	if len(s.Doubts) > 0 {
-		text += Doubtful
+		text += doubtful
 	}
 	return text
 }

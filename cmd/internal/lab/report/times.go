@@ -62,7 +62,7 @@ func labelsOf(cases []metrics.Case) []string {
 func timeCell(cs *metrics.Case, label string) string {
 	for i := range cs.Series {
 		if cs.Series[i].Label() == label {
-			return Cell(cs.Series[i].Get(metrics.Distribution), metrics.Seconds)
+			return cellText(cs.Series[i].Get(metrics.Distribution), metrics.Seconds)
 		}
 	}
 	return table.Missing
@@ -126,7 +126,7 @@ func changeRows(cs *metrics.Case, from, to *metrics.Series) [][]string {
 			relative = fmt.Sprintf("%.2f", *b.Median / *a.Median)
 		}
 		task := fmt.Sprintf("%s, %s to %s", from.System.Name, units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
-		rows = append(rows, []string{task, d.Label, from.Set + ": " + Cell(a, d.Unit), to.Set + ": " + Cell(b, d.Unit), relative})
+		rows = append(rows, []string{task, d.Label, from.Set + ": " + cellText(a, d.Unit), to.Set + ": " + cellText(b, d.Unit), relative})
 	}
 	return rows
 }

@@ -21,7 +21,7 @@ func write(o *Options, in *input) (*Result, error) {
 		out = o.Dirs[0]
 	}
 	p := in.page(o)
-	plots := p.Plots()
+	plots := p.plots()
 	w := &writer{dir: out}
 	w.prepare()
 	w.file(metrics.DocumentName, metrics.NewDocument(o.Program, o.Made, in.reports).Write)

@@ -173,8 +173,8 @@ func (r *run) balance(err error) {
 		}
 	}
 	r.book.Error = r.verdict(err, needed, missing)
-	if r.trouble != nil && err == nil {
-		r.book.Faults = r.trouble.Judge(&r.book)
+	if r.faults != nil && err == nil {
+		r.book.Faults = r.faults.Judge(&r.book)
 	}
 }
 

@@ -36,8 +36,8 @@ func (t troubled) Run(ctx context.Context, events <-chan labdir.Event, nodes run
 	t.act(ctx, events, nodes)
 }
 
-func (b *bench) trouble(t troubled) {
-	b.cfg.Trouble = func(scenario.Run) (runner.Trouble, error) { return t, nil }
+func (b *bench) faults(t troubled) {
+	b.cfg.Faults = func(scenario.Run) (runner.Faults, error) { return t, nil }
 }
 
 // until waits for a reading of a node that holds.
@@ -58,7 +58,7 @@ func hasSome(r *labdir.Reading) bool { return r.HaveBytes > 0 }
 
 func TestANodeThatIsKilledOnPurposeIsNoFailureIfItIsExcused(t *testing.T) {
 	b := newBench(t, "client-1=stalls")
-	b.trouble(troubled{
+	b.faults(troubled{
 		excused: map[string]string{"client-1": "killed on purpose"},
 		act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
 			if until(ctx, events, "client-1", hasSome) {
@@ -82,7 +82,7 @@ func TestANodeThatIsKilledOnPurposeIsNoFailureIfItIsExcused(t *testing.T) {
 
 func TestANodeThatIsStartedAgainBeginsAtOnceWithALogOfItsOwn(t *testing.T) {
 	b := newBench(t, "client-1=stalls")
-	b.trouble(troubled{act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
+	b.faults(troubled{act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
 		if !until(ctx, events, "client-1", hasSome) {
 			return
 		}
@@ -105,7 +105,7 @@ func TestANodeThatIsStartedAgainBeginsAtOnceWithALogOfItsOwn(t *testing.T) {
 
 func TestATrialEndsWhenNothingMoreIsToCome(t *testing.T) {
 	b := newBench(t, "client-1=stalls,client-2=stalls")
-	b.trouble(troubled{act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
+	b.faults(troubled{act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
 		if until(ctx, events, "client-1", hasSome) {
 			if err := nodes.Stop(ctx, "nobody"); !errors.Is(err, fault.NotFound) {
 				t.Error(err)
@@ -124,7 +124,7 @@ func TestATrialEndsWhenNothingMoreIsToCome(t *testing.T) {
 
 func TestWhatIsWrongWithANodeIsInItsCommandAndTheBound(t *testing.T) {
 	b := newBench(t, "nothing")
-	b.trouble(troubled{
+	b.faults(troubled{
 		act:   func(context.Context, <-chan labdir.Event, runner.Control) {},
 		shape: runner.Shape{Trait: "slow", Link: scenario.Rate{Down: 500_000}, Flags: []string{"--quiet"}},
 	})
@@ -175,7 +175,7 @@ func TestAPersonEndsANodeByHand(t *testing.T) {
 func TestNothingIsStartedOnceATrialIsOver(t *testing.T) {
 	b := newBench(t, "")
 	var late runner.Control
-	b.trouble(troubled{act: func(_ context.Context, _ <-chan labdir.Event, nodes runner.Control) { late = nodes }})
+	b.faults(troubled{act: func(_ context.Context, _ <-chan labdir.Event, nodes runner.Control) { late = nodes }})
 	b.run(t.Context(), 1)
 	if err := late.Restart(t.Context(), "client-1"); !errors.Is(err, fault.Closed) || !strings.Contains(err.Error(), "the trial star-1-1 is over") {
 		t.Errorf("it is started: %v", err)

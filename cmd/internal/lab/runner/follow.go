@@ -16,10 +16,10 @@ import (
 func (r *run) follow(ctx context.Context) {
 	var making sync.WaitGroup
 	defer making.Wait()
-	faults, stop := context.WithCancel(ctx)
+	injecting, stop := context.WithCancel(ctx)
 	defer stop()
-	if r.trouble != nil {
-		making.Go(func() { r.trouble.Run(faults, r.timeline.heard, &control{r, onPurpose}) })
+	if r.faults != nil {
+		making.Go(func() { r.faults.Run(injecting, r.timeline.heard, &control{r, onPurpose}) })
 	}
 	ticker := time.NewTicker(r.cfg.Poll)
 	defer ticker.Stop()
@@ -86,10 +86,10 @@ func (r *run) excused(n *node) string {
 	if why := n.endedByHand(); why != "" {
 		return why
 	}
-	if r.trouble == nil {
+	if r.faults == nil {
 		return ""
 	}
-	return r.trouble.Excused(n.name)
+	return r.faults.Excused(n.name)
 }
 
 // beginning is the first event of the timeline.
@@ -99,8 +99,8 @@ func (r *run) beginning() *labdir.Begin {
 		FileName: filepath.Base(r.cfg.File.Path), FileBytes: r.cfg.File.Bytes, Chunks: r.cfg.File.Chunks,
 		BoundSeconds: r.bound(), Nodes: r.book.Nodes,
 	}
-	if r.trouble != nil {
-		b.Faults = r.trouble.Expected()
+	if r.faults != nil {
+		b.Faults = r.faults.Expected()
 	}
 	return b
 }

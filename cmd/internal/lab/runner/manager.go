@@ -21,8 +21,8 @@ type Config struct {
 	Cache   string        // folder in which origins find the file's id
 
 	Watch Watch
-	// Trouble gives what is to go wrong in a run, or nil; nil: nothing ever.
-	Trouble func(scenario.Run) (Trouble, error)
+	// Faults gives what is to go wrong in a run, or nil; nil: nothing ever.
+	Faults func(scenario.Run) (Faults, error)
 }
 
 // File is what is sent.

@@ -23,7 +23,7 @@ type run struct {
 	dir      string
 	network  *links.Network
 	nodes    []*node // the origin first
-	trouble  Trouble // nil: nothing is to go wrong
+	faults   Faults  // nil: nothing is to go wrong
 	timeline *timeline
 	ways     ways       // how receivers reach the origin
 	doubts   sync.Mutex // guards book.Doubts
@@ -42,33 +42,33 @@ type ending struct {
 
 // open makes the run's folder and its network.
 func open(cfg *Config, what scenario.Run) (*run, error) {
-	t := &run{cfg: cfg, Run: what, dir: labdir.RunDir(cfg.Dir, what.Name()), ending: ending{now: make(chan struct{})}}
-	if err := os.MkdirAll(t.received(), 0o777); err != nil {
+	r := &run{cfg: cfg, Run: what, dir: labdir.RunDir(cfg.Dir, what.Name()), ending: ending{now: make(chan struct{})}}
+	if err := os.MkdirAll(r.received(), 0o777); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the trial: %w", err)
 	}
-	if cfg.Trouble != nil {
+	if cfg.Faults != nil {
 		var err error
-		if t.trouble, err = cfg.Trouble(what); err != nil {
+		if r.faults, err = cfg.Faults(what); err != nil {
 			return nil, err
 		}
 	}
 	for i, name := range what.Nodes() {
 		n := &node{name: name, index: i, shape: Shape{Link: what.Rate(i)}}
-		if t.trouble != nil {
-			n.shape = t.trouble.Shape(i, name, n.shape.Link)
+		if r.faults != nil {
+			n.shape = r.faults.Shape(i, name, n.shape.Link)
 		}
-		t.nodes = append(t.nodes, n)
+		r.nodes = append(r.nodes, n)
 	}
-	if err := t.connect(); err != nil {
+	if err := r.connect(); err != nil {
 		return nil, err
 	}
-	t.book = t.newBook()
+	r.book = r.newBook()
 	var err error
-	if t.timeline, err = newTimeline(t.dir, what.Name(), cfg.Watch.Event); err != nil {
-		return nil, errors.Join(err, t.network.Close())
+	if r.timeline, err = newTimeline(r.dir, what.Name(), cfg.Watch.Event); err != nil {
+		return nil, errors.Join(err, r.network.Close())
 	}
-	t.timeline.add(labdir.Event{Begin: t.beginning()})
-	return t, nil
+	r.timeline.add(labdir.Event{Begin: r.beginning()})
+	return r, nil
 }
 
 // connect gives every node its place.

@@ -7,8 +7,8 @@ import (
 	"starmesh/cmd/internal/lab/scenario"
 )
 
-// Trouble is what goes wrong in a run on purpose.
-type Trouble interface {
+// Faults is what goes wrong in a run on purpose.
+type Faults interface {
 	// Shape says what is wrong with node i from the start, of which the link
 	// is given; 0 is the origin.
 	Shape(i int, node string, link scenario.Rate) Shape
