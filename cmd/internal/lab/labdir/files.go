@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"starmesh/cmd/internal/fileerr"
+	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
 )
 
-// OpenLab reads lab.json in a lab's folder. Its errors are those of OpenTrial.
+// OpenLab reads lab.json in a lab's folder. Its errors are those of OpenRun.
 func OpenLab(dir string) (*Lab, error) { return open[Lab](filepath.Join(dir, LabFile), LabFormat) }
 
 // OpenRun reads run.json in a run's folder. It fails with fs.ErrNotExist
@@ -51,4 +53,20 @@ func open[T any](name, format string) (*T, error) {
 		return nil, fault.Wrapf(fault.Invalid, "it is broken: %w", err)
 	}
 	return into, nil
+}
+
+// Save writes lab.json into a lab's folder, whole or not at all. The error names
+// the file.
+func (l *Lab) Save(dir string) error { return save(filepath.Join(dir, LabFile), l) }
+
+// Save writes run.json into a run's folder, whole or not at all. The error
+// names the file.
+func (r *Run) Save(dir string) error { return save(filepath.Join(dir, RunFile), r) }
+
+func save(name string, v any) error {
+	return fileerr.Named(name, atomicfile.Write(name, atomicfile.Options{Perm: 0o644}, func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(v)
+	}))
 }
