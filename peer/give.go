@@ -108,6 +108,13 @@ func (g *giving) received(m *member, i int) {
 	g.actLocked()
 }
 
+// written notes that chunk i has left for m.
+func (g *giving) written(m *member, i int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.giver.Written(m.link.key, i, time.Now())
+}
+
 // load returns the CHUNK message of chunk i, in buf if it is large enough.
 func (m *member) load(buf []byte, i int) ([]byte, error) {
 	n := m.swarm.list.ChunkLen(i)

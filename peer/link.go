@@ -182,6 +182,7 @@ func (l *link) sendChunks(ctx context.Context) error {
 		if _, err := out.Write(buf); err != nil {
 			return gone(err)
 		}
+		j.to.swarm.give.written(j.to, j.chunk)
 		l.countOut(len(buf))
 		l.node.trace.message("send", l.peer, typeChunk, len(buf))
 	}

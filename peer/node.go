@@ -56,6 +56,7 @@ type Node struct {
 	life     life
 	links    links
 	shelf    shelf
+	givers   *scheduler.Reputation // what was promised here, and kept
 	settling settling
 }
 
@@ -68,7 +69,7 @@ func New(cfg Config) (*Node, error) {
 	if err := errors.Join(cfg.Check(), err, cfg.discovery(join).Check()); err != nil {
 		return nil, err
 	}
-	return &Node{cfg: cfg, join: join, trace: steps{trace.New(cfg.Trace)}, links: newLinks(), shelf: newShelf()}, nil
+	return &Node{cfg: cfg, join: join, trace: steps{trace.New(cfg.Trace)}, links: newLinks(), shelf: newShelf(), givers: scheduler.NewReputation()}, nil
 }
 
 func (c Config) discovery(join []peer.AddrInfo) discovery.Config {

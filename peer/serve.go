@@ -85,6 +85,9 @@ func (n *Node) serve(ctx context.Context, c conn, s stream) {
 		_ = s.Close()
 	}
 	n.judge(l, err)
+	if n.links.with(l.peer) == nil {
+		n.givers.Left(l.key)
+	}
 	if n.links.over(c) == nil { // a connection without a link would keep a new one from being made
 		_ = c.Close()
 	}

@@ -63,6 +63,7 @@ type member struct {
 	claims *transfer.Claimant // what it has promised to bring
 
 	// The swarm's mutex guards these.
+	quota   quota         // of its offers
 	pending []int         // announcements it has not been told of
 	expect  map[int]int   // chunks that it may send, and how often
 	offers  chan struct{} // closed, and made anew, when expect has grown
@@ -76,7 +77,7 @@ func newSwarm(n *Node, name string, file store.File, t topic, cfg transfer.Confi
 		members: map[scheduler.ID]*member{},
 	}
 	s.give = giving{swarm: s, giver: scheduler.NewGiver(n.self.key, file.Have())}
-	s.take = taking{swarm: s, taker: scheduler.NewTaker(), intake: transfer.NewIntake(file, cfg)}
+	s.take = taking{swarm: s, taker: scheduler.NewTaker(n.givers), intake: transfer.NewIntake(file, cfg)}
 	return s
 }
 
@@ -143,7 +144,6 @@ func (s *swarm) quitLocked(m *member, why error) {
 	m.err = why
 	close(m.left)
 	s.give.giver.Leave(m.link.key)
-	s.take.taker.Left(m.link.key)
 	s.take.lostLocked(m.claims.ReleaseAll())
 	s.give.actLocked()
 }

@@ -19,6 +19,9 @@ const (
 	batchChunks = 16
 	minBatch    = 20 * time.Millisecond
 	maxBatch    = time.Second
+	// maxOfferRate is how many offers of a remote are heard in a second, beyond
+	// one of each chunk, and the few that may be open.
+	maxOfferRate = 500
 	// maxOvertaking is by how much a chunk may be ahead of its offer. It is
 	// generous: what has gone before is only that two goroutines take turns.
 	maxOvertaking = 20 * time.Second
@@ -43,7 +46,30 @@ func (t *taking) has() content.Set { return content.FullSet(t.list.Len()).Minus(
 func (t *taking) offered(m *member, o offer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.offeredLocked(m, o)
+	if t.members[m.link.key] != m {
+		return // it has left meanwhile
+	}
+	if m.quota.take(time.Now(), t.list.Len()+maxOfferRate) {
+		t.offeredLocked(m, o)
+	}
+}
+
+// quota bounds how often a remote may say something: maxOfferRate in a second,
+// and a number at once (a token bucket).
+type quota struct {
+	used  float64
+	since time.Time
+}
+
+// take returns whether one more is within bounds.
+func (q *quota) take(now time.Time, atOnce int) bool {
+	q.used = max(0, q.used-maxOfferRate*now.Sub(q.since).Seconds())
+	q.since = now
+	if q.used >= float64(atOnce) {
+		return false
+	}
+	q.used++
+	return true
 }
 
 func (t *taking) offeredLocked(m *member, o offer) {
@@ -66,19 +92,34 @@ func (t *taking) offeredLocked(m *member, o offer) {
 
 // considerLocked decides about an offer.
 func (t *taking) considerLocked(m *member, o offer) answer {
+	now := time.Now()
 	if !t.intake.Wants(o.Chunk) {
+		if !t.give.giver.Holds(o.Chunk) {
+			t.taker.Disputed(o.Chunk)
+		}
 		return answer{Verdict: declined}
 	}
-	var p scheduler.Promises
-	p.Lacking, p.ByAll, p.ByGiver = m.claims.Count()
-	if !t.taker.Accepts(m.link.key, p) {
-		return answer{Verdict: notNow, Wait: t.taker.Postpone(m.link.key, p)}
+	p := t.promisesLocked(m)
+	if !t.taker.Accepts(m.link.key, o.Chunk, p, now) {
+		return answer{Verdict: notNow, Wait: t.taker.Postpone(m.link.key, o.Chunk, p, now)}
 	}
 	if _, ok := m.claims.Claim(o.Chunk); !ok {
 		return answer{Verdict: declined}
 	}
-	t.give.giver.Coming(o.Chunk, o.First)
+	t.give.giver.Coming(o.Chunk, o.First, t.node.givers.Trusts(m.link.key))
 	return answer{Verdict: accepted}
+}
+
+// promisesLocked returns what is promised when m makes one offer more.
+func (t *taking) promisesLocked(m *member) (p scheduler.Promises) {
+	p.Lacking, p.ByAll, p.ByGiver = m.claims.Count()
+	for key, other := range t.members {
+		if t.node.givers.IsLate(key) {
+			_, _, own := other.claims.Count()
+			p.ByLate += own
+		}
+	}
+	return p
 }
 
 // expected waits until chunk i has been offered; it returns false when m has
@@ -139,7 +180,7 @@ func (t *taking) received(m *member, i int, p []byte) error {
 	} else {
 		took = now.Sub(c.Claimed)
 	}
-	t.taker.Arrived(m.link.key, took, now)
+	t.taker.Arrived(m.link.key, i, took, now)
 	t.give.giver.Got(i)
 	t.give.actLocked()
 	return nil
@@ -152,8 +193,8 @@ func (t *taking) giveUpLocked(now time.Time) {
 	for _, m := range t.members {
 		for _, c := range m.claims.Own() {
 			age := now.Sub(c.Since)
-			if t.taker.IsOverdue(age, lacking, now) && m.claims.Release(c.Chunk) {
-				t.taker.GaveUp(m.link.key, age)
+			if t.taker.IsOverdue(c.Chunk, age, lacking, now) && m.claims.Release(c.Chunk) {
+				t.taker.GaveUp(m.link.key, c.Chunk, age, now)
 				lost = append(lost, c.Chunk)
 			}
 		}

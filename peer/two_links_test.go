@@ -27,6 +27,7 @@ type scripted struct {
 
 	mu    sync.Mutex
 	heard []message
+	react func(message) // to all that is heard; may be nil
 }
 
 // meets connects a scripted remote with n: the same node each time it has the
@@ -63,7 +64,11 @@ func (r *scripted) listen() {
 		}
 		r.mu.Lock()
 		r.heard = append(r.heard, m)
+		react := r.react
 		r.mu.Unlock()
+		if react != nil {
+			react(m)
+		}
 	}
 }
 

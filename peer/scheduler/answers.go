@@ -25,7 +25,9 @@ func (g *Giver) Accepted(id ID, i int, now time.Time) {
 	}
 	since, ok := n.open.since(i)
 	if ok {
-		g.uplink.accepted(delivery{id, i}, now.Sub(since))
+		if !g.uplink.holds(delivery{id, i}) { // else it was accepted before, or is sure
+			g.uplink.accepted(delivery{id, i}, now.Sub(since))
+		}
 	} else if n.withdrawn[i] { // it waits for the chunk: we promised it
 		delete(n.withdrawn, i)
 		n.open.put(i, now)
@@ -59,6 +61,14 @@ func (g *Giver) Postponed(id ID, i int, until time.Time) {
 	if _, ok := n.open.since(i); ok {
 		g.withdraw(n, i)
 		n.notBefore = until
+	}
+}
+
+// Written records that chunk i has left for a neighbour: what is to come is its
+// receipt.
+func (g *Giver) Written(id ID, i int, now time.Time) {
+	if t := g.uplink.transit(delivery{id, i}); t != nil {
+		t.written = now
 	}
 }
 

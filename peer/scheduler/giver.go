@@ -30,7 +30,7 @@ type Offer struct {
 type Giver struct {
 	chunks  availability
 	near    map[ID]*neighbour
-	takers  []*neighbour // those that did not hold all of it when they joined
+	takers  []*neighbour // those that did not always hold all of it since they joined
 	duties  []int        // chunks got first-hand and perhaps not passed on yet, oldest first
 	initial initialCopies
 	uplink  uplink
@@ -75,13 +75,17 @@ func NewGiver(self ID, have content.Set) *Giver {
 // Join adds a neighbour that holds has, which is copied.
 func (g *Giver) Join(id ID, has content.Set) {
 	g.Leave(id)
-	n := &neighbour{id: id, isTaker: !has.Full(), has: has.Clone(), withdrawn: map[int]bool{}}
+	n := &neighbour{id: id, has: has.Clone(), count: has.Count(), withdrawn: map[int]bool{}}
 	g.near[id] = n
-	if !n.isTaker {
-		return
+	if !has.Full() {
+		g.takeIn(n)
 	}
+}
+
+// takeIn has a neighbour count as one who takes.
+func (g *Giver) takeIn(n *neighbour) {
+	n.isTaker = true
 	g.takers = append(g.takers, n)
-	n.count = n.has.Count()
 	g.chunks.join(n.has)
 }
 
@@ -137,13 +141,17 @@ func (g *Giver) Got(i int) {
 	g.chunks.coming.Remove(i)
 }
 
-// Coming records that this node is about to get chunk i, which may be offered
-// from now on; first tells that it is the one to pass it on.
-func (g *Giver) Coming(i int, first bool) {
+// Coming records that this node is about to get chunk i; first tells that it is
+// the one to pass it on. It may be offered from now on if it is surely coming:
+// what was only promised would be promised on and on, and all who did that would
+// break their word.
+func (g *Giver) Coming(i int, first, surely bool) {
 	if g.chunks.have.Has(i) {
 		return
 	}
-	g.chunks.coming.Add(i)
+	if surely {
+		g.chunks.coming.Add(i)
+	}
 	if first {
 		g.duties = append(g.duties, i)
 	}
@@ -196,5 +204,7 @@ func (g *Giver) unmark(n *neighbour, i int) {
 	n.count--
 	if n.isTaker {
 		g.chunks.add(i, -1)
+	} else {
+		g.takeIn(n) // what it lacks was on its way when it joined
 	}
 }

@@ -99,15 +99,16 @@ type candidate struct {
 
 // look counts the open offers and finds out who can be offered more. A chunk
 // that crawls into a slow downlink does not fill the uplink, nor does an offer
-// to one who does not answer; who owes us an answer is offered nothing more.
+// to one who does not answer; who owes us an answer, or a receipt, is offered
+// nothing more.
 func (g *Giver) look(now time.Time) openOffersNow {
 	open := openOffersNow{answering: make([]candidate, 0, len(g.takers))}
-	crawling := g.uplink.crawling()
+	crawling := g.uplink.crawling(now)
 	timeout := g.uplink.lateAnswer()
 	mean := g.meanCount()
 	for _, n := range g.takers {
 		crawls := slices.Contains(crawling, n.id)
-		silent := false
+		silent := g.uplink.owesReceipt(n.id, now)
 		for _, o := range n.open {
 			accepted := g.uplink.holds(delivery{n.id, o.chunk})
 			switch {
@@ -217,7 +218,7 @@ func (g *Giver) burden(n *neighbour) time.Duration {
 // duty picks a chunk that this node got first-hand, the oldest first.
 func (c choice) duty() (pick, bool) {
 	for _, i := range c.duties {
-		if c.onlyHeld && !c.chunks.have.Has(i) {
+		if !c.chunks.have.Has(i) && (c.onlyHeld || !c.chunks.coming.Has(i)) {
 			continue
 		}
 		if n := c.cheapest(i, candidate.load); n != nil {

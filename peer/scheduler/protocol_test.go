@@ -27,6 +27,8 @@ func TestTheDocumentHasTheRulesNumbers(t *testing.T) {
 		"answer time-out": answerTimeoutTrips, "least answer time-out": minAnswerTimeout, "transit time-out": transitTimeout,
 		"time promised ahead": promisedTime, "least promises": minPromises, "unproven promises": MaxUnproven,
 		"patience": patienceFactor, "least patience": minPatience, "longest patience": maxPatience, "least silence": minSilence,
+		"longest receipt time-out": maxReceiptTimeout, "late receipt": lateReceiptTrips, "least late receipt": minLateReceipt,
+		"broken promises": maxStrikes, "first ban": firstBan, "longest ban": maxBan,
 	} {
 		if d, ok := value.(time.Duration); ok {
 			value = inWords(d)

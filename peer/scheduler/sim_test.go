@@ -30,6 +30,7 @@ type mesh struct {
 	leave  func(i int) float64     // when it goes; 0 or nil: never
 	holds  func(i, chunk int) bool // what receiver i has beforehand
 	near   func(i, j int) bool     // who may connect with whom; nil: degree decides
+	kind   func(i int) hostility   // nil: all are honest
 	seed   uint64
 }
 
@@ -59,8 +60,10 @@ type sim struct {
 type node struct {
 	*sim
 	id       int
+	kind     hostility
 	giver    *scheduler.Giver
 	taker    *scheduler.Taker
+	givers   *scheduler.Reputation
 	have     content.Set
 	claimed  map[int]claim // by chunk
 	near     []*node
@@ -101,7 +104,7 @@ func (m mesh) run() result {
 	for _, n := range s.nodes[1:] {
 		if n.have.Full() {
 			n.done = 0
-		} else {
+		} else if n.kind == honest {
 			s.left++
 		}
 		t := 0.0
@@ -128,6 +131,9 @@ func (m mesh) run() result {
 
 func (s *sim) makeNode(i int) *node {
 	n := &node{sim: s, id: i, up: 1, down: 5, claimed: map[int]claim{}, busyTo: map[*node]float64{}, done: math.Inf(1)}
+	if s.mesh.kind != nil {
+		n.kind = s.mesh.kind(i)
+	}
 	if s.up != nil {
 		n.up = s.up(i)
 	}
@@ -136,11 +142,12 @@ func (s *sim) makeNode(i int) *node {
 	}
 	n.have = content.NewSet(s.chunks)
 	for c := range s.chunks {
-		if i == 0 || s.holds != nil && s.holds(i, c) {
+		if i == 0 || s.holds != nil && s.holds(i, c) || n.floods() {
 			n.have.Add(c)
 		}
 	}
-	n.taker = scheduler.NewTaker()
+	n.givers = scheduler.NewReputation()
+	n.taker = scheduler.NewTaker(n.givers)
 	n.giver = scheduler.NewGiver(n.key(), n.have)
 	return n
 }
@@ -192,6 +199,7 @@ func (n *node) come() {
 		}
 	}
 	n.tick()
+	n.flood()
 }
 
 func (n *node) quit() {
@@ -199,7 +207,7 @@ func (n *node) quit() {
 	for _, p := range n.near {
 		if p.alive {
 			p.giver.Leave(n.key())
-			p.taker.Left(n.key())
+			p.givers.Left(n.key())
 			for _, chunk := range slices.Sorted(maps.Keys(p.claimed)) {
 				if p.claimed[chunk].from == n.id {
 					p.lose(chunk)
@@ -232,7 +240,7 @@ func (n *node) tick() {
 
 // step does all that the giver wants done now.
 func (n *node) step() {
-	if !n.alive {
+	if !n.alive || n.isPassive() {
 		return
 	}
 	for {
@@ -256,30 +264,6 @@ func (n *node) step() {
 	}
 }
 
-func (n *node) offered(from *node, o scheduler.Offer) {
-	if !n.alive {
-		return
-	}
-	_, promised := n.claimed[o.Chunk]
-	if promised || n.have.Has(o.Chunk) {
-		n.declines++
-		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, at(n.now)); from.step() })
-		return
-	}
-	if p := n.promises(from); !n.taker.Accepts(from.key(), p) {
-		n.declines++
-		wait := n.taker.Postpone(from.key(), p)
-		n.word(from, func() { from.giver.Postponed(n.key(), o.Chunk, at(n.now).Add(wait)); from.step() })
-		return
-	}
-	n.claimed[o.Chunk] = claim{from.id, n.now}
-	n.giver.Coming(o.Chunk, o.First)
-	n.tell(o.Chunk, false)
-	if !o.Sure {
-		n.word(from, func() { from.giver.Accepted(n.key(), o.Chunk, at(n.now)); from.step() })
-	}
-}
-
 // word brings a message to p.
 func (n *node) word(p *node, arrive func()) {
 	wait := n.delay
@@ -289,43 +273,13 @@ func (n *node) word(p *node, arrive func()) {
 	n.after(wait, arrive)
 }
 
-// promises is what is promised when from makes one offer more.
-func (n *node) promises(from *node) scheduler.Promises {
-	p := scheduler.Promises{Lacking: n.missing(), ByAll: len(n.claimed)}
-	for _, c := range n.claimed {
-		if c.from == from.id {
-			p.ByGiver++
-		}
-	}
-	return p
-}
-
 func (n *node) missing() int { return n.chunks - n.have.Count() }
-
-// late gives up what was promised and does not come.
-func (n *node) late() {
-	missing := n.missing()
-	for _, chunk := range slices.Sorted(maps.Keys(n.claimed)) {
-		c := n.claimed[chunk]
-		age := at(n.now).Sub(at(c.since))
-		if !n.taker.IsOverdue(age, missing, at(n.now)) {
-			continue
-		}
-		from := n.nodes[c.from]
-		n.taker.GaveUp(from.key(), age)
-		n.lose(chunk)
-		n.word(from, func() { from.giver.Lost(n.key(), chunk); from.step() })
-	}
-}
-
-func (n *node) lose(chunk int) {
-	n.giver.NotComing(chunk)
-	delete(n.claimed, chunk)
-	n.tell(chunk, true)
-}
 
 // tell announces to all neighbours, a batch at a time.
 func (n *node) tell(chunk int, lost bool) {
+	if n.isFrozen() {
+		return
+	}
 	n.news = append(n.news, news{chunk, lost})
 	if n.flushing {
 		return
@@ -358,46 +312,30 @@ func (n *node) hear(from *node, batch []news, each time.Duration) {
 }
 
 func (n *node) send(to *node, chunk int) {
+	if to.kind == clogged && to.isFrozen() {
+		return
+	}
 	n.sent++
 	out := max(n.now, n.upFree) + 1/n.up
 	n.upFree = out
 	n.busyTo[to] = out
 	to.downFree = max(to.downFree, n.now) + 1/to.down
 	in := max(out, to.downFree)
+	n.after(out-n.now, func() { n.giver.Written(to.key(), chunk, at(n.now)) })
 	n.after(in-n.now, func() {
 		if to.alive && n.alive {
 			to.receive(n, chunk)
 		}
 	})
 	n.after(in-n.now, func() {
+		if !to.confirms() {
+			return
+		}
 		to.word(n, func() { // the receipt
 			n.giver.Delivered(to.key(), chunk, at(n.now))
 			n.step()
 		})
 	})
-}
-
-func (n *node) receive(from *node, chunk int) {
-	n.arrivals++
-	took := time.Duration(0)
-	if c, ok := n.claimed[chunk]; ok && c.from == from.id {
-		took = at(n.now).Sub(at(c.since))
-	}
-	n.taker.Arrived(from.key(), took, at(n.now))
-	if n.have.Has(chunk) {
-		n.duplicates++
-		return
-	}
-	n.have.Add(chunk)
-	delete(n.claimed, chunk)
-	n.giver.Got(chunk)
-	if n.have.Full() {
-		n.done = n.now
-		if n.leave == nil || n.leave(n.id) == 0 {
-			n.left--
-		}
-	}
-	n.step()
 }
 
 func (s *sim) result() result {
@@ -408,7 +346,7 @@ func (s *sim) result() result {
 		squares += float64(n.sent) * float64(n.sent)
 		r.finished = append(r.finished, n.done)
 		r.held = append(r.held, n.have.Count())
-		if s.leave == nil || s.leave(n.id) == 0 {
+		if n.kind == honest && (s.leave == nil || s.leave(n.id) == 0) {
 			r.makespan = max(r.makespan, n.done)
 		}
 	}

@@ -27,28 +27,33 @@ const (
 // promised which, is not its business: it is told. It is for one goroutine at a
 // time.
 type Taker struct {
-	slow     map[ID]time.Duration // what chunks of each giver take, from promise to arrival
-	typical  time.Duration        // the same for all givers
-	interval time.Duration        // between two arrivals
-	last     time.Time            // arrival
+	givers   *Reputation
+	interval time.Duration // between two arrivals
+	last     time.Time     // arrival
+	overdue  map[int]bool  // chunks that were given up once
+	disputed map[int]bool  // chunks that others offered while they were promised
 }
 
 // Promises is what is promised when a giver makes one offer more.
 type Promises struct {
 	Lacking int // chunks of the file that have not arrived
 	ByAll   int // chunks that are promised
+	ByLate  int // of them, by givers that are late
 	ByGiver int // by that giver
 }
 
-// NewTaker makes a taker that knows no giver.
-func NewTaker() *Taker { return &Taker{slow: map[ID]time.Duration{}} }
+// NewTaker makes the taker of a file, for a node that thinks so of its givers.
+func NewTaker(givers *Reputation) *Taker {
+	return &Taker{givers: givers, overdue: map[int]bool{}, disputed: map[int]bool{}}
+}
 
 // objection is why an offer is not accepted now.
 type objection int
 
 const (
 	none     objection = iota
-	unproven           // promises enough for one that has not brought anything
+	early              // it was asked to wait
+	unproven           // promises enough for one that has not brought anything, or brings it late
 	full               // more would not arrive for long
 	tooSlow            // its chunk would be among the last
 )
@@ -56,15 +61,21 @@ const (
 // Accepts tells whether an offer of a wanted chunk should be accepted. A giver
 // that is much slower than the others is welcome as long as its chunk arrives
 // well before the rest of the file has.
-func (t *Taker) Accepts(from ID, p Promises) bool { return t.objection(from, p) == none }
+func (t *Taker) Accepts(from ID, i int, p Promises, now time.Time) bool {
+	return t.objection(from, i, p, now) == none
+}
 
-func (t *Taker) objection(from ID, p Promises) objection {
+func (t *Taker) objection(from ID, i int, p Promises, now time.Time) objection {
+	g := t.givers.of(from)
 	switch {
-	case t.slow[from] == 0 && p.ByGiver >= MaxUnproven:
+	case now.Before(g.notBefore):
+		return early
+	case (!g.proven || t.givers.IsLate(from)) && p.ByGiver >= MaxUnproven,
+		!g.proven && t.overdue[i] && t.givers.someProven():
 		return unproven
-	case p.ByAll >= t.maxPromises():
+	case p.ByAll-p.ByLate >= t.maxPromises():
 		return full
-	case t.slow[from] > max(t.patience(p.Lacking), patienceFactor*t.quickest()):
+	case g.took > max(t.patience(p.Lacking), patienceFactor*t.givers.quickest()):
 		return tooSlow
 	default:
 		return none
@@ -73,31 +84,23 @@ func (t *Taker) objection(from ID, p Promises) objection {
 
 // Postpone returns when one whose offer is not accepted may offer again. Its
 // pace is forgiven by and by, else it could never do better.
-func (t *Taker) Postpone(from ID, p Promises) time.Duration {
-	switch t.objection(from, p) {
+func (t *Taker) Postpone(from ID, i int, p Promises, now time.Time) time.Duration {
+	switch t.objection(from, i, p, now) {
+	case early:
+		return t.givers.of(from).notBefore.Sub(now)
 	case unproven:
 		return minPatience
 	case full:
 		return t.interval * minPromises / 2
 	case tooSlow:
-		t.slow[from] -= t.slow[from] / smoothingSamples
-		return t.slow[from]
+		return t.givers.forgive(from, now)
 	default:
 		return 0
 	}
 }
 
-// quickest is what chunks of the quickest giver take. Where they all take long
-// it is not the givers: our own answers are late.
-func (t *Taker) quickest() time.Duration {
-	var quickest time.Duration
-	for _, took := range t.slow {
-		if took > 0 && (quickest == 0 || took < quickest) {
-			quickest = took
-		}
-	}
-	return quickest
-}
+// Disputed records that chunk i was offered while another had promised it.
+func (t *Taker) Disputed(i int) { t.disputed[i] = true }
 
 // maxPromises is how many chunks may be promised at a time: no more than a slow
 // downlink takes within a moment, so that no giver is kept from others by it.
@@ -112,38 +115,43 @@ func (t *Taker) maxPromises() int {
 // up the end, and several times what is usual.
 func (t *Taker) patience(missing int) time.Duration {
 	rest := time.Duration(missing) * t.interval / 2
-	return max(patienceFactor*t.typical, min(rest, maxPatience), minPatience)
+	return max(patienceFactor*t.givers.usual(), min(rest, maxPatience), minPatience)
 }
 
-// Arrived records that a chunk came from a giver, took after it was promised; 0
+// Arrived records that chunk i came from a giver, took after it was promised; 0
 // when it was not promised, or by another.
-func (t *Taker) Arrived(from ID, took time.Duration, now time.Time) {
+func (t *Taker) Arrived(from ID, i int, took time.Duration, now time.Time) {
 	if took > 0 {
-		t.slow[from] = smooth(t.slow[from], took)
-		t.typical = smooth(t.typical, took)
+		t.givers.brought(from, took)
 	}
 	if !t.last.IsZero() {
 		t.interval = smooth(t.interval, now.Sub(t.last))
 	}
 	t.last = now
+	delete(t.overdue, i)
+	delete(t.disputed, i)
 }
 
-// Left forgets a giver.
-func (t *Taker) Left(from ID) { delete(t.slow, from) }
-
-// IsOverdue tells whether a promise of that age is not to be waited for any
-// longer, while so many chunks are lacking. GaveUp is to follow if so.
-func (t *Taker) IsOverdue(age time.Duration, lacking int, now time.Time) bool {
+// IsOverdue tells whether the promise of chunk i, of that age, is not to be
+// waited for any longer, while so many chunks are lacking. GaveUp is to follow
+// if so.
+func (t *Taker) IsOverdue(i int, age time.Duration, lacking int, now time.Time) bool {
 	patience := t.patience(lacking)
-	if t.typical == 0 {
+	switch usual := t.givers.usual(); {
+	case usual == 0 && t.disputed[i]:
+		patience = minSilence
+	case usual == 0:
 		patience = maxPatience
-	} else if usual := max(patienceFactor*t.typical, minSilence); now.Sub(t.last) > usual {
-		patience = min(patience, usual) // nothing comes at all: there is no rest to fill the time
+	case now.Sub(t.last) > max(patienceFactor*usual, minSilence): // nothing comes at all: there is no rest to fill the time
+		patience = min(patience, max(patienceFactor*usual, minSilence))
 	}
 	return age >= patience
 }
 
-// GaveUp records that a giver's promise of that age is waited for no longer.
-func (t *Taker) GaveUp(from ID, age time.Duration) {
-	t.slow[from] = max(smooth(t.slow[from], age), age)
+// GaveUp records that a giver's promise of chunk i, of that age, is waited for no
+// longer.
+func (t *Taker) GaveUp(from ID, i int, age time.Duration, now time.Time) {
+	t.overdue[i] = true
+	delete(t.disputed, i)
+	t.givers.failed(from, age, now)
 }

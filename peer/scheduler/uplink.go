@@ -30,8 +30,17 @@ const (
 	// before one more chunk is sent all the same: perhaps it is not our uplink
 	// but the downlinks of those we send to.
 	receiptTimeoutChunks = 3
-	// initialReceiptTimeout is the same before anything was measured.
+	// initialReceiptTimeout is the same before anything was measured, and
+	// maxReceiptTimeout its bound: on a slow uplink it grows with the time that
+	// the first chunk takes, but who takes one and is never heard of again must
+	// not stop the others.
 	initialReceiptTimeout = 500 * time.Millisecond
+	maxReceiptTimeout     = 4 * time.Second
+	// A receipt that takes lateReceiptTrips times as long as an answer, counted
+	// from when the chunk had left, and minLateReceipt at least, is not waited
+	// for: its neighbour is silent.
+	lateReceiptTrips = 8
+	minLateReceipt   = time.Second
 	// smoothingSamples is the weight of what was measured before against one
 	// new sample, as in TCP's round trip estimate (RFC 6298).
 	smoothingSamples = 8
@@ -65,7 +74,8 @@ type delivery struct {
 type transit struct {
 	delivery
 	since     time.Time
-	overtaken int // chunks that were sent later and are delivered
+	written   time.Time // when it had left this node; zero until then
+	overtaken int       // chunks that were sent later and are delivered
 }
 
 // waiting is a chunk to be sent.
@@ -138,7 +148,7 @@ func (u *uplink) owed(have content.Set) int {
 // next takes the first chunk that is ready and whose taker is not still busy
 // with an earlier one, if the uplink has room.
 func (u *uplink) next(have content.Set, now time.Time) (delivery, bool) {
-	crawling := u.crawling()
+	crawling := u.crawling(now)
 	room := len(u.sending)-len(crawling) < u.size()
 	if !room && now.Sub(u.lastMoved) < u.receiptTimeout(now) {
 		return delivery{}, false
@@ -182,7 +192,7 @@ func (u *uplink) size() int {
 // sent, to somebody else.
 func (u *uplink) receiptTimeout(now time.Time) time.Duration {
 	if u.chunkTime <= 0 {
-		return max(initialReceiptTimeout, receiptTimeoutChunks*u.pace(now))
+		return min(max(initialReceiptTimeout, receiptTimeoutChunks*u.pace(now)), maxReceiptTimeout)
 	}
 	return receiptTimeoutChunks * u.chunkTime
 }
@@ -220,20 +230,39 @@ func (u *uplink) holds(d delivery) bool {
 // isLost tells whether a chunk has been on its way for too long.
 func (u *uplink) isLost(d delivery, now time.Time) bool {
 	t := u.transit(d)
-	return t != nil && u.isOvertaken(t) && now.Sub(t.since) > transitTimeout
+	return t != nil && (u.isOvertaken(t) || u.isUnconfirmed(t, now)) && now.Sub(t.since) > transitTimeout
 }
 
-// crawling returns the neighbours whose chunk was overtaken by so many others
-// that it must be their downlink that is slow, one for each chunk. What they are
-// sent does not fill our uplink.
-func (u *uplink) crawling() []ID {
+// crawling returns the neighbours whose chunk was overtaken by so many others,
+// or has left so long ago, that it must be their downlink that is slow, one for
+// each chunk. What they are sent does not fill our uplink.
+func (u *uplink) crawling(now time.Time) []ID {
 	var to []ID
 	for _, t := range u.sending {
-		if u.isOvertaken(t) || u.slowDownlinks[t.to] {
+		if u.isOvertaken(t) || u.isUnconfirmed(t, now) || u.slowDownlinks[t.to] {
 			to = append(to, t.to)
 		}
 	}
 	return to
+}
+
+// isUnconfirmed tells whether the receipt of a chunk is late, or the chunk does
+// not even leave, for its neighbour takes nothing.
+func (u *uplink) isUnconfirmed(t *transit, now time.Time) bool {
+	limit := max(lateReceiptTrips*u.answerTime, minLateReceipt)
+	switch {
+	case !t.written.IsZero():
+		return now.Sub(t.written) > limit
+	case u.chunkTime > 0:
+		return now.Sub(t.since) > max(limit, time.Duration(2*u.size())*u.chunkTime)
+	default:
+		return now.Sub(t.since) > maxReceiptTimeout
+	}
+}
+
+// owesReceipt tells whether a neighbour's receipt is late.
+func (u *uplink) owesReceipt(to ID, now time.Time) bool {
+	return slices.ContainsFunc(u.sending, func(t *transit) bool { return t.to == to && u.isUnconfirmed(t, now) })
 }
 
 func (u *uplink) isOvertaken(t *transit) bool { return t.overtaken > 2*u.size() }

@@ -1,0 +1,142 @@
+package peer
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"starmesh/common/content"
+	"starmesh/common/store"
+)
+
+// Neighbours that are slow, silent or greedy: what others want is not to wait
+// for them. Over pipes everything else takes no time at all.
+
+// behaves connects a scripted remote with n that reacts to what it hears. If it
+// is clogged, it takes none of the chunks that it is sent.
+func behaves(t *testing.T, n pipedNode, id string, clogged bool, react func(r *scripted, m message)) *scripted {
+	t.Helper()
+	take := func(_ string, _ conn, s stream) { go drain(s) }
+	if clogged {
+		take = func(string, conn, stream) {}
+	}
+	r := &scripted{t: t, conn: newPipedConn(peer.ID(id), take, n.self.peer, n.accept)}
+	r.react = func(m message) { react(r, m) }
+	r.control, _ = r.conn.Open(t.Context(), protoLink)
+	go r.listen()
+	r.say(hello{Version: version, Agent: "scripted"})
+	return r
+}
+
+// accepts is a taker that accepts whatever it is offered and never says GOT.
+func accepts(r *scripted, m message) {
+	if o, ok := m.(offer); ok {
+		_, _ = r.control.Write(encode(nil, answer{Topic: 7, Chunk: o.Chunk, Verdict: accepted}))
+	}
+}
+
+// mustFetch has a new node fetch a file from the others within a time, and ends
+// all.
+func mustFetch(t *testing.T, file *store.Memory, within time.Duration, from ...pipedNode) {
+	t.Helper()
+	taker, got := startPiped(t, "taker", nil), store.NewMemory(file.List())
+	for _, n := range from {
+		dial(taker, n)
+	}
+	began := time.Now()
+	if err := taker.Fetch(testContext(t), "file", got, patient()); err != nil {
+		t.Error(err)
+	} else {
+		same(t, got, file)
+	}
+	if took := time.Since(began); took > within {
+		t.Errorf("it took %v, want at most %v", took, within)
+	}
+	taker.stop()
+}
+
+func TestWhoConfirmsNothingKeepsNothingFromOthers(t *testing.T) {
+	for _, clogged := range []bool{false, true} {
+		t.Run(fmt.Sprint("clogged ", clogged), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				file := makeFile(t, 40*chunk)
+				origin := startPiped(t, "origin", nil)
+				if _, err := origin.share("file", file, nil); err != nil {
+					t.Fatal(err)
+				}
+				var mutes []*scripted
+				for i := range 5 {
+					r := behaves(t, origin, fmt.Sprint("mute ", i), clogged, accepts)
+					r.joins(file.List(), content.NewSet(40))
+					mutes = append(mutes, r)
+				}
+				time.Sleep(time.Second) // they have all that is to be had
+				within := 2 * time.Second
+				if clogged {
+					within = 5 * time.Second // it may be the first chunk on a slow uplink
+				}
+				mustFetch(t, file, within, origin)
+				origin.stop()
+				for _, r := range mutes {
+					_ = r.conn.Close()
+				}
+			})
+		})
+	}
+}
+
+// TestWhoPromisesAndBringsNothingIsWorkedAround: one that offers every chunk
+// again and again, in one file of many chunks and in many of one.
+func TestWhoPromisesAndBringsNothingIsWorkedAround(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := []*store.Memory{makeFile(t, 40*chunk)}
+		for i := range 30 {
+			files = append(files, makeFile(t, 100+i))
+		}
+		origin, taker := startPiped(t, "origin", nil), startPiped(t, "taker", nil)
+		for i, f := range files {
+			if _, err := origin.share(fmt.Sprint("file ", i), f, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var offering sync.WaitGroup
+		promiser := behaves(t, taker, "promiser", false, func(r *scripted, m message) {
+			j, ok := m.(join)
+			if !ok || j.Has.Full() {
+				return
+			}
+			_, _ = r.control.Write(encode(nil, join{Topic: j.Topic, ID: j.ID, Size: j.Size, Has: content.FullSet(j.Has.Len())}))
+			offering.Go(func() {
+				for i := 0; ; i++ {
+					if _, err := r.control.Write(encode(nil, offer{Topic: j.Topic, Chunk: i % j.Has.Len()})); err != nil {
+						return
+					}
+					time.Sleep(time.Millisecond)
+				}
+			})
+		})
+		time.AfterFunc(20*time.Millisecond, func() { dial(taker, origin) }) // the promiser comes first
+		began := time.Now()
+		for i, f := range files {
+			got := store.NewMemory(f.List())
+			if i == 1 {
+				time.Sleep(time.Second) // its ban is over
+			}
+			if err := taker.Fetch(testContext(t), fmt.Sprint("file ", i), got, patient()); err != nil {
+				t.Fatalf("file %d: %v", i, err)
+			}
+			same(t, got, f)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		_ = promiser.conn.Close()
+		offering.Wait()
+		origin.stop()
+		taker.stop()
+	})
+}

@@ -1,0 +1,188 @@
+package scheduler_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"starmesh/common/content"
+	"starmesh/peer/scheduler"
+)
+
+// hostility is what a node of the simulator does instead of its part.
+type hostility int
+
+const (
+	honest   hostility = iota
+	frozen             // an ordinary node that stops in the middle, as with SIGSTOP
+	clogged            // the same, but what it is sent does not even leave its givers
+	mute               // accepts all it is offered, confirms nothing and passes nothing on
+	promiser           // has the file, offers each chunk again and again, and sends nothing
+	trickler           // the same, and sends right chunks, one in 3.2 s
+	repeater           // an ordinary node that accepts each offer 100 times
+)
+
+func (h hostility) String() string {
+	return [...]string{"honest", "frozen", "clogged", "mute", "promiser", "trickler", "repeater"}[h]
+}
+
+const (
+	frozenAt     = 60    // chunk times
+	hostileOffer = 0.2   // between two offers to one neighbour: 5 ms
+	trickleRate  = 0.008 // chunks in one chunk time: 20 KiB/s
+)
+
+// accept answers an offer as a hostile node does; false: as an honest one.
+func (n *node) accept(from *node, o scheduler.Offer) bool {
+	switch n.kind {
+	case mute:
+		n.word(from, func() { from.giver.Accepted(n.key(), o.Chunk, at(n.now)); from.step() })
+		return true
+	case promiser, trickler:
+		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, at(n.now)); from.step() })
+		return true
+	default:
+		return n.isFrozen()
+	}
+}
+
+// answers is how often it accepts an offer.
+func (n *node) answers(o scheduler.Offer) int {
+	switch {
+	case n.kind == repeater:
+		return 100
+	case o.Sure:
+		return 0
+	default:
+		return 1
+	}
+}
+
+func (n *node) isFrozen() bool {
+	return (n.kind == frozen || n.kind == clogged) && n.now > frozenAt
+}
+
+// isPassive tells whether it gives nothing as others do.
+func (n *node) isPassive() bool { return n.kind == mute || n.floods() || n.isFrozen() }
+
+// floods tells whether it offers whatever others may lack.
+func (n *node) floods() bool { return n.kind == promiser || n.kind == trickler }
+
+// confirms tells whether it tells givers of the chunks that it received.
+func (n *node) confirms() bool { return n.kind != mute && !n.isFrozen() }
+
+// flood offers whatever a neighbour may lack, for as long as it is there.
+func (n *node) flood() {
+	if !n.floods() {
+		return
+	}
+	for _, p := range n.near {
+		if !p.alive || p.kind != honest || p.have.Full() {
+			continue
+		}
+		o := scheduler.Offer{To: p.key(), Chunk: n.rng.IntN(n.chunks)}
+		n.word(p, func() { p.offered(n, o) })
+	}
+	n.after(hostileOffer, n.flood)
+}
+
+// promised is told that what a hostile node offered was accepted.
+func (n *node) promised(to *node, chunk int) {
+	if n.kind == trickler {
+		n.send(to, chunk)
+	}
+}
+
+// TestHostileNeighboursDoNotStopTheOthers: with up to three in ten of them, honest
+// receivers finish within 1.5 times their time without, and 2 s.
+func TestHostileNeighboursDoNotStopTheOthers(t *testing.T) {
+	const receivers = 10
+	without := at20(receivers).run().makespan
+	tests := map[string]func(i int) hostility{
+		"4 of different kinds": func(i int) hostility { return []hostility{clogged, mute, promiser, trickler}[i-1] },
+	}
+	for kind := frozen; kind <= repeater; kind++ {
+		tests[fmt.Sprint("1 ", kind)] = func(i int) hostility {
+			if i > 1 {
+				return honest
+			}
+			return kind
+		}
+		tests[fmt.Sprint("4 ", kind)] = func(int) hostility { return kind }
+	}
+	for name, kind := range tests {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(2) {
+				m := at20(receivers + 4)
+				m.seed = seed + 1
+				m.kind = func(i int) hostility {
+					if i < 1 || i > 4 {
+						return honest
+					}
+					return kind(i)
+				}
+				m.up = func(i int) float64 {
+					if m.kind(i) == trickler {
+						return trickleRate
+					}
+					return 1
+				}
+				if with := m.run().makespan; with > 1.5*without+float64(2*time.Second/unit) {
+					t.Errorf("seed %d: %.0f chunk times, %.0f without", m.seed, with, without)
+				}
+			}
+		})
+	}
+}
+
+// TestWhoComesAfterOneThatFrozeIsServed: the uplink is not kept for who takes
+// nothing more.
+func TestWhoComesAfterOneThatFrozeIsServed(t *testing.T) {
+	for _, kind := range []hostility{frozen, clogged, mute} {
+		m := at20(2)
+		m.kind = func(i int) hostility {
+			if i == 1 {
+				return kind
+			}
+			return honest
+		}
+		m.start = func(i int) float64 { return 100 * float64(i-1) }
+		if took := m.run().makespan - 100; took > 256+float64(2*time.Second/unit) {
+			t.Errorf("after one that is %v it took %.0f chunk times", kind, took)
+		}
+	}
+}
+
+// TestAnOfferIsAcceptedOnce, however often that is said.
+func TestAnOfferIsAcceptedOnce(t *testing.T) {
+	g := scheduler.NewGiver(1, content.FullSet(3))
+	g.Join(2, content.NewSet(3))
+	o, _ := g.Offer(at(0))
+	for range 1000 {
+		g.Accepted(2, o.Chunk, at(1))
+	}
+	sent := 0
+	for {
+		to, i, ok := g.Next(at(1))
+		if !ok {
+			break
+		}
+		sent++
+		g.Delivered(to, i, at(1))
+		g.Accepted(2, o.Chunk, at(1))
+	}
+	if sent != 1 {
+		t.Errorf("it was sent %d times", sent)
+	}
+}
+
+// TestWhoLosesTheLastChunkIsOfferedIt: all that it has not yet was on its way
+// when it joined.
+func TestWhoLosesTheLastChunkIsOfferedIt(t *testing.T) {
+	g := scheduler.NewGiver(1, content.FullSet(3))
+	g.Join(2, content.FullSet(3))
+	g.Lost(2, 1)
+	if o, ok := g.Offer(at(0)); !ok || o.To != 2 || o.Chunk != 1 {
+		t.Errorf("offered %+v, %v", o, ok)
+	}
+}

@@ -1,0 +1,104 @@
+package scheduler_test
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"starmesh/peer/scheduler"
+)
+
+// The half of a simulated node that takes.
+
+func (n *node) offered(from *node, o scheduler.Offer) {
+	if !n.alive || n.accept(from, o) {
+		return
+	}
+	_, promised := n.claimed[o.Chunk]
+	if promised || n.have.Has(o.Chunk) {
+		n.declines++
+		if promised {
+			n.taker.Disputed(o.Chunk)
+		}
+		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, at(n.now)); from.step() })
+		return
+	}
+	if p := n.promises(from); !n.taker.Accepts(from.key(), o.Chunk, p, at(n.now)) {
+		n.declines++
+		wait := n.taker.Postpone(from.key(), o.Chunk, p, at(n.now))
+		n.word(from, func() { from.giver.Postponed(n.key(), o.Chunk, at(n.now).Add(wait)); from.step() })
+		return
+	}
+	n.claimed[o.Chunk] = claim{from.id, n.now}
+	n.giver.Coming(o.Chunk, o.First, n.givers.Trusts(from.key()))
+	n.tell(o.Chunk, false)
+	if from.floods() {
+		n.word(from, func() { from.promised(n, o.Chunk) })
+		return
+	}
+	for range n.answers(o) {
+		n.word(from, func() { from.giver.Accepted(n.key(), o.Chunk, at(n.now)); from.step() })
+	}
+}
+
+// promises is what is promised when from makes one offer more.
+func (n *node) promises(from *node) scheduler.Promises {
+	p := scheduler.Promises{Lacking: n.missing(), ByAll: len(n.claimed)}
+	for _, c := range n.claimed {
+		if c.from == from.id {
+			p.ByGiver++
+		}
+		if n.givers.IsLate(n.nodes[c.from].key()) {
+			p.ByLate++
+		}
+	}
+	return p
+}
+
+// late gives up what was promised and does not come.
+func (n *node) late() {
+	missing := n.missing()
+	for _, chunk := range slices.Sorted(maps.Keys(n.claimed)) {
+		c := n.claimed[chunk]
+		age := at(n.now).Sub(at(c.since))
+		if !n.taker.IsOverdue(chunk, age, missing, at(n.now)) {
+			continue
+		}
+		from := n.nodes[c.from]
+		n.taker.GaveUp(from.key(), chunk, age, at(n.now))
+		n.lose(chunk)
+		n.word(from, func() { from.giver.Lost(n.key(), chunk); from.step() })
+	}
+}
+
+func (n *node) lose(chunk int) {
+	n.giver.NotComing(chunk)
+	delete(n.claimed, chunk)
+	n.tell(chunk, true)
+}
+
+func (n *node) receive(from *node, chunk int) {
+	n.arrivals++
+	took := time.Duration(0)
+	if c, ok := n.claimed[chunk]; ok && c.from == from.id {
+		took = at(n.now).Sub(at(c.since))
+	}
+	n.taker.Arrived(from.key(), chunk, took, at(n.now))
+	if n.have.Has(chunk) {
+		n.duplicates++
+		return
+	}
+	n.have.Add(chunk)
+	delete(n.claimed, chunk)
+	n.giver.Got(chunk)
+	if n.have.Full() {
+		n.done = n.now
+		if n.kind != honest {
+			return
+		}
+		if n.leave == nil || n.leave(n.id) == 0 {
+			n.left--
+		}
+	}
+	n.step()
+}
