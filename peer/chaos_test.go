@@ -62,6 +62,7 @@ const pieceTime = 150 * time.Millisecond
 type world struct {
 	t     *testing.T
 	rand  *rand.Rand
+	files []*store.Memory
 	group sync.WaitGroup
 
 	mu    sync.Mutex
@@ -120,9 +121,18 @@ func (w *world) breaks() {
 	}
 }
 
+// share has a node share all files.
+func (w *world) share(name string) {
+	for _, file := range w.files {
+		if _, err := w.nodes[name].share("file", file, nil); err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
 // restarts has a node of the same name take another one's place, which shares
-// the file.
-func (w *world) restarts(name string, file *store.Memory) {
+// all files.
+func (w *world) restarts(name string) {
 	w.mu.Lock()
 	old := w.nodes[name]
 	w.mu.Unlock()
@@ -136,15 +146,13 @@ func (w *world) restarts(name string, file *store.Memory) {
 		return mine
 	})
 	w.mu.Unlock()
-	n := w.start(name)
-	if _, err := n.share("file", file, nil); err != nil {
-		w.t.Error(err)
-	}
+	w.start(name)
+	w.share(name)
 }
 
 // TestWhateverBreaksAllGetTheFile: connections break and are dialled again,
 // from both sides at once, and the origin is killed and comes back, while the
-// others fetch a file of a few chunks.
+// others fetch one file after another.
 func TestWhateverBreaksAllGetTheFile(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -155,33 +163,32 @@ func TestWhateverBreaksAllGetTheFile(t *testing.T) {
 
 func breakAndMend(t *testing.T, seed uint64) {
 	w := &world{t: t, rand: rand.New(rand.NewPCG(seed, 0)), nodes: map[string]pipedNode{}}
-	file := makeFile(t, []int{chunk / 2, 2 * chunk, 12 * chunk}[seed%3])
+	for i := range 6 { // small ones, as of a folder, and a larger one
+		w.files = append(w.files, makeFile(t, []int{chunk/2 + i, 12 * chunk}[i/5]))
+	}
 	names := []string{"a", "b", "c", "origin"}
 	for _, name := range names {
-		n := w.start(name)
-		if name == "origin" {
-			if _, err := n.share("file", file, nil); err != nil {
-				t.Fatal(err)
-			}
-		}
+		w.start(name)
 	}
+	w.share("origin")
 	var fetches sync.WaitGroup
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	takers := names[:3]
-	for _, name := range takers {
+	for _, name := range names[:3] {
 		n := w.nodes[name]
 		fetches.Go(func() {
-			got := store.NewMemory(file.List())
-			if err := n.Fetch(ctx, "file", got, patient()); err != nil {
-				t.Errorf("seed %d, %s: %v; %+v", seed, name, err, n.Reach(file.List().ID()))
-				return
+			for i, file := range w.files {
+				got := store.NewMemory(file.List())
+				if err := n.Fetch(ctx, "file", got, patient()); err != nil {
+					t.Errorf("seed %d, %s, file %d: %v; %+v", seed, name, i, err, n.Reach(file.List().ID()))
+					return
+				}
+				same(t, got, file)
 			}
-			same(t, got, file)
 		})
 	}
 	for range 60 {
-		w.disturb(names, file)
+		w.disturb(names)
 	}
 	w.calm(ctx, names, &fetches)
 	for _, name := range names {
@@ -194,14 +201,14 @@ func breakAndMend(t *testing.T, seed uint64) {
 }
 
 // disturb does something to the world.
-func (w *world) disturb(names []string, file *store.Memory) {
+func (w *world) disturb(names []string) {
 	i, j := w.rand.IntN(len(names)), w.rand.IntN(len(names)-1)
 	if j >= i {
 		j++
 	}
 	switch w.rand.IntN(10) {
 	case 0:
-		w.restarts("origin", file)
+		w.restarts("origin")
 	case 1, 2, 3:
 		w.breaks()
 	case 4, 5: // both at once
