@@ -133,7 +133,7 @@ func TestWhatWasDoneToANodeIsToldInWords(t *testing.T) {
 	p.Wait(node("client-1", `.querySelector(".more").textContent === "killed"`) + " && " + row(2, ".held") + ` === "killed"`)
 	p.Wait(node("server", `.querySelector(".more").textContent === "stopped"`) + " && " + row(1, ".held") + ` === "stopped"`)
 	p.Wait(node("client-2", `.querySelector(".more").textContent === "gone"`)) // nobody did it
-	for name, want := range map[string]string{"client-1": "client-1 was killed", "server": "server was stopped", "client-2": "client-2 is gone"} {
+	for name, want := range map[string]string{"client-1": "client-1 killed", "server": "server stopped", "client-2": "client-2 gone"} {
 		if got := p.Text(node(name, `.getAttribute("aria-label")`)); !strings.HasPrefix(got, want) {
 			t.Errorf("%s is said to be %q", name, got)
 		}

@@ -29,14 +29,16 @@ function layout(trial) {
 }
 
 const shortName = (node) => node.part === "origin" ? node.name : (node.name.match(/\d+$/) || [node.name])[0];
-const stateWords = {waiting: "waits", running: "receives", done: "has the whole file"};
-const endWords = {gone: "is gone", killed: "was killed", stopped: "was stopped"};
+const stateWords = {waiting: "waits", done: "has the whole file"};
 
+// stateText says how a node is, with the words that are seen in it.
 function stateText(state) {
   const {node, reading, share, how, again} = state, origin = node.part === "origin";
-  const now = endWords[how] || (origin ? "has the file from the start" : stateWords[reading.state]);
-  const holds = origin || reading.state === "done" || reading.state === "waiting" ? "" : ", holds " + percent(share);
-  return now + holds + (again ? ", was started again" + (again > 1 ? ` ${again} times` : "") : "");
+  let now = stateWords[reading.state];
+  if (how) now = how + (origin ? "" : `, holds ${percent(share)}`);
+  else if (origin) now = `${bytesText(reading.out)} sent, has the file from the start`;
+  else if (reading.state === "running") now = `${percent(share)} held, receives more`;
+  return now + (again ? ", was started again" + (again > 1 ? ` ${again} times` : "") : "");
 }
 
 class Picture {
@@ -77,7 +79,7 @@ class Picture {
       class: "node " + (origin ? "origin" : "receiver"), role: "button", tabindex: -1, "data-node": node.name,
       transform: `translate(${place.x * pictureWidth} ${place.y * pictureHeight})`,
       onclick: () => this.choose(node.name), onkeydown: pressed(() => this.choose(node.name)),
-    }, shape(7, "halo"), shape(0, "body"), ring, cross, label, more, again, this.trait(node, place, r));
+    }, shape(7, "halo"), shape(0, "body"), ring, cross, label, " ", more, again, this.trait(node, place, r));
     if (!origin && !this.trial.system.hub) g.classList.add("equal");
     return {g, ring, more, again, node};
   }
