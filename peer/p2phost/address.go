@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -135,6 +136,9 @@ func CheckDialable(a ma.Multiaddr) error {
 	}
 	if transportOf(a) == overNothing {
 		return fault.Wrapf(fault.Invalid, "%s is reached neither by TCP nor by QUIC", a)
+	}
+	if strings.ContainsFunc(a.String(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fault.Wrapf(fault.Invalid, "%q is no address: a name in it can not be read", a)
 	}
 	if ip, err := manet.ToIP(a); err == nil && ip.IsUnspecified() {
 		return fault.Wrapf(fault.Invalid, "%s is no address one can dial: put the machine's own in", a)

@@ -3,7 +3,9 @@ package p2phost
 import (
 	"bytes"
 	"io"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -13,13 +15,16 @@ import (
 // how it is written.
 func FuzzParsePeer(f *testing.F) {
 	const id = "/p2p/12D3KooWEST3gFfSyYwbYHCunRSnuhvySUsaMepRRm4J4xBcrz53"
-	for _, text := range []string{"/ip4/1.2.3.4/tcp/4001" + id, "/ip6/::1/udp/1/quic-v1" + id, "/dns/x/tcp/1" + id, "/ip4/1.2.3.4/tcp/4001", id, "1.2.3.4:4001"} {
+	for _, text := range []string{"/ip4/1.2.3.4/tcp/4001" + id, "/ip6/::1/udp/1/quic-v1" + id, "/dns/x/tcp/1" + id, "/ip4/1.2.3.4/tcp/4001", id, "1.2.3.4:4001", "/ip6zone/\x1b[2J/ip6/fe80::1/tcp/1" + id} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		info, err := ParsePeer(text)
 		if err != nil {
 			return
+		}
+		if strings.ContainsFunc(info.Addrs[0].String(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q would be printed raw", info.Addrs[0])
 		}
 		addrs, err := peer.AddrInfoToP2pAddrs(&info)
 		if err != nil || len(addrs) != 1 {

@@ -69,7 +69,9 @@ func TestTheDocumentHasTheHostsLimits(t *testing.T) {
 		}
 	}
 	for row, want := range map[string]float64{
-		"proof of the network key": proofTime.Seconds(), "dialling": dialTime.Seconds(),
+		"a connection on which nothing is heard: the other side is asked whether it is there": quietTime.Seconds(),
+		"… and given up when it does not answer":                                              frameTime.Seconds(),
+		"proof of the network key":                                                            proofTime.Seconds(), "dialling": dialTime.Seconds(),
 		"relayed connection": relayed.Limit.Duration.Seconds(), "a direct connection after it": punchTime.Seconds(),
 	} {
 		if !strings.Contains(protocolText(t), "\n| "+row+" | "+strconv.Itoa(int(want))+" s |") {

@@ -207,6 +207,16 @@ func queueOf(c network.Conn) *queue {
 // connection: 256 KiB cost 10 % less CPU than its default of 64 KiB.
 const maxFrame = 256 << 10
 
+const (
+	// frameTime is how long a frame may take, or an answer to a ping: 256 KiB at
+	// 9 kB/s, a link shared by many.
+	frameTime = 30 * time.Second
+	// quietTime is how long nothing is heard before the other side is asked
+	// whether it is there: a connection may stall without an end. Together they
+	// are well below the minute for which a fetch waits.
+	quietTime = 10 * time.Second
+)
+
 // newYamux returns libp2p's yamux with our settings.
 func newYamux() *yamux.Transport {
 	t := *yamux.DefaultTransport
@@ -216,8 +226,7 @@ func newYamux() *yamux.Transport {
 	t.MaxStreamWindowSize = 4 << 20
 	// With the window it begins with the reader says "go on" every 128 KiB.
 	t.InitialStreamWindowSize = 1 << 20
-	// A frame may take this long: 256 KiB at 9 kB/s, a link shared by many.
-	t.ConnectionWriteTimeout = 30 * time.Second
+	t.ConnectionWriteTimeout, t.KeepAliveInterval = frameTime, quietTime
 	return &t
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -259,6 +260,58 @@ func TestYamuxWritesEachFrameAtOnce(t *testing.T) {
 	if sum != size {
 		t.Errorf("the frames carry %d bytes, want %d", sum, size)
 	}
+}
+
+// stalling is a connection on which at some time nothing comes any more,
+// without an end.
+type stalling struct {
+	net.Conn
+	stalls atomic.Bool
+	ended  chan struct{}
+}
+
+func (c *stalling) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.stalls.Load() {
+		<-c.ended
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+func (c *stalling) Close() error {
+	select {
+	case <-c.ended:
+	default:
+		close(c.ended)
+	}
+	return c.Conn.Close()
+}
+
+func TestAConnectionThatStallsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		way := &stalling{Conn: near, ended: make(chan struct{})}
+		client, err := newYamux().NewConn(way, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := newYamux().NewConn(far, true, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		if client.IsClosed() {
+			t.Fatal("a connection on which nothing is said was given up")
+		}
+		way.stalls.Store(true)
+		time.Sleep(2*quietTime + frameTime + time.Second)
+		if !client.IsClosed() {
+			t.Error("it is not given up")
+		}
+		_ = client.Close()
+		_ = server.Close()
+	})
 }
 
 // TestAnOfferIsNotStuckBehindChunks is what the queue is for: on a real
