@@ -93,9 +93,10 @@ func (n *node) promised(to *node, chunk int) {
 	}
 }
 
-// TestHostileNeighboursDoNotStopTheOthers: with up to three in ten of them, honest
-// receivers finish within 1.5 times their time without, and 2 s.
-func TestHostileNeighboursDoNotStopTheOthers(t *testing.T) {
+// TestHeavyHostileNeighboursDoNotStopTheOthers: with up to three in ten of them,
+// honest receivers finish within 1.5 times their time without, and 2 s.
+func TestHeavyHostileNeighboursDoNotStopTheOthers(t *testing.T) {
+	heavy(t)
 	const receivers = 10
 	without := at20(receivers).run().makespan
 	tests := map[string]func(i int) hostility{

@@ -79,7 +79,7 @@ func costs() []Definition {
 	return []Definition{
 		{Duplicates, "duplicates", Share, "payload received although already held ÷ payload received", Carried},
 		{Overhead, "overhead", Share, "(wire − payload) ÷ payload sent by all nodes, wire as the kernel counts it; other protocol bytes ÷ payload where a node's kernel does not tell", Carried},
-		{OverheadPerChunk, "overhead per chunk", Bytes, "the same bytes, both directions together, ÷ chunks received and found right: what it costs to ask for a chunk, get it and be told about it", Carried},
+		{OverheadPerChunk, "overhead per chunk", Bytes, "the same bytes, both directions together, ÷ chunks received: what it costs to ask for a chunk, get it and be told about it", Carried},
 		{LinkOverhead, "overhead at the link", Share, "(link − payload) ÷ payload sent by all nodes; link is what left them by their access links in packets: headers, acknowledgements and what was sent again are in it", Carried},
 		{CPUPerGiB, "CPU per GiB, all nodes", Seconds, "CPU seconds of all nodes ÷ GiB delivered to the receivers", Cost | Carried},
 		{OriginCPUPerGiB, "CPU per GiB, origin alone", Seconds, "CPU seconds of the origin ÷ GiB delivered to the receivers", Cost | Carried},
