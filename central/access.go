@@ -2,13 +2,11 @@ package central
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"strings"
-	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -43,6 +41,24 @@ func (a Access) admits(remote net.Addr) error {
 	return nil
 }
 
+// Gap says what Deny leaves open though it denies everyone of the other kind;
+// "" if it does not.
+func (a Access) Gap() string {
+	all4, all6 := false, false
+	for _, p := range a.Deny {
+		all4 = all4 || p.Bits() == 0 && p.Addr().Is4()
+		all6 = all6 || p.Bits() == 0 && p.Addr().Is6()
+	}
+	switch {
+	case len(a.Allow) > 0 || all4 == all6:
+		return ""
+	case all4:
+		return "everyone is denied over IPv4, nobody over IPv6: add ::/0"
+	default:
+		return "everyone is denied over IPv6, nobody over IPv4: add 0.0.0.0/0"
+	}
+}
+
 // mayWrite checks whether user ("" without names) may put files. It fails with
 // fault.ReadOnly or fault.Refused.
 func (a Access) mayWrite(user string) error {
@@ -55,7 +71,8 @@ func (a Access) mayWrite(user string) error {
 	return nil
 }
 
-// ParsePrefixes reads CIDR prefixes and single addresses. It fails with
+// ParsePrefixes reads CIDR prefixes and single addresses. Those of IPv4 addresses
+// as IPv6 has them (::ffff:192.0.2.0/120) mean the IPv4 ones. It fails with
 // fault.Invalid.
 func ParsePrefixes(list []string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
@@ -66,26 +83,35 @@ func ParsePrefixes(list []string) ([]netip.Prefix, error) {
 			if addrErr != nil {
 				return nil, fault.Wrapf(fault.Invalid, "%q is neither a network like 192.168.0.0/16 nor an address", s)
 			}
-			p = netip.PrefixFrom(addr, addr.BitLen())
+			p = netip.PrefixFrom(addr.WithZone(""), addr.BitLen())
+		}
+		if p.Addr().Is4In6() {
+			if p.Bits() < mappedBits {
+				return nil, fault.Wrapf(fault.Invalid, "%q is partly IPv4: write it as an IPv4 network, such as 0.0.0.0/0", s)
+			}
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits)
 		}
 		all = append(all, p.Masked())
 	}
 	return all, nil
 }
 
+// mappedBits is how long ::ffff:0:0 is, which stands before an IPv4 address.
+const mappedBits = 96
+
 // Users are the names and bcrypt hashes of an htpasswd file.
 type Users struct {
+	names   []string // in the order of the file
 	hashes  map[string][]byte
-	nobody  []byte // checked for names that are not there, so that time does not tell which are
 	writers map[string]bool
-	checks  chan struct{} // bcrypt is slow on purpose: few at a time
+	logins  *logins
 }
 
 // ReadUsers reads an htpasswd file with bcrypt hashes (htpasswd -B). writers
 // names those who may write; without any, nobody may. It fails with
 // fault.Invalid and the line that is wrong.
 func ReadUsers(r io.Reader, writers []string) (*Users, error) {
-	u := &Users{hashes: map[string][]byte{}, writers: map[string]bool{}, checks: make(chan struct{}, 2)}
+	u := &Users{hashes: map[string][]byte{}, writers: map[string]bool{}, logins: newLogins()}
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
@@ -96,8 +122,8 @@ func ReadUsers(r io.Reader, writers []string) (*Users, error) {
 		if _, err := bcrypt.Cost([]byte(hash)); !ok || name == "" || err != nil {
 			return nil, fault.Wrapf(fault.Invalid, "line %d is not NAME:BCRYPT-HASH (make it with: htpasswd -nB NAME)", n)
 		}
+		u.names = append(u.names, name)
 		u.hashes[name] = []byte(hash)
-		u.nobody = u.hashes[name]
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("users file: %w", err)
@@ -109,23 +135,4 @@ func ReadUsers(r io.Reader, writers []string) (*Users, error) {
 		u.writers[name] = true
 	}
 	return u, nil
-}
-
-// check fails with fault.Unauthorized unless password is name's, and with
-// fault.Busy when ctx ends before it could be checked.
-func (u *Users) check(ctx context.Context, name, password string) error {
-	select {
-	case u.checks <- struct{}{}:
-		defer func() { <-u.checks }()
-	case <-ctx.Done():
-		return fault.Later(fault.Wrapf(fault.Busy, "too many are logging in at once"), 5*time.Second)
-	}
-	hash, known := u.hashes[name]
-	if !known {
-		hash = u.nobody
-	}
-	if bcrypt.CompareHashAndPassword(hash, []byte(password)) != nil || !known {
-		return fault.Wrapf(fault.Unauthorized, "wrong user name or password")
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path"
 	"strings"
@@ -98,7 +99,12 @@ func (s *Server) httpAllowed(r *http.Request) error {
 	if !ok {
 		return fault.Wrapf(fault.Unauthorized, "a user name and password are needed")
 	}
-	return s.cfg.Access.Users.check(r.Context(), user, password)
+	from, _ := netip.ParseAddrPort(r.RemoteAddr)
+	err := s.cfg.Access.Users.check(r.Context(), from.Addr().Unmap().WithZone(""), user, password)
+	if err != nil {
+		s.cfg.Log.Warn("login failed", "remote", r.RemoteAddr, "user", user)
+	}
+	return err
 }
 
 func loopbackString(addr string) bool {

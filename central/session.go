@@ -144,7 +144,7 @@ func (s *session) login(ctx context.Context, users *Users) error {
 	}
 	ctx, cancel := context.WithDeadline(ctx, s.link.read.until)
 	defer cancel()
-	if err := users.check(ctx, m.User, m.Password); err != nil {
+	if err := users.check(ctx, addrOf(s.link.conn.RemoteAddr()), m.User, m.Password); err != nil {
 		s.server.cfg.Log.Warn("login failed", "remote", s.link.conn.RemoteAddr(), "user", m.User)
 		return err
 	}

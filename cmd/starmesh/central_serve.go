@@ -198,6 +198,9 @@ func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central
 		a.web = web.Addr()
 	}
 	a.say(n.out)
+	if gap := cfg.Access.Gap(); gap != "" {
+		n.out.Warn("--deny: %s", gap)
+	}
 	n.health.Check(folder.Ready)
 	defer context.AfterFunc(ctx, func() { sayStopping(n.out, cfg.Bounds.Grace) })()
 	return serveAll(ctx, central.NewServer(cfg), folder, ln, web)
