@@ -68,6 +68,9 @@ func (s *Server) maybeTLS(ln net.Listener) net.Listener {
 
 func (s *Server) httpHandle(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", s.cfg.Agent)
+	if len(r.TransferEncoding) > 0 { // perhaps with a Content-Length as well: RFC 9112, 6.3
+		w.Header().Set("Connection", "close")
+	}
 	if err := s.httpAllowed(r); err != nil {
 		s.httpFail(w, err)
 		return
@@ -160,15 +163,14 @@ func (s *Server) httpFile(w http.ResponseWriter, r *http.Request, name string) {
 	w.Header().Set("Content-Security-Policy", "sandbox")
 	if r.URL.RawQuery == chunksQuery {
 		w.Header().Set("Content-Type", chunksType)
+		setRange(r, int64(len(list.Bytes())))
 		http.ServeContent(w, r, "", entry.ModTime, bytes.NewReader(list.Bytes()))
 		return
 	}
 	if r.Method == http.MethodGet {
 		w = &payloadWriter{ResponseWriter: w, conn: connOf(r)}
 	}
-	if strings.Count(r.Header.Get("Range"), ",") >= maxRanges {
-		r.Header.Del("Range")
-	}
+	setRange(r, list.Size())
 	http.ServeContent(w, r, path.Base(name), entry.ModTime, newSharedFile(f.OS(), list.Size()))
 }
 
@@ -275,18 +277,3 @@ func (s *Server) page(folder, after string) (rows []row, next string) {
 // pageStep is how many files are looked at before the next subfolder is stepped
 // over.
 const pageStep = 50
-
-// maxRanges is how many parts of a file one request may ask for; with more it
-// gets the whole, as RFC 9110 (section 14.2) allows.
-const maxRanges = 16
-
-func fileRow(name string, e store.Entry) row {
-	id := "not known yet"
-	if !e.ID.IsZero() {
-		id = e.ID.String()
-	}
-	return row{href(name), name, fmt.Sprint(e.Size), e.ModTime.UTC().Format(time.DateTime), id}
-}
-
-// href is a relative link to name, whatever characters it has.
-func href(name string) string { return "./" + url.PathEscape(name) }

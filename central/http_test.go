@@ -125,7 +125,7 @@ func TestHTTPRanges(t *testing.T) {
 		"more than all":    {"bytes=-200000", 206, data},
 		"behind the end":   {"bytes=100000-", 416, nil},
 		"backwards":        {"bytes=9-0", 416, nil},
-		"in another unit":  {"lines=1-2", 416, nil},
+		"in another unit":  {"lines=1-2", 200, data}, // RFC 9110, section 14.2: it is ignored
 		"not a number":     {"bytes=a-b", 416, nil},
 		"an absurd number": {"bytes=99999999999999999999999-", 416, nil},
 	} {
@@ -171,6 +171,41 @@ func TestHTTPHundredsOfRanges(t *testing.T) {
 	r, body := w.ask(t, "GET", "/x", "Range", "bytes=0-0"+strings.Repeat(",1-1", maxRanges))
 	if r.StatusCode != 200 || body != string(data) {
 		t.Errorf("%s, %d bytes", r.Status, len(body))
+	}
+}
+
+func TestHTTPRangesAsTheRFCHasThem(t *testing.T) {
+	w := startHTTP(t)
+	data := noise(1000)
+	w.add(t, "x", data)
+	for what, status := range map[string]int{
+		"lines=1-2": 200, "bytes=-0": 416, "bytes=-00": 416, "bytes=-0, -0": 416, "bytes=-0,0-0": 206, "bytes=-1": 206,
+		"bytes=1000-": 416, "bytes=-1001": 206, "bytes=x": 416, "bytes=-": 416,
+	} {
+		r, body := w.ask(t, "GET", "/x", "Range", what)
+		if r.StatusCode != status || status == 200 && body != string(data) || status == 416 && r.Header.Get("Etag") != "" && r.Header.Get("Content-Range") == "" {
+			t.Errorf("%s: %s, %d bytes, %v", what, r.Status, len(body), r.Header)
+		}
+	}
+}
+
+// TestHTTPTwoLengthsEndTheConnection: whoever is between may have read another
+// request behind this one (RFC 9112, section 6.3).
+func TestHTTPTwoLengthsEndTheConnection(t *testing.T) {
+	w := startHTTP(t)
+	w.add(t, "x", noise(10))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const one = "GET /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+	if _, err := io.WriteString(conn, one+"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	said, _ := io.ReadAll(conn) // a reset may end it: there is more that nobody reads
+	if n := strings.Count(string(said), "HTTP/1.1 "); n != 1 || !strings.Contains(string(said), "Connection: close") {
+		t.Errorf("%d answers: %s", n, said)
 	}
 }
 
