@@ -8,6 +8,7 @@ import (
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
 )
 
@@ -15,12 +16,12 @@ import (
 type peerGetFlags struct {
 	mesh     peerFlags
 	to       fetchFlags
-	stay     patience
-	retryFor patience
+	stay     units.Wait
+	retryFor units.Wait
 }
 
 func newPeerGet() *cobra.Command {
-	f := peerGetFlags{retryFor: patience{time: 2 * time.Minute}}
+	f := peerGetFlags{retryFor: units.Wait(2 * time.Minute)}
 	cmd := &cobra.Command{
 		Use:   "get TICKET|ID|NAME...",
 		Short: "Fetch files and folders from the mesh, verified and resumable",
@@ -68,7 +69,7 @@ func (f *peerGetFlags) get(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer to.Close() // after the node: it shares what is there until its end
-	retry := fetch.Patience{For: f.retryFor.duration(), ToBegin: cmd.Flags().Changed("retry-for")}
+	retry := fetch.Patience{For: time.Duration(f.retryFor), ToBegin: cmd.Flags().Changed("retry-for")}
 	return f.mesh.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
 		n.tellAddresses()
 		if err := n.mayBegin(ctx); err != nil {
@@ -86,16 +87,16 @@ func (f *peerGetFlags) get(cmd *cobra.Command, args []string) error {
 
 // linger shares what was fetched for as long as asked, or until ctx ends.
 func (f *peerGetFlags) linger(ctx context.Context, out *cli.Output) {
-	if f.stay.forever {
+	if f.stay < 0 {
 		out.Note("sharing it until Ctrl-C")
 		<-ctx.Done()
 		return
 	}
-	if f.stay.time > 0 {
-		out.Note("sharing it for %s more", f.stay.time)
+	if f.stay > 0 {
+		out.Note("sharing it for %s more", &f.stay)
 	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(f.stay.time):
+	case <-time.After(time.Duration(f.stay)):
 	}
 }
