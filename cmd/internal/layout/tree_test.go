@@ -7,17 +7,24 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
+
+// gomod is where the repository's top folder is, asked for once.
+var gomod = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	return strings.TrimSpace(string(out)), err
+})
 
 // root is the repository's top folder.
 func root(t *testing.T) string {
 	t.Helper()
-	out, err := exec.Command("go", "env", "GOMOD").Output()
+	name, err := gomod()
 	if err != nil {
 		t.Fatalf("go env GOMOD: %v", err)
 	}
-	return filepath.Dir(strings.TrimSpace(string(out)))
+	return filepath.Dir(name)
 }
 
 // tracked lists the files git knows, slash-separated; the test is skipped
