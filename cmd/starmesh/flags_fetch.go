@@ -15,7 +15,7 @@ type fetchFlags struct {
 
 func (f *fetchFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVarP(&f.output, "output", "o", "", "write to `PATH`: a file, or a folder if it is one or ends in /; - is standard output")
+	flags.StringVarP(&f.output, "output", "o", "", "write to `PATH`: a file, or a folder if it is one or ends in /; - is standard output; devices and pipes are written to in order")
 	flags.BoolVarP(&f.force, "force", "f", false, "replace files that are there and differ")
 }
 
@@ -28,7 +28,7 @@ func (f *fetchFlags) check(cmd *cobra.Command) error {
 
 // open opens the destination, which may have to take several files.
 func (f *fetchFlags) open(cmd *cobra.Command, several bool) (*fetch.Destination, error) {
-	return fetch.OpenDestination(f.output, cmd.OutOrStdout(), several)
+	return fetch.OpenDestination(cmd.Context(), f.output, cmd.OutOrStdout(), several)
 }
 
 // place is where a node puts what it fetches.

@@ -27,7 +27,12 @@ type Options struct {
 // part of it, and when Write returns nil it outlasts a power cut where the
 // system can do that. It fails with what write does, or with an *fs.PathError
 // of name.
+//
+// What is no file but takes bytes in order (see IsStream) is written to as it is.
 func Write(name string, opt Options, write func(io.Writer) error) error {
+	if !opt.New && IsStream(name) {
+		return writeStream(name, write)
+	}
 	root, err := os.OpenRoot(filepath.Dir(name))
 	if err != nil {
 		return named(name, err)
@@ -35,6 +40,19 @@ func Write(name string, opt Options, write func(io.Writer) error) error {
 	defer root.Close()
 	f := file{Options: opt, root: root, name: filepath.Base(name), called: name}
 	return f.write(write)
+}
+
+func writeStream(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return named(name, err)
+	}
+	to := bufio.NewWriter(f)
+	if err := write(to); err != nil {
+		f.Close()
+		return err
+	}
+	return named(name, errors.Join(to.Flush(), f.Close()))
 }
 
 // WriteIn is Write of a file below root; name is slash-separated.

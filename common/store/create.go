@@ -107,6 +107,8 @@ func (p *Part) checkTarget(early bool) error {
 		return explain(err, p.n.final)
 	case info.IsDir():
 		return fault.Wrapf(fault.Exists, "%s is a folder; a file can not take its place", p.n.final)
+	case !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0:
+		return fault.Wrapf(fault.Exists, "%s is %s; a file can not take its place", p.n.final, kindOf(info))
 	case p.opt.Force:
 		return nil
 	}

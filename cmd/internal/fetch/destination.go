@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"os"
@@ -9,24 +10,30 @@ import (
 	"strings"
 
 	"starmesh/cmd/internal/fileerr"
+	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
 )
 
 // Destination is where fetched files go: a folder, one file in a folder, or
-// standard output.
+// what takes bytes in order, such as standard output.
 type Destination struct {
-	root   *os.Root  // nil: standard output
-	dir    string    // what root is, for people
-	rename string    // the name of the one file in root; "" when names are kept
-	stdout io.Writer // set: the bytes go there
+	root   *os.Root // nil: the bytes of one file go to stream
+	dir    string   // what root or stream is, for people
+	rename string   // the name of the one file in root; "" when names are kept
+	stream io.Writer
+	close  func() error // of a stream that was opened here
 }
 
 // OpenDestination understands -o. "" is the folder we are in, "-" is stdout; a
-// path is a folder when it is one, ends in a slash, or has to take several
-// files. Folders are made when they are missing.
-func OpenDestination(output string, stdout io.Writer, several bool) (*Destination, error) {
-	if output == "-" {
-		return &Destination{stdout: stdout}, nil
+// device, a pipe or a descriptor is written to in order; any other path is a
+// folder when it is one, ends in a slash, or has to take several files. Folders
+// are made when they are missing. A named pipe is waited for until ctx ends.
+func OpenDestination(ctx context.Context, output string, stdout io.Writer, several bool) (*Destination, error) {
+	switch {
+	case output == "-":
+		return &Destination{dir: "-", stream: stdout}, nil
+	case output != "" && atomicfile.IsStream(output):
+		return openStream(ctx, output)
 	}
 	dir, rename := output, ""
 	if output == "" {
@@ -50,13 +57,36 @@ func OpenDestination(output string, stdout io.Writer, several bool) (*Destinatio
 	return &Destination{root: root, dir: dir, rename: rename}, nil
 }
 
+// openStream opens what takes bytes in order. A pipe that nobody reads makes the
+// system wait; ctx ends that for us.
+func openStream(ctx context.Context, name string) (*Destination, error) {
+	type result struct {
+		f   *os.File
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		opened <- result{f, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-opened:
+		if r.err != nil {
+			return nil, fileerr.Named(name, r.err)
+		}
+		return &Destination{dir: name, stream: r.f, close: r.f.Close}, nil
+	}
+}
+
 // expect checks that what is to come fits the destination. A single file that
 // was to be renamed may turn out to be a folder: then the name is the folder's.
 func (d *Destination) expect(wishes []wish) error {
 	one := len(wishes) == 1 && path.Base(wishes[0].as) == wishes[0].as
 	switch {
-	case d.isStdout() && len(wishes) != 1:
-		return fault.Wrapf(fault.Invalid, "-o - takes one file, these are %d", len(wishes))
+	case d.isStream() && len(wishes) != 1:
+		return fault.Wrapf(fault.Invalid, "-o %s takes one file, these are %d", d.dir, len(wishes))
 	case d.rename == "" || one:
 		return nil
 	}
@@ -83,10 +113,13 @@ func (d *Destination) name(as string) string {
 	return as
 }
 
-func (d *Destination) isStdout() bool { return d.stdout != nil }
+func (d *Destination) isStream() bool { return d.stream != nil }
 
 // path returns the whole path of a name within root.
 func (d *Destination) path(name string) string {
+	if d.isStream() {
+		return name // which is all that can be said
+	}
 	return filepath.Join(d.dir, filepath.FromSlash(name))
 }
 
@@ -95,9 +128,12 @@ func (d *Destination) stat(name string) (fs.FileInfo, error) {
 	return d.root.Lstat(filepath.FromSlash(name))
 }
 
-// Close closes the folder.
+// Close closes what was opened.
 func (d *Destination) Close() {
 	if d.root != nil {
 		d.root.Close()
+	}
+	if d.close != nil {
+		_ = d.close() // a stream keeps nothing back that could fail now
 	}
 }

@@ -126,7 +126,7 @@ func (m *Mesh) one(ctx context.Context, name string, id content.ID, size int64) 
 	if err := m.To.expect([]wish{w}); err != nil {
 		return err
 	}
-	if m.To.isStdout() {
+	if m.To.isStream() {
 		return m.toStdout(ctx, w)
 	}
 	if !store.Visible(name) && m.To.name(name) == name {

@@ -49,7 +49,7 @@ func (m *Mesh) folder(ctx context.Context, name string, id content.ID) error {
 	if err := m.To.expect(wishes); err != nil {
 		return err
 	}
-	if m.To.isStdout() {
+	if m.To.isStream() {
 		return m.toStdout(ctx, wishes[0])
 	}
 	began := time.Now()

@@ -91,7 +91,7 @@ func (c *carries) carry(_ context.Context, file store.File, _ store.Entry, b *bo
 // placeIn returns a Place that puts files where output says.
 func placeIn(t *testing.T, output string, stdout io.Writer) (Place, *heard) {
 	t.Helper()
-	to, err := OpenDestination(output, stdout, false)
+	to, err := OpenDestination(t.Context(), output, stdout, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestWhereFilesGo(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		to, err := OpenDestination(c.output, io.Discard, false)
+		to, err := OpenDestination(t.Context(), c.output, io.Discard, false)
 		if err != nil {
 			t.Fatal(err)
 		}

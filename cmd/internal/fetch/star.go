@@ -95,7 +95,7 @@ func (s *Star) server(ctx context.Context, targets []Target) error {
 
 // one fetches a single file.
 func (s *Star) one(ctx context.Context, w wish) error {
-	if !s.To.isStdout() {
+	if !s.To.isStream() {
 		_, err := s.fetch(ctx, s, w, nil)
 		return err
 	}
@@ -214,7 +214,7 @@ func (s *Star) carry(ctx context.Context, file store.File, entry store.Entry, b 
 // has to wait for another before it is written to standard output.
 func (s *Star) sources(name string, list content.ChunkList) <-chan transfer.Source {
 	n := min(s.Conns, list.Len())
-	if s.To.isStdout() {
+	if s.To.isStream() {
 		n = 1
 	}
 	from := make(chan transfer.Source, n)

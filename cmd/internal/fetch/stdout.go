@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/content"
 	"starmesh/common/readable"
 	"starmesh/common/store"
@@ -30,17 +31,18 @@ func (p Place) toStdout(ctx context.Context, by carrier, w wish, keep func(list 
 		return err
 	}
 	began := time.Now()
-	group.Go(func() error { return inOrder(ctx, p.To.stdout, file) })
+	group.Go(func() error { return inOrder(ctx, p.To.stream, p.To.dir, file) })
 	group.Go(func() error { return p.fill(ctx, by, file, w.entry, 0, nil, func() error { return nil }) })
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("%s: %w", readable.Text(w.entry.Name), err)
 	}
-	p.done(w, "-", 0, time.Since(began))
+	p.done(w, p.To.dir, 0, time.Since(began))
 	return nil
 }
 
-// inOrder writes the chunks of a file as it grows, from the first to the last.
-func inOrder(ctx context.Context, w io.Writer, file store.File) error {
+// inOrder writes the chunks of a file as it grows, from the first to the last, to
+// w, called name.
+func inOrder(ctx context.Context, w io.Writer, name string, file store.File) error {
 	list := file.List()
 	p := make([]byte, content.ChunkSize(list.Size()))
 	for i := 0; i < list.Len(); {
@@ -52,7 +54,7 @@ func inOrder(ctx context.Context, w io.Writer, file store.File) error {
 				return err
 			}
 			if _, err := w.Write(chunk); err != nil {
-				return fmt.Errorf("standard output: %w", err)
+				return streamError(name, err)
 			}
 		}
 		if i == list.Len() {
@@ -65,6 +67,13 @@ func inOrder(ctx context.Context, w io.Writer, file store.File) error {
 		}
 	}
 	return nil
+}
+
+func streamError(name string, err error) error {
+	if name == "-" {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	return fileerr.Named(name, err)
 }
 
 // maxInMemory is the size up to which a file for standard output is kept in

@@ -49,7 +49,7 @@ func TestChunksThatComeInAnyOrderAreWrittenInTheFiles(t *testing.T) {
 		for name, file := range places(t, list, nil) {
 			var out bytes.Buffer
 			var group errgroup.Group
-			group.Go(func() error { return inOrder(t.Context(), &out, file) })
+			group.Go(func() error { return inOrder(t.Context(), &out, "-", file) })
 			for _, i := range rand.Perm(list.Len()) {
 				for range 2 { // the second time changes nothing
 					if err := file.WriteChunk(i, chunkOf(data, list, i)); err != nil {
@@ -100,7 +100,7 @@ func TestAnOutputThatFailsIsToldOf(t *testing.T) {
 	data, list := sample(t)
 	group, ctx := errgroup.WithContext(t.Context())
 	file := newWindow(list, ctx.Done())
-	group.Go(func() error { return inOrder(ctx, &full{}, file) })
+	group.Go(func() error { return inOrder(ctx, &full{}, "-", file) })
 	var err error
 	for i := 0; i < list.Len() && err == nil; i++ {
 		err = file.WriteChunk(i, chunkOf(data, list, i))
@@ -126,7 +126,7 @@ func TestASlowReaderSlowsWhoBringsChunks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file, w := newWindow(list, nil), stuck{make(chan struct{})}
 		var group errgroup.Group
-		group.Go(func() error { return inOrder(t.Context(), w, file) })
+		group.Go(func() error { return inOrder(t.Context(), w, "-", file) })
 		written := 0
 		group.Go(func() error {
 			for ; written < list.Len(); written++ {
@@ -157,7 +157,7 @@ func TestWhatEverybodyWaitsForIsTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := inOrder(t.Context(), &out, file); err != nil || !bytes.Equal(out.Bytes(), data) {
+	if err := inOrder(t.Context(), &out, "-", file); err != nil || !bytes.Equal(out.Bytes(), data) {
 		t.Errorf("%d of %d bytes, %v", out.Len(), len(data), err)
 	}
 }
