@@ -22,7 +22,8 @@ func floods() []scenario {
 	}
 }
 
-// flood opens connections, each of which says the words and waits.
+// flood opens connections from ten addresses of the loopback, none of them the
+// one that clients have, each of which says the words and waits.
 func (r *round) flood(addr string, words []byte) (func(), error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -35,8 +36,9 @@ func (r *round) flood(addr string, words []byte) (func(), error) {
 			_ = c.Close() // what it said was not meant
 		}
 	}
-	for range n {
-		c, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	for i := range n {
+		from := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(i%10))}
+		c, err := (&net.Dialer{LocalAddr: from, Timeout: 5 * time.Second}).Dial("tcp", addr)
 		if err != nil {
 			stop()
 			return nil, fmt.Errorf("after %d connections: %w", len(all), err)
@@ -44,6 +46,7 @@ func (r *round) flood(addr string, words []byte) (func(), error) {
 		_, _ = c.Write(words) // may be closed already
 		all = append(all, c)
 	}
+	r.logf("%d connections that say %q", n, words)
 	r.count("idle connections", n)
 	return stop, nil
 }
