@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// window is how many bytes of chunks may be asked for and not yet here: a
-	// gigabit at 100 ms of round trip. At least two chunks, whatever their size.
+	// Requests are pipelined: window is how many bytes of chunks may be asked for
+	// and not yet here, a gigabit at 100 ms of round trip. At least two chunks,
+	// whatever their size.
 	window = 16 << 20
 	// askBytes is the payload of one GET, at least a chunk: small enough that
 	// several connections share the end of a file evenly.

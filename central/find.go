@@ -50,7 +50,7 @@ func (c *Client) page(ctx context.Context, m list) (page entries, err error) {
 
 // list answers LIST: a page ends at the limit, or when the message is full.
 func (s *session) list(m list) (uint32, error) {
-	all, more := s.server.cfg.Folder.List(m.Prefix, m.After, int(m.Limit))
+	all, more := s.server.cfg.Folder.Entries(m.Prefix, m.After, int(m.Limit))
 	page, size := entries{Req: m.Req, More: more}, 0
 	for _, e := range s.server.cfg.Folder.Current(all) {
 		if size += entrySize(e); size > maxPage {

@@ -193,7 +193,7 @@ func (s *Server) httpOpen(w http.ResponseWriter, r *http.Request, name string) (
 
 // redirectFolder sends the reader of /folder to /folder/.
 func (s *Server) redirectFolder(w http.ResponseWriter, r *http.Request, name string) bool {
-	found, _ := s.cfg.Folder.List(name, "", 1)
+	found, _ := s.cfg.Folder.Entries(name, "", 1)
 	if len(found) == 0 || !strings.HasPrefix(found[0].Name, name+"/") {
 		return false
 	}
@@ -253,7 +253,7 @@ func (s *Server) page(folder, after string) (rows []row, next string) {
 		prefix = folder + "/"
 	}
 	for len(rows) < maxListLimit {
-		found, more := s.cfg.Folder.List(folder, after, pageStep)
+		found, more := s.cfg.Folder.Entries(folder, after, pageStep)
 		for _, e := range found {
 			after = e.Name
 			rest, inside := strings.CutPrefix(e.Name, prefix)

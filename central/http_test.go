@@ -291,7 +291,7 @@ func unescapeHTML(s string) string {
 func (s *served) knows(t *testing.T, n int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d files are hashed", n), func() bool {
-		all, _ := s.folder.List("", "", 0)
+		all, _ := s.folder.Entries("", "", 0)
 		_, _, err := s.folder.ByID(content.ID{1}) // sure that it is not there?
 		return errors.Is(err, fault.NotFound) && len(all) == n
 	})
@@ -354,7 +354,7 @@ func TestHTTPListingIsPaged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "all files are seen", func() bool { all, _ := w.folder.List("", "", 0); return len(all) == files })
+	eventually(t, "all files are seen", func() bool { all, _ := w.folder.Entries("", "", 0); return len(all) == files })
 	seen := map[string]bool{}
 	page := "/"
 	for range 3 {
@@ -388,7 +388,7 @@ func TestHTTPListingStepsOverSubfolders(t *testing.T) {
 	}
 	w.add(t, "a-b", nil) // between "a" and "a/000" in the order of names
 	w.add(t, "a0", nil)
-	eventually(t, "all files are seen", func() bool { all, _ := w.folder.List("", "", 0); return len(all) == 3*many+2 })
+	eventually(t, "all files are seen", func() bool { all, _ := w.folder.Entries("", "", 0); return len(all) == 3*many+2 })
 	want := []string{"a-b", "a/", "a0"}
 	for n := range many {
 		want = append(want, fmt.Sprintf("b%03d/", n))

@@ -62,7 +62,7 @@ func decodeWorking(b []byte) (m working, err error) {
 	return m, d.end("WORKING")
 }
 
-// proof asks for a part of a file's chunk list.
+// proof asks for a part of a file's chunk list: a hash request (BEP 52).
 type proof struct {
 	Req          uint32
 	ID           content.ID

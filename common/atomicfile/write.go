@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"path"
 	"path/filepath"
 )
 
@@ -55,18 +54,13 @@ func writeStream(name string, write func(io.Writer) error) error {
 	return named(name, errors.Join(to.Flush(), f.Close()))
 }
 
-// WriteIn is Write of a file below root; name is slash-separated.
-func WriteIn(root *os.Root, name string, opt Options, write func(io.Writer) error) error {
-	f := file{Options: opt, root: root, name: name, called: name}
-	return f.write(write)
-}
-
-// file is one that is being written.
+// file is one that is being written. Its folder is held open: nobody can put
+// another in its place meanwhile.
 type file struct {
 	Options
-	root   *os.Root
-	name   string // below root
-	called string // in errors
+	root   *os.Root // its folder
+	name   string   // in there
+	called string   // in errors
 }
 
 func (f *file) write(write func(io.Writer) error) error {
@@ -74,7 +68,7 @@ func (f *file) write(write func(io.Writer) error) error {
 	if err != nil {
 		return named(f.called, err)
 	}
-	name := path.Join(path.Dir(f.name), filepath.Base(aside.Name()))
+	name := filepath.Base(aside.Name())
 	defer f.root.Remove(name) // fails once it has been renamed
 	to := bufio.NewWriter(aside)
 	if err := write(to); err != nil {
@@ -95,7 +89,7 @@ func (f *file) write(write func(io.Writer) error) error {
 // nobody else has.
 func (f *file) aside() (*os.File, error) {
 	for {
-		name := path.Join(path.Dir(f.name), fmt.Sprintf(".%s.%08x", path.Base(f.name), rand.Uint32()))
+		name := fmt.Sprintf(".%s.%08x", f.name, rand.Uint32())
 		aside, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Perm)
 		if !errors.Is(err, fs.ErrExist) {
 			return aside, err
@@ -112,7 +106,7 @@ func (f *file) place(aside string) error {
 	if err := put(aside, f.name); err != nil || f.NoSync {
 		return err
 	}
-	return SyncFolder(f.root, path.Dir(f.name))
+	return SyncFolder(f.root, ".")
 }
 
 // claim is a renaming that takes no other file's place.

@@ -8,7 +8,7 @@ import (
 	"starmesh/common/fault"
 )
 
-// Set is a set of chunk indexes 0 … Len()-1, one bit each. It is a value with
+// Set is a set of chunk indexes 0 … Len()-1, one bit each: a bitfield. It is a value with
 // shared storage, like a slice: Clone before changing a set that others see.
 type Set struct {
 	words []uint64

@@ -46,7 +46,7 @@ func (p *process) read() Process {
 	return figures
 }
 
-// atLeast raises the peak to n and gives it.
+// atLeast raises the peak to n and returns it.
 func (p *process) atLeast(n int64) *int64 {
 	for {
 		peak := p.peak.Load()

@@ -139,7 +139,7 @@ func (c *conn) lock(turn chan struct{}, d *deadline) bool {
 	return false
 }
 
-// mayWrite waits until a slice of n bytes may be sent and gives its length.
+// mayWrite waits until a slice of n bytes may be sent and returns its length.
 func (c *conn) mayWrite(n int) (int, error) {
 	up := c.limits.Up
 	step := min(n, up.slice)

@@ -33,7 +33,7 @@ func TestDescribeKnowsWhatNoScanHasSeen(t *testing.T) {
 	if got := next(t, events); got.Kind != store.Appeared || got.Entry != e {
 		t.Error(got)
 	}
-	if entries, _ := f.List("", "", 0); len(entries) != 1 || entries[0] != e {
+	if entries, _ := f.Entries("", "", 0); len(entries) != 1 || entries[0] != e {
 		t.Error(entries)
 	}
 	byID, list, err := f.ByID(e.ID)

@@ -85,11 +85,11 @@ func OpenFolder(dir string, cfg FolderConfig) (*Folder, error) {
 // What Open gave stays open until it is closed itself.
 func (f *Folder) Close() error { return f.where.close() }
 
-// List gives up to limit entries (0: all) at prefix, sorted by name, behind
+// Entries returns up to limit entries (0: all) at prefix, sorted by name, behind
 // the name after; more tells that there are others behind those. prefix is a
 // folder or a file: "a" means the file a and all in the folder a, not ab; ""
 // means everything.
-func (f *Folder) List(prefix, after string, limit int) (entries []Entry, more bool) {
+func (f *Folder) Entries(prefix, after string, limit int) (entries []Entry, more bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.index.find(strings.TrimSuffix(prefix, "/"), after, limit)

@@ -140,7 +140,7 @@ func TestFolderShowsFilesAndHidesTheRest(t *testing.T) {
 	f, events, _ := watched(t, dir, store.FolderConfig{})
 	want := []string{"a-b", "a/x", "a/y/z", "b", "empty", "part", "x.particle"}
 	appear(t, events, slices.Clone(want)...)
-	entries, more := f.List("", "", 0)
+	entries, more := f.Entries("", "", 0)
 	if got := namesOf(entries); more || !slices.Equal(got, want) {
 		t.Errorf("it shows %q, not %q", got, want)
 	}
@@ -247,7 +247,7 @@ func TestASingleFileIsServed(t *testing.T) {
 	for given, name := range map[string]string{"other": "other", ".blobs/77": "77", "model.bin": "model.bin"} {
 		f, events, stop := watched(t, filepath.Join(dir, given), store.FolderConfig{})
 		appear(t, events, name)
-		if entries, more := f.List("", "", 10); len(entries) != 1 || more || entries[0].Name != name {
+		if entries, more := f.Entries("", "", 10); len(entries) != 1 || more || entries[0].Name != name {
 			t.Error(entries)
 		}
 		e, _, err := f.Describe(t.Context(), name, nil)

@@ -97,7 +97,7 @@ func checkRead(list content.ChunkList, held bool, i int, p []byte) error {
 // guards it. The zero value is ready for use.
 type growth struct{ next chan struct{} }
 
-// wait gives the channel that the next tell closes.
+// wait returns the channel that the next tell closes.
 func (g *growth) wait() <-chan struct{} {
 	if g.next == nil {
 		g.next = make(chan struct{})

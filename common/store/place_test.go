@@ -127,7 +127,7 @@ func TestAFolderThatIsAwayIsNotAnEmptyOne(t *testing.T) {
 		if s := until(t, told, failed); f.Ready() == nil || !errors.Is(s.Err, fault.NotFound) || !strings.Contains(s.Err.Error(), dir) {
 			t.Error(s.Err)
 		}
-		if entries, _ := f.List("", "", 0); len(entries) != 1 {
+		if entries, _ := f.Entries("", "", 0); len(entries) != 1 {
 			t.Error("it is forgotten")
 		}
 		if _, _, err := f.Describe(t.Context(), "f", nil); !errors.Is(err, fault.Busy) || fault.RetryAfter(err) == 0 || strings.Contains(err.Error(), dir) {
@@ -221,7 +221,7 @@ func TestCurrentTellsWhatIsTrueNow(t *testing.T) {
 	}
 	f, events, _ := watched(t, dir, store.FolderConfig{Interval: time.Hour})
 	appear(t, events, "a/1", "a/2", "b/c/1", "top")
-	entries, _ := f.List("", "", 0)
+	entries, _ := f.Entries("", "", 0)
 	if now := f.Current(entries); len(now) != 4 || now[0] != entries[0] || now[3] != entries[3] {
 		t.Error(now)
 	}

@@ -45,7 +45,7 @@ func TestARestartHashesNothing(t *testing.T) {
 			busy.Store(false)
 		}})
 		appear(t, events, slices.Clone(names)...)
-		if entries, _ := f.List("", "", 0); len(entries) != 100 {
+		if entries, _ := f.Entries("", "", 0); len(entries) != 100 {
 			t.Errorf("%d entries", len(entries))
 		}
 		stop()
@@ -111,7 +111,7 @@ func TestASlowWatcherLosesEventsAndIsTold(t *testing.T) {
 	if last.Kind != store.Lost || last.Entry != (store.Entry{}) || count < 100 || count > 2000 {
 		t.Errorf("%d events, the last %s", count, last.Kind)
 	}
-	if entries, _ := f.List("", "", 0); len(entries) != 3000 {
+	if entries, _ := f.Entries("", "", 0); len(entries) != 3000 {
 		t.Errorf("%d entries after listing again", len(entries))
 	}
 	oldFile(t, dir+"/new", nil)

@@ -127,7 +127,7 @@ func TestWithoutDescriptorsNothingIsForgotten(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if entries, _ := f.List("", "", 0); len(entries) != 2 {
+	if entries, _ := f.Entries("", "", 0); len(entries) != 2 {
 		t.Error(entries)
 	}
 	free()
