@@ -143,6 +143,10 @@ func watched(ctx context.Context, out *cli.Output, w *agent.Watch, work func() e
 	if err := w.Open(ctx); err != nil {
 		return err
 	}
+	if name := w.LogName(); name != w.Log {
+		out.Note("load log: %s, for %s is of an earlier start", name, w.Log)
+	}
+	w.LogBroken = func(err error) { out.Warn("%s; the load log ends here, the rest goes on", cli.OneLine(err)) }
 	if addr := w.Addr(); addr != nil {
 		out.Event(runner.AgentEvent, map[string]string{"address": addr.String()})
 		out.Note("agent: http://%s/", addr)

@@ -1,7 +1,6 @@
 package runlogs
 
 import (
-	"cmp"
 	"path"
 	"slices"
 	"strconv"
@@ -10,36 +9,61 @@ import (
 	"starmesh/common/load"
 )
 
-// merged makes one node of the logs of one that was started again: NAME.jsonl,
-// NAME.2.jsonl, NAME.3.jsonl in one folder, of the same node, one after the
-// other. Its totals are those of all its starts.
+// merged makes one node of the logs of one that was started again while others
+// went on. Its totals are those of all its starts; its place is that of the first.
 func merged(nodes []*Node) []*Node {
-	firsts := map[string]*Node{}
-	var all, rest []*Node // rest: the further starts
-	for _, n := range nodes {
-		if _, number := startNumber(n.File); number == 1 {
-			firsts[n.File], all = n, append(all, n)
-		} else {
-			rest = append(rest, n)
+	all := slices.Clone(nodes)
+	starts := slices.SortedStableFunc(slices.Values(nodes), func(a, b *Node) int { return a.Start.Compare(b.Start) })
+	for _, n := range starts {
+		for i, first := range all {
+			if first != nil && first != n && first.goesOnAs(n) && spanned(nodes, first, n) {
+				again := *first // what the caller has stays as it is
+				again.goOn(n)
+				all[i], all[slices.Index(all, n)] = &again, nil
+				break
+			}
 		}
 	}
-	slices.SortStableFunc(rest, func(a, b *Node) int {
-		_, i := startNumber(a.File)
-		_, j := startNumber(b.File)
-		return cmp.Compare(i, j)
-	})
-	for _, n := range rest {
-		file, _ := startNumber(n.File)
-		if first := firsts[file]; first != nil && first.goesOnAs(n) {
-			again := *first // what the caller has stays as it is
-			again.goOn(n)
-			all[slices.Index(all, first)], firsts[file] = &again, &again
-		} else {
-			all = append(all, n)
-		}
-	}
-	return all
+	return slices.DeleteFunc(all, func(n *Node) bool { return n == nil })
 }
+
+// spanned reports whether some node ran before n ended and after next began: else
+// they are of two runs.
+func spanned(nodes []*Node, n, next *Node) bool {
+	return slices.ContainsFunc(nodes, func(other *Node) bool {
+		return other != n && other != next && other.Start.Before(n.End().Add(slack)) && other.End().After(next.Start.Add(-slack))
+	})
+}
+
+// sameLog reports whether next has the log of a further start: NAME.2.jsonl is of
+// the second one of NAME.jsonl, and one of the same command line goes on wherever
+// it is written.
+func (n *Node) sameLog(next *Node) bool {
+	file, number := startNumber(next.File)
+	before, earlier := startNumber(n.File)
+	if number > earlier && file == before {
+		return true
+	}
+	return len(n.Command) > 0 && slices.Equal(withoutLog(n.Command), withoutLog(next.Command))
+}
+
+// withoutLog is a command line but for where the load log is written.
+func withoutLog(command []string) []string {
+	var rest []string
+	for i := 0; i < len(command); i++ {
+		switch {
+		case command[i] == "--load-log":
+			i++
+		case !strings.HasPrefix(command[i], "--load-log="):
+			rest = append(rest, command[i])
+		}
+	}
+	return rest
+}
+
+// self is the node's name without its process, which is part of the name that a
+// node gives itself.
+func (n *Node) self() string { return strings.TrimSuffix(n.Node, "-"+strconv.Itoa(n.PID)) }
 
 // startNumber returns the log of a node's first start and which start file is
 // about: DIR/peer-3.2.jsonl is about the second one of DIR/peer-3.jsonl.
@@ -60,10 +84,12 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// goesOnAs reports whether next is the same node, started again after n.
+// goesOnAs reports whether next is the same node, started again after n. A
+// receiver that had all it wanted does not go on.
 func (n *Node) goesOnAs(next *Node) bool {
-	return n.Node == next.Node && n.System == next.System && n.Host == next.Host &&
-		next.Start.After(n.Start) && !next.Start.Before(n.End().Add(-slack))
+	done := n.Last.Outcome == load.Done && len(n.Last.Transfers) > 0
+	return !done && n.self() == next.self() && n.Role == next.Role && n.System == next.System && n.Host == next.Host &&
+		n.sameLog(next) && next.Start.After(n.Start) && !next.Start.Before(n.End().Add(-slack))
 }
 
 // goOn adds the log of the node's next start.

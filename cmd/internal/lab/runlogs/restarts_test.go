@@ -1,6 +1,8 @@
 package runlogs_test
 
 import (
+	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -88,5 +90,63 @@ func TestWhatOnlyLooksLikeAnotherStartIsAnotherNode(t *testing.T) {
 				t.Errorf("%d nodes of three logs", count)
 			}
 		})
+	}
+}
+
+// command is the node's log with a command line.
+func (m made) command(t *testing.T, line string) []string {
+	t.Helper()
+	words, err := json.Marshal(strings.Fields(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := m.lines(t)
+	for i := range lines {
+		lines[i] = strings.Replace(lines[i], `"version":`, `"command":`+string(words)+`,"version":`, 1)
+	}
+	return lines
+}
+
+func (m made) called(name string) made { m.name = name; return m }
+
+// TestARestartedServerIsOneOrigin, whatever its process and the file of its log:
+// two would have twice the uplink.
+func TestARestartedServerIsOneOrigin(t *testing.T) {
+	first, second := server(0, 1000).called("server-h-1"), server(11, 1000).called("server-h-7").process(7)
+	for name, logs := range map[string]map[string][]string{
+		"the next start's log": {"server.jsonl": first.lines(t), "server.2.jsonl": second.lines(t)},
+		"another log": {
+			"one.jsonl":   first.command(t, "starmesh central serve x --load-log one.jsonl"),
+			"other.jsonl": second.command(t, "starmesh central serve x --load-log=other.jsonl"),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, lines := range logs {
+				write(t, dir, file, lines)
+			}
+			write(t, dir, "a.jsonl", client("a", 5).lines(t)) // while the server was away, and after
+			write(t, dir, "b.jsonl", client("b", 9).lines(t))
+			runs, _ := readDir(t, dir)
+			if len(runs) != 1 || parts(&runs[0]) != "server-h-1:origin a:receiver b:receiver" {
+				t.Fatalf("%d runs, %s", len(runs), parts(&runs[0]))
+			}
+			if n, _ := node(t, runs[0], "server-h-1"); n.Starts != 2 || n.Last.PayloadOutBytes != 2000 {
+				t.Errorf("%d starts, %d bytes", n.Starts, n.Last.PayloadOutBytes)
+			}
+		})
+	}
+}
+
+// TestAnExperimentDoneAgainIsAnotherRun, although its commands are the same.
+func TestAnExperimentDoneAgainIsAnotherRun(t *testing.T) {
+	dir := t.TempDir()
+	for i, at := range []float64{0, 100} {
+		n := strconv.Itoa(i)
+		write(t, dir, "s"+n+".jsonl", server(at, 1000).called("server-h-"+n).process(i).command(t, "starmesh central serve x"))
+		write(t, dir, "a"+n+".jsonl", client("client-h-"+n, at).process(i).command(t, "starmesh central get x"))
+	}
+	if runs, _ := readDir(t, dir); len(runs) != 2 {
+		t.Errorf("%d runs", len(runs))
 	}
 }
