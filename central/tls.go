@@ -161,7 +161,12 @@ func (p *peeked) Read(b []byte) (int, error) {
 // Pins remembers the certificate of each server at its first use, as ssh does
 // with host keys: one line "host:port sha256:HEX" each. An empty Path pins
 // nothing beyond what an address says.
-type Pins struct{ Path string }
+type Pins struct {
+	Path string
+	// OnPin is told of a certificate that is remembered from now on, before
+	// anything is said to its server; nil: nobody is.
+	OnPin func(hostPort, fingerprint string)
+}
 
 // clientTLS returns the client's side of TLS 1.3 for a server. A fingerprint in
 // the address decides; else a certificate that the system trusts for that name
@@ -224,7 +229,10 @@ func (p Pins) check(hostPort, got string) error {
 		return err
 	}
 	_, err = fmt.Fprintf(f, "%s sha256:%s\n", hostPort, got)
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err == nil && p.OnPin != nil {
+		p.OnPin(hostPort, got)
+	}
+	return err
 }
 
 func (p Pins) lookup(hostPort string) (string, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,22 @@ func TestTheCertificateIsPinnedOnFirstUse(t *testing.T) {
 		t.Fatal("the certificate was not kept")
 	}
 	dial(t, startServerAt(t, s.dir, s.addr.HostPort, again), pinned(pins))
+}
+
+// TestAPinIsToldOf: once, and not again where it is known.
+func TestAPinIsToldOf(t *testing.T) {
+	tls, fingerprint := secured(t, t.TempDir())
+	s := startServer(t, tls)
+	var told []string
+	pins := Pins{Path: filepath.Join(t.TempDir(), "pins"), OnPin: func(hostPort, fingerprint string) {
+		told = append(told, hostPort+" "+fingerprint)
+	}}
+	for range 2 {
+		dial(t, s, func(c *ClientConfig) { c.Pins = pins })
+	}
+	if want := s.addr.HostPort + " " + fingerprint; !slices.Equal(told, []string{want}) {
+		t.Errorf("%q, want %s", told, want)
+	}
 }
 
 func TestAChangedCertificateIsRefused(t *testing.T) {
