@@ -104,11 +104,11 @@ func dialError(a Address, err error) error {
 	case errors.As(err, &dns):
 		return fault.Wrapf(fault.Invalid, "cannot find the host of %s: %w", a.HostPort, dns)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("cannot connect to %s: %w (is the server running there?)", a.HostPort, syscall.ECONNREFUSED)
+		return fault.Wrapf(fault.NoSource, "cannot connect to %s: %w (is the server running there?)", a.HostPort, syscall.ECONNREFUSED)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("cannot connect to %s: no answer (wrong address, or a firewall in between?): %w", a.HostPort, err)
+		return fault.Wrapf(fault.NoSource, "cannot connect to %s: no answer (wrong address, or a firewall in between?): %w", a.HostPort, err)
 	default:
-		return fmt.Errorf("cannot connect to %s: %w", a.HostPort, bare(err))
+		return fault.Wrapf(fault.NoSource, "cannot connect to %s: %w", a.HostPort, bare(err))
 	}
 }
 
@@ -249,18 +249,28 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("no answer within %v", c.cfg.Timeout)
+		return noAnswer(c.cfg.Timeout)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &broken) && errors.Is(err, fault.TooLarge):
 		return fault.Wrapf(fault.Protocol, "%w", err) // garbled: the next connection may bring it right
 	case isTimeout(err):
-		return fmt.Errorf("the server was silent for %v", c.cfg.Stall)
+		return silentFor(c.cfg.Stall)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return fault.Wrapf(fault.Closed, "the server went away")
 	default:
 		return err
 	}
+}
+
+// noAnswer and silentFor are the failures of a server that is there and says
+// nothing; later it may.
+func noAnswer(within time.Duration) error {
+	return fault.Wrapf(fault.NoSource, "no answer within %v", within)
+}
+
+func silentFor(d time.Duration) error {
+	return fault.Wrapf(fault.Closed, "the server was silent for %v", d)
 }
 
 func unexpected(got, asked frame.Type) error {

@@ -106,8 +106,19 @@ func TestAServerThatSaysNothing(t *testing.T) {
 		}
 	})
 	_, err := Dial(t.Context(), addr, ClientConfig{Timeout: 100 * time.Millisecond})
-	if err == nil || fault.Final(err) || !strings.Contains(err.Error(), "no answer within 100ms") {
+	if !errors.Is(err, fault.NoSource) || fault.Final(err) || !strings.Contains(err.Error(), "no answer within 100ms") {
 		t.Errorf("%v", err)
+	}
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts, nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	web := NewHTTPClient(Address{HostPort: mute.Addr().String(), HTTP: true}, ClientConfig{Timeout: 100 * time.Millisecond, Stall: time.Hour})
+	defer web.Close()
+	_, err = web.Describe(t.Context(), "x", content.ID{}, nil)
+	if !errors.Is(err, fault.NoSource) || fault.Final(err) || !strings.Contains(err.Error(), "no answer within 100ms") {
+		t.Errorf("over HTTP: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)

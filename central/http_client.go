@@ -44,7 +44,7 @@ func NewHTTPClient(a Address, cfg ClientConfig) *HTTPClient {
 		DisableKeepAlives:      cfg.ConnPerRequest,
 		MaxConnsPerHost:        1,
 		MaxResponseHeaderBytes: maxHead,
-		ResponseHeaderTimeout:  cfg.Stall,
+		ResponseHeaderTimeout:  cfg.Timeout, // of the first answer
 	}
 	return c
 }
@@ -85,6 +85,7 @@ func (c *HTTPClient) ask(ctx context.Context, method, name, query string, header
 		return nil, c.explain(ctx, err)
 	}
 	c.answered = true
+	c.transport.ResponseHeaderTimeout = c.cfg.Stall
 	if c.cfg.Trace != nil {
 		c.cfg.Trace.Step("recv(fd %d) %s %s, %d bytes follow", c.conn.Load().fd, readable.Text(answer.Proto), readable.Text(answer.Status), followed(answer))
 	}
@@ -137,8 +138,10 @@ func (c *HTTPClient) explain(ctx context.Context, err error) error {
 		return ctx.Err()
 	case errors.As(err, new(*dialFailure)):
 		return err
+	case isTimeout(err) && !c.answered:
+		return fmt.Errorf("%s: %w", c.addr.HostPort, noAnswer(c.cfg.Timeout))
 	case isTimeout(err):
-		return fmt.Errorf("the server was silent for %v", c.cfg.Stall)
+		return silentFor(c.cfg.Stall)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), wentAway(err):
 		return fault.Wrapf(fault.Closed, "the server went away")
 	case strings.Contains(err.Error(), "malformed HTTP") && !c.answered:
