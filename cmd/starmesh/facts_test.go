@@ -2,10 +2,12 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 
 	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/lab/faultinject"
+	"starmesh/cmd/internal/lab/predict"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/peer/scheduler"
@@ -69,6 +71,16 @@ func TestTheLabsFlagsAreThoseOfTheCommands(t *testing.T) {
 				t.Errorf("%s: %q: %v", s.Name, args, err)
 			}
 		}
+	}
+}
+
+func TestPlansKnowHowManyAServerHolds(t *testing.T) {
+	cmd, _, err := newRoot().Find([]string{"central", "serve"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := cmd.Flag("max-conns").DefValue; got != strconv.Itoa(predict.ServerConns) {
+		t.Errorf("plans say that a server holds %d connections, and it holds %s", predict.ServerConns, got)
 	}
 }
 

@@ -64,6 +64,10 @@ const (
 	tried   = 32  // receivers, in the runs from which multiples are assumed
 )
 
+// ServerConns is how many connections 'central serve' holds unless told
+// otherwise, which a test beside that command holds.
+const ServerConns = 12000
+
 // caveats tell where the model does not hold for this question.
 func (q *Question) caveats(p *Plan) []string {
 	hub, relay := p.Rows[0].Hub.System, p.Rows[0].Relay.System
@@ -105,9 +109,8 @@ func (q *Question) caveats(p *Plan) []string {
 	if q.OriginUp >= 5*gigabit {
 		all = append(all, "At 5 Gbit/s and more CPU and disks are often the limit, not the link.")
 	}
-	const held = 12000 // by central serve
-	if largest > held {
-		all = append(all, fmt.Sprintf("A server holds %d connections unless told otherwise (--max-conns).", held))
+	if largest > ServerConns {
+		all = append(all, fmt.Sprintf("A server holds %d connections unless told otherwise (--max-conns).", ServerConns))
 	}
 	return all
 }
