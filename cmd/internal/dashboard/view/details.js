@@ -18,8 +18,8 @@ class Remote {
   // look finds out whether commands would be taken: a button that does nothing is not shown.
   async look() { this.may = await this.send("GET", "may").then((r) => r.json()).catch(() => false); }
 
-  async ask(method, path, trial, node) {
-    const response = await this.send(method, path + "?" + new URLSearchParams({trial: trial.name, node}));
+  async ask(method, path, run, node) {
+    const response = await this.send(method, path + "?" + new URLSearchParams({trial: run.name, node}));
     const text = await response.text();
     if (!response.ok) throw new Error(text.trim() || response.statusText);
     return JSON.parse(text);
@@ -33,10 +33,10 @@ const actions = {
 };
 
 // command has something done to a node and says in status how it went.
-async function command(remote, action, trial, node, status) {
+async function command(remote, action, run, node, status) {
   put(status, `${actions[action].doing} ${node} …`);
   try {
-    await remote.ask("POST", action, trial, node);
+    await remote.ask("POST", action, run, node);
     put(status, `${node} ${actions[action].did}.`);
   } catch (err) {
     put(status, `${node}: ${err.message}`);
@@ -75,21 +75,21 @@ class Details {
     this.asked = 0;
   }
 
-  show(trial, node) {
+  show(run, node) {
     clearTimeout(this.timer);
     this.asked++;
-    this.trial = trial;
+    this.run = run;
     this.node = node;
     this.root.hidden = !node;
     if (!node) return;
     set(this.root, "data-node", node.name);
-    put(this.heading, `${node.name} in the ${trial.begin.system} with ${count(trial.begin.receivers, "receiver", "receivers")}`);
+    put(this.heading, `${node.name} in the ${run.begin.system} with ${count(run.begin.receivers, "receiver", "receivers")}`);
     put(this.status, "");
     this.sockets.replaceChildren();
     this.values = {};
     this.numbers.replaceChildren();
     this.buttons.replaceChildren(...Object.entries(actions).map(([name, a]) =>
-      el("button", {type: "button", "data-action": name, text: a.text, onclick: () => command(this.remote, name, this.trial, node.name, this.status)})));
+      el("button", {type: "button", "data-action": name, text: a.text, onclick: () => command(this.remote, name, this.run, node.name, this.status)})));
     this.buttons.hidden = true;
     this.refresh(this.asked);
   }
@@ -100,15 +100,15 @@ class Details {
     this.heading.focus({preventScroll: true});
   }
 
-  // running tells whether the trial's processes can be asked and commanded.
-  get running() { return this.remote.on && this.trial && !this.trial.end && this.isNewest(this.trial); }
+  // running tells whether the run's processes can be asked and commanded.
+  get running() { return this.remote.on && this.run && !this.run.end && this.isNewest(this.run); }
 
   update(state) {
     const s = state.nodes[this.node.index], r = s.reading, n = this.node;
     const from = [...r.from].sort((a, b) => b[1] - a[1]);
     const numbers = {
       "state": stateText(s) + (n.trait ? ` (${n.trait} on purpose)` : ""),
-      "holds": n.part === "origin" ? "all of it" : `${bytesText(r.have)} of ${bytesText(state.trial.begin.file_bytes)}`,
+      "holds": n.part === "origin" ? "all of it" : `${bytesText(r.have)} of ${bytesText(state.run.begin.file_bytes)}`,
       "payload sent": bytesText(r.out), "payload received": bytesText(r.in),
       "received from": from.length ? from.slice(0, 4).map(([name, b]) => `${name} ${bytesText(b)}`).join(", ") + (from.length > 4 ? ` and ${from.length - 4} more` : "") : "nobody",
       "link up": n.up ? rateText(n.up) : "no limit", "link down": n.down ? rateText(n.down) : "no limit",
@@ -142,7 +142,7 @@ class Details {
     }
     let content;
     try {
-      const rows = await this.remote.ask("GET", "sockets", this.trial, this.node.name);
+      const rows = await this.remote.ask("GET", "sockets", this.run, this.node.name);
       if (rows?.why) throw new Error(rows.why);
       content = this.table(rows);
     } catch (err) {

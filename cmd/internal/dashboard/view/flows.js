@@ -5,10 +5,10 @@
 const flight = 0.9; // seconds on the screen from giver to taker
 
 // dotBytes is how much one dot stands for: one chunk, or so many that about 150 dots leave in a second.
-function dotBytes(trial) {
-  const chunk = trial.begin.chunks ? trial.begin.file_bytes / trial.begin.chunks : trial.begin.file_bytes;
-  const expected = Math.max(trial.wholeTime ?? trial.begin.bound_s ?? 0, trial.duration / 2, 1);
-  const perSecond = trial.begin.receivers * trial.begin.file_bytes / expected / chunk;
+function dotBytes(run) {
+  const chunk = run.begin.chunks ? run.begin.file_bytes / run.begin.chunks : run.begin.file_bytes;
+  const expected = Math.max(run.wholeTime ?? run.begin.bound_s ?? 0, run.duration / 2, 1);
+  const perSecond = run.begin.receivers * run.begin.file_bytes / expected / chunk;
   let group = 1;
   while (perSecond / group > 150) group *= 2;
   return {bytes: chunk * group, group, chunk};
@@ -31,8 +31,8 @@ class Flows {
   constructor(canvas, ink) { this.canvas = canvas; this.ink = ink; this.ways = new Map(); }
 
   // place tells where the nodes are, in shares of the picture.
-  place(trial, places) {
-    this.trial = trial;
+  place(run, places) {
+    this.run = run;
     this.places = places;
     this.ways.clear();
   }
@@ -41,7 +41,7 @@ class Flows {
     let way = this.ways.get(series);
     if (!way || way.width !== width || way.height !== height) {
       const at = (n) => ({x: this.places[n.index].x * width, y: this.places[n.index].y * height});
-      way = {...curve(at(series.from), at(series.to), this.trial.system.hub ? 0 : 0.12), width, height};
+      way = {...curve(at(series.from), at(series.to), this.run.system.hub ? 0 : 0.12), width, height};
       this.ways.set(series, way);
     }
     return way;
@@ -50,11 +50,11 @@ class Flows {
   // paint shows time t of a clock that runs so many times faster than the wall's.
   paint(t, speed, selected) {
     const size = fitCanvas(this.canvas);
-    if (!size || !this.trial) return;
+    if (!size || !this.run) return;
     const g = this.canvas.getContext("2d");
     g.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
     g.clearRect(0, 0, size.width, size.height);
-    const dot = dotBytes(this.trial);
+    const dot = dotBytes(this.run);
     const span = flight * Math.max(speed, 0.05);
     this.past(g, t, size);
     const shown = this.shown(t, span, selected);
@@ -71,9 +71,9 @@ class Flows {
 
   // shown lists the flows that carry something now, and all that the selected node ever had; at the end all there were.
   shown(t, span, selected) {
-    const over = this.trial.end && t > this.trial.end.t + flight;
+    const over = this.run.end && t > this.run.end.t + flight;
     const shown = [];
-    for (const series of this.trial.flows.values()) {
+    for (const series of this.run.flows.values()) {
       if (!series.from || !series.to) continue;
       const sofar = series.at(t), moved = sofar - series.at(t - span);
       const marked = Boolean(selected) && (series.from.name === selected || series.to.name === selected);
@@ -84,7 +84,7 @@ class Flows {
 
   // past draws a thin line where anything has gone, whether or not it still does: the same in every system.
   past(g, t, {width, height}) {
-    const used = [...this.trial.flows.values()].filter((s) => s.from && s.to && s.at(t) > 0);
+    const used = [...this.run.flows.values()].filter((s) => s.from && s.to && s.at(t) > 0);
     g.strokeStyle = this.ink.line;
     g.globalAlpha = Math.min(1, 30 / used.length);
     g.lineWidth = 1.5;
@@ -99,7 +99,7 @@ class Flows {
   }
 
   line(g, way, color, rate, marked) {
-    const most = this.trial.begin.file_bytes / Math.max(this.trial.begin.bound_s || 0, 1) || 1;
+    const most = this.run.begin.file_bytes / Math.max(this.run.begin.bound_s || 0, 1) || 1;
     g.strokeStyle = color;
     const alpha = g.globalAlpha;
     g.globalAlpha = alpha * (marked ? 0.9 : 0.1 + 0.3 * this.faint);

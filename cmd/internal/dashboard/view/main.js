@@ -1,4 +1,4 @@
-// main.js: the page as a whole: which trials are shown, at which moment, and the clock.
+// main.js: the page as a whole: which runs are shown, at which moment, and the clock.
 
 const lag = 0.5; // seconds that the live picture is behind the readings, so that it can go evenly from one to the next
 
@@ -17,11 +17,11 @@ class App {
     this.lab = new Lab();
     this.clock = {t: 0, playing: false, speed: 1, following: false};
     this.live = false;
-    this.selected = null; // {trial, node}
-    this.left = new Panel(this.ink, (trial, node) => this.choose(trial, node));
-    this.right = new Panel(this.ink, (trial, node) => this.choose(trial, node));
+    this.selected = null; // {run, node}
+    this.left = new Panel(this.ink, (run, node) => this.choose(run, node));
+    this.right = new Panel(this.ink, (run, node) => this.choose(run, node));
     this.details = new Details(this.remote);
-    this.details.isNewest = (trial) => trial === this.lab.newest;
+    this.details.isNewest = (run) => run === this.lab.newest;
     this.details.onclose = () => this.choose(null, null);
     this.build();
     this.watchKeys();
@@ -69,23 +69,23 @@ class App {
   }
 
   event(e) {
-    const trial = this.lab.add(e);
-    if (!trial) return;
+    const run = this.lab.add(e);
+    if (!run) return;
     const now = performance.now() / 1000;
     if (e.begin) {
       this.offset = Infinity;
       put(this.quickStatus, ""); // was about the run before
     }
-    if (this.live && trial === this.lab.newest) this.offset = Math.min(this.offset, now - (e.t || 0));
+    if (this.live && run === this.lab.newest) this.offset = Math.min(this.offset, now - (e.t || 0));
     if (e.begin || e.end) this.listsStale = true;
     if (e.begin || e.end || e.note) this.logStale = true;
-    if (this.live) this.announce(trial, e);
+    if (this.live) this.announce(run, e);
     this.stale = true;
   }
 
   // announce says aloud what is rare and matters; numbers are there to be read.
-  announce(trial, e) {
-    const who = `${trial.begin.system} with ${count(trial.begin.receivers, "receiver", "receivers")}`;
+  announce(run, e) {
+    const who = `${run.begin.system} with ${count(run.begin.receivers, "receiver", "receivers")}`;
     if (e.begin) put(this.news, `The ${who} has begun.`);
     if (e.note && e.note.fault) put(this.news, e.note.text);
     if (e.end) put(this.news, `The ${who} has ended.`);
@@ -104,7 +104,7 @@ class App {
     set(this.link, "data-kind", "finished");
     this.refreshLists();
     if (!wasLive) this.pickNumber(this.bestNumber());
-    if (!this.lab.trials.size) put(this.empty, "There is nothing to replay.");
+    if (!this.lab.runs.size) put(this.empty, "There is nothing to replay.");
     this.seek(Infinity);
   }
 
@@ -124,11 +124,11 @@ class App {
     if (!newest) return;
     fill(this.numberPick, this.lab.receivers.map((n) => [n, String(n)]), this.number);
     if (this.clock.following) this.follow(newest);
-    else if (!this.left.trial) this.pickNumber(newest.begin.receivers);
+    else if (!this.left.run) this.pickNumber(newest.begin.receivers);
     else this.fillPicks();
   }
 
-  // follow shows the running trial, and beside it what another system did with as many receivers.
+  // follow shows the run under way, and beside it what another system did with as many receivers.
   follow(running) {
     const others = this.lab.with(running.begin.receivers).filter((t) => t !== running && t.begin.system !== running.begin.system && t.end);
     const hub = running.system.hub;
@@ -139,29 +139,29 @@ class App {
 
   pickNumber(n) {
     this.number = n;
-    const trials = this.lab.with(n);
-    const left = trials.find((t) => t.system.hub) || trials[0];
-    const right = trials.find((t) => !t.system.hub && t.system.head && t !== left) || trials.find((t) => t.begin.system !== left?.begin.system);
+    const runs = this.lab.with(n);
+    const left = runs.find((t) => t.system.hub) || runs[0];
+    const right = runs.find((t) => !t.system.hub && t.system.head && t !== left) || runs.find((t) => t.begin.system !== left?.begin.system);
     this.showPair(left, right);
     this.seek(Infinity);
   }
 
   picked() {
     this.unfollow();
-    this.showPair(this.lab.trials.get(this.leftPick.value), this.lab.trials.get(this.rightPick.value));
+    this.showPair(this.lab.runs.get(this.leftPick.value), this.lab.runs.get(this.rightPick.value));
     this.seek(Infinity);
   }
 
   showPair(left, right) {
-    for (const [panel, trial] of [[this.left, left], [this.right, right]]) {
-      if (panel.trial !== trial && trial) panel.show(trial);
-      if (!trial) panel.trial = null;
-      panel.root.hidden = !trial;
+    for (const [panel, run] of [[this.left, left], [this.right, right]]) {
+      if (panel.run !== run && run) panel.show(run);
+      if (!run) panel.run = null;
+      panel.root.hidden = !run;
     }
     this.panels.hidden = this.transport.root.hidden = !left;
     this.empty.hidden = Boolean(left);
     set(this.panels, "data-single", left && right ? null : "");
-    if (this.selected && ![left, right].includes(this.selected.trial)) this.choose(null, null);
+    if (this.selected && ![left, right].includes(this.selected.run)) this.choose(null, null);
     if (left) put(this.file, `The file ${left.begin.file_name}, ${bytesText(left.begin.file_bytes)} in ${count(left.begin.chunks, "chunk", "chunks")}${right ? ", sent over the very same links in both ways" : ""}.`);
     this.fillPicks();
     this.quick();
@@ -170,47 +170,47 @@ class App {
 
   fillPicks() {
     const options = this.lab.with(this.number).map((t) => {
-      const whole = t.wholeTime, runs = t.begin.repetition > 1 || this.lab.trials.has(t.name.replace(/\d+$/, "2")) ? ` ${t.begin.repetition}` : "";
+      const whole = t.wholeTime, runs = t.begin.repetition > 1 || this.lab.runs.has(t.name.replace(/\d+$/, "2")) ? ` ${t.begin.repetition}` : "";
       return [t.name, t.begin.system + runs + (whole != null ? ` (${secondsText(whole)})` : t.end ? " (not finished)" : "")];
     });
     fill(this.numberPick, this.lab.receivers.map((n) => [n, String(n)]), this.number);
-    fill(this.leftPick, options, this.left.trial?.name);
-    fill(this.rightPick, [["", "nothing"], ...options], this.right.trial?.name ?? "");
+    fill(this.leftPick, options, this.left.run?.name);
+    fill(this.rightPick, [["", "nothing"], ...options], this.right.run?.name ?? "");
   }
 
   // quick puts the most telling fault below the running picture.
   quick() {
     for (const panel of [this.left, this.right]) {
-      const trial = panel.trial, can = trial && this.remote.on && this.remote.may && trial === this.lab.newest && !trial.end;
+      const run = panel.run, can = run && this.remote.on && this.remote.may && run === this.lab.newest && !run.end;
       panel.quick.hidden = !can;
       if (!can) continue;
-      const origin = trial.nodes[0].name;
+      const origin = run.nodes[0].name;
       panel.quick.replaceChildren(...["stop", "start"].map((action) => el("button", {
         type: "button", "data-quick": action, text: action === "stop" ? `Stop the ${origin}` : `Start the ${origin} again`,
-        onclick: () => command(this.remote, action, trial, origin, this.quickStatus),
+        onclick: () => command(this.remote, action, run, origin, this.quickStatus),
       })));
     }
   }
 
-  choose(trial, name) {
+  choose(run, name) {
     const back = this.selected;
-    this.selected = trial && name ? {trial, node: trial.byName.get(name)} : null;
-    this.details.show(trial, this.selected?.node);
+    this.selected = run && name ? {run, node: run.byName.get(name)} : null;
+    this.details.show(run, this.selected?.node);
     this.stale = true;
     if (this.selected) {
       this.update(performance.now());
       this.details.come();
     } else if (back) {
-      const panel = [this.left, this.right].find((p) => p.trial === back.trial);
+      const panel = [this.left, this.right].find((p) => p.run === back.run);
       panel?.picture.marks[back.node.index]?.g.focus({preventScroll: true});
     }
   }
 
   // The clock.
 
-  get length() { return Math.max(0, ...this.shown.map((p) => p.trial.duration)); }
-  selectedIn(panel) { return this.selected?.trial === panel.trial ? this.selected.node.name : null; }
-  get shown() { return [this.left, this.right].filter((p) => p.trial); }
+  get length() { return Math.max(0, ...this.shown.map((p) => p.run.duration)); }
+  selectedIn(panel) { return this.selected?.run === panel.run ? this.selected.node.name : null; }
+  get shown() { return [this.left, this.right].filter((p) => p.run); }
 
   seek(t) {
     this.clock.t = Math.max(0, Math.min(t, this.length));
@@ -239,7 +239,7 @@ class App {
 
   // timeOf is the moment of a panel. All are on one clock: beside the run that is live stands what the other was then.
   timeOf(panel, now) {
-    return Math.min(this.clock.following ? this.liveTime(now) : this.clock.t, panel.trial.duration);
+    return Math.min(this.clock.following ? this.liveTime(now) : this.clock.t, panel.run.duration);
   }
 
   liveTime(now) {
@@ -248,10 +248,10 @@ class App {
     return Math.max(0, Math.min(running.last, now / 1000 - this.offset - lag));
   }
 
-  // flightTime is the moment for what is on its way: that still arrives when a trial is over.
+  // flightTime is the moment for what is on its way: that still arrives when a run is over.
   flightTime(panel, now) {
     const t = this.timeOf(panel, now);
-    if (!panel.trial.end || t < panel.trial.duration) return t;
+    if (!panel.run.end || t < panel.run.duration) return t;
     return this.clock.playing ? this.clock.t : t + 10;
   }
 
@@ -276,35 +276,35 @@ class App {
     this.lastUpdate = now;
     this.stale = false;
     if (this.listsStale) this.refreshLists();
-    const states = this.shown.map((p) => p.trial.at(this.timeOf(p, now)));
+    const states = this.shown.map((p) => p.run.at(this.timeOf(p, now)));
     const scales = {
-      bytes: Math.max(1, ...states.map((s) => this.mostSent(s.trial))),
-      seconds: Math.max(0.1, ...states.map((s) => Math.max(1.15 * (s.trial.begin.bound_s || 0), s.trial.wholeTime ?? s.trial.duration))),
+      bytes: Math.max(1, ...states.map((s) => this.mostSent(s.run))),
+      seconds: Math.max(0.1, ...states.map((s) => Math.max(1.15 * (s.run.begin.bound_s || 0), s.run.wholeTime ?? s.run.duration))),
     };
     this.shown.forEach((p, i) => {
-      p.update(states[i], scales, this.selectedIn(p), this.live && p.trial === this.lab.newest && !p.trial.end);
-      if (this.selected?.trial === p.trial) this.details.update(states[i]);
-      for (const b of p.quick.children) b.disabled = (b.dataset.quick === "start") !== (p.trial.nodes[0].readings.at(-1)?.state === "gone");
+      p.update(states[i], scales, this.selectedIn(p), this.live && p.run === this.lab.newest && !p.run.end);
+      if (this.selected?.run === p.run) this.details.update(states[i]);
+      for (const b of p.quick.children) b.disabled = (b.dataset.quick === "start") !== (p.run.nodes[0].readings.at(-1)?.state === "gone");
     });
     this.showLog(now);
     this.transport.update(this);
   }
 
-  // mostSent is the most that a node of the trial has sent, or will have sent if all goes well.
-  mostSent(trial) {
-    const most = Math.max(...trial.nodes.map((n) => n.readings.at(-1)?.out || 0));
-    return Math.max(most, trial.begin.file_bytes * (trial.system.hub ? trial.begin.receivers : 1));
+  // mostSent is the most that a node of the run has sent, or will have sent if all goes well.
+  mostSent(run) {
+    const most = Math.max(...run.nodes.map((n) => n.readings.at(-1)?.out || 0));
+    return Math.max(most, run.begin.file_bytes * (run.system.hub ? run.begin.receivers : 1));
   }
 
   showLog(now) {
     if (this.logStale) {
       this.logStale = false;
       this.quick();
-      this.lines = this.shown.flatMap((p) => logLines(p.trial)).sort((a, b) => a.t - b.t).slice(-300);
+      this.lines = this.shown.flatMap((p) => logLines(p.run)).sort((a, b) => a.t - b.t).slice(-300);
       this.log.replaceChildren(...this.lines.map((l) => l.element));
     }
     for (const l of this.lines || []) {
-      const panel = this.shown.find((p) => p.trial === l.trial);
+      const panel = this.shown.find((p) => p.run === l.run);
       l.element.hidden = !panel || l.t > this.timeOf(panel, now) + 0.01;
     }
   }

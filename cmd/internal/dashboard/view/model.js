@@ -1,4 +1,4 @@
-// model.js: trials as they were seen, and their state at any moment. No page here.
+// model.js: runs as they were seen, and their state at any moment. No page here.
 
 // systems, which the program puts before this file, are drawn as a server with clients (hub) or as a circle of equals.
 const unknownSystem = {hub: false, head: false, origin: "origin", receivers: "receivers", says: ""};
@@ -45,8 +45,8 @@ class Series {
   }
 }
 
-// A Trial is one system serving one number of receivers once.
-class Trial {
+// A Run is one system serving one number of receivers once.
+class Run {
   constructor(name, begin) {
     this.name = name;
     this.begin = begin;
@@ -112,7 +112,7 @@ class Trial {
   // at gives the state at a moment.
   at(t) {
     const file = this.begin.file_bytes;
-    const s = {t, trial: this, nodes: [], sent: 0, originSent: 0, squares: 0, most: 0, done: 0, gone: 0, polls: 0, polled: 0};
+    const s = {t, run: this, nodes: [], sent: 0, originSent: 0, squares: 0, most: 0, done: 0, gone: 0, polls: 0, polled: 0};
     for (const node of this.nodes) {
       const reading = node.readings[lastAt(node.readings, t)] || nothing(node);
       const origin = node.part === "origin";
@@ -190,30 +190,30 @@ function keepTotals(node) {
   for (const f of node.raw.from || []) node.base.from.set(f.node, f.bytes + (node.base.from.get(f.node) || 0));
 }
 
-// A Lab is all trials, in the order in which they ran.
+// A Lab is all runs, in the order in which they ran.
 class Lab {
-  constructor() { this.trials = new Map(); this.newest = null; }
+  constructor() { this.runs = new Map(); this.newest = null; }
 
   add(e) {
-    let trial = this.trials.get(e.trial);
+    let run = this.runs.get(e.trial);
     if (e.begin) {
-      trial = new Trial(e.trial, e.begin);
-      this.trials.set(e.trial, trial);
-      this.newest = trial;
+      run = new Run(e.trial, e.begin);
+      this.runs.set(e.trial, run);
+      this.newest = run;
     }
-    if (trial) trial.add(e);
-    return trial;
+    if (run) run.add(e);
+    return run;
   }
 
   // receivers lists the numbers of them that were tried.
   get receivers() {
-    return [...new Set([...this.trials.values()].map((t) => t.begin.receivers))].sort((a, b) => a - b);
+    return [...new Set([...this.runs.values()].map((t) => t.begin.receivers))].sort((a, b) => a - b);
   }
 
-  // with lists the trials with n receivers, by system, then by repetition.
+  // with lists the runs with n receivers, by system, then by repetition.
   with(n) {
     const order = (t) => (systems.indexOf(t.system) + 1 || 99) * 1000 + t.begin.repetition;
-    return [...this.trials.values()].filter((t) => t.begin.receivers === n).sort((a, b) => order(a) - order(b));
+    return [...this.runs.values()].filter((t) => t.begin.receivers === n).sort((a, b) => order(a) - order(b));
   }
 }
 

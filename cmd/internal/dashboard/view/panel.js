@@ -1,10 +1,10 @@
-// panel.js: all that is shown of one trial: the picture, the time, the totals, and what each node holds and has sent.
+// panel.js: all that is shown of one run: the picture, the time, the totals, and what each node holds and has sent.
 
 class Panel {
   constructor(ink, choose) {
     this.ink = ink;
     this.choose = choose;
-    this.picture = new Picture(ink, (node) => choose(this.trial, node));
+    this.picture = new Picture(ink, (node) => choose(this.run, node));
     this.title = el("h2");
     this.badge = el("span", {class: "badge"});
     this.says = el("p", {class: "says"});
@@ -25,42 +25,42 @@ class Panel {
     this.lines = [];
   }
 
-  show(trial) {
-    this.trial = trial;
-    const b = trial.begin, s = trial.system;
+  show(run) {
+    this.run = run;
+    const b = run.begin, s = run.system;
     put(this.title, `${s.name} · ${count(b.receivers, s.receivers.slice(0, -1), s.receivers)}`);
     set(this.root, "aria-label", this.title.textContent);
     set(this.root, "data-system", b.system);
-    set(this.root, "data-trial", trial.name);
+    set(this.root, "data-trial", run.name);
     put(this.says, s.says);
     this.expected.replaceChildren(...(b.faults || []).map((f) => el("li", {text: f})));
-    this.picture.show(trial);
-    this.lines = trial.nodes.map((node) => new Line(node, b.chunks, this.ink, () => this.choose(this.trial, node.name)));
+    this.picture.show(run);
+    this.lines = run.nodes.map((node) => new Line(node, b.chunks, this.ink, () => this.choose(this.run, node.name)));
     this.rows.replaceChildren(...this.lines.map((l) => l.root));
     if (this.lines[0]) set(this.lines[0].button, "tabindex", 0);
-    set(this.rows, "data-many", trial.nodes.length > 12);
-    this.legendFor(trial);
+    set(this.rows, "data-many", run.nodes.length > 12);
+    this.legendFor(run);
   }
 
-  legendFor(trial) {
-    const {group, bytes} = dotBytes(trial);
+  legendFor(run) {
+    const {group, bytes} = dotBytes(run);
     const of = group === 1 ? "one chunk" : `${group} chunks`;
     this.legend.replaceChildren(
-      el("span", {class: "diamond", "aria-hidden": "true", text: "◆"}), ` ${of} (${bytesText(bytes)}) from the ${trial.system.origin}`,
-      ...(trial.system.hub ? [] : ["  ", el("span", {class: "dot", "aria-hidden": "true", text: "●"}), " from a receiver"]),
+      el("span", {class: "diamond", "aria-hidden": "true", text: "◆"}), ` ${of} (${bytesText(bytes)}) from the ${run.system.origin}`,
+      ...(run.system.hub ? [] : ["  ", el("span", {class: "dot", "aria-hidden": "true", text: "●"}), " from a receiver"]),
       "  — thin line: has carried some");
   }
 
   // update shows a state; scales are common to all panels: the most bytes a node sent, and the longest time.
   update(state, scales, selected, live) {
     const gone = state.gone ? ` · ${state.gone} gone` : "";
-    const done = state.done >= this.trial.begin.receivers;
+    const done = state.done >= this.run.begin.receivers;
     put(this.badge, (state.over || done ? "finished" : live ? "running now" : state.t <= 0 ? "at the start" : "under way") + gone);
     set(this.badge, "data-kind", state.gone ? "trouble" : state.over || done ? "finished" : "running");
     this.time.update(state, scales.seconds);
     put(this.stuck, waitingFor(state));
     this.tiles.update(state);
-    const file = this.trial.begin.file_bytes;
+    const file = this.run.begin.file_bytes;
     put(this.scale, `Left: the chunks it holds. Right: payload sent; a full bar is ${fixed(scales.bytes / (file || 1))} copies of the file (${bytesText(scales.bytes)}), the same for both systems.`);
     state.nodes.forEach((s, i) => this.lines[i] && this.lines[i].update(s, scales.bytes, file, selected));
     this.picture.update(state, selected);
@@ -71,9 +71,9 @@ class Panel {
 
 // waitingFor says what everyone waits for when what they lack is nowhere; "" while it is somewhere.
 function waitingFor(state) {
-  const {trial} = state, {chunks} = trial.begin, [origin, ...others] = state.nodes;
-  if (state.over || state.done >= trial.begin.receivers || origin.reading.state !== "gone") return "";
-  if (trial.system.hub) return `All wait for the ${trial.system.origin}: it is gone, and nobody else gives anything.`;
+  const {run} = state, {chunks} = run.begin, [origin, ...others] = state.nodes;
+  if (state.over || state.done >= run.begin.receivers || origin.reading.state !== "gone") return "";
+  if (run.system.hub) return `All wait for the ${run.system.origin}: it is gone, and nobody else gives anything.`;
   const there = others.filter((n) => n.reading.state !== "gone");
   if (!chunks || there.some((n) => n.share === 1)) return "";
   const maps = there.map((n) => n.reading.map).filter(Boolean).map(chunkBits);
@@ -98,11 +98,11 @@ class TimeBar {
   }
 
   update(state, most) {
-    const bound = state.trial.begin.bound_s || 0, done = state.over || state.done >= state.trial.begin.receivers;
+    const bound = state.run.begin.bound_s || 0, done = state.over || state.done >= state.run.begin.receivers;
     put(this.number, secondsText(state.elapsed));
     const ratio = bound ? state.elapsed / bound : 0;
     let words = "so far";
-    const n = state.trial.begin.receivers;
+    const n = state.run.begin.receivers;
     if (done && state.done < n) words = `in all, for ${state.done} of ${n}` + (bound ? `; the bound is for all ${n}` : "");
     else if (bound) words = done ? `= ${fixed(ratio)} × the bound` : ratio > 1 ? `so far, ${fixed(ratio)} × the bound` : `so far; the bound is ${secondsText(bound)}`;
     else if (done) words = "in all";
@@ -139,10 +139,10 @@ class Tiles {
   }
 
   update(s) {
-    const {origin, receivers} = s.trial.system, n = s.trial.begin.receivers;
+    const {origin, receivers} = s.run.system, n = s.run.begin.receivers;
     this.put("done", `${s.done} of ${n}`, `${receivers} with the verified file`);
     this.put("copies", fixed(s.copies) + " ×", `what the ${origin} sent, in files`);
-    this.put("uploaders", s.sent ? fixed(s.uploaders) : "–", `of ${s.trial.nodes.length} nodes; 1: one does it all`);
+    this.put("uploaders", s.sent ? fixed(s.uploaders) : "–", `of ${s.run.nodes.length} nodes; 1: one does it all`);
     this.put("polls", String(s.polls), `${count(s.polled, "agent", "agents")} polled ${count(s.polls, "time", "times")}`);
   }
 

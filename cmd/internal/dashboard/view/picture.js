@@ -1,4 +1,4 @@
-// picture.js: the nodes of a trial, drawn as what they are to each other.
+// picture.js: the nodes of a run, drawn as what they are to each other.
 
 const pictureWidth = 1000, pictureHeight = 700;
 
@@ -21,8 +21,8 @@ function ellipse(n, rx, ry) {
 }
 
 // layout gives the place of each node and how large it may be.
-function layout(trial) {
-  const n = trial.nodes.length, hub = trial.system.hub;
+function layout(run) {
+  const n = run.nodes.length, hub = run.system.hub;
   const rim = ellipse(Math.max(1, hub ? n - 1 : n), 425, 280);
   const radius = Math.max(7, Math.min(52, rim.gap * 0.37));
   return {places: hub ? [{x: 0.5, y: 0.5}, ...rim.places] : rim.places, radius};
@@ -52,18 +52,18 @@ class Picture {
     rove(this.root, () => this.marks.map((m) => m.g));
   }
 
-  show(trial) {
-    this.trial = trial;
-    const {places, radius} = layout(trial);
-    this.flows.place(trial, places);
-    set(this.svg, "aria-label", `The nodes of the ${trial.begin.system}. Arrow keys move between them, Enter tells more.`);
-    this.marks = trial.nodes.map((node) => this.mark(node, places[node.index], radius));
+  show(run) {
+    this.run = run;
+    const {places, radius} = layout(run);
+    this.flows.place(run, places);
+    set(this.svg, "aria-label", `The nodes of the ${run.begin.system}. Arrow keys move between them, Enter tells more.`);
+    this.marks = run.nodes.map((node) => this.mark(node, places[node.index], radius));
     this.svg.replaceChildren(...this.marks.map((m) => m.g));
     if (this.marks[0]) set(this.marks[0].g, "tabindex", 0);
   }
 
   mark(node, place, radius) {
-    const origin = node.part === "origin", hub = origin && this.trial.system.hub;
+    const origin = node.part === "origin", hub = origin && this.run.system.hub;
     const r = origin ? Math.max(radius, hub ? 46 : Math.min(30, radius * 1.4)) : radius;
     const shape = (grow, cls) => hub ?
       el("svg:rect", {class: cls, x: -r - grow, y: -r * 0.8 - grow, width: 2 * (r + grow), height: 2 * (r * 0.8 + grow), rx: 8}) :
@@ -80,7 +80,7 @@ class Picture {
       transform: `translate(${place.x * pictureWidth} ${place.y * pictureHeight})`,
       onclick: () => this.choose(node.name), onkeydown: pressed(() => this.choose(node.name)),
     }, shape(7, "halo"), shape(0, "body"), ring, cross, label, " ", more, again, this.trait(node, place, r));
-    if (!origin && !this.trial.system.hub) g.classList.add("equal");
+    if (!origin && !this.run.system.hub) g.classList.add("equal");
     return {g, ring, more, again, node};
   }
 

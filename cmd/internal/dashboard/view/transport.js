@@ -25,14 +25,14 @@ class Transport {
   }
 
   update(app) {
-    const {clock} = app, t = clock.following ? Math.max(0, ...app.shown.map((p) => p.trial === app.lab.newest ? app.timeOf(p, performance.now()) : 0)) : clock.t;
+    const {clock} = app, t = clock.following ? Math.max(0, ...app.shown.map((p) => p.run === app.lab.newest ? app.timeOf(p, performance.now()) : 0)) : clock.t;
     put(this.play, clock.playing ? "❚❚ Pause" : "▶ Play");
     set(this.slider, "max", Math.max(0.1, app.length).toFixed(2));
     if (!this.slider.matches(":active") || clock.playing || clock.following) this.slider.value = t;
     set(this.slider, "aria-valuetext", t.toFixed(1) + " seconds");
     put(this.time, `${t.toFixed(1)} of ${secondsText(app.length)}`);
     this.back.hidden = !app.live || clock.following;
-    const faults = app.shown.flatMap((p) => p.trial.notes.filter((n) => n.fault));
+    const faults = app.shown.flatMap((p) => p.run.notes.filter((n) => n.fault));
     if (faults.length === this.marked && app.length === this.markedLength) return;
     this.marked = faults.length;
     this.markedLength = app.length;
@@ -54,13 +54,13 @@ function fill(select, options, chosen) {
   if (chosen !== undefined && select.value !== String(chosen)) select.value = String(chosen);
 }
 
-// logLines are what happened in a trial.
-function logLines(trial) {
-  const line = (t, kind, sign, text) => ({t, trial, element: el("li", {"data-kind": kind},
-    el("span", {class: "when", text: secondsText(Math.max(0, t))}), el("span", {class: "sys", text: trial.begin.system}),
+// logLines are what happened in a run.
+function logLines(run) {
+  const line = (t, kind, sign, text) => ({t, run, element: el("li", {"data-kind": kind},
+    el("span", {class: "when", text: secondsText(Math.max(0, t))}), el("span", {class: "sys", text: run.begin.system}),
     el("span", {class: "sign", "aria-hidden": "true", text: sign}), el("span", {text}))});
-  const lines = trial.notes.map((n) => line(n.t, isReturn(n) ? "back" : n.fault ? "fault" : "note", isReturn(n) ? "↻" : n.fault ? "⚡" : "·", (n.node && !n.text.includes(n.node) ? n.node + ": " : "") + n.text));
-  const {end, begin} = trial;
+  const lines = run.notes.map((n) => line(n.t, isReturn(n) ? "back" : n.fault ? "fault" : "note", isReturn(n) ? "↻" : n.fault ? "⚡" : "·", (n.node && !n.text.includes(n.node) ? n.node + ": " : "") + n.text));
+  const {end, begin} = run;
   if (end) {
     const whole = end.distribution_s != null ? ` ${end.verified < begin.receivers ? "These" : "All"} had it after ${secondsText(end.distribution_s)}.` : "";
     lines.push(line(end.t, end.error ? "fault" : "end", end.error ? "✕" : "✓", end.error ? `ended: ${end.error}` :
