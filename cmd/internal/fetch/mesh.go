@@ -65,6 +65,9 @@ func ParseSought(arg string) (all []Sought, err error) {
 	if strings.TrimSpace(arg) == "" {
 		return nil, fault.Wrapf(fault.Invalid, "an empty argument: a ticket, an id or a name was to be there")
 	}
+	if strings.Contains(arg, "://") {
+		return nil, fault.Wrapf(fault.Invalid, "%.200q is the address of a server: use 'starmesh central get'", arg)
+	}
 	if !strings.HasPrefix(strings.TrimSpace(arg), "mesh:") {
 		id, err := content.ParseID(strings.ToLower(arg))
 		if err != nil {
