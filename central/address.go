@@ -14,6 +14,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/load"
 )
 
 // DefaultPort is the server's port: in the registered range, so that it needs
@@ -58,6 +59,9 @@ func ParseAddress(s string) (Address, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil {
+		if strings.Contains(s, "@") { // what is wrong may be, and quote, a password
+			err = errors.New("it is no URL; user and password do not belong in it")
+		}
 		return Address{}, badAddress(s, err)
 	}
 	scheme, known := schemeOf(u.Scheme)
@@ -99,6 +103,7 @@ func (a *Address) setFingerprint(s, fragment string) error {
 }
 
 func badAddress(s string, why error) error {
+	s = load.WithoutSecrets([]string{s})[0] // it may be a mistyped user:password@host
 	return fault.Wrapf(fault.Invalid, "%.200q is no server address: %w (right: host:port, star://host:port/name, stars://host:port/name; for get also http://host:port/name)", s, why)
 }
 

@@ -55,6 +55,19 @@ func TestAddressesThatAreNone(t *testing.T) {
 	}
 }
 
+// TestAMistypedPasswordIsNotPrinted again for whoever looks over a shoulder, or
+// into a log.
+func TestAMistypedPasswordIsNotPrinted(t *testing.T) {
+	for _, in := range []string{
+		"bob:hunter2@host", "bob:hunter2@host:7070", "star://bob:hunter2@host/x", "star://bob:hunter2@ho st/x",
+		"star://bob:hunter2 @host/x", "star://bob:%zhunter2@host/x", "ftp://bob:hunter2@host/x", "star://bob:hun#ter2@host",
+	} {
+		if _, err := ParseAddress(in); err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "ter2@") {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}
+
 func FuzzParseAddress(f *testing.F) {
 	for _, s := range []string{"host:1", "star://host/x", "stars://[::1]:1/a%20b#sha256=" + strings.Repeat("ab", 32), "::1", "7070"} {
 		f.Add(s)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -149,6 +150,9 @@ func (f *accessFlags) rules(cmd *cobra.Command) (central.Access, error) {
 		return a, fileerr.Named(f.users, err)
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
+		return a, fileerr.Named(f.users, errors.New("everyone on this machine may write it: chmod o-w"))
+	}
 	if a.Users, err = central.ReadUsers(file, f.writeUsers); err != nil {
 		return a, fmt.Errorf("%s: %w", f.users, err)
 	}

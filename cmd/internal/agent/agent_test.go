@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -381,5 +382,17 @@ func TestTheTableForPeople(t *testing.T) {
 `
 	if text.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", text.String(), want)
+	}
+}
+
+// TestAnAgentSendsNobodyElsewhere: a token is not shown to whom a redirect names.
+func TestAnAgentSendsNobodyElsewhere(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
+	defer elsewhere.Close()
+	agents := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	defer agents.Close()
+	err := agent.Client{}.Do(t.Context(), strings.TrimPrefix(agents.URL, "http://"), "stop", nil, "token", nil)
+	if err == nil || !strings.Contains(err.Error(), "307") {
+		t.Errorf("%v", err)
 	}
 }

@@ -68,6 +68,8 @@ func (c Client) ask(ctx context.Context, addr, method, path, token string, into 
 		// proxy: an agent is asked directly.
 		Transport: &http.Transport{DisableKeepAlives: true, DialContext: c.Dial},
 		Timeout:   15 * time.Second,
+		// An agent sends nobody elsewhere, and the token is for it alone.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(request)
 	if err != nil {
