@@ -120,7 +120,7 @@ func TestTheButtonsStopAServerStartItAgainAndKillAPeer(t *testing.T) {
 	p.Press(escapeKey) // else the page asks for its sockets when it is gone
 
 	mesh := `.panel[data-system=mesh]`
-	p.Wait(`document.querySelector("` + mesh + ` .node[data-node=peer-2]")?.getAttribute("aria-label").includes("receives, holds")`)
+	p.Wait(`document.querySelector("` + mesh + ` .node[data-node=peer-2]")?.getAttribute("aria-label").includes("held, receives more")`)
 	peer := listener(t, p, 2)
 	p.Click(`.details [data-action=kill]`)
 	p.Wait(`document.querySelector(".details .status").textContent.includes("peer-1 has been killed")`)
