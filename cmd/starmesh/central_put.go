@@ -51,11 +51,12 @@ func (f *putFlags) put(cmd *cobra.Command, server string, names []string) error 
 	}
 	into := addr.Name
 	addr.Name = ""
-	uploads, err := fetch.Uploads(names, into, f.as)
+	uploads, left, err := fetch.Uploads(cmd.Context(), names, into, f.as)
 	if err != nil {
 		return err
 	}
 	return f.server.node.run(cmd, load.RoleClient, func(ctx context.Context, n *node) error {
+		sayLeftOut(n.out, "put", left)
 		cfg, err := f.server.config(cmd, n)
 		if err != nil {
 			return err

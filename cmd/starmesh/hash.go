@@ -99,10 +99,11 @@ func (h *hasher) run(cmd *cobra.Command, args []string, check bool, collection s
 
 // collection prints the id of a folder: that of its manifest.
 func (h *hasher) collection(ctx context.Context, dir string) error {
-	files, total, err := fetch.ListFolder(dir)
+	files, total, left, err := fetch.ListFolder(ctx, dir)
 	if err != nil {
 		return err
 	}
+	sayLeftOut(h.out, "part of it", left)
 	id, err := h.Folder(ctx, dir, files, total)
 	if err != nil {
 		return err

@@ -71,12 +71,16 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 	s := fetch.NewSharer(n.Node, cache, told{n.out})
 	defer s.Close(ctx)
 	var tickets []string
+	var left load.LeftOut
 	for _, path := range paths {
 		shared, err := s.Share(ctx, path)
 		if err != nil {
 			return stoppedIsFine(ctx, err)
 		}
 		sayShared(n.out, shared)
+		sayLeftOut(n.out, "shared", shared.Left)
+		left.Count, left.Files = left.Count+shared.Left.Count, append(left.Files, shared.Left.Files...)
+		n.report.LeaveOut(left)
 		tickets = append(tickets, shared.Ticket)
 	}
 	if f.ticketFile != "" {

@@ -12,6 +12,9 @@ import (
 // all that are known by name with --verbose.
 func sayLeftOut(out *cli.Output, what string, left load.LeftOut) {
 	const few = 3
+	if left.Count == 0 {
+		return
+	}
 	named, rest := left.Files, ""
 	if len(named) > few && !out.Verbose() {
 		named, rest = named[:few], " …; --verbose lists more"

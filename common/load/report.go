@@ -1,6 +1,9 @@
 package load
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // A Kind says which report of a log this is.
 type Kind string
@@ -138,6 +141,17 @@ type LeftOut struct {
 	Count int      `json:"count"`
 	Files []string `json:"files"` // the first of them, quoted, each with the reason
 }
+
+// Add notes a file that is not served.
+func (l *LeftOut) Add(name string, why error) {
+	l.Count++
+	if len(l.Files) < maxLeftOut {
+		l.Files = append(l.Files, fmt.Sprintf("%q: %v", name, why))
+	}
+}
+
+// maxLeftOut is how many files left out are named.
+const maxLeftOut = 100
 
 // A RemoteReport is what was exchanged with one other node; OtherRemotes sums
 // those that are not listed.

@@ -152,7 +152,7 @@ func (f *Folder) run(ctx context.Context, name string, j *job) error {
 	}
 	open, err := p.root.Open(p.real(name))
 	if err != nil {
-		return explain(err, name)
+		return served("read", err, name)
 	}
 	defer open.Close()
 	h, err := hashOpen(ctx, open, p.path(name), f.cfg.Cache, func(n int64) { j.hashed.Add(n) })

@@ -38,6 +38,15 @@ func explain(err error, name string) error {
 	}
 }
 
+// served is explain for whoever hears of it elsewhere: on which side a permission
+// is missing.
+func served(what string, err error, name string) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fault.Wrapf(fault.Refused, "the server may not %s %s: %w", what, name, fs.ErrPermission)
+	}
+	return explain(err, name)
+}
+
 // reason is err without the path the system worked on, which is often only a
 // part of the name.
 func reason(err error) error {

@@ -187,10 +187,11 @@ func (f *Folder) Create(name string, list content.ChunkList, opt Options) (*Part
 	case errors.Is(err, errLink):
 		return nil, fault.Wrapf(fault.Invalid, "%s lies behind a link", name)
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
+		return nil, served("write", err, name)
 	}
 	opt.renaming = func() { f.expect(name) }
-	return Create(p.root, name, list, opt)
+	part, err := Create(p.root, name, list, opt)
+	return part, served("write", err, name)
 }
 
 // expect keeps a scan from having a file hashed that appears before Finished

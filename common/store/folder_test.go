@@ -231,7 +231,12 @@ func TestFolderWithWhatCanNotBeRead(t *testing.T) {
 	if total.Load() != 1 {
 		t.Errorf("%d bytes were tried to be hashed: more than once", total.Load())
 	}
-	if _, _, err := f.Describe(t.Context(), "bad", nil); !errors.Is(err, fault.Refused) {
+	for _, name := range []string{"bad", "locked/x"} {
+		if _, _, err := f.Describe(t.Context(), name, nil); !errors.Is(err, fault.Refused) || !strings.Contains(err.Error(), "the server may not read "+name) {
+			t.Error(err)
+		}
+	}
+	if _, err := f.Create("locked/y", storetest.List(t, nil), store.Options{}); !errors.Is(err, fault.Refused) || !strings.Contains(err.Error(), "the server may not write locked/y") {
 		t.Error(err)
 	}
 }

@@ -129,14 +129,14 @@ func (w *where) look(name string) (*place, fs.FileInfo, error) {
 		return nil, nil, notThere(name)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, served("read", err, name)
 	}
 	defer dir.Close()
 	info, err := dir.Lstat(path.Base(real))
 	if isMissing(err) || err == nil && !info.Mode().IsRegular() {
 		return nil, nil, notThere(name)
 	}
-	return p, info, explain(err, name)
+	return p, info, served("read", err, name)
 }
 
 // errLink is why a folder is not opened that lies behind a link.

@@ -132,7 +132,7 @@ func (f *Folder) scan(ctx context.Context) (unquiet bool, err error) {
 		f.lookupOrQueue(p, one)
 	}
 	f.remember()
-	f.scanned(Scan{Err: w.why, LeftOut: w.out})
+	f.scanned(Scan{Err: w.err(), LeftOut: w.out})
 	f.tally.tell(f.cfg.Progress)
 	return unquiet, nil
 }

@@ -59,7 +59,7 @@ type walk struct {
 	found  []file
 	out    LeftOut
 	unread []string // what could not be looked at this time: nothing is known of it, nor of what is below
-	why    error    // of the first of them
+	why    []error  // for each of them
 }
 
 // scanTree finds the files to be served; the error is ctx's.
@@ -79,13 +79,19 @@ func (f *Folder) scanTree(ctx context.Context, p *place) (*walk, error) {
 
 // miss notes that name could not be looked at.
 func (w *walk) miss(name string, err error) {
-	if w.why == nil {
-		w.why = explain(err, name)
-	}
+	w.why = append(w.why, explain(err, name))
 	if name == "." {
 		name = ""
 	}
 	w.unread = append(w.unread, name)
+}
+
+// err is why not all could be looked at.
+func (w *walk) err() error {
+	if len(w.why) == 0 {
+		return nil
+	}
+	return w.why[0]
 }
 
 // folder takes in what is in dir and below.

@@ -1,43 +1,31 @@
 package fetch
 
 import (
-	"io/fs"
+	"context"
 	"os"
 
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/content"
+	"starmesh/common/load"
 	"starmesh/common/store"
 )
 
 // ListFolder returns the files in dir that belong to its collection, without
-// their ids, and the bytes in all: regular files, but none that a server
-// would not show.
-func ListFolder(dir string) (files []content.Entry, total int64, err error) {
+// their ids, and the bytes in all: those that a server would show. left is what
+// it would leave out.
+func ListFolder(ctx context.Context, dir string) (files []content.Entry, total int64, left load.LeftOut, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, 0, fileerr.Named(dir, err)
+		return nil, 0, left, fileerr.Named(dir, err)
 	}
 	defer root.Close()
-	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if name != "." && !store.Visible(name) {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if !d.Type().IsRegular() {
-			return nil
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		files = append(files, content.Entry{Path: name, Size: info.Size(), Mode: uint32(info.Mode().Perm())})
-		total += info.Size()
-		return nil
-	})
-	return files, total, err
+	found, out, err := store.ListFolder(ctx, root)
+	if err != nil {
+		return nil, 0, left, fileerr.Named(dir, err)
+	}
+	for _, e := range found {
+		files = append(files, content.Entry{Path: e.Name, Size: e.Size, Mode: uint32(e.Mode)})
+		total += e.Size
+	}
+	return files, total, load.LeftOut{Count: out.Count, Files: out.Examples}, nil
 }

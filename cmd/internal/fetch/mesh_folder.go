@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -54,7 +55,8 @@ func (m *Mesh) folder(ctx context.Context, name string, id content.ID) error {
 	}
 	began := time.Now()
 	bar := m.Out.Bar("get "+readable.Text(name), 0, total)
-	err = m.all(ctx, wishes, bar)
+	var failed failures
+	err = cmp.Or(m.all(ctx, wishes, bar, &failed), failed.err(len(wishes)))
 	bar.Finish(err)
 	if err == nil {
 		m.Out.Note("%s  %s, %s in %s", readable.Text(name), units.Counted(len(wishes), "file"), units.Bytes(total), units.Duration(time.Since(began)))
@@ -70,8 +72,8 @@ func newFolderWish(folder string, e content.Entry) wish {
 }
 
 // all fetches the files of a folder: small ones at the same time, large ones
-// one after the other.
-func (m *Mesh) all(ctx context.Context, wishes []wish, bar Bar) error {
+// one after the other. One that fails does not keep the others from coming.
+func (m *Mesh) all(ctx context.Context, wishes []wish, bar Bar, failed *failures) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxAtOnce)
 	var large sync.Mutex // held by the large file that is being fetched
@@ -84,7 +86,7 @@ func (m *Mesh) all(ctx context.Context, wishes []wish, bar Bar) error {
 				large.Lock()
 				defer large.Unlock()
 			}
-			return m.fetch(ctx, w, bar)
+			return failed.take(m.fetch(ctx, w, bar))
 		})
 	}
 	return group.Wait()

@@ -15,6 +15,7 @@ import (
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/load"
 	"starmesh/common/readable"
 	"starmesh/common/store"
 )
@@ -29,32 +30,33 @@ func (u Upload) path() string { return filepath.Join(u.dir, u.base) }
 
 // Uploads lists the files that names stand for, to go into a folder at the
 // server; as is the name of the only one there, "" if it keeps its own.
-func Uploads(names []string, into, as string) ([]Upload, error) {
-	var all []Upload
+// left is what is left out of folders.
+func Uploads(ctx context.Context, names []string, into, as string) (all []Upload, left load.LeftOut, err error) {
 	for _, name := range names {
 		info, err := os.Stat(name)
 		if err != nil {
-			return nil, fileerr.Named(name, err)
+			return nil, left, fileerr.Named(name, err)
 		}
 		dir, base := filepath.Split(filepath.Clean(name))
 		switch {
 		case info.IsDir():
-			files, _, err := ListFolder(name)
+			files, _, out, err := ListFolder(ctx, name)
 			if err != nil {
-				return nil, err
+				return nil, left, err
 			}
+			left.Count, left.Files = left.Count+out.Count, append(left.Files, out.Files...)
 			for _, file := range files {
 				all = append(all, Upload{name, filepath.FromSlash(file.Path), path.Join(into, folderName(name), file.Path)})
 			}
 		case !info.Mode().IsRegular():
-			return nil, fileerr.Named(name, errors.New("is neither a file nor a folder"))
+			return nil, left, fileerr.Named(name, errors.New("is neither a file nor a folder"))
 		case as != "":
 			all = append(all, Upload{dir, base, path.Join(into, as)})
 		default:
 			all = append(all, Upload{dir, base, path.Join(into, base)})
 		}
 	}
-	return all, nil
+	return all, left, nil
 }
 
 // folderName is what a folder is called: that of "." too.
@@ -80,16 +82,20 @@ type Put struct {
 	session *session[*central.Client]
 }
 
-// Put uploads files to the server at addr, one after the other.
+// Put uploads files to the server at addr, one after the other. One that fails
+// does not keep the others from theirs.
 func (p *Put) Put(ctx context.Context, addr central.Address, files []Upload) error {
 	p.session = &session[*central.Client]{addr: addr, client: p.Client, dial: central.Dial, retry: p.Retry, out: p.Out}
 	defer p.session.close()
+	var failed failures
 	for _, u := range files {
 		if err := p.one(ctx, u); err != nil {
-			return fmt.Errorf("%s: %w", u.path(), err)
+			if err := failed.take(fmt.Errorf("%s: %w", u.path(), err)); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return failed.err(len(files))
 }
 
 func (p *Put) one(ctx context.Context, u Upload) error {

@@ -11,6 +11,7 @@ import (
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/load"
 	"starmesh/common/readable"
 	"starmesh/common/store"
 	"starmesh/peer"
@@ -48,6 +49,8 @@ type Shared struct {
 	Size       int64  `json:"size"`
 	Collection bool   `json:"collection"`
 	Files      int    `json:"files"`
+
+	Left load.LeftOut `json:"-"` // of a folder, what is not shared
 }
 
 // Share publishes the file or folder at path.
@@ -126,44 +129,67 @@ func (s *Sharer) folder(ctx context.Context, name, dir string) (Shared, error) {
 	if err != nil {
 		return Shared{}, err
 	}
-	files, total, err := ListFolder(dir)
+	files, _, left, err := ListFolder(ctx, dir)
 	if err != nil {
 		return Shared{}, err
 	}
-	bar := s.out.Bar("hash "+readable.Text(name), 0, total)
-	total, err = s.files(ctx, root, dir, files, bar)
-	bar.Finish(err)
+	files, err = s.files(ctx, root, dir, files, &left)
 	if err != nil {
 		return Shared{}, err
+	}
+	total := int64(0)
+	for _, f := range files {
+		total += f.Size
 	}
 	ticket, err := s.manifest(ctx, name, files)
 	if err != nil {
 		return Shared{}, err
 	}
 	return Shared{
-		Name: name, Ticket: ticket.String(), ID: ticket.ID.String(), Size: total, Collection: true, Files: len(files),
+		Name: name, Ticket: ticket.String(), ID: ticket.ID.String(), Size: total, Collection: true, Files: len(files), Left: left,
 	}, nil
 }
 
-// files hashes and publishes the files of a folder.
-func (s *Sharer) files(ctx context.Context, root *os.Root, dir string, files []content.Entry, bar Bar) (total int64, err error) {
-	for i := range files {
-		entry := &files[i]
-		info, err := root.Lstat(filepath.FromSlash(entry.Path))
-		if err != nil {
-			return 0, fileerr.Named(filepath.Join(dir, entry.Path), err)
+// files hashes and publishes the files of a folder, and returns those that it
+// could; the others are added to left.
+func (s *Sharer) files(ctx context.Context, root *os.Root, dir string, files []content.Entry, left *load.LeftOut) (shared []content.Entry, err error) {
+	total := int64(0)
+	for _, f := range files {
+		total += f.Size
+	}
+	bar := s.out.Bar("hash "+readable.Text(filepath.Base(dir)), 0, total)
+	defer func() { bar.Finish(err) }()
+	for _, entry := range files {
+		err := s.fileOf(ctx, root, dir, &entry, bar)
+		var failed failures
+		if err := failed.take(err); err != nil {
+			return nil, err
 		}
-		list, err := store.HashFile(ctx, filepath.Join(dir, filepath.FromSlash(entry.Path)), s.cache, bar.Add)
-		if err != nil {
-			return 0, err
-		}
-		entry.ID, entry.Size = list.ID(), list.Size()
-		total += entry.Size
-		if _, err := s.publish(entry.Path, newShelved(root, entry.Path, list, store.StampOf(info))); err != nil {
-			return 0, err
+		if failed.count() > 0 {
+			left.Add(entry.Path, err)
+		} else {
+			shared = append(shared, entry)
 		}
 	}
-	return total, nil
+	return shared, nil
+}
+
+// fileOf hashes and publishes one file of a folder.
+func (s *Sharer) fileOf(ctx context.Context, root *os.Root, dir string, entry *content.Entry, bar Bar) error {
+	info, err := root.Lstat(filepath.FromSlash(entry.Path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.Wrapf(fault.NotFound, "it has gone")
+	}
+	if err != nil {
+		return fileerr.Named(filepath.Join(dir, entry.Path), err)
+	}
+	list, err := store.HashFile(ctx, filepath.Join(dir, filepath.FromSlash(entry.Path)), s.cache, bar.Add)
+	if err != nil {
+		return err
+	}
+	entry.ID, entry.Size = list.ID(), list.Size()
+	_, err = s.publish(entry.Path, newShelved(root, entry.Path, list, store.StampOf(info)))
+	return err
 }
 
 // manifest publishes the list of a folder's files.

@@ -46,49 +46,66 @@ func NewTarget(addr central.Address, name string) Target {
 // HTTP returns whether it comes over HTTP.
 func (t Target) HTTP() bool { return t.addr.HTTP }
 
-// Get fetches all targets, one server after the other.
+// Get fetches all targets, one server after the other. A file that fails does
+// not keep the others from coming.
 func (s *Star) Get(ctx context.Context, targets []Target) error {
+	var failed failures
+	all := 0
 	for from := 0; from < len(targets); {
 		until := from
 		for until < len(targets) && targets[until].addr == targets[from].addr {
 			until++
 		}
 		s.session = &session[reader]{addr: targets[from].addr, client: s.Client, dial: dialReader, retry: s.Retry, out: s.Out}
-		err := s.server(ctx, targets[from:until])
+		n, err := s.server(ctx, targets[from:until], &failed)
 		s.session.close()
 		if err != nil {
 			return stopped(ctx, err)
 		}
-		from = until
+		from, all = until, all+n
 	}
-	return nil
+	return failed.err(all)
 }
 
-// server fetches the targets that are on one server.
-func (s *Star) server(ctx context.Context, targets []Target) error {
+// server fetches the targets that are on one server, and returns how many files
+// they are, or would be.
+func (s *Star) server(ctx context.Context, targets []Target, failed *failures) (all int, err error) {
 	var wishes []wish
 	for _, t := range targets {
 		more, err := s.look(ctx, t)
-		if err != nil {
-			return err
+		if err == nil {
+			wishes, all = append(wishes, more...), all+len(more)
+			continue
 		}
-		wishes = append(wishes, more...)
+		if all++; failed.take(err) != nil {
+			return all, err
+		}
+	}
+	if len(wishes) == 0 {
+		return all, nil
 	}
 	if err := s.To.expect(wishes); err != nil {
-		return err
+		return all, err
 	}
-	began, bytes := time.Now(), int64(0)
+	return all, s.files(ctx, wishes, failed)
+}
+
+// files fetches the files that are wished for, one after the other.
+func (s *Star) files(ctx context.Context, wishes []wish, failed *failures) error {
+	began, came, bytes := time.Now(), 0, int64(0)
 	for _, w := range wishes {
-		if err := s.describe(ctx, &w); err != nil {
+		err := s.describe(ctx, &w)
+		if err == nil {
+			err = s.one(ctx, w)
+		}
+		if err == nil {
+			came, bytes = came+1, bytes+w.entry.Size
+		} else if failed.take(err) != nil {
 			return err
 		}
-		if err := s.one(ctx, w); err != nil {
-			return err
-		}
-		bytes += w.entry.Size
 	}
 	if len(wishes) > 1 {
-		s.Out.Note("%s, %s in %s", units.Counted(len(wishes), "file"), units.Bytes(bytes), units.Duration(time.Since(began)))
+		s.Out.Note("%s, %s in %s", units.Counted(came, "file"), units.Bytes(bytes), units.Duration(time.Since(began)))
 	}
 	return nil
 }
