@@ -40,7 +40,13 @@ func enter(inside func(house) error) error {
 	if err := cmd.Start(); err != nil {
 		return inside(house{closed: fmt.Sprintf("no namespaces: %v", err)})
 	}
-	signal.Ignore(os.Interrupt, syscall.SIGTERM) // the terminal's go to the other one, too
+	asks := make(chan os.Signal, 1)
+	signal.Notify(asks, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for range asks {
+			_ = cmd.Process.Signal(syscall.SIGTERM) // it ends by itself else
+		}
+	}()
 	var exit *exec.ExitError
 	if err := cmd.Wait(); errors.As(err, &exit) {
 		return errTold

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 )
@@ -65,7 +66,7 @@ func chosen(only []string) ([]*row, error) {
 func rounds(c config, h house, rows []*row) error {
 	begin, tally := time.Now(), make(map[string]int)
 	stopped := make(chan os.Signal, 1)
-	signal.Notify(stopped, os.Interrupt)
+	signal.Notify(stopped, os.Interrupt, syscall.SIGTERM)
 	runtime.LockOSThread() // without a house the children end with this thread
 	defer runtime.UnlockOSThread()
 
