@@ -104,7 +104,8 @@ func (g *giving) lostLocked(m *member, chunks []int) {
 func (g *giving) received(m *member, i int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.giver.Delivered(m.link.key, i, time.Now())
+	m.active = time.Now()
+	g.giver.Delivered(m.link.key, i, m.active)
 	g.actLocked()
 }
 

@@ -140,3 +140,37 @@ func TestWhoPromisesAndBringsNothingIsWorkedAround(t *testing.T) {
 		taker.stop()
 	})
 }
+
+// TestIdleMembersMakeRoom: who joins and takes nothing keeps nobody out for long,
+// in however many shapes.
+func TestIdleMembersMakeRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := makeFile(t, 40*chunk)
+		origin := startPiped(t, "origin", nil)
+		if _, err := origin.share("file", file, nil); err != nil {
+			t.Fatal(err)
+		}
+		var idle []*scripted
+		for i := range maxMembers + 10 {
+			r := meets(t, origin, fmt.Sprint("idle ", i))
+			r.joins(file.List(), content.NewSet(40))
+			idle = append(idle, r)
+		}
+		if left := said[leave](idle[maxMembers]); len(left) != 1 {
+			t.Error("there was room for more than there should be")
+		}
+		time.Sleep(idleTime)
+		mustFetch(t, file, 3*time.Second, origin)
+		gone := 0
+		for _, r := range idle[:maxMembers] {
+			gone += len(said[leave](r))
+		}
+		if gone != 1 {
+			t.Errorf("%d had to go for one who came", gone)
+		}
+		origin.stop()
+		for _, r := range idle {
+			_ = r.conn.Close()
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,10 @@ const (
 	// maxMembers is how many remotes a node serves with one file at a time;
 	// others are told of those.
 	maxMembers = 48
+	// idleTime is for how long a member takes and brings nothing before its place
+	// is for another, if there are maxMembers; more on an uplink that does not
+	// come round to all in that time.
+	idleTime = 10 * time.Second
 	// enoughMembers is how many remotes a node looks for itself, per file, but
 	// for the one it knew; about as many find it. More cost more than they
 	// bring: a connection that is used all the time is faster than several
@@ -63,6 +68,7 @@ type member struct {
 	claims *transfer.Claimant // what it has promised to bring
 
 	// The swarm's mutex guards these.
+	active  time.Time     // when it last took a chunk or brought one; at first, when it joined
 	quota   quota         // of its offers
 	pending []int         // announcements it has not been told of
 	expect  map[int]int   // chunks that it may send, and how often
@@ -89,6 +95,9 @@ func (s *swarm) enter(l *link, j join) *member {
 	if old := s.members[l.key]; old != nil {
 		s.quitLocked(old, nil) // its link has been replaced by this one
 	}
+	if len(s.members) == maxMembers {
+		s.makeRoomLocked(time.Now())
+	}
 	if len(s.members) < maxMembers {
 		return s.enterLocked(l, j)
 	}
@@ -98,10 +107,29 @@ func (s *swarm) enter(l *link, j join) *member {
 	return nil
 }
 
+// makeRoomLocked ends the membership of who has taken and brought nothing for
+// longest, if that is too long.
+func (s *swarm) makeRoomLocked(now time.Time) {
+	var idle *member
+	for _, m := range s.members {
+		if idle == nil || m.active.Before(idle.active) {
+			idle = m
+		}
+	}
+	round := time.Duration(len(s.members)) * s.give.giver.ChunkTime(now)
+	if now.Sub(idle.active) < max(idleTime, 2*round) {
+		return
+	}
+	s.quitLocked(idle, nil)
+	// Not now: that takes the lock of another link's files.
+	s.node.life.start(func(context.Context) { idle.link.withdraw(s) })
+}
+
 func (s *swarm) enterLocked(l *link, j join) *member {
 	m := &member{
 		swarm: s, link: l, topic: j.Topic, left: make(chan struct{}),
 		claims: s.take.intake.Claimant(l.peer.String()),
+		active: time.Now(),
 		expect: map[int]int{}, offers: make(chan struct{}),
 	}
 	told, has := l.introduceLocked(s), s.take.has()

@@ -180,6 +180,7 @@ func (t *taking) received(m *member, i int, p []byte) error {
 	} else {
 		took = now.Sub(c.Claimed)
 	}
+	m.active = now
 	t.taker.Arrived(m.link.key, i, took, now)
 	t.give.giver.Got(i)
 	t.give.actLocked()

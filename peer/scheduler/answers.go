@@ -8,9 +8,10 @@ import (
 const (
 	// An offer that is not answered within answerTimeoutTrips of the usual, and
 	// minAnswerTimeout at least, is taken back; its neighbour is offered nothing
-	// for as long again.
+	// for as long again, the next time for twice as long, up to maxLeftAlone.
 	answerTimeoutTrips = 10
 	minAnswerTimeout   = time.Second
+	maxLeftAlone       = time.Minute
 	// transitTimeout is how long a chunk may be on its way while others overtake
 	// it.
 	transitTimeout = time.Minute
@@ -24,6 +25,7 @@ func (g *Giver) Accepted(id ID, i int, now time.Time) {
 		return
 	}
 	since, ok := n.open.since(i)
+	n.lapses = 0
 	if ok {
 		if !g.uplink.holds(delivery{id, i}) { // else it was accepted before, or is sure
 			g.uplink.accepted(delivery{id, i}, now.Sub(since))
@@ -45,6 +47,7 @@ func (g *Giver) Declined(id ID, i int, now time.Time) {
 	if n == nil {
 		return
 	}
+	n.lapses = 0
 	if since, ok := n.open.since(i); ok {
 		n.open.remove(i)
 		g.uplink.declined(delivery{id, i}, now.Sub(since))
@@ -58,6 +61,7 @@ func (g *Giver) Postponed(id ID, i int, until time.Time) {
 	if n == nil {
 		return
 	}
+	n.lapses = 0
 	if _, ok := n.open.since(i); ok {
 		g.withdraw(n, i)
 		n.notBefore = until
@@ -75,6 +79,7 @@ func (g *Giver) Written(id ID, i int, now time.Time) {
 // Delivered records that a neighbour has received chunk i whole.
 func (g *Giver) Delivered(id ID, i int, now time.Time) {
 	if n := g.near[id]; n != nil {
+		n.lapses = 0
 		n.open.remove(i)
 	}
 	g.uplink.delivered(delivery{id, i}, now)
@@ -85,13 +90,17 @@ func (g *Giver) Delivered(id ID, i int, now time.Time) {
 func (g *Giver) Tick(now time.Time) {
 	timeout := max(minAnswerTimeout, answerTimeoutTrips*g.uplink.answerTime)
 	for _, n := range g.takers {
-		for _, o := range slices.Clone(n.open) {
+		open := slices.Clone(n.open)
+		for _, o := range open {
 			unanswered := !g.uplink.holds(delivery{n.id, o.chunk}) && now.Sub(o.since) > timeout
 			if unanswered || g.uplink.isLost(delivery{n.id, o.chunk}, now) {
 				g.withdraw(n, o.chunk)
 				n.withdrawn[o.chunk] = true
-				n.notBefore = now.Add(now.Sub(o.since))
+				n.notBefore = now.Add(min(now.Sub(o.since)<<n.lapses, maxLeftAlone))
 			}
+		}
+		if len(n.open) < len(open) {
+			n.lapses = min(n.lapses+1, 6)
 		}
 	}
 }

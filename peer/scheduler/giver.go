@@ -46,7 +46,8 @@ type neighbour struct {
 	open      openOffers    // from this node, since when
 	firsts    []int         // first copies it was given, perhaps not passed on yet
 	withdrawn map[int]bool  // offers taken back that it may still accept
-	notBefore time.Time     // it asked for no offers until then
+	notBefore time.Time     // it asked for no offers until then, or did not answer
+	lapses    int           // how often it did not answer since it last did
 	chunkTime time.Duration // what its uplink takes for one chunk, as it says; 0: unknown
 }
 

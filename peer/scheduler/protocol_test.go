@@ -24,7 +24,7 @@ func TestTheDocumentHasTheRulesNumbers(t *testing.T) {
 		"slow chunk": slowChunkTime, "very slow chunk": verySlowChunkTime,
 		"receipt time-out": receiptTimeoutChunks, "first receipt time-out": initialReceiptTimeout,
 		"slow uplink": slowUplinkRatio, "late answer": lateAnswerTrips, "least late answer": minLateAnswer,
-		"answer time-out": answerTimeoutTrips, "least answer time-out": minAnswerTimeout, "transit time-out": transitTimeout,
+		"answer time-out": answerTimeoutTrips, "least answer time-out": minAnswerTimeout, "transit time-out": transitTimeout, "longest left alone": maxLeftAlone,
 		"time promised ahead": promisedTime, "least promises": minPromises, "unproven promises": MaxUnproven,
 		"patience": patienceFactor, "least patience": minPatience, "longest patience": maxPatience, "least silence": minSilence,
 		"longest receipt time-out": maxReceiptTimeout, "late receipt": lateReceiptTrips, "least late receipt": minLateReceipt,

@@ -302,17 +302,21 @@ func (u *uplink) judgeDownlink(done *transit, now time.Time) {
 }
 
 // pace is what the uplink takes for one chunk: what was measured, or more when
-// what is on its way already takes longer. A slow uplink is to be known as one
-// before its first chunk is delivered.
+// what has not left yet already takes longer. A slow uplink is to be known as
+// one before its first chunk is delivered.
 func (u *uplink) pace(now time.Time) time.Duration {
-	first := now
+	first, n := now, 0
 	for _, t := range u.sending {
+		if !t.written.IsZero() {
+			continue
+		}
+		n++
 		if t.since.Before(first) {
 			first = t.since
 		}
 	}
 	underWay := now.Sub(latest(first, u.lastDelivered))
-	return max(u.chunkTime, underWay/time.Duration(max(len(u.sending), 1)))
+	return max(u.chunkTime, underWay/time.Duration(max(n, 1)))
 }
 
 // ahead is how many offers should be open to so many takers: one being sent,
