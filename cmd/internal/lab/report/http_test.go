@@ -31,16 +31,16 @@ func TestHTTPAgainstASocket(t *testing.T) {
 		t.Fatalf("%v %q", ok, g.Rows)
 	}
 	for i, want := range []string{
-		"2 × 4.0 MiB|raw socket|4 s|1.00|50 B|",
-		"2 × 4.0 MiB|HTTP, one connection used again|5 s|1.25|600 B|",
-		"2 × 4.0 MiB|HTTP, a connection for each request|6 s|1.50|700 B|",
+		"2 × 4.0 MiB|raw socket|4.00 s|1.00|50 B|",
+		"2 × 4.0 MiB|HTTP, one connection used again|5.00 s|1.25|600 B|",
+		"2 × 4.0 MiB|HTTP, a connection for each request|6.00 s|1.50|700 B|",
 	} {
 		if got := strings.Join(g.Rows[i], "|"); !strings.HasPrefix(got, want) || len(g.Rows[i]) != len(g.Head) {
 			t.Errorf("%q under %q, not %q", got, g.Head, want)
 		}
 	}
 	words := strings.Join(report.HTTPInWords(cases), "\n")
-	for _, want := range []string{"600 B for each chunk", "700 B when every request", "(66 connections to each receiver)", "raw socket costs 50 B", "64 chunks", "3.2 s more", "at least 6.4 s with"} {
+	for _, want := range []string{"600 B for each chunk", "700 B when every request", "(66 connections to each receiver)", "raw socket costs 50 B", "64 chunks", "3.20 s more", "at least 6.40 s with"} {
 		if !strings.Contains(words, want) {
 			t.Errorf("%q is not said: %s", want, words)
 		}

@@ -49,7 +49,7 @@ func TestThePageStandsAloneAndTrustsNoName(t *testing.T) {
 	if got := strings.Count(text, "<svg"); got != 14 {
 		t.Errorf("%d plots, want 14", got)
 	}
-	for _, want := range []string{"the mesh took 2 s and the star 2 s", "&lt;script&gt;", "Gini coefficient"} {
+	for _, want := range []string{"the mesh took 2.00 s and the star 2.00 s", "&lt;script&gt;", "Gini coefficient"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in the page", want)
 		}
@@ -87,15 +87,15 @@ func TestTheHeadlineTellsOfWhatWasRun(t *testing.T) {
 		want string
 	}{
 		{[]metrics.Report{run("star", 2, 2)},
-			"The star took 2 s to bring 1000 B to 2 receivers, 1.00 times the bound; its origin sent 2.00 copies of the file."},
+			"The star took 2.00 s to bring 1000 B to 2 receivers, 1.00 times the bound; its origin sent 2.00 copies of the file."},
 		{[]metrics.Report{run("mesh", 1, 1), run("mesh", 4, 3)},
-			"The mesh took 3 s to bring 1000 B to 4 receivers, 3.00 times the bound; its origin sent 4.00 copies of the file."},
+			"The mesh took 3.00 s to bring 1000 B to 4 receivers, 3.00 times the bound; its origin sent 4.00 copies of the file."},
 		{[]metrics.Report{run("star", 1, 1), run("mesh", 1, 1.02)},
-			"To bring 1000 B to 1 receiver, the mesh took 1.02 s and the star 1 s: about the same (within 2 %)."},
+			"To bring 1000 B to 1 receiver, the mesh took 1.02 s and the star 1.00 s: about the same (within 2 %)."},
 		{[]metrics.Report{run("star", 2, 2), run("http", 2, 2.1), run("http-close", 2, 2.2)},
-			"To bring 1000 B to 2 receivers, the star took 2 s; HTTP over one kept connection took 2.1 s; HTTP with a connection for each request took 2.2 s."},
+			"To bring 1000 B to 2 receivers, the star took 2.00 s; HTTP over one kept connection took 2.10 s; HTTP with a connection for each request took 2.20 s."},
 		{[]metrics.Report{run("star", 2, 2), run("mesh", 2, never)},
-			"To bring 1000 B to 2 receivers, the star took 2 s; the mesh did not bring it to everyone."},
+			"To bring 1000 B to 2 receivers, the star took 2.00 s; the mesh did not bring it to everyone."},
 		{[]metrics.Report{run("mesh", 2, never)}, "The mesh did not bring 1000 B to all of 2 receivers."},
 	} {
 		p := report.Page{Systems: system.All(), Cases: metrics.Compare(c.runs)}

@@ -62,7 +62,7 @@ func TestALabFolderBecomesAReport(t *testing.T) {
 	made, text := makeReport(t, report.Options{Dirs: []string{dir}, Out: dir})
 	draw(t, made)
 	if want := "To bring 977 KiB to 4 receivers, the mesh took 1.06 s (median of 3 runs, 1.05 s to 1.07 s)" +
-		" and the star 4.04 s (median of 3 runs, 4 s to 4.08 s): the mesh was 3.8 times as fast."; made.Headline != want {
+		" and the star 4.04 s (median of 3 runs, 4.00 s to 4.08 s): the mesh was 3.8 times as fast."; made.Headline != want {
 		t.Errorf("the headline is\n%s, want\n%s", made.Headline, want)
 	}
 	says(t, text, "4.00 copies of the file, all of the load", "1.10 copies", "star ÷ mesh: 3.81",
@@ -150,7 +150,7 @@ func TestLoadLogsAloneAreEnough(t *testing.T) {
 	made{system: "star", receivers: 2, repetition: 1}.write(t, dir)
 	made{system: "mesh", receivers: 2, repetition: 1}.write(t, dir)
 	result, text := makeReport(t, report.Options{Dirs: []string{dir}})
-	says(t, text, "the mesh took 1.05 s and the star 2 s: the mesh was 90 % faster", "Only load logs are here, of no lab run",
+	says(t, text, "the mesh took 1.05 s and the star 2.00 s: the mesh was 90 % faster", "Only load logs are here, of no lab run",
 		"How the links were made is not told", "Every system was run once", "Only one number of receivers was tried",
 		"4 of 4", "by their load logs", "machine (linux amd64, 2 processors)")
 	if strings.Contains(text, "byte for byte</span>") {
@@ -171,7 +171,7 @@ func TestTwoFoldersAreNeverMixed(t *testing.T) {
 	}
 	result, text := makeReport(t, report.Options{Dirs: []string{before, after}, Labels: []string{"before", "<after>"}})
 	says(t, text, "star (before)", "mesh (before)", "mesh (&lt;after&gt;)", "Before and after", "&lt;after&gt; ÷ before",
-		"Time to bring 977 KiB to 4 receivers: mesh 2.1 s (before) → 1.05 s (&lt;after&gt;), × 0.50", "<span>2.1 s</span>", "<span>1.05 s</span>", "<span>0.50</span>")
+		"Time to bring 977 KiB to 4 receivers: mesh 2.10 s (before) → 1.05 s (&lt;after&gt;), × 0.50", "<span>2.10 s</span>", "<span>1.05 s</span>", "<span>0.50</span>")
 	if strings.Contains(text, "<after>") {
 		t.Error("a label is taken for HTML")
 	}
@@ -207,7 +207,7 @@ func TestReportsOfUnusualRuns(t *testing.T) {
 		want []string
 	}{
 		{"only a star", []made{{system: "star", receivers: 3, repetition: 1}},
-			[]string{"The star took 3 s to bring 977 KiB to 3 receivers, 1.00 times the bound; its origin sent 3.00 copies of the file."}},
+			[]string{"The star took 3.00 s to bring 977 KiB to 3 receivers, 1.00 times the bound; its origin sent 3.00 copies of the file."}},
 		{"only a mesh to one receiver", []made{{system: "mesh", receivers: 1, repetition: 1}},
 			[]string{"The mesh took 1.05 s to bring 977 KiB to 1 receiver"}},
 		{"a star that left some out", []made{{system: "star", receivers: 4, repetition: 1, undone: 2}, {system: "mesh", receivers: 4, repetition: 1}},
@@ -225,7 +225,7 @@ func TestReportsOfUnusualRuns(t *testing.T) {
 			[]string{"the mesh was 61.0 times as fast", "peer-64"}},
 		{"HTTP beside them", []made{{system: "star", receivers: 2, repetition: 1}, {system: "mesh", receivers: 2, repetition: 1},
 			{system: "http", receivers: 2, repetition: 1, slower: 1.1}},
-			[]string{"HTTP over one kept connection took 2.2 s.", "HTTP against a socket"}},
+			[]string{"HTTP over one kept connection took 2.20 s.", "HTTP against a socket"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -372,8 +372,8 @@ func TestATrialThatWasBrokenOffIsNotOneThatFailed(t *testing.T) {
 		brokenOff bool
 		want      string
 	}{
-		{false, "the star took 2 s; the mesh did not bring it to everyone."},
-		{true, "the star took 2 s; the mesh was broken off before it had brought it to everyone."},
+		{false, "the star took 2.00 s; the mesh did not bring it to everyone."},
+		{true, "the star took 2.00 s; the mesh was broken off before it had brought it to everyone."},
 	} {
 		dir := lab(t, []int{2}, 1)
 		m := made{system: "mesh", receivers: 2, repetition: 1, undone: 1}

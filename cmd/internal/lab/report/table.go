@@ -102,7 +102,12 @@ func cellText(s *metrics.Spread, unit metrics.Unit) string {
 func Value(v float64, unit metrics.Unit) string {
 	switch unit {
 	case metrics.Seconds:
-		if v < 0.001 {
+		switch { // all digits are kept, so that times beside each other have as many
+		case v < 0.001:
+			return number(v) + " s"
+		case v < 1:
+			return number(1000*v) + " ms"
+		case v < 60:
 			return number(v) + " s"
 		}
 		return units.Seconds(v)

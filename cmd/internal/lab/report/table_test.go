@@ -41,7 +41,7 @@ func TestTheTableTellsSpreadDoubtAndAbsence(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"1.0 MiB to 2 receivers", "star (2 runs)", "mesh ÷ star", "11 s (10–12 s)", "3 s ?", "0.273",
+		"1.0 MiB to 2 receivers", "star (2 runs)", "mesh ÷ star", "11.0 s (10.0–12.0 s)", "3.00 s ?", "0.273",
 		"not to be trusted (?): a wrong clock. That concerns:", "not known (-): overhead (star), overhead (mesh):",
 	} {
 		if !strings.Contains(b.String(), want) {
