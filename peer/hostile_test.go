@@ -3,12 +3,15 @@ package peer
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"starmesh/common/content"
+	"starmesh/common/fault"
 	"starmesh/common/frame"
 	"starmesh/common/store"
 )
@@ -266,4 +269,16 @@ func TestARogueThatNeverReadsIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, got, file)
+}
+
+// TestWhoIsCutOffIsToldWhy: the word is on the wire before the connection ends.
+func TestWhoIsCutOffIsToldWhy(t *testing.T) {
+	n := startNode(t, nil)
+	r := loose(t, n)
+	r.say(leave{Topic: 1}) // before HELLO
+	m, err := decodeFailure(typeBye, r.await(typeBye))
+	if err != nil || !errors.Is(m.err(), fault.Protocol) || !strings.Contains(m.Text, "HELLO") {
+		t.Errorf("told %+v, %v", m, err)
+	}
+	r.cutOff(n)
 }

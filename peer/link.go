@@ -108,13 +108,17 @@ func (l *link) post(messages ...message) {
 
 // run serves the link until it ends, and says why.
 func (l *link) run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { l.farewell(context.Cause(ctx)) })
-	defer stop()
+	said := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		defer close(said)
+		l.farewell(context.Cause(ctx))
+	})
 	var group sync.WaitGroup
 	wake := l.out.wake // close takes it away, perhaps before the writer begins
 	group.Go(func() { l.fail(l.write(wake)) })
 	group.Go(func() { l.fail(l.sendChunks(ctx)) })
 	l.fail(l.read())
+	<-said
 	l.close()
 	group.Wait()
 	_ = l.control.Close()
@@ -277,11 +281,14 @@ func gone(err error) error {
 	return fault.Wrapf(fault.Closed, "the connection ended: %w", err)
 }
 
+// byeTime is how long a BYE may take to reach the remote.
+const byeTime = time.Second
+
 // farewell tells the remote why the link ends, if it still listens, and lets
 // our own reader and writer end.
 func (l *link) farewell(why error) {
 	if !errors.Is(why, fault.Closed) {
-		_ = l.control.SetDeadline(time.Now().Add(time.Second))
+		_ = l.control.SetDeadline(time.Now().Add(byeTime))
 		_, _ = l.control.Write(encode(nil, failed(typeBye, why)))
 	}
 	past := time.Now().Add(-time.Second)

@@ -218,6 +218,18 @@ func TestATextIsCutBetweenCharacters(t *testing.T) {
 
 // FuzzDecode: whatever comes, decoders do not panic, and what they accept is
 // encoded to what decodes to the same.
+func TestAddressesOfUnknownKindsAreLeftOut(t *testing.T) {
+	known := addrsOf("/ip4/203.0.113.7/tcp/4001")
+	b := appendText([]byte{version}, "agent")
+	b = append(b, 2)
+	b = appendText(b, "\xff\xff\x7fof the future")
+	b = appendText(b, string(known[0].Bytes()))
+	m, err := decodeHello(b)
+	if err != nil || len(m.Addrs) != 1 || !m.Addrs[0].Equal(known[0]) {
+		t.Errorf("HELLO with an unknown address and a known one: %v, %v", m, err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, m := range examples(f) {
 		b := encode(nil, m)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"starmesh/common/fault"
 )
@@ -32,6 +33,14 @@ func (f *life) start(do func(context.Context)) {
 	defer f.mu.Unlock()
 	if f.ctx.Err() == nil {
 		f.group.Go(func() { do(f.ctx) })
+	}
+}
+
+// rest waits, unless life ends before.
+func (f *life) rest(pause time.Duration) {
+	select {
+	case <-f.ctx.Done():
+	case <-time.After(pause):
 	}
 }
 
@@ -87,6 +96,9 @@ func (n *Node) serve(ctx context.Context, c conn, s stream) {
 	n.judge(l, err)
 	if n.links.with(l.peer) == nil {
 		n.givers.Left(l.key)
+	}
+	if !errors.Is(err, fault.Closed) {
+		n.life.rest(byeTime) // what was said is still under way, and would end with the connection
 	}
 	if n.links.over(c) == nil { // a connection without a link would keep a new one from being made
 		_ = c.Close()
