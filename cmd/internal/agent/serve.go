@@ -18,6 +18,8 @@ const (
 	endTime    = 2 * time.Second  // for requests under way when ctx ends
 	maxHeader  = 16 << 10
 	maxConns   = 256 // at once; further ones wait
+	// maxAddrConns is how many of them may come from one address.
+	maxAddrConns = 32
 )
 
 // ServeHTTP answers with handler what is asked on ln until ctx ends, then
@@ -36,7 +38,7 @@ func ServeHTTP(ctx context.Context, ln net.Listener, handler http.Handler, reque
 		ErrorLog:       log.New(io.Discard, "", 0), // what broken clients do is their affair
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(netutil.LimitListener(ln, maxConns)) }()
+	go func() { ended <- server.Serve(netutil.LimitListener(fairListener{ln, NewPlaces(maxAddrConns)}, maxConns)) }()
 	select {
 	case err := <-ended:
 		return errors.Join(err, server.Close()) // no answer goes on behind its back

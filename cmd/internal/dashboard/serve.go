@@ -44,13 +44,14 @@ type server struct {
 	cfg      Config
 	ending   <-chan struct{} // closed when no further event will come
 	streams  chan struct{}   // one for each browser that watches
+	places   *agent.Places   // among them
 	patience time.Duration
 	beat     time.Duration
 }
 
 func newServer(ctx context.Context, cfg Config) *server {
 	return &server{
-		cfg: cfg, ending: ctx.Done(), streams: make(chan struct{}, maxStreams),
+		cfg: cfg, ending: ctx.Done(), streams: make(chan struct{}, maxStreams), places: agent.NewPlaces(maxAddrStreams),
 		patience: patience, beat: heartbeat,
 	}
 }

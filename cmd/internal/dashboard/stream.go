@@ -10,9 +10,11 @@ import (
 )
 
 const (
-	maxStreams = 32               // browsers that watch at once
-	patience   = 10 * time.Second // for a browser to take a batch; then it is let go
-	heartbeat  = 15 * time.Second // between two signs of life when nothing happens
+	maxStreams = 32 // browsers that watch at once
+	// maxAddrStreams is how many of them may be at one address.
+	maxAddrStreams = 8
+	patience       = 10 * time.Second // for a browser to take a batch; then it is let go
+	heartbeat      = 15 * time.Second // between two signs of life when nothing happens
 )
 
 // hello is the first message on a stream: what it is.
@@ -26,6 +28,12 @@ type hello struct {
 // stream sends what happened and what happens, as Server-Sent Events (HTML
 // standard, §9.2). A browser that comes back says what it saw last.
 func (s *server) stream(w http.ResponseWriter, r *http.Request) {
+	leave, ok := s.places.Take(r.RemoteAddr)
+	if !ok {
+		http.Error(w, fmt.Sprintf("%d browsers are watching from there already; close one", maxAddrStreams), http.StatusTooManyRequests)
+		return
+	}
+	defer leave()
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
