@@ -38,7 +38,9 @@ func ServeHTTP(ctx context.Context, ln net.Listener, handler http.Handler, reque
 		ErrorLog:       log.New(io.Discard, "", 0), // what broken clients do is their affair
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(netutil.LimitListener(fairListener{ln, NewPlaces(maxAddrConns)}, maxConns)) }()
+	go func() {
+		ended <- server.Serve(netutil.LimitListener(fairListener{ln, NewPlaces(maxAddrConns)}, maxConns))
+	}()
 	select {
 	case err := <-ended:
 		return errors.Join(err, server.Close()) // no answer goes on behind its back
