@@ -396,3 +396,13 @@ func TestAnAgentSendsNobodyElsewhere(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestPagesOfOtherSitesAreToldNothing: nor do they keep a place by asking.
+func TestPagesOfOtherSitesAreToldNothing(t *testing.T) {
+	addr := start(t, nil)
+	for origin, want := range map[string]int{"https://evil.example": 403, "null": 403, "http://" + addr: 200} {
+		if status, body := do(t, "GET", addr, "/load", map[string]string{"Origin": origin}); status != want {
+			t.Errorf("%s: %d %s", origin, status, body)
+		}
+	}
+}

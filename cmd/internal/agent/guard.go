@@ -60,7 +60,13 @@ type guard struct{ token string }
 // reaches the address may read. But when that is a loopback address the
 // request must also name it as such: otherwise a page of another site could
 // read, having its own name point at 127.0.0.1 (DNS rebinding).
+//
+// A page of another site is told nothing in any case: it could not read it, but
+// would take a place among those who may.
 func (g guard) mayRead(r *http.Request) string {
+	if crossSite(r) {
+		return "pages of another site are told nothing"
+	}
 	if !onLoopback(r) || localHost(r.Host) || g.hasToken(r) {
 		return ""
 	}
@@ -70,7 +76,7 @@ func (g guard) mayRead(r *http.Request) string {
 // mayCommand returns why a command is refused, with the HTTP status; "" if it is
 // not.
 func (g guard) mayCommand(r *http.Request) (int, string) {
-	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
+	if crossSite(r) {
 		return http.StatusForbidden, "commands are not taken from pages of another site"
 	}
 	if g.hasToken(r) {
@@ -89,6 +95,12 @@ func (g guard) mayCommand(r *http.Request) (int, string) {
 		return http.StatusForbidden, "commands need the header " + CommandHeader + ": 1"
 	}
 	return 0, ""
+}
+
+// crossSite reports whether a browser says that a page from elsewhere asks.
+func crossSite(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return origin != "" && !sameHost(origin, r.Host)
 }
 
 // hasToken compares in constant time, lengths included.
