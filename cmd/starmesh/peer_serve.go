@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/lab/system"
@@ -60,6 +61,7 @@ const relayWait = 5 * time.Second
 
 // serve shares what is at paths until ctx ends.
 func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string) error {
+	n.health.Check(agent.Starting)
 	outside, cancel := context.WithTimeout(ctx, relayWait)
 	n.Outside(outside)
 	cancel()
@@ -91,6 +93,7 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 			return err
 		}
 	}
+	n.health.Check(nil)
 	n.out.Note("fetch with: starmesh peer get TICKET -o FOLDER; Ctrl-C ends the sharing")
 	return stoppedIsFine(ctx, s.Watch(ctx))
 }

@@ -227,13 +227,25 @@ func (s *Sharer) Watch(ctx context.Context) error {
 	}
 }
 
+// isOther reports whether err, of a look at a file, says that it is no longer
+// what it was. A look that fails otherwise, without descriptors for example, says
+// nothing of the file.
+func isOther(err error) bool {
+	for _, kind := range []error{fault.Changed, fault.NotFound, fault.Invalid, fault.Refused} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
 // unchanged looks at all files and withdraws those that are no longer what
 // they were.
 func (s *Sharer) unchanged(ctx context.Context) []*shelved {
 	kept := s.shelved[:0]
 	for _, file := range s.shelved {
 		err := file.check(ctx)
-		if err == nil || ctx.Err() != nil {
+		if ctx.Err() != nil || !isOther(err) {
 			kept = append(kept, file)
 			continue
 		}
