@@ -4,27 +4,52 @@ import (
 	"fmt"
 )
 
-// extra gives the bytes that were moved beside those that were needed.
-func (c *computation) extra() {
-	var in, again, out, other, wire int64
-	var silent []string // nodes whose kernel tells no bytes
-	for _, n := range c.run.Nodes {
-		in += n.PayloadInBytes
-		again += n.AgainInBytes
-		out += n.PayloadOutBytes
-		other += n.OtherOutBytes
-		if n.WireOutBytes == nil {
-			silent = append(silent, n.Name)
+// counted adds up a number that all nodes know.
+func counted(nodes []Node, number func(*Node) int64) (sum int64) {
+	for i := range nodes {
+		sum += number(&nodes[i])
+	}
+	return sum
+}
+
+// known adds up a number of the nodes, and lists those of which it is not known.
+func known[N int64 | float64](nodes []Node, number func(*Node) *N) (sum N, silent []string) {
+	for i := range nodes {
+		if n := number(&nodes[i]); n != nil {
+			sum += *n
 		} else {
-			wire += *n.WireOutBytes
+			silent = append(silent, nodes[i].Name)
 		}
 	}
+	return sum, silent
+}
+
+// highest is the largest number that a node has, and the first that has it.
+func highest(nodes []Node, number func(*Node) int64) (value int64, who string) {
+	value = -1
+	for i := range nodes {
+		if n := number(&nodes[i]); n > value {
+			value, who = n, nodes[i].Name
+		}
+	}
+	return value, who
+}
+
+func payloadOut(n *Node) int64 { return n.PayloadOutBytes }
+func connsTotal(n *Node) int64 { return n.ConnsTotal }
+
+// extra counts the bytes that were moved beside those that were needed.
+func (c *computation) extra() {
+	in := counted(c.run.Nodes, func(n *Node) int64 { return n.PayloadInBytes })
+	again := counted(c.run.Nodes, func(n *Node) int64 { return n.AgainInBytes })
+	other := counted(c.run.Nodes, func(n *Node) int64 { return n.OtherOutBytes })
+	wire, silent := known(c.run.Nodes, func(n *Node) *int64 { return n.WireOutBytes }) // what their kernels tell
 	if in > 0 {
 		c.set(Duplicates, float64(again)/float64(in), "")
 	} else {
 		c.absent(Duplicates, "no node received anything")
 	}
-	switch {
+	switch out := counted(c.run.Nodes, payloadOut); {
 	case out == 0:
 		c.absent(Overhead, "no node sent anything")
 	case len(silent) > 0:
@@ -40,36 +65,22 @@ func (c *computation) extra() {
 // perChunk spreads the overhead over the chunks that arrived.
 func (c *computation) perChunk() {
 	over := c.figures[Overhead]
-	chunks, out := int64(0), int64(0)
-	for _, n := range c.run.Nodes {
-		chunks += n.ChunksIn
-		out += n.PayloadOutBytes
-	}
+	chunks := counted(c.run.Nodes, func(n *Node) int64 { return n.ChunksIn })
 	switch {
 	case over.Value == nil:
 		c.absent(OverheadPerChunk, "%s", over.Absent)
 	case chunks == 0:
 		c.absent(OverheadPerChunk, "no chunk was received")
 	default:
-		c.set(OverheadPerChunk, *over.Value*float64(out)/float64(chunks), over.Note)
+		c.set(OverheadPerChunk, *over.Value*float64(counted(c.run.Nodes, payloadOut))/float64(chunks), over.Note)
 	}
 }
 
-// cpu gives CPU seconds for each GiB that reached a receiver.
+// cpu counts CPU seconds for each GiB that reached a receiver.
 func (c *computation) cpu() {
-	delivered := int64(0)
-	for _, n := range c.run.with(Receiver) {
-		delivered += n.DeliveredBytes
-	}
+	delivered := counted(c.run.with(Receiver), func(n *Node) int64 { return n.DeliveredBytes })
 	for key, nodes := range map[Key][]Node{CPUPerGiB: c.run.Nodes, OriginCPUPerGiB: c.run.with(Origin)} {
-		seconds, silent := 0.0, []string(nil)
-		for _, n := range nodes {
-			if n.CPUSeconds == nil {
-				silent = append(silent, n.Name)
-			} else {
-				seconds += *n.CPUSeconds
-			}
-		}
+		seconds, silent := known(nodes, func(n *Node) *float64 { return n.CPUSeconds })
 		switch {
 		case len(nodes) == 0:
 			c.absent(key, "no log is of such a node")
@@ -85,52 +96,33 @@ func (c *computation) cpu() {
 
 func (c *computation) memory() {
 	for key, nodes := range map[Key][]Node{PeakMemory: c.run.Nodes, OriginPeakMemory: c.run.with(Origin)} {
-		highest, who, silent := int64(-1), "", []string(nil)
-		for _, n := range nodes {
-			if n.RSSPeakBytes == nil {
-				silent = append(silent, n.Name)
-			} else if *n.RSSPeakBytes > highest {
-				highest, who = *n.RSSPeakBytes, n.Name
-			}
-		}
+		_, silent := known(nodes, func(n *Node) *int64 { return n.RSSPeakBytes })
 		switch {
 		case len(nodes) == 0:
 			c.absent(key, "no log is of such a node")
 		case len(silent) > 0:
 			c.absent(key, "the memory of %s is not known", some(silent))
 		default:
-			c.set(key, float64(highest), "of "+who)
+			bytes, who := highest(nodes, func(n *Node) int64 { return *n.RSSPeakBytes })
+			c.set(key, float64(bytes), "of "+who)
 		}
 	}
 }
 
 func (c *computation) connections() {
-	for key, nodes := range map[Key][]Node{Connections: c.run.Nodes, OriginConnections: c.run.with(Origin)} {
+	origins := c.run.with(Origin)
+	for key, nodes := range map[Key][]Node{Connections: c.run.Nodes, OriginConnections: origins} {
 		if len(nodes) == 0 {
 			c.absent(key, "no log is of such a node")
 			continue
 		}
-		highest, total, who := int64(-1), int64(0), ""
-		for _, n := range nodes {
-			total += n.ConnsTotal
-			if n.ConnsPeak > highest {
-				highest, who = n.ConnsPeak, n.Name
-			}
-		}
-		c.set(key, float64(highest), fmt.Sprintf("of %s; %d in all", who, total))
+		conns, who := highest(nodes, func(n *Node) int64 { return n.ConnsPeak })
+		c.set(key, float64(conns), fmt.Sprintf("of %s; %d in all", who, counted(nodes, connsTotal)))
 	}
-	if origins := c.run.with(Origin); len(origins) > 0 {
-		total := int64(0)
-		for _, n := range origins {
-			total += n.ConnsTotal
-		}
-		c.set(OriginConnsTotal, float64(total), "")
+	if len(origins) > 0 {
+		c.set(OriginConnsTotal, float64(counted(origins, connsTotal)), "")
 	} else {
 		c.absent(OriginConnsTotal, "no log is of such a node")
 	}
-	refused := int64(0)
-	for _, n := range c.run.Nodes {
-		refused += n.ConnsRefused
-	}
-	c.set(ConnectionsRefused, float64(refused), "")
+	c.set(ConnectionsRefused, float64(counted(c.run.Nodes, func(n *Node) int64 { return n.ConnsRefused })), "")
 }

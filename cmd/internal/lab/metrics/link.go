@@ -1,18 +1,9 @@
 package metrics
 
-// atTheLink gives what crossed the access links beside payload.
+// atTheLink counts what crossed the access links beside payload.
 func (c *computation) atTheLink() {
-	var out, link int64
-	var silent []string // nodes whose link is not counted
-	for _, n := range c.run.Nodes {
-		out += n.PayloadOutBytes
-		if n.LinkOutBytes == nil {
-			silent = append(silent, n.Name)
-		} else {
-			link += *n.LinkOutBytes
-		}
-	}
-	switch {
+	link, silent := known(c.run.Nodes, func(n *Node) *int64 { return n.LinkOutBytes })
+	switch out := counted(c.run.Nodes, payloadOut); {
 	case len(silent) == len(c.run.Nodes):
 		c.absent(LinkOverhead, "the links were not counted; netns links are")
 	case len(silent) > 0:
