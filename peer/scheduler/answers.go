@@ -25,7 +25,7 @@ func (g *Giver) Accepted(id ID, i int, now time.Time) {
 		return
 	}
 	since, ok := n.open.since(i)
-	n.lapses = 0
+	n.answers(i)
 	if ok {
 		if !g.uplink.holds(delivery{id, i}) { // else it was accepted before, or is sure
 			g.uplink.accepted(delivery{id, i}, now.Sub(since))
@@ -47,7 +47,7 @@ func (g *Giver) Declined(id ID, i int, now time.Time) {
 	if n == nil {
 		return
 	}
-	n.lapses = 0
+	n.answers(i)
 	if since, ok := n.open.since(i); ok {
 		n.open.remove(i)
 		g.uplink.declined(delivery{id, i}, now.Sub(since))
@@ -61,10 +61,17 @@ func (g *Giver) Postponed(id ID, i int, until time.Time) {
 	if n == nil {
 		return
 	}
-	n.lapses = 0
+	n.answers(i)
 	if _, ok := n.open.since(i); ok {
 		g.withdraw(n, i)
 		n.notBefore = until
+	}
+}
+
+// answers notes that n is heard of, if chunk i was offered to it.
+func (n *neighbour) answers(i int) {
+	if n.withdrawn[i] || n.open.find(i) >= 0 {
+		n.lapses = 0
 	}
 }
 
@@ -79,7 +86,7 @@ func (g *Giver) Written(id ID, i int, now time.Time) {
 // Delivered records that a neighbour has received chunk i whole.
 func (g *Giver) Delivered(id ID, i int, now time.Time) {
 	if n := g.near[id]; n != nil {
-		n.lapses = 0
+		n.answers(i)
 		n.open.remove(i)
 	}
 	g.uplink.delivered(delivery{id, i}, now)

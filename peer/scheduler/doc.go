@@ -1,10 +1,11 @@
 // Package scheduler owns the question a mesh is about: which chunk do I give to
 // whom next, and what do I accept.
 //
-// It is bookkeeping alone: no goroutine, no lock, no clock and no message. The
-// caller tells what it has learnt and when, and asks what to do. Giver is the
-// half of a node that has chunks, Taker the half that wants them; a node that
-// fetches is both, for each file.
+// It is bookkeeping alone: no goroutine, no clock, no message, and no lock but
+// that of Reputation. The caller tells what it has learnt and when, and asks what
+// to do. Giver is the half of a node that has chunks, Taker the half that wants
+// them; a node that fetches is both, for each file. Reputation is what the node
+// has learnt of its givers from all files.
 //
 // The giver chooses, a taker only accepts or declines: takers that choose for
 // themselves (rarest first) ask the origin for the same chunk many times over
@@ -25,7 +26,10 @@
 //     while an offer and its answer travel, and two more.
 //   - Nobody fills what a node has open or on its way while others can take
 //     something: its downlink may be slow, or its answers late.
-//   - What somebody is about to receive counts as received.
+//   - What somebody is about to receive counts as received; but what was
+//     promised by one that broke its word is not promised to others.
+//   - Nobody is waited for: who owes a receipt, an answer or a chunk for too long
+//     takes no place, is offered less and believed less, for longer each time.
 //
 // In the field's words: givers and takers are seeders and leechers, first
 // copies are initial seeding, help is rarest first, and what Giver.Offer looks
@@ -34,5 +38,5 @@
 // Where to look: offer.go is the choice, and says what to check before it is
 // changed; giver.go is what the choice knows, answers.go the way of an offer
 // after it; uplink.go is the queue in front of the uplink and what is measured
-// there; taker.go is the other half.
+// there; taker.go and reputation.go are the other half.
 package scheduler

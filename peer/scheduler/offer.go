@@ -16,8 +16,8 @@ import (
 //     their offers would be declined;
 //  3. a free rider soon gets no more first copies, and what it was given is
 //     handed out again;
-//  4. a slow downlink, or one who does not answer, keeps no offer from the
-//     others, with 2 neighbours as with 100;
+//  4. a slow downlink, or one who does not answer or confirm, keeps no offer from
+//     the others, with 2 neighbours as with 100 (hostile_test.go);
 //  5. a node with few neighbours is not the last one by far;
 //  6. what a leaver had still to pass on is given by others;
 //  7. a node that comes late is helped by all;
