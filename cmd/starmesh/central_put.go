@@ -61,7 +61,7 @@ func (f *putFlags) put(cmd *cobra.Command, server string, names []string) error 
 		if err != nil {
 			return err
 		}
-		p := &fetch.Put{Client: cfg, Force: f.force, Retry: f.server.patience(cmd), Cache: openCache("", n.out), Out: told{n.out}}
+		p := &fetch.Put{Client: cfg, Force: f.force, Retry: f.server.patience(cmd), Cache: new(cacheFlags).open(n.out), Out: told{n.out}}
 		return p.Put(ctx, addr, uploads)
 	})
 }

@@ -32,8 +32,7 @@ type serveFlags struct {
 	http      string
 	bounds    central.Bounds
 	maxUpload units.Size
-	cacheDir  string
-	noCache   bool
+	cache     cacheFlags
 }
 
 // accessFlags say who may come in and do what.
@@ -87,10 +86,8 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&f.bounds.Handshake, "handshake-timeout", 10*time.Second, "close a connection that is not greeted and logged in by then")
 	flags.DurationVar(&f.bounds.Stall, "stall-timeout", time.Minute, "close a connection that stops in the middle of a message for so long")
 	flags.DurationVar(&f.bounds.Grace, "grace", 10*time.Second, "let downloads go on for so long when the server is stopped")
-	flags.StringVar(&f.cacheDir, "cache", "", "remember ids in the folder `DIR` (default: in the user's cache folder)")
-	flags.BoolVar(&f.noCache, "no-cache", false, "hash every file anew")
+	f.cache.add(cmd, "hash every file anew")
 	f.node.add(cmd)
-	cmd.MarkFlagsMutuallyExclusive("cache", "no-cache")
 }
 
 func (f *accessFlags) add(cmd *cobra.Command) {
@@ -180,7 +177,7 @@ func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central
 	bar := n.out.Rounds("hash")
 	defer bar.Stop()
 	scans := &scans{out: n.out, report: n.report, dir: dir}
-	folder, err := store.OpenFolder(dir, f.folderConfig(n.out, bar, scans.tell))
+	folder, err := store.OpenFolder(dir, store.FolderConfig{Cache: f.cache.open(n.out), Progress: bar.Progress, OnScan: scans.tell})
 	if err != nil {
 		return err
 	}
@@ -247,13 +244,4 @@ func serveAll(ctx context.Context, server *central.Server, folder *store.Folder,
 	err := serving.Wait()
 	stopScan()
 	return errors.Join(err, <-scanned)
-}
-
-// folderConfig says how the folder is hashed, with a bar while that is so.
-func (f *serveFlags) folderConfig(out *cli.Output, bar *cli.Rounds, onScan func(store.Scan)) store.FolderConfig {
-	cfg := store.FolderConfig{Progress: bar.Progress, OnScan: onScan}
-	if !f.noCache {
-		cfg.Cache = openCache(f.cacheDir, out)
-	}
-	return cfg
 }

@@ -16,17 +16,16 @@ import (
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/runlogs"
-	"starmesh/cmd/internal/units"
 	"starmesh/common/atomicfile"
 	"starmesh/common/readable"
 )
 
 // compareFlags say how a comparison is shown, and what its logs do not tell.
 type compareFlags struct {
-	originUp, up, down units.Rate
-	csv, markdown      bool
-	html, results      string
-	bars               int
+	links         linkFlags
+	csv, markdown bool
+	html, results string
+	bars          int
 }
 
 func newCompare() *cobra.Command {
@@ -52,9 +51,7 @@ do not name can be given here.`,
 		RunE: f.compare,
 	}
 	flags := cmd.Flags()
-	flags.Var(&f.originUp, "origin-up", "the origin's uplink, if its log does not name it, such as 20mbit")
-	flags.Var(&f.up, "up", "the receivers' uplinks, if their logs do not name them")
-	flags.Var(&f.down, "down", "the receivers' downlinks, if their logs do not name them")
+	f.links.add(cmd)
 	flags.BoolVar(&f.csv, "csv", false, "print all figures as CSV")
 	flags.BoolVar(&f.markdown, "markdown", false, "print tables in Markdown")
 	flags.StringVar(&f.html, "html", "", "write a page with tables and plots to `FILE`; it needs no network")
@@ -69,7 +66,7 @@ func (f *compareFlags) compare(cmd *cobra.Command, paths []string) error {
 	if f.bars < 0 {
 		return cli.Usagef(cmd, "--bars %d: 0 or more", f.bars)
 	}
-	c, unread := lab.Compare(cmd.Context(), paths, runlogs.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)})
+	c, unread := lab.Compare(cmd.Context(), paths, f.links.links())
 	if cmd.Context().Err() != nil {
 		return cmd.Context().Err()
 	}

@@ -9,7 +9,6 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
 	"starmesh/common/content"
-	"starmesh/common/store"
 )
 
 // hasher hashes files for one run of the command.
@@ -21,8 +20,9 @@ type hasher struct {
 }
 
 func newHash() *cobra.Command {
-	var check, noCache bool
-	var collection, cacheDir string
+	var check bool
+	var collection string
+	var cache cacheFlags
 	h := &hasher{}
 	cmd := &cobra.Command{
 		Use:   "hash [FILE]...",
@@ -40,8 +40,8 @@ should be.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h.In, h.out = cmd.InOrStdin(), cli.ForCommand(cmd)
 			h.Bar = func(title string, total int64) b3sum.Bar { return told{h.out}.Bar(title, 0, total) }
-			if !noCache && !check { // a check that trusts its memory would miss what rotted
-				h.Cache = openCache(cacheDir, h.out)
+			if !check { // a check that trusts its memory would miss what rotted
+				h.Cache = cache.open(h.out)
 			}
 			return h.run(cmd, args, check, collection)
 		},
@@ -49,31 +49,11 @@ should be.`,
 	cmd.Flags().BoolVarP(&check, "check", "c", false, "read ids and names from FILE and check each file named there")
 	cmd.Flags().StringVar(&collection, "collection", "", "print the id of the folder `DIR` with all files in it")
 	cmd.Flags().BoolVar(&h.noNames, "no-names", false, "print ids only")
-	cmd.Flags().BoolVar(&noCache, "no-cache", false, "read every file, and remember nothing")
-	cmd.Flags().StringVar(&cacheDir, "cache", "", "remember ids in the folder `DIR` (default: in the user's cache folder)")
+	cache.add(cmd, "read every file, and remember nothing")
 	cmd.MarkFlagsMutuallyExclusive("check", "no-names")
 	cmd.MarkFlagsMutuallyExclusive("check", "collection")
-	cmd.MarkFlagsMutuallyExclusive("cache", "no-cache")
 	cli.AddFlags(cmd)
 	return cmd
-}
-
-// openCache opens the cache in dir, or the user's. Without one, ids are
-// computed anew: slower, and no reason to fail.
-func openCache(dir string, out *cli.Output) *store.Cache {
-	err := error(nil)
-	if dir == "" {
-		dir, err = store.DefaultCacheDir()
-	}
-	if err == nil {
-		cache, openErr := store.OpenCache(dir)
-		if openErr == nil {
-			return cache
-		}
-		err = openErr
-	}
-	out.Warn("ids are not remembered: %s", cli.OneLine(err))
-	return nil
 }
 
 func (h *hasher) run(cmd *cobra.Command, args []string, check bool, collection string) error {

@@ -8,16 +8,14 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/lab"
 	"starmesh/cmd/internal/lab/report"
-	"starmesh/cmd/internal/lab/runlogs"
-	"starmesh/cmd/internal/units"
 	"starmesh/common/readable"
 )
 
 // reportFlags say how a report is made.
 type reportFlags struct {
-	out                string
-	labels             []string
-	originUp, up, down units.Rate
+	out    string
+	labels []string
+	links  linkFlags
 }
 
 func newLabReport() *cobra.Command {
@@ -41,9 +39,7 @@ written into --out, and without it into the current folder's results/report.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.out, "out", "", "write into `DIR` (default: the folder itself)")
 	flags.StringSliceVar(&f.labels, "labels", nil, "`NAME,NAME…` of the folders, in their order")
-	flags.Var(&f.originUp, "origin-up", "the origin's uplink, if its log does not name it, such as 20mbit")
-	flags.Var(&f.up, "up", "the receivers' uplinks, if their logs do not name them")
-	flags.Var(&f.down, "down", "the receivers' downlinks, if their logs do not name them")
+	f.links.add(cmd)
 	cli.AddFlags(cmd)
 	return cmd
 }
@@ -59,8 +55,7 @@ func (f *reportFlags) report(cmd *cobra.Command, dirs []string) error {
 	if out == "" && len(dirs) > 1 {
 		out = overlayDir
 	}
-	links := runlogs.Links{OriginUp: float64(f.originUp), Up: float64(f.up), Down: float64(f.down)}
-	made, err := lab.Report(cmd.Context(), report.Options{Dirs: dirs, Labels: f.labels, Out: out, Links: links}, thisProgram())
+	made, err := lab.Report(cmd.Context(), report.Options{Dirs: dirs, Labels: f.labels, Out: out, Links: f.links.links()}, thisProgram())
 	said := cli.ForCommand(cmd)
 	if made != nil {
 		sayReport(said, made)

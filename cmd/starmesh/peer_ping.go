@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/peer"
@@ -21,8 +19,8 @@ import (
 
 func newPeerPing() *cobra.Command {
 	var f peerFlags
-	var count int
-	var interval, wait time.Duration
+	var ping pingFlags
+	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "ping ID|ADDR|TICKET",
 		Short: "Measure round trips to a node",
@@ -33,20 +31,19 @@ the local network, or with --dht.`,
   starmesh peer ping mesh:4kQ… --count 1 --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if count < 1 || interval < 0 {
-				return cli.Usagef(cmd, "--count must be 1 or more and --interval not negative")
+			if err := ping.check(cmd); err != nil {
+				return err
 			}
 			id, err := f.pinged(cmd, args[0])
 			if err != nil {
 				return err
 			}
 			return f.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
-				return n.pings(ctx, id, pinging{count, interval, wait})
+				return n.pings(ctx, id, ping, wait)
 			})
 		},
 	}
-	cmd.Flags().IntVarP(&count, "count", "c", 4, "how many round trips")
-	cmd.Flags().DurationVarP(&interval, "interval", "i", time.Second, "time between two")
+	ping.add(cmd)
 	cmd.Flags().DurationVar(&wait, "wait", 10*time.Second, "look for the node for so long")
 	f.add(cmd)
 	return cmd
@@ -79,14 +76,8 @@ func (f *peerFlags) pinged(cmd *cobra.Command, arg string) (p2ppeer.ID, error) {
 	return id, nil
 }
 
-// pinging says how often a node is pinged, and for how long it is looked for.
-type pinging struct {
-	count          int
-	interval, wait time.Duration
-}
-
-func (n *meshNode) pings(ctx context.Context, id p2ppeer.ID, p pinging) error {
-	if err := n.await(ctx, id, p.wait); err != nil {
+func (n *meshNode) pings(ctx context.Context, id p2ppeer.ID, ping pingFlags, wait time.Duration) error {
+	if err := n.await(ctx, id, wait); err != nil {
 		return err
 	}
 	var failed error
@@ -96,17 +87,14 @@ func (n *meshNode) pings(ctx context.Context, id p2ppeer.ID, p pinging) error {
 			return false
 		}
 		number++
-		n.out.Event("pong", map[string]any{"number": number, "seconds": took.Seconds()})
-		if n.out.Mode() != cli.JSON && n.out.Mode() != cli.Quiet {
-			n.out.Result(fmt.Sprintf("%s: %d, %s", id, number, units.Duration(took)))
-		}
-		if number == p.count {
+		sayPong(n.out, id.String(), number, took)
+		if number == ping.count {
 			return false
 		}
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(p.interval):
+		case <-time.After(ping.interval):
 			return true
 		}
 	})

@@ -16,15 +16,13 @@ import (
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
 	"starmesh/common/readable"
-	"starmesh/common/store"
 )
 
 // peerServeFlags say what is shared and how.
 type peerServeFlags struct {
 	mesh       peerFlags
 	ticketFile string
-	cacheDir   string
-	noCache    bool
+	cache      cacheFlags
 }
 
 func newPeerServe() *cobra.Command {
@@ -47,9 +45,7 @@ changes while it is shared is noticed and no longer shared. Ctrl-C ends.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.ticketFile, "ticket-file", "", "write the tickets to `FILE` too, one a line, when all are ready")
-	flags.StringVar(&f.cacheDir, "cache", "", "remember ids in the folder `DIR` (default: in the user's cache folder)")
-	flags.BoolVar(&f.noCache, "no-cache", false, "hash every file anew")
-	cmd.MarkFlagsMutuallyExclusive("cache", "no-cache")
+	f.cache.add(cmd, "hash every file anew")
 	f.mesh.addMisbehave(cmd)
 	f.mesh.add(cmd)
 	return cmd
@@ -66,11 +62,7 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 	n.Outside(outside)
 	cancel()
 	n.sayAddresses()
-	cache := (*store.Cache)(nil)
-	if !f.noCache {
-		cache = openCache(f.cacheDir, n.out)
-	}
-	s := fetch.NewSharer(n.Node, cache, told{n.out})
+	s := fetch.NewSharer(n.Node, f.cache.open(n.out), told{n.out})
 	defer s.Close(ctx)
 	var tickets []string
 	var left load.LeftOut
