@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"starmesh/central"
+	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/load"
@@ -47,7 +48,7 @@ func (a announcement) addresses() []central.Address {
 	host, port, _ := net.SplitHostPort(a.addr.String())
 	hosts := []string{host}
 	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		hosts = machineAddresses()
+		hosts = agent.MachineAddresses()
 	}
 	all := make([]central.Address, 0, len(hosts))
 	for _, host := range hosts {
@@ -58,28 +59,10 @@ func (a announcement) addresses() []central.Address {
 	return all
 }
 
-// machineAddresses are this machine's addresses that others can reach, a few
-// of them; loopback when there is none.
-func machineAddresses() []string {
-	const few = 4
-	var hosts []string
-	all, _ := net.InterfaceAddrs() // without any, loopback is right
-	for _, addr := range all {
-		ip, ok := addr.(*net.IPNet)
-		if ok && ip.IP.IsGlobalUnicast() && len(hosts) < few {
-			hosts = append(hosts, ip.IP.String())
-		}
-	}
-	if len(hosts) == 0 {
-		return []string{"127.0.0.1"}
-	}
-	return hosts
-}
-
 func (a announcement) webAddress() string {
 	host, port, _ := net.SplitHostPort(a.web.String())
 	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host = machineAddresses()[0]
+		host = agent.MachineAddresses()[0]
 	}
 	scheme := "http"
 	if a.tls {

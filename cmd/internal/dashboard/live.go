@@ -35,14 +35,24 @@ func Listen(ctx context.Context, addr string, systems system.Table) (*Live, erro
 // Event shows what has happened. It never waits.
 func (l *Live) Event(e labdir.Event) { l.cfg.Hub.Event(e) }
 
-// URL is the page's address.
-func (l *Live) URL() string { return URL(l.ln.Addr()) }
+// URL is the page's address, and Where says it to people.
+func (l *Live) URL() string   { return URL(l.ln.Addr()) }
+func (l *Live) Where() string { return Where(l.ln.Addr()) }
 
 // Serve shows the page until ctx ends: let that be after the last event.
 // control makes its buttons do something.
 func (l *Live) Serve(ctx context.Context, control Control) error {
 	l.cfg.Control = control
 	return Serve(ctx, l.ln, l.cfg)
+}
+
+// Where returns URL(addr), and how others reach a page that listens everywhere.
+func Where(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil || !net.ParseIP(host).IsUnspecified() {
+		return URL(addr)
+	}
+	return fmt.Sprintf("%s (from other machines http://%s/)", URL(addr), net.JoinHostPort(agent.MachineAddresses()[0], port))
 }
 
 // URL returns the address of a page at addr. One that listens everywhere is

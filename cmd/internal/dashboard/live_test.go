@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"testing"
 
 	"starmesh/cmd/internal/agent"
@@ -52,5 +53,16 @@ func TestADashboardWithATokenThatCanBeGuessedIsRefused(t *testing.T) {
 	t.Setenv(agent.TokenVariable, "secret")
 	if page, err := Listen(t.Context(), "127.0.0.1:0", nil); !errors.Is(err, fault.Invalid) {
 		t.Errorf("%v, %v", page, err)
+	}
+}
+
+// TestAPageThatListensEverywhereSaysHowOthersReachIt: localhost is somebody
+// else's own machine.
+func TestAPageThatListensEverywhereSaysHowOthersReachIt(t *testing.T) {
+	for ip, others := range map[string]bool{"127.0.0.1": false, "192.0.2.1": false, "0.0.0.0": true, "::": true} {
+		where := Where(&net.TCPAddr{IP: net.ParseIP(ip), Port: 8080})
+		if strings.Contains(where, "from other machines http://") != others || !strings.HasPrefix(where, "http://") {
+			t.Errorf("%s: %s", ip, where)
+		}
 	}
 }

@@ -25,7 +25,7 @@ func (l *lab) prepare(ctx context.Context) error {
 			return err
 		}
 		l.Event("dashboard", map[string]string{"url": l.page.URL()})
-		l.Note("watch it at %s", l.page.URL())
+		l.Note("watch it at %s", l.page.Where())
 	}
 	path, err := l.theFile(ctx)
 	if err != nil {
