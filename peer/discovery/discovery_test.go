@@ -230,6 +230,16 @@ func TestWhatPeersTellIsChecked(t *testing.T) {
 	if kept := checkTold(a.Host, b.ID(), bad); len(kept) != 0 {
 		t.Errorf("kept %v", kept)
 	}
+	named := peer.AddrInfo{ID: stranger, Addrs: addrsOf("/dns4/localhost/tcp/1", "/dns/example.org/udp/1/quic-v1", "/ip4/203.0.113.7/tcp/1")}
+	if kept := checkTold(a.Host, b.ID(), []peer.AddrInfo{named}); len(kept) != 1 || len(kept[0].Addrs) != 1 {
+		t.Errorf("of two names and an address %v are kept", kept)
+	}
+	New(a.Host, Config{}).Learn(b.ID(), named.Addrs)
+	for _, addr := range a.Peerstore().Addrs(b.ID()) {
+		if strings.Contains(addr.String(), "dns") {
+			t.Errorf("%s is kept, as one that it says is its own", addr)
+		}
+	}
 	near := peer.AddrInfo{ID: stranger, Addrs: addrsOf("/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip4/8.8.8.8/tcp/1")}
 	if kept := checkTold(a.Host, stranger, []peer.AddrInfo{near}); len(kept) != 0 {
 		t.Errorf("one that is not connected is believed: %v", kept)

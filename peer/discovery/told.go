@@ -20,7 +20,7 @@ func (d *Discovery) Own() []ma.Multiaddr { return d.host.Own() }
 // others can be told of it at once: libp2p's identify, which brings them too,
 // may come later than that. It then takes the place of these.
 func (d *Discovery) Learn(of peer.ID, addrs []ma.Multiaddr) {
-	known := p2phost.Usable(peer.AddrInfo{ID: of, Addrs: addrs})
+	known := d.host.AddrsFrom(of, peer.AddrInfo{ID: of, Addrs: addrs})
 	d.host.Peerstore().AddAddrs(of, known.Addrs, peerstore.TempAddrTTL)
 }
 
@@ -56,16 +56,16 @@ func (d *Discovery) Told(by peer.ID, places []peer.AddrInfo, limit int) int {
 }
 
 // checkTold keeps what is sensible of what the peer `from` told of: not us,
-// not itself, at most maxTold, each with few addresses, and no private address
-// from a teller on the public network: that would have us dial whatever stands
-// in our own.
+// not itself, at most maxTold, each with few addresses, no name, and no private
+// address from a teller on the public network: those would have us dial whatever
+// stands in our own.
 func checkTold(h *p2phost.Host, from peer.ID, told []peer.AddrInfo) []peer.AddrInfo {
 	var out []peer.AddrInfo
 	for _, info := range told[:min(len(told), maxTold)] {
 		if info.ID == h.ID() || info.ID == from || info.ID.Validate() != nil {
 			continue
 		}
-		if info = h.AddrsFor(from, info); len(info.Addrs) > 0 {
+		if info = h.AddrsFrom(from, info); len(info.Addrs) > 0 {
 			out = append(out, info)
 		}
 	}

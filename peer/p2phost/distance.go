@@ -63,6 +63,17 @@ func (h *Host) AddrsFor(p peer.ID, info peer.AddrInfo) peer.AddrInfo {
 	return within(h.distance(p), info)
 }
 
+// AddrsFrom keeps the addresses of info that the connected peer p, who tells of
+// them, could use itself, and no names: p may have one lead to whatever stands
+// in this node's own network.
+func (h *Host) AddrsFrom(p peer.ID, info peer.AddrInfo) peer.AddrInfo {
+	info.Addrs = slices.DeleteFunc(slices.Clone(info.Addrs), func(a ma.Multiaddr) bool {
+		_, err := manet.ToIP(a)
+		return err != nil
+	})
+	return h.AddrsFor(p, info)
+}
+
 func within(far int, info peer.AddrInfo) peer.AddrInfo {
 	info.Addrs = slices.DeleteFunc(slices.Clone(info.Addrs), func(a ma.Multiaddr) bool { return reachOf(a) < far })
 	return Usable(info)
