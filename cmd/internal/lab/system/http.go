@@ -9,20 +9,15 @@ import (
 const HTTP = "http"
 
 func http(kin *System) *System {
-	return &System{
-		Name: HTTP, Alias: HTTP,
-		Words: Words{Title: "Star over HTTP", Called: "HTTP over one kept connection",
-			Says: "The same star, asked in HTTP/1.1 over a connection that is kept and used again."},
-		Look:  Look{Light: "#009e73", Dark: "#2fc79b", Mark: Triangle},
-		Nodes: serverAndClients(),
-		Kin:   kin,
-		Bound: starBound,
-		Costs: costsOfServer(),
-		Asks: &Asking{Way: "HTTP, one connection used again", Long: "HTTP/1.1 with a kept connection",
-			Cost: "here that costs %s for each chunk over a connection that is used again",
-			HTTP: true, Logged: Star},
-		Launch: overHTTP(),
-	}
+	s := *kin // with the same nodes, bound and costs
+	s.Name, s.Alias, s.Kin = HTTP, HTTP, kin
+	s.Words = Words{Title: "Star over HTTP", Called: "HTTP over one kept connection",
+		Says: "The same star, asked in HTTP/1.1 over a connection that is kept and used again."}
+	s.Look = Look{Light: "#009e73", Dark: "#2fc79b", Mark: Triangle}
+	s.Asks = &Asking{Way: "HTTP, one connection used again", Long: "HTTP/1.1 with a kept connection",
+		Cost: "here that costs %s for each chunk over a connection that is used again", HTTP: true, Logged: Star}
+	s.Launch = overHTTP()
+	return &s
 }
 
 // overHTTP is how nodes are started that ask the star's server in HTTP.

@@ -15,9 +15,9 @@ func star() *System {
 			Says:  "One server sends every byte to every client. Its link is the only one that gives, so twice the clients take twice the time.",
 			Level: "in a star one bar carries everything", Bound: "max(N·F/u_s, F/d_min)"},
 		Look:  Look{Light: "#d55e00", Dark: "#f28a3c", Mark: Disc},
-		Nodes: serverAndClients(),
+		Nodes: Nodes{Origin: "server", Receiver: "client", Receivers: "clients"},
 		Bound: starBound,
-		Costs: costsOfServer(),
+		Costs: Costs{Multiple: 1.05, InFlight: 2},
 		Asks: &Asking{Way: "raw socket", Long: "a raw socket that stays open",
 			Cost: "The raw socket costs %s: its requests are numbers, one asks for many chunks, and the next is sent before the last is answered"},
 		Launch: Launch{
@@ -28,14 +28,7 @@ func star() *System {
 	}
 }
 
-// What the star and its kin have in common.
-
-func serverAndClients() Nodes {
-	return Nodes{Origin: "server", Receiver: "client", Receivers: "clients"}
-}
-
-func costsOfServer() Costs { return Costs{Multiple: 1.05, InFlight: 2} }
-
+// serve starts the server, of the star and its kin.
 func serve(s Start, more ...string) []string {
 	listen := s.Origin.Listen
 	if listen == "" {
@@ -58,13 +51,4 @@ func anyPort(s Start) string { return net.JoinHostPort(s.Host, "0") }
 func get(s Start, from ...string) []string {
 	args := append([]string{"central", "get"}, from...)
 	return append(args, "-o", s.Folder+"/", "--retry-for", "24h")
-}
-
-// unknown is a system of which only its name is known.
-func unknown(name string) *System {
-	return &System{
-		Name: name, Words: Words{Title: name, Called: name}, Look: Look{Mark: Cross},
-		Nodes: Nodes{Origin: "origin", Receiver: "receiver", Receivers: "receivers"},
-		Kin:   Named(Star), Bound: starBound, Costs: costsOfServer(),
-	}
 }

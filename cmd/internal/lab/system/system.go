@@ -118,6 +118,17 @@ func (t Table) Named(name string) *System {
 	return unknown(name)
 }
 
+// unknown is a system of which only its name is known. What the table cannot
+// say of it, it says of the first in it.
+func unknown(name string) *System {
+	kin := All()[0]
+	s := *kin
+	s.Name, s.Kin, s.place, s.Asks = name, kin, 0, nil
+	s.Words, s.Look = Words{Title: name, Called: name}, Look{Mark: Cross}
+	s.Nodes = Nodes{Origin: "origin", Receiver: "receiver", Receivers: "receivers"}
+	return &s
+}
+
 // Named returns the system of that name in All.
 func Named(name string) *System { return All().Named(name) }
 
