@@ -8,9 +8,12 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	"github.com/multiformats/go-multihash"
 
 	"starmesh/common/content"
 	"starmesh/common/store"
+	"starmesh/common/transfer"
 )
 
 // Neighbours that are slow, silent or greedy: what others want is not to wait
@@ -173,4 +176,72 @@ func TestIdleMembersMakeRoom(t *testing.T) {
 			_ = r.conn.Close()
 		}
 	})
+}
+
+// crowded is a neighbourhood that counts whom it has dialled of those it is told.
+type crowded struct {
+	nowhere
+	mu      sync.Mutex
+	dialled int
+}
+
+func (c *crowded) Told(_ peer.ID, places []peer.AddrInfo, limit int) int {
+	time.Sleep(time.Second) // a table is asked, say
+	n := min(len(places), max(limit, 0))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dialled += n
+	return n
+}
+
+// TestACrowdHasFewDialled, however many it tells of, and nobody who lacks nothing
+// dials at all.
+func TestACrowdHasFewDialled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := makeFile(t, 5*chunk)
+		origin, lacking := startPiped(t, "origin", nil), startPiped(t, "lacking", nil)
+		around := map[string]*crowded{"origin": {}, "lacking": {}}
+		origin.around, lacking.around = around["origin"], around["lacking"]
+		if _, err := origin.share("file", file, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lacking.share("file", store.NewMemory(file.List()), &transfer.Config{}); err != nil {
+			t.Fatal(err)
+		}
+		addr := ma.StringCast("/ip4/127.0.0.1/tcp/4009")
+		var crowd []*scripted
+		for _, n := range []pipedNode{origin, lacking} {
+			for i := range 20 {
+				r := meets(t, n, fmt.Sprint("one of a crowd ", i))
+				r.joins(file.List(), content.NewSet(5))
+				told := peers{Topic: 7}
+				for k := range 4 {
+					told.Places = append(told.Places, peer.AddrInfo{ID: anyID(t, 4*i+k), Addrs: []ma.Multiaddr{addr}})
+				}
+				r.say(told, told)
+				crowd = append(crowd, r)
+			}
+		}
+		time.Sleep(time.Minute)
+		for name, want := range map[string]int{"origin": 0, "lacking": enoughMembers} {
+			if got := around[name].dialled; got != want {
+				t.Errorf("%s has dialled %d, want %d", name, got, want)
+			}
+		}
+		origin.stop()
+		lacking.stop()
+		for _, r := range crowd {
+			_ = r.conn.Close()
+		}
+	})
+}
+
+// anyID returns an id that nobody has.
+func anyID(t *testing.T, n int) peer.ID {
+	t.Helper()
+	hash, err := multihash.Sum(fmt.Append(nil, n), multihash.SHA2_256, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return peer.ID(hash)
 }

@@ -205,14 +205,20 @@ func (s *swarm) seekLocked(now time.Time) {
 	}
 }
 
-// introduced handles PEERS (peer exchange): it looks for as many as are still lacking.
+// introduced handles PEERS (peer exchange): it looks for as many as are still
+// lacking, if this node lacks any of the file. While they are dialled no others
+// are: a crowd may tell of many at once.
 func (s *swarm) introduced(m *member, places []peer.AddrInfo) {
+	if s.take.intake.Lacking() == 0 {
+		return
+	}
 	s.mu.Lock()
 	lacking := enoughMembers - s.search.looked
+	s.search.looked += lacking
 	s.mu.Unlock()
 	dialled := s.node.around.Told(m.link.peer, places, lacking)
 	s.mu.Lock()
-	s.search.looked += dialled
+	s.search.looked -= lacking - dialled
 	s.mu.Unlock()
 }
 
