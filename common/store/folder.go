@@ -191,6 +191,9 @@ func (f *Folder) Create(name string, list content.ChunkList, opt Options) (*Part
 	}
 	opt.renaming = func() { f.expect(name) }
 	part, err := Create(p.root, name, list, opt)
+	if errors.Is(err, fault.InUse) {
+		return nil, fault.Wrapf(fault.InUse, "%s is being uploaded already", name)
+	}
 	return part, served("write", err, name)
 }
 

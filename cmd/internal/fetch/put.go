@@ -159,10 +159,14 @@ func (p *Put) send(ctx context.Context, held *store.Held, entry store.Entry) err
 	bar := p.Out.Bar("put "+readable.Text(entry.Name), 0, entry.Size)
 	p.session.settle() // a file that changed may have ended the connection
 	err := p.session.do(ctx, func(c *central.Client) error {
-		return c.Put(ctx, held, entry, p.Force, func(done, _ int64) {
+		err := c.Put(ctx, held, entry, p.Force, func(done, _ int64) {
 			bar.Set(done)
 			p.session.progress(done)
 		})
+		if errors.Is(err, fault.InUse) { // perhaps by our own last try, which the server has not seen end
+			err = fault.Later(fault.Wrapf(fault.Busy, "%w", err), time.Second)
+		}
+		return err
 	})
 	bar.Finish(err)
 	return err
