@@ -14,7 +14,8 @@ import (
 // What nodes say to each other goes over anything that carries bytes in order
 // (net.Pipe in tests), and what they tell each other of goes to whoever finds
 // nodes: that is all this package knows of a network. node.go puts libp2p
-// behind it.
+// behind it. Ids and addresses are libp2p's values (peer.ID is a string, a
+// multiaddr its bytes): they do nothing.
 
 // conn is a connection with one remote. Two of them are equal when they are the
 // same one.
