@@ -224,9 +224,12 @@ func TestACrowdHasFewDialled(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		for name, want := range map[string]int{"origin": 0, "lacking": enoughMembers} {
-			if got := around[name].dialled; got != want {
-				t.Errorf("%s has dialled %d, want %d", name, got, want)
+			c := around[name]
+			c.mu.Lock()
+			if c.dialled != want {
+				t.Errorf("%s has dialled %d, want %d", name, c.dialled, want)
 			}
+			c.mu.Unlock()
 		}
 		origin.stop()
 		lacking.stop()
