@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"net"
-	"strconv"
 
 	"starmesh/central"
 	"starmesh/cmd/internal/agent"
@@ -27,7 +25,7 @@ func (a announcement) say(out *cli.Output) {
 	first := a.addresses()[0]
 	event := map[string]string{"address": first.String(), "listen": a.addr.String()}
 	if a.web != nil {
-		event["http"] = a.webAddress()
+		event["http"] = agent.WebAddress(a.web, a.tls)
 	}
 	out.Event(system.ListeningEvent, event)
 	out.Note("serving %s", a.dir)
@@ -35,7 +33,7 @@ func (a announcement) say(out *cli.Output) {
 		out.Note("  %s", address)
 	}
 	if a.web != nil {
-		out.Note("  %s", a.webAddress())
+		out.Note("  %s", agent.WebAddress(a.web, a.tls))
 	}
 	out.Note("download with: starmesh central get '%s' -o FOLDER", first.At("NAME"))
 	if !a.tls && a.writable {
@@ -45,33 +43,11 @@ func (a announcement) say(out *cli.Output) {
 
 // addresses are those under which others can reach the server; at least one.
 func (a announcement) addresses() []central.Address {
-	host, port, _ := net.SplitHostPort(a.addr.String())
-	hosts := []string{host}
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		hosts = agent.MachineAddresses()
-	}
-	all := make([]central.Address, 0, len(hosts))
-	for _, host := range hosts {
-		all = append(all, central.Address{
-			HostPort: net.JoinHostPort(host, port), TLS: a.tls, Fingerprint: a.fingerprint,
-		})
+	var all []central.Address
+	for _, hostPort := range agent.Reached(a.addr) {
+		all = append(all, central.Address{HostPort: hostPort, TLS: a.tls, Fingerprint: a.fingerprint})
 	}
 	return all
-}
-
-func (a announcement) webAddress() string {
-	host, port, _ := net.SplitHostPort(a.web.String())
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host = agent.MachineAddresses()[0]
-	}
-	scheme := "http"
-	if a.tls {
-		scheme = "https"
-	}
-	if n, err := strconv.Atoi(port); err == nil && (n == 80 && !a.tls || n == 443 && a.tls) {
-		return fmt.Sprintf("%s://%s/", scheme, host)
-	}
-	return fmt.Sprintf("%s://%s/", scheme, net.JoinHostPort(host, port))
 }
 
 // scans tells an operator what a look through the folder found that is not as it

@@ -48,11 +48,11 @@ func (l *Live) Serve(ctx context.Context, control Control) error {
 
 // Where returns URL(addr), and how others reach a page that listens everywhere.
 func Where(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
+	host, _, err := net.SplitHostPort(addr.String())
 	if err != nil || !net.ParseIP(host).IsUnspecified() {
 		return URL(addr)
 	}
-	return fmt.Sprintf("%s (from other machines http://%s/)", URL(addr), net.JoinHostPort(agent.MachineAddresses()[0], port))
+	return fmt.Sprintf("%s (from other machines %s)", URL(addr), agent.WebAddress(addr, false))
 }
 
 // URL returns the address of a page at addr. One that listens everywhere is
