@@ -76,7 +76,7 @@ func bentGet(r *round, kinds ...string) error {
 		return err
 	}
 	c := r.start("client", "central", "get", scheme+"://"+p.listener.Addr().String()+"/file",
-		"--output", r.path("to")+"/", "--retry-for", "1m", "--json", loadLog)
+		"--output", r.path("to")+"/", "--json", loadLog)
 	err = c.insists(troubles, false)
 	p.tally(r)
 	return errors.Join(err, same(r.path("from"), r.path("to")), keptAll(c, size, inFlight*int64(len(troubles)), 0), s.stop())
@@ -103,7 +103,7 @@ func bentPut(r *round, kinds ...string) error {
 		return err
 	}
 	c := r.start("client", "central", "put", "star://"+p.listener.Addr().String(), r.path("from", "file"),
-		"--retry-for", "1m", "--json", loadLog)
+		"--json", loadLog)
 	err = c.insists(troubles, true)
 	p.tally(r)
 	return errors.Join(err, same(r.path("from"), r.path("to")), s.stop())
@@ -140,7 +140,7 @@ func bentMesh(r *round, kinds ...string) error {
 	if err != nil {
 		return err
 	}
-	c := r.receiver("to", ticket.ID, "--join", "/ip4/127.0.0.1/tcp/"+port+"/p2p/"+known.ID, "--retry-for", "1m")
+	c := r.receiver("to", ticket.ID, "--join", "/ip4/127.0.0.1/tcp/"+port+"/p2p/"+known.ID)
 	err = c.succeeds(patience)
 	p.tally(r)
 	return errors.Join(err, same(r.path("from"), r.path("to")), keptAll(c, size, inFlight*int64(len(troubles)), inFlight), o.stop())

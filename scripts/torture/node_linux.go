@@ -58,6 +58,7 @@ func (r *round) startIn(where *island, attr *syscall.SysProcAttr, name string, a
 	if attr == nil {
 		attr = new(syscall.SysProcAttr)
 	}
+	attr.Setpgid = true // a Ctrl-C at the terminal is not for the nodes
 	if r.home.closed != "" {
 		attr.Pdeathsig = syscall.SIGKILL // in a house the kernel sees to it
 	}
