@@ -128,6 +128,6 @@ func (m *member) load(buf []byte, i int) ([]byte, error) {
 func (m *member) unreadable(i int, err error) {
 	s := m.swarm
 	m.link.post(leave{Topic: s.topic})
-	s.quit(m, err)
+	s.quit(m)
 	s.node.cfg.Log.Warn("a shared file can not be read", "file", s.name, "chunk", i, "error", err)
 }

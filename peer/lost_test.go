@@ -30,7 +30,7 @@ func TestWhatHasJustComeIsNotToldAsLost(t *testing.T) {
 	if err := errors.Join(whole.ReadChunk(1, p), giver.claims.Deliver(1, p)); err != nil {
 		t.Fatal(err)
 	}
-	s.quit(giver, nil)
+	s.quit(giver)
 	if has := s.take.has(); !slices.Equal(slices.Collect(has.All()), []int{1}) {
 		t.Errorf("%v are here or on their way", slices.Collect(has.All()))
 	}

@@ -144,7 +144,7 @@ func (l *link) leaves(m leave) error {
 	f.changedLocked()
 	f.mu.Unlock()
 	if was != nil {
-		was.swarm.quit(was, nil)
+		was.swarm.quit(was)
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func (l *link) withdraw(s *swarm) {
 			has := content.NewSet(s.list.Len())
 			f.weight += content.SetBytes(has.Len())
 			f.strange[t] = join{Topic: t, ID: s.list.ID(), Size: s.list.Size(), Has: has}
-			defer s.quit(m, nil)
+			defer s.quit(m)
 		}
 	}
 	f.changedLocked() // who waits for one of this file waits in vain
@@ -181,7 +181,7 @@ func (l *link) quitAll() {
 	l.files.changedLocked()
 	l.files.mu.Unlock()
 	for _, m := range all {
-		m.swarm.quit(m, nil)
+		m.swarm.quit(m)
 	}
 }
 

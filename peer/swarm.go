@@ -63,7 +63,6 @@ type member struct {
 	link  *link
 	topic topic         // theirs
 	left  chan struct{} // closed when it is one no longer
-	err   error         // why, once left is closed
 
 	claims *transfer.Claimant // what it has promised to bring
 
@@ -93,7 +92,7 @@ func (s *swarm) enter(l *link, j join) *member {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.members[l.key]; old != nil {
-		s.quitLocked(old, nil) // its link has been replaced by this one
+		s.quitLocked(old) // its link has been replaced by this one
 	}
 	if len(s.members) == maxMembers {
 		s.makeRoomLocked(time.Now())
@@ -120,7 +119,7 @@ func (s *swarm) makeRoomLocked(now time.Time) {
 	if now.Sub(idle.active) < max(idleTime, 2*round) {
 		return
 	}
-	s.quitLocked(idle, nil)
+	s.quitLocked(idle)
 	// Not now: that takes the lock of another link's files.
 	s.node.life.start(func(context.Context) { idle.link.withdraw(s) })
 }
@@ -158,18 +157,17 @@ func (s *swarm) peersLocked(but *link) []peer.ID {
 }
 
 // quit makes m a member no longer.
-func (s *swarm) quit(m *member, why error) {
+func (s *swarm) quit(m *member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.quitLocked(m, why)
+	s.quitLocked(m)
 }
 
-func (s *swarm) quitLocked(m *member, why error) {
+func (s *swarm) quitLocked(m *member) {
 	if s.members[m.link.key] != m {
 		return
 	}
 	delete(s.members, m.link.key)
-	m.err = why
 	close(m.left)
 	s.give.giver.Leave(m.link.key)
 	s.take.lostLocked(m.claims.ReleaseAll())

@@ -116,13 +116,13 @@ func (f *fetch) drive(ctx context.Context, source Source) error {
 	c := f.Claimant(source.Name())
 	patience := patience{Patience: retry.New(pauses, f.cfg.RetryFor)}
 	for {
-		before := f.storedSoFar()
+		before := f.Lacking()
 		err := source.Run(ctx, c)
 		c.ReleaseAll()
 		if err == nil || ctx.Err() != nil || f.isOver() {
 			return err
 		}
-		wait, ok := patience.next(err, f.storedSoFar() > before)
+		wait, ok := patience.next(err, f.Lacking() < before)
 		if !ok {
 			return fmt.Errorf("%s: %w", source.Name(), err)
 		}

@@ -50,8 +50,7 @@ type Intake struct {
 	mu       sync.Mutex // guards the fields below, and those of its claimants
 	claims   *claims
 	changed  chan struct{}
-	stored   int       // chunks so far
-	progress time.Time // when the last one was; at first, the beginning
+	progress time.Time // when a chunk was last stored; at first, the beginning
 	err      error     // of the sink; valid once over is closed
 	closed   bool
 	writing  sync.WaitGroup // begun only while not closed
@@ -151,12 +150,6 @@ func (in *Intake) wakeLocked() {
 	in.changed = make(chan struct{})
 }
 
-func (in *Intake) storedSoFar() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.stored
-}
-
 // fail ends the intake: the sink can take no more.
 func (in *Intake) fail(err error) {
 	in.mu.Lock()
@@ -187,7 +180,6 @@ func (in *Intake) note(i int, by *Claimant) (Outcome, time.Time) {
 	if !stored {
 		return Again, time.Time{}
 	}
-	in.stored++
 	in.progress = time.Now()
 	in.wakeLocked()
 	if in.claims.lacking == 0 && in.err == nil {
