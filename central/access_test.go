@@ -36,7 +36,7 @@ func TestTooManyConnections(t *testing.T) {
 	dial(t, s)
 }
 
-// outwardAddress gives an address of this machine that is not loopback.
+// outwardAddress returns an address of this machine that is not loopback.
 func outwardAddress(t *testing.T) string {
 	t.Helper()
 	all, err := net.InterfaceAddrs()

@@ -241,7 +241,7 @@ func natGet(t *testing.T, n testNode, text string) {
 	fmt.Println("got all over", n.directly(ticket.Peers[0].ID))
 }
 
-// directly gives the address at which p's link is.
+// directly returns the address at which p's link is.
 func (n testNode) directly(p peer.ID) string {
 	if l := n.links.with(p); l != nil {
 		_, to, _ := strings.Cut(fmt.Sprint(l.conn), "→ ")

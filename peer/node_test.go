@@ -61,7 +61,7 @@ func startNode(t testing.TB, change func(*Config)) testNode {
 	return testNode{Node: n, meter: cfg.Meter, stop: stop}
 }
 
-// makeFile gives a file of random bytes, held whole.
+// makeFile returns a file of random bytes, held whole.
 func makeFile(t testing.TB, size int) *store.Memory {
 	t.Helper()
 	p := make([]byte, size)

@@ -107,10 +107,10 @@ func TestAMistypedOrCutTicketIsNamedAsSuch(t *testing.T) {
 	}
 }
 
-// sealed gives a ticket with these bytes and a right checksum.
+// sealed returns a ticket with these bytes and a right checksum.
 func sealed(b []byte) string { return ticketScheme + base58.Encode(append(b, checksum(b)...)) }
 
-// unsealed gives a ticket's bytes without the checksum.
+// unsealed returns a ticket's bytes without the checksum.
 func unsealed(t testing.TB, text string) []byte {
 	b, err := base58.Decode(strings.TrimPrefix(text, ticketScheme))
 	if err != nil {

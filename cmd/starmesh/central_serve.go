@@ -156,7 +156,7 @@ func (f *accessFlags) rules(cmd *cobra.Command) (central.Access, error) {
 	return a, nil
 }
 
-// encryption gives the certificate and its fingerprint; nil without --tls.
+// encryption returns the certificate and its fingerprint; nil without --tls.
 func (f *accessFlags) encryption() (*tls.Config, string, error) {
 	if f.cert != "" {
 		return central.ServerTLS(f.cert, f.key)

@@ -136,7 +136,7 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *lab.Comparison) err
 	return nil
 }
 
-// terminalWidth gives how many columns w has; a file has 100.
+// terminalWidth returns how many columns w has; a file has 100.
 func terminalWidth(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {

@@ -188,7 +188,7 @@ func printEcho(w io.Writer, out *cli.Output, e echo.Echo) error {
 	return nil
 }
 
-// untilStopped gives what r gives until ctx ends. A read of a terminal cannot
+// untilStopped returns what r gives until ctx ends. A read of a terminal cannot
 // be ended from outside: the one under way is left behind, for the end of the
 // process.
 func untilStopped(ctx context.Context, r io.Reader) io.Reader {

@@ -148,7 +148,7 @@ func listener(t *testing.T, p *webtest.Page, panel int) int {
 	return holder(t, p.Text(`document.querySelector("`+row+` td:nth-child(5)").textContent.split(" ")[0]`))
 }
 
-// alive tells whether there is such a process; 0 is none.
+// alive reports whether there is such a process; 0 is none.
 func alive(pid int) bool { return pid != 0 && syscall.Kill(pid, 0) == nil }
 
 // holder finds the process with the TCP socket of that local port; 0 where the

@@ -106,7 +106,7 @@ func nobody(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("still there: %q", left)
 }
 
-// processesOf gives the command lines of the nodes of a lab, by process. Its
+// processesOf returns the command lines of the nodes of a lab, by process. Its
 // folder is named as the script named it.
 func processesOf(ts *testscript.TestScript, lab string) map[string]string {
 	names, err := filepath.Glob("/proc/[0-9]*/cmdline")

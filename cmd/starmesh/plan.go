@@ -91,7 +91,7 @@ func (f *planFlags) plan(cmd *cobra.Command) error {
 	return f.print(cmd.OutOrStdout(), p)
 }
 
-// unlimited gives a rate as bounds have it.
+// unlimited returns a rate as bounds have it.
 func unlimited(r units.Rate) float64 {
 	if r <= 0 {
 		return math.Inf(1)

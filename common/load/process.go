@@ -22,7 +22,7 @@ func newProcess() *process {
 	return &process{self: self}
 }
 
-// read gives what the system tells; what it does not is absent.
+// read returns what the system tells; what it does not is absent.
 func (p *process) read() Process {
 	figures := Process{Goroutines: runtime.NumGoroutine()}
 	if peak, ok := peakMemory(); ok {

@@ -160,7 +160,7 @@ func (k *Socket) wire() traffic {
 	return k.bytes(info, known)
 }
 
-// bytes gives what the socket carried, given what the kernel said.
+// bytes returns what the socket carried, given what the kernel said.
 func (k *Socket) bytes(info kernelInfo, known bool) traffic {
 	k.mu.Lock()
 	defer k.mu.Unlock()

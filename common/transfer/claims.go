@@ -41,7 +41,7 @@ func (c *claims) missing() content.Set {
 	return missing
 }
 
-// isMissing tells whether i is a chunk of the file that is neither held nor
+// isMissing reports whether i is a chunk of the file that is neither held nor
 // claimed.
 func (c *claims) isMissing(i int) bool {
 	return i >= 0 && i < c.held.Len() && !c.held.Has(i) && c.open[i].by == nil

@@ -170,7 +170,7 @@ func (f testFile) source(name string, pause time.Duration) *script {
 	return &script{name: name, run: g.run}
 }
 
-// sources gives a closed channel with all of them.
+// sources returns a closed channel with all of them.
 func sources(all ...*script) <-chan transfer.Source {
 	from := make(chan transfer.Source, len(all))
 	for _, s := range all {

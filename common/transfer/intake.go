@@ -114,7 +114,7 @@ func (in *Intake) Lacking() int {
 	return in.claims.lacking
 }
 
-// Wants tells whether chunk i is missing, and still taken.
+// Wants reports whether chunk i is missing, and still taken.
 func (in *Intake) Wants(i int) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -160,7 +160,7 @@ func (in *Intake) fail(err error) {
 	}
 }
 
-// begin tells whether chunk i is to be written; writing.Done is to follow.
+// begin reports whether chunk i is to be written; writing.Done is to follow.
 func (in *Intake) begin(i int) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -64,7 +64,7 @@ func BenchmarkConnection(b *testing.B) {
 	}
 }
 
-// resident gives this process's memory in bytes, garbage left out.
+// resident returns this process's memory in bytes, garbage left out.
 func resident(b *testing.B) int64 {
 	time.Sleep(200 * time.Millisecond) // identify is still talking
 	debug.FreeOSMemory()

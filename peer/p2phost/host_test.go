@@ -95,7 +95,7 @@ func testContext(t testing.TB) context.Context {
 	return ctx
 }
 
-// whereabouts gives h's listen addresses of one kind, or all for 0.
+// whereabouts returns h's listen addresses of one kind, or all for 0.
 func (h testHost) whereabouts(how int) peer.AddrInfo {
 	info := peer.AddrInfo{ID: h.ID()}
 	addrs, _ := h.Network().InterfaceListenAddresses() // none: the test will tell

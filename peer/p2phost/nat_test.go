@@ -17,7 +17,7 @@ func listensEverywhere(c *Config) {
 	c.Listen = []string{"/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"}
 }
 
-// relays tells whether h offers to relay.
+// relays reports whether h offers to relay.
 func (h testHost) relays() bool {
 	for _, p := range h.Mux().Protocols() {
 		if p == proto.ProtoIDv2Hop {

@@ -278,7 +278,7 @@ type frameConn struct {
 	records *records // nil: not to be told
 }
 
-// Read tells those below how much of a frame is still to come.
+// Read returns those below how much of a frame is still to come.
 func (c *frameConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if c.records != nil {

@@ -365,14 +365,14 @@ func TestAnOfferIsNotStuckBehindChunks(t *testing.T) {
 	_ = chunks.Reset()
 }
 
-// known tells whether the queue's link has been measured.
+// known reports whether the queue's link has been measured.
 func (s *speed) known(q *queue) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return s.rate > 0
 }
 
-// waiting gives the bytes in the queue.
+// waiting returns the bytes in the queue.
 func (q *queue) waiting() int64 {
 	if q == nil {
 		return 0

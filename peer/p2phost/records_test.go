@@ -42,7 +42,7 @@ func (p *halfPipe) write(b []byte) {
 	p.cond.Broadcast()
 }
 
-// read gives at most n bytes.
+// read returns at most n bytes.
 func (p *halfPipe) read(b []byte, n int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,7 +54,7 @@ func (p *halfPipe) read(b []byte, n int) int {
 	return n
 }
 
-// toCome gives how many bytes are sure to come, if the other side says nothing
+// toCome returns how many bytes are sure to come, if the other side says nothing
 // more: to the end of the frame that is under way.
 func (p *halfPipe) toCome() int {
 	p.mu.Lock()

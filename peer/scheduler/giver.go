@@ -164,10 +164,10 @@ func (g *Giver) NotComing(i int) {
 	g.duties = slices.DeleteFunc(g.duties, func(d int) bool { return d == i })
 }
 
-// Holds tells whether this node holds chunk i.
+// Holds reports whether this node holds chunk i.
 func (g *Giver) Holds(i int) bool { return g.chunks.have.Has(i) }
 
-// HeldNearby tells whether a neighbour holds chunk i or is about to get it.
+// HeldNearby reports whether a neighbour holds chunk i or is about to get it.
 func (g *Giver) HeldNearby(i int) bool {
 	if g.chunks.held[i] > 0 {
 		return true

@@ -62,13 +62,13 @@ func (n *node) isFrozen() bool {
 	return (n.kind == frozen || n.kind == clogged) && n.now > frozenAt
 }
 
-// isPassive tells whether it gives nothing as others do.
+// isPassive reports whether it gives nothing as others do.
 func (n *node) isPassive() bool { return n.kind == mute || n.floods() || n.isFrozen() }
 
-// floods tells whether it offers whatever others may lack.
+// floods reports whether it offers whatever others may lack.
 func (n *node) floods() bool { return n.kind == promiser || n.kind == trickler }
 
-// confirms tells whether it tells givers of the chunks that it received.
+// confirms reports whether it tells givers of the chunks that it received.
 func (n *node) confirms() bool { return n.kind != mute && !n.isFrozen() }
 
 // flood offers whatever a neighbour may lack, for as long as it is there.

@@ -48,12 +48,12 @@ func (c *initialCopies) gave(i int, a *availability) {
 	c.given = append(c.given, initialCopy{chunk: i, at: c.count})
 }
 
-// isStalled tells whether the oldest copy is old and has not been passed on.
+// isStalled reports whether the oldest copy is old and has not been passed on.
 func (c *initialCopies) isStalled(a *availability) bool {
 	return c.isOld(a) && !isPassedOn(c.given[0].chunk, a)
 }
 
-// isOld tells whether there is an oldest copy that all should have by now.
+// isOld reports whether there is an oldest copy that all should have by now.
 func (c *initialCopies) isOld(a *availability) bool {
 	return len(c.given) > 0 && c.count-c.given[0].at >= stalledRounds*a.takers
 }

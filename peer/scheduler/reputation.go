@@ -44,11 +44,11 @@ func (r *Reputation) of(id ID) giverRecord {
 	return r.givers[id]
 }
 
-// Trusts tells whether a giver's promise is as good as the chunk: all that it
+// Trusts reports whether a giver's promise is as good as the chunk: all that it
 // promised has come, or else more came than did not.
 func (r *Reputation) Trusts(id ID) bool { return r.of(id).strikes == 0 }
 
-// IsLate tells whether a giver has brought nothing yet, or takes much longer than
+// IsLate reports whether a giver has brought nothing yet, or takes much longer than
 // others, while there are others. What it has promised keeps nobody else from
 // promising more.
 func (r *Reputation) IsLate(id ID) bool {
@@ -77,7 +77,7 @@ func (r *Reputation) quickest() time.Duration {
 	return quickest
 }
 
-// someProven tells whether any giver that is here has brought a chunk.
+// someProven reports whether any giver that is here has brought a chunk.
 func (r *Reputation) someProven() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -58,7 +58,7 @@ const (
 	tooSlow            // its chunk would be among the last
 )
 
-// Accepts tells whether an offer of a wanted chunk should be accepted. A giver
+// Accepts reports whether an offer of a wanted chunk should be accepted. A giver
 // that is much slower than the others is welcome as long as its chunk arrives
 // well before the rest of the file has.
 func (t *Taker) Accepts(from ID, i int, p Promises, now time.Time) bool {
@@ -132,7 +132,7 @@ func (t *Taker) Arrived(from ID, i int, took time.Duration, now time.Time) {
 	delete(t.disputed, i)
 }
 
-// IsOverdue tells whether the promise of chunk i, of that age, is not to be
+// IsOverdue reports whether the promise of chunk i, of that age, is not to be
 // waited for any longer, while so many chunks are lacking. GaveUp is to follow
 // if so.
 func (t *Taker) IsOverdue(i int, age time.Duration, lacking int, now time.Time) bool {

@@ -207,7 +207,7 @@ func (u *uplink) sendingTo(to ID) int {
 	return n
 }
 
-// othersWait tells whether a chunk for anyone but to could be sent now.
+// othersWait reports whether a chunk for anyone but to could be sent now.
 func (u *uplink) othersWait(to ID, have content.Set, now time.Time) bool {
 	return slices.ContainsFunc(u.waiting, func(w waiting) bool { return w.to != to && w.isReady(have, now) })
 }
@@ -222,12 +222,12 @@ func (u *uplink) transit(d delivery) *transit {
 	return nil
 }
 
-// holds tells whether an offer was accepted and is not delivered yet.
+// holds reports whether an offer was accepted and is not delivered yet.
 func (u *uplink) holds(d delivery) bool {
 	return u.transit(d) != nil || slices.ContainsFunc(u.waiting, func(w waiting) bool { return w.delivery == d })
 }
 
-// isLost tells whether a chunk has been on its way for too long.
+// isLost reports whether a chunk has been on its way for too long.
 func (u *uplink) isLost(d delivery, now time.Time) bool {
 	t := u.transit(d)
 	return t != nil && (u.isOvertaken(t) || u.isUnconfirmed(t, now)) && now.Sub(t.since) > transitTimeout
@@ -246,7 +246,7 @@ func (u *uplink) crawling(now time.Time) []ID {
 	return to
 }
 
-// isUnconfirmed tells whether the receipt of a chunk is late, or the chunk does
+// isUnconfirmed reports whether the receipt of a chunk is late, or the chunk does
 // not even leave, for its neighbour takes nothing.
 func (u *uplink) isUnconfirmed(t *transit, now time.Time) bool {
 	limit := max(lateReceiptTrips*u.answerTime, minLateReceipt)
@@ -260,7 +260,7 @@ func (u *uplink) isUnconfirmed(t *transit, now time.Time) bool {
 	}
 }
 
-// owesReceipt tells whether a neighbour's receipt is late.
+// owesReceipt reports whether a neighbour's receipt is late.
 func (u *uplink) owesReceipt(to ID, now time.Time) bool {
 	return slices.ContainsFunc(u.sending, func(t *transit) bool { return t.to == to && u.isUnconfirmed(t, now) })
 }

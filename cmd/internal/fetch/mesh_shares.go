@@ -10,10 +10,10 @@ import (
 	"starmesh/common/store"
 )
 
-// mostFetched bounds the files with which a node has to do because it fetched
+// maxFetched bounds the files with which a node has to do because it fetched
 // them. Each counts at every other node, which bears some thousands of them;
 // what is merely shared counts only where somebody wants it.
-const mostFetched = 1000
+const maxFetched = 1000
 
 // shares are the files that a getting node shares, by content.
 type shares struct {
@@ -35,7 +35,7 @@ func newShares(mesh *Node) *shares {
 	return &shares{mesh: mesh, files: map[content.ID]*shareOf{}}
 }
 
-// begin tells whether the file is the caller's to fetch; then end must follow.
+// begin reports whether the file is the caller's to fetch; then end must follow.
 // Otherwise it waits for whoever fetches the same, and gives that file.
 func (s *shares) begin(ctx context.Context, id content.ID) (twin store.File, mine bool, err error) {
 	for {
@@ -70,7 +70,7 @@ func (s *shares) end(entry store.Entry, file store.File, err error) {
 		return
 	}
 	share.name, share.file = entry.Name, file
-	if s.fetched = append(s.fetched, entry.ID); len(s.fetched) > mostFetched {
+	if s.fetched = append(s.fetched, entry.ID); len(s.fetched) > maxFetched {
 		s.renewLocked(s.fetched[0])
 		s.fetched = s.fetched[1:]
 	}

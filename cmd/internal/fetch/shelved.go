@@ -120,7 +120,7 @@ func (f *shelved) WriteChunk(i int, p []byte) error {
 	return held.WriteChunk(i, p)
 }
 
-// inMemory gives text as a File.
+// inMemory returns text as a File.
 func inMemory(ctx context.Context, text []byte) (*store.Memory, error) {
 	list, err := content.Hash(ctx, bytes.NewReader(text), int64(len(text)), nil)
 	if err != nil {

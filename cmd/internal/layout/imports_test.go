@@ -87,7 +87,7 @@ var arrows = []struct {
 	{"scripts/", []string{"common/", "cmd/internal/", "central", "peer"}}, // programs that scripts run
 }
 
-// covers tells whether the pattern stands for name.
+// covers reports whether the pattern stands for name.
 func covers(pattern, name string) bool {
 	return name == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(name, pattern) ||
 		strings.HasPrefix(name, pattern+"/")

@@ -15,7 +15,7 @@ import (
 	"starmesh/cmd/internal/lab/system"
 )
 
-// showsSystems tells whether a file is of what runs, counts, draws and shows
+// showsSystems reports whether a file is of what runs, counts, draws and shows
 // systems, outside their table.
 func showsSystems(name string) bool {
 	return !strings.HasPrefix(name, "cmd/internal/lab/system/") && !strings.HasSuffix(name, "_test.go") &&

@@ -99,7 +99,7 @@ func parse(text string) (Fault, error) {
 	return f, nil
 }
 
-// Check tells whether so many receivers are enough for the faults. Nobody is
+// Check reports whether so many receivers are enough for the faults. Nobody is
 // hit by two of those that choose their nodes, and somebody must be left to get
 // the file.
 func Check(all []Fault, receivers int) error {

@@ -20,7 +20,7 @@ const (
 	Left                       // by one that does not: its manager was killed
 )
 
-// LookAtScratch tells who holds the work folder of the lab in that folder.
+// LookAtScratch returns who holds the work folder of the lab in that folder.
 func LookAtScratch(lab string) ScratchState {
 	root, err := os.OpenRoot(lab)
 	if err != nil {

@@ -64,7 +64,7 @@ func opened() ([]string, error) {
 	return names, nil
 }
 
-// held tells who still holds one of the namespaces: a thread in it, an open
+// held returns who still holds one of the namespaces: a thread in it, an open
 // descriptor, a mount. What nobody holds the kernel removes.
 func held(t *testing.T, namespaces []string) (who []string) {
 	t.Helper()

@@ -28,7 +28,7 @@ type Network struct {
 	close  func() error
 }
 
-// Check tells why links of that kind cannot be had here, and what to do:
+// Check returns why links of that kind cannot be had here, and what to do:
 // fault.Invalid for a kind that does not exist, fault.Refused without the
 // rights, and other errors.
 func Check(kind string) error {

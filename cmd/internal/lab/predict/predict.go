@@ -106,7 +106,7 @@ const worthwhile = 0.95
 // maxReceivers bounds what is planned for, and the search for the crossover.
 const maxReceivers = 1 << 20
 
-// Check tells what is wrong with a question; nil if nothing.
+// Check returns what is wrong with a question; nil if nothing.
 func (q *Question) Check() error {
 	if q.FileBytes < 1 {
 		return fmt.Errorf("a file of %d bytes needs no plan", q.FileBytes)

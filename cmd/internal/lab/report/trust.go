@@ -200,7 +200,7 @@ func (p *Page) limits() []string {
 	)
 }
 
-// linkLimits tells how real the links were.
+// linkLimits returns how real the links were.
 func (p *Page) linkLimits() []string {
 	rate, netns := false, false
 	for _, r := range p.records() {

@@ -14,7 +14,7 @@ const (
 	tooBusy    = 0.80 // of all cores, over the whole run
 	saturated  = 0.95 // of all cores, in a second that had nothing left
 	tooOften   = 0.25 // of all seconds
-	leastSpans = 4    // seconds, for a share of them to mean anything
+	minSeconds = 4    // seconds, for a share of them to mean anything
 )
 
 // JudgeCPU reports whether the processors were the limit of a run: mean is the
@@ -35,7 +35,7 @@ func JudgeCPU(mean float64, seconds []float64) labdir.CPU {
 	case mean >= tooBusy:
 		c.Limit = true
 		c.Why = fmt.Sprintf("the processors were %.0f %% busy: the time says more about this machine than about the links", 100*mean)
-	case len(seconds) >= leastSpans && float64(full) > tooOften*float64(len(seconds)):
+	case len(seconds) >= minSeconds && float64(full) > tooOften*float64(len(seconds)):
 		c.Limit = true
 		c.Why = fmt.Sprintf("for %d of %d seconds the processors had nothing left (%.0f %% busy over all): the time says more about this machine than about the links",
 			full, len(seconds), 100*mean)

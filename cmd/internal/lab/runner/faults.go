@@ -12,7 +12,7 @@ type Faults interface {
 	// Shape says what is wrong with node i from the start, of which the link
 	// is given; 0 is the origin.
 	Shape(i int, node string, link scenario.Rate) Shape
-	// Expected gives the faults, each with the outcome that is expected.
+	// Expected returns the faults, each with the outcome that is expected.
 	Expected() []string
 	// Run makes faults until ctx ends. It is told what the manager sees, but
 	// misses events when it is slow.

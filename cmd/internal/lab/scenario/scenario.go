@@ -38,7 +38,7 @@ func repeated[T comparable](all []T) (T, bool) {
 	return none, false
 }
 
-// Check tells what is wrong with the scenario, as fault.Invalid.
+// Check returns what is wrong with the scenario, as fault.Invalid.
 func (s *Scenario) Check() error {
 	if len(s.Receivers) == 0 {
 		return fault.Wrapf(fault.Invalid, "no number of receivers is given, such as 1,2,4,8")

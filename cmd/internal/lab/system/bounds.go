@@ -31,7 +31,7 @@ func Equal(n int, origin, up, down float64) Links {
 	return l
 }
 
-// Check tells what is wrong with the links; nil if nothing.
+// Check returns what is wrong with the links; nil if nothing.
 func (l Links) Check() error {
 	if len(l.Up) != len(l.Down) {
 		return fmt.Errorf("%d uplinks but %d downlinks", len(l.Up), len(l.Down))
