@@ -81,7 +81,7 @@ func (s *session) end(ctx context.Context, err error) {
 	s.link.close(first, why)
 }
 
-// farewell returns the client why the connection ends, if it is the server who
+// farewell tells the client why the connection ends, if it is the server who
 // ends it; first is the side that closed, as far as is known.
 func (s *session) farewell(ctx context.Context, err error) (first load.Side, why string) {
 	switch {
@@ -213,7 +213,7 @@ type brokenLink struct{ error }
 
 func (e brokenLink) Unwrap() error { return e.error }
 
-// endsConnection returns errors of the link from errors of the request.
+// endsConnection tells errors of the link from errors of the request.
 func endsConnection(err error) bool {
 	var broken brokenLink
 	var network net.Error

@@ -17,7 +17,7 @@ type collector struct {
 	build    *prometheus.Desc
 }
 
-// Collector returns the figures of r to Prometheus, as of the moment of each
+// Collector gives the figures of r to Prometheus, as of the moment of each
 // scrape. Figures that are not known are left out. The process itself is left
 // to Prometheus's own process and Go collectors.
 func Collector(r *Reporter) prometheus.Collector {

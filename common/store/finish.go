@@ -89,7 +89,7 @@ func (p *Part) flush() error {
 	return nil
 }
 
-// dress returns the data file the mode and time it is to have.
+// dress gives the data file the mode and time it is to have.
 func (p *Part) dress() error {
 	if p.files.data == nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 // File.Sync is F_FULLFSYNC, the only call that empties the disk's own cache.
 func syncData(f *os.File) error { return f.Sync() }
 
-// allocate returns f size bytes of disk; reserved is false where the file system
+// allocate gives f size bytes of disk; reserved is false where the file system
 // can not do that.
 func allocate(f *os.File, size int64) (reserved bool, err error) {
 	info, err := f.Stat()

@@ -21,7 +21,7 @@ func syncData(f *os.File) error {
 // systems a signal undoes the call it meets.
 const allocateStep = 1 << 30
 
-// allocate returns f size bytes of disk; reserved is false where the file system
+// allocate gives f size bytes of disk; reserved is false where the file system
 // can not do that, and in memory (tmpfs): there it would take as long as the
 // writing itself, with everybody waiting for it.
 func allocate(f *os.File, size int64) (reserved bool, err error) {

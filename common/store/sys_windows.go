@@ -31,7 +31,7 @@ func allocated(info fs.FileInfo) int64 { return info.Size() }
 // syncData makes what was written to f durable, with its length.
 func syncData(f *os.File) error { return f.Sync() }
 
-// allocate returns f size bytes of disk: Truncate does it on NTFS.
+// allocate gives f size bytes of disk: Truncate does it on NTFS.
 func allocate(*os.File, int64) (reserved bool, err error) { return false, nil }
 
 // freeSpace is how many bytes may still be written to the file system of the

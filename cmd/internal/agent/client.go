@@ -39,7 +39,7 @@ func (c Client) Fetch(ctx context.Context, addr, path string, into any) error {
 	return c.ask(ctx, addr, http.MethodGet, path, "", into)
 }
 
-// Do returns the agent at addr a command, such as stop, with arguments. token
+// Do gives the agent at addr a command, such as stop, with arguments. token
 // may be "" for an agent on this machine; into may be nil.
 func (c Client) Do(ctx context.Context, addr, command string, args url.Values, token string, into any) error {
 	path := "/" + command

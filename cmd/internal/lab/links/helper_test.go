@@ -34,7 +34,7 @@ var parts = map[string]func() error{
 	"manage": manage,
 }
 
-// say returns the test something, as a line.
+// say tells the test something, as a line.
 func say(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
 
 // sink takes connections until its standard input ends, and says of each how

@@ -80,7 +80,7 @@ func (h *hub) wire(s *space, i int, r Rates) (usual bool, err error) {
 	return furnish(s, node, i, r.Up)
 }
 
-// furnish returns the node's end its address, its shaper and its routes.
+// furnish gives the node's end its address, its shaper and its routes.
 func furnish(s *space, node *netlink.Handle, i int, up units.Rate) (usual bool, err error) {
 	lo, err := node.LinkByName("lo")
 	if err == nil {

@@ -87,7 +87,7 @@ func (n *node) ask(ctx context.Context, path string, into any) error {
 	return agent.Client{Dial: n.place.Dial}.Fetch(ctx, addr, path, into)
 }
 
-// command returns the node's agent a command.
+// command gives the node's agent a command.
 func (n *node) command(ctx context.Context, command string) error {
 	_, addr := n.running()
 	return agent.Client{Dial: n.place.Dial}.Do(ctx, addr, command, nil, "", nil)
