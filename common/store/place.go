@@ -28,8 +28,9 @@ type where struct {
 // place is where the path led to when it was last followed.
 type place struct {
 	root *os.Root
-	base string // the root's absolute path, for the cache
-	file string // the single file's name on the disk, when it was given as a link another one
+	dir  *os.File // the same folder
+	base string   // the root's absolute path, for the cache
+	file string   // the single file's name on the disk, when it was given as a link another one
 }
 
 // follow returns the place that the path leads to at this moment.
@@ -51,23 +52,27 @@ func (w *where) follow() (*place, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.now != nil && w.now.base == next.base && w.now.file == next.file && w.now.stands() {
+	if w.now != nil && w.now.base == next.base && w.now.file == next.file && w.now.stands(info) {
 		return w.now, nil
 	}
 	if next.root, err = os.OpenRoot(next.base); err != nil {
+		return nil, explain(err, w.path)
+	}
+	if next.dir, err = next.root.Open("."); err != nil {
+		next.root.Close()
 		return nil, explain(err, w.path)
 	}
 	w.now = &next // a root that others still use is closed by package os when they are done
 	return w.now, nil
 }
 
-// stands reports whether the root is still what its path leads to.
-func (p *place) stands() bool {
-	open, err := p.root.Stat(".")
-	if err != nil {
-		return false
+// stands reports whether the root is still what its path leads to; found is what
+// is there now, of a single file the file.
+func (p *place) stands(found fs.FileInfo) bool {
+	open, err := p.dir.Stat()
+	if err == nil && p.file != "" {
+		found, err = os.Stat(p.base)
 	}
-	found, err := os.Stat(p.base)
 	return err == nil && os.SameFile(open, found)
 }
 
@@ -84,7 +89,7 @@ func (w *where) at() (*place, error) {
 func (w *where) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.now.root.Close()
+	return errors.Join(w.now.dir.Close(), w.now.root.Close())
 }
 
 // real is the name on the disk.
@@ -123,20 +128,32 @@ func (w *where) look(name string) (*place, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	real := p.real(name)
-	dir, err := p.folder(path.Dir(real))
-	if errors.Is(err, errLink) || errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, notThere(name)
-	}
-	if err != nil {
-		return nil, nil, served("read", err, name)
-	}
-	defer dir.Close()
-	info, err := dir.Lstat(path.Base(real))
-	if isMissing(err) || err == nil && !info.Mode().IsRegular() {
+	info, err := p.lstat(p.real(name))
+	if errors.Is(err, errLink) || errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
 		return nil, nil, notThere(name)
 	}
 	return p, info, served("read", err, name)
+}
+
+// lstat looks at what is called name on the disk. It fails with fs.ErrNotExist,
+// errLink for what is a link or behind one, or explained.
+func (p *place) lstat(name string) (fs.FileInfo, error) {
+	if info, ok, err := lookup(p.dir, name); ok {
+		return info, err
+	}
+	dir, err := p.folder(path.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	info, err := dir.Lstat(path.Base(name))
+	switch {
+	case isMissing(err):
+		return nil, fs.ErrNotExist
+	case err == nil && info.Mode()&fs.ModeSymlink != 0:
+		return nil, errLink
+	}
+	return info, explain(err, name)
 }
 
 // errLink is why a folder is not opened that lies behind a link.
