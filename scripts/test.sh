@@ -128,7 +128,10 @@ beside=$!
 set +m
 trap 'kill -- "-$beside" 2>/dev/null || true; rm -f "$log"' EXIT
 bad=0
+printf '\n== beside it, told only if something is found: shellcheck, staticcheck, vet and build for the other systems\n'
 (all_tests) || bad=1
-wait "$beside" || bad=1
-cat "$log"
+wait "$beside" || {
+	bad=1
+	cat "$log"
+}
 exit "$bad"
