@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+
+	"starmesh/common/fault"
 )
 
 // Options say what kind of file is written.
@@ -124,15 +126,8 @@ func (f *file) claim(aside, name string) error {
 
 // named says of the file that was asked for what is wrong, not of the one aside.
 func named(name string, err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &path):
-		err = path.Err
-	case errors.As(err, &link):
-		err = link.Err
 	}
-	return &fs.PathError{Op: "write", Path: name, Err: err}
+	return &fs.PathError{Op: "write", Path: name, Err: fault.Bare(err)}
 }

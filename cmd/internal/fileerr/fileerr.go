@@ -2,10 +2,9 @@
 package fileerr
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
+
+	"starmesh/common/fault"
 )
 
 // An Error is about a file or folder, called as its user calls it, with slashes.
@@ -22,15 +21,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // Named says what is wrong with name without the system call, and without the
 // name that was used for it there. Nothing wrong stays nil.
 func Named(name string, err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &path):
-		err = path.Err
-	case errors.As(err, &link):
-		err = link.Err
 	}
-	return &Error{Name: filepath.ToSlash(name), Err: err}
+	return &Error{Name: filepath.ToSlash(name), Err: fault.Bare(err)}
 }

@@ -67,7 +67,7 @@ var arrows = []struct {
 	{"common/store/storetest", []string{"common/store", "common/content", "common/fault"}},
 	{"common/retry", []string{"common/fault"}},
 	{"common/transfer", []string{"common/content", "common/fault", "common/retry"}},
-	{"common/atomicfile", nil},
+	{"common/atomicfile", []string{"common/fault"}},
 	{"common/readable", nil},
 	{"common/trace", nil},
 	{"common/store", []string{"common/atomicfile", "common/content", "common/fault"}},
