@@ -28,7 +28,7 @@ type ClientConfig struct {
 	Limits         rate.Limits
 	Instruments
 	Timeout time.Duration // to connect and be greeted; 0: 10 s
-	Stall   time.Duration // a server silent for longer is given up; 0: 60 s
+	Stall   time.Duration // a server that owes something and is silent for longer is given up; 0: 30 s
 	Agent   string        // program and version, told to the server
 
 	// ConnPerRequest, over HTTP alone, has every request make a connection of
@@ -39,7 +39,7 @@ type ClientConfig struct {
 func (c ClientConfig) withDefaults() ClientConfig {
 	c.Instruments = c.Instruments.withDefaults()
 	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
-	c.Stall = cmp.Or(c.Stall, time.Minute)
+	c.Stall = cmp.Or(c.Stall, 30*time.Second)
 	return c
 }
 

@@ -88,7 +88,8 @@ func TestDocumentHasTheLimits(t *testing.T) {
 		}
 	}
 	b := Bounds{}.withDefaults()
-	for _, d := range []time.Duration{b.Handshake, b.Idle, b.Stall, b.Grace} {
+	c := ClientConfig{}.withDefaults()
+	for _, d := range []time.Duration{b.Handshake, b.Idle, b.Stall, b.Grace, c.Timeout, c.Stall} {
 		if !strings.Contains(text, fmt.Sprintf("| %.0f s |", d.Seconds())) {
 			t.Errorf("the document does not have the time-out of %v", d)
 		}

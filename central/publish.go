@@ -65,7 +65,11 @@ func (s *session) take(ctx context.Context, m put) error {
 	if err != nil {
 		return err
 	}
-	part, err := cfg.Folder.Create(m.Entry.Name, list, store.Options{Force: m.Force, Mode: m.Entry.Mode, ModTime: m.Entry.ModTime})
+	tell := tellProgress(s.link, m.Req, s.link.interrupt)
+	part, err := cfg.Folder.Create(m.Entry.Name, list, store.Options{
+		Force: m.Force, Mode: m.Entry.Mode, ModTime: m.Entry.ModTime,
+		Progress: func(int64) { tell(0, m.Entry.Size) },
+	})
 	if err != nil {
 		return err
 	}
@@ -78,7 +82,7 @@ func (s *session) take(ctx context.Context, m put) error {
 	if err := s.fetch(ctx, a, part, m.Req); err != nil {
 		return err
 	}
-	if err := part.Finish(); err != nil {
+	if err := meanwhile(func() { tell(m.Entry.Size, m.Entry.Size) }, part.Finish); err != nil {
 		return err
 	}
 	if err := cfg.Folder.Finished(m.Entry.Name, list); err != nil {

@@ -69,7 +69,7 @@ func NewServer(cfg ServerConfig) *Server {
 	}
 	return &Server{
 		cfg: cfg, links: map[net.Conn]struct{}{}, perAddr: map[netip.Addr]int{},
-		refusing: make(chan struct{}, maxRefusing), hashPatience: 5 * time.Second,
+		refusing: make(chan struct{}, maxRefusing), hashPatience: 2 * time.Second,
 	}
 }
 

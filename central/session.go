@@ -284,6 +284,27 @@ func giveProof(l *link, m proof, list content.ChunkList) error {
 // workingEvery is how often the other side is told how far a long request is.
 const workingEvery = 300 * time.Millisecond
 
+// meanwhile does work, and has tell say every now and then that it goes on: a
+// disk may take its time to confirm what it was given.
+func meanwhile(tell func(), work func() error) error {
+	over := make(chan struct{})
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		for {
+			select {
+			case <-time.After(workingEvery):
+				tell()
+			case <-over:
+				return
+			}
+		}
+	})
+	err := work()
+	close(over)
+	telling.Wait()
+	return err
+}
+
 // tellProgress returns a function that sends WORKING now and then, so that the
 // other side is never left in silence; it calls lost when nobody listens.
 func tellProgress(l *link, req uint32, lost func()) func(done, total int64) {

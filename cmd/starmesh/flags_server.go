@@ -58,7 +58,7 @@ func (f *nodeFlags) instruments(n *node) central.Instruments {
 
 // config makes the client's configuration; it may ask for a password.
 func (f *connectFlags) config(cmd *cobra.Command, n *node) (central.ClientConfig, error) {
-	cfg := central.ClientConfig{User: f.user, Instruments: f.node.instruments(n), Limits: n.limits, Agent: n.agent}
+	cfg := central.ClientConfig{User: f.user, Instruments: f.node.instruments(n), Limits: n.limits, Agent: n.agent, Stall: f.patience(cmd).Silence()}
 	cfg.Pins.Path = f.pins
 	if cfg.Pins.Path == "" {
 		if dir, err := os.UserConfigDir(); err == nil { // without one nothing is pinned

@@ -16,6 +16,17 @@ type Patience struct {
 	ToBegin bool // before anything has been reached, too
 }
 
+// Silence is how long a server may owe something and send nothing before another
+// connection is tried: short enough that there is patience left for that, and
+// long enough that a server has said why it takes its time. 0 is the client's own
+// default.
+func (p Patience) Silence() time.Duration {
+	if p.For <= 0 {
+		return 0
+	}
+	return max(min(p.For/4, 30*time.Second), 3*time.Second)
+}
+
 // connection is one connection to a server.
 type connection interface {
 	Alive() bool

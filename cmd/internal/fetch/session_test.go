@@ -93,3 +93,16 @@ func TestAServerThatWasNeverReachedIsNotWaitedFor(t *testing.T) {
 		}
 	})
 }
+
+// TestASilentServerLeavesPatienceForAnother: a connection over which nothing
+// comes is given up long before the patience is over.
+func TestASilentServerLeavesPatienceForAnother(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{
+		-1: 0, 0: 0, time.Second: 3 * time.Second, 30 * time.Second: 7500 * time.Millisecond,
+		time.Minute: 15 * time.Second, 2 * time.Minute: 30 * time.Second, time.Hour: 30 * time.Second,
+	} {
+		if got := (Patience{For: limit}).Silence(); got != want {
+			t.Errorf("trying for %v, a server may be silent for %v, not %v", limit, got, want)
+		}
+	}
+}
