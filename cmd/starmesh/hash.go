@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/b3sum"
+	"starmesh/cmd/internal/beside"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
 	"starmesh/common/content"
@@ -14,6 +15,7 @@ import (
 // hasher hashes files for one run of the command.
 type hasher struct {
 	b3sum.Hasher
+	beside  beside.Writer
 	out     *cli.Output
 	noNames bool
 	failed  bool // some file could not be hashed, or is not what it should be
@@ -31,8 +33,13 @@ func newHash() *cobra.Command {
 prints it. Without a file, or for "-", it reads standard input. Ids are
 remembered by path, size, time and inode, so that a file is read once.
 --check always reads; with it, --quiet leaves out the files that are as they
-should be.`,
+should be.
+
+--sidecar writes FILE.starmesh beside each file, by which 'starmesh get' verifies
+what any web server sends. --torrent writes FILE.torrent, which names the file's
+address on a web server, for programs that speak BitTorrent.`,
 		Example: `  starmesh hash model.bin
+  starmesh hash --sidecar model.bin
   starmesh hash *.iso > sums && starmesh hash --check sums
   starmesh hash --collection ./photos
   tar c photos | starmesh hash`,
@@ -43,20 +50,34 @@ should be.`,
 			if !check { // a check that trusts its memory would miss what rotted
 				h.Cache = cache.open(h.out)
 			}
+			h.beside.Cache = h.Cache
 			return h.run(cmd, args, check, collection)
 		},
 	}
 	cmd.Flags().BoolVarP(&check, "check", "c", false, "read ids and names from FILE and check each file named there")
 	cmd.Flags().StringVar(&collection, "collection", "", "print the id of the folder `DIR` with all files in it")
 	cmd.Flags().BoolVar(&h.noNames, "no-names", false, "print ids only")
+	cmd.Flags().BoolVar(&h.beside.Sidecar, "sidecar", false, "write what each file is verified by into FILE.starmesh")
+	cmd.Flags().StringVar(&h.beside.Ticket, "ticket", "", "with --sidecar, name nodes of a mesh that have the file: `TICKET`, as 'starmesh peer serve' prints it")
+	cmd.Flags().StringVar(&h.beside.Torrent, "torrent", "", "write FILE.torrent for the file that a web server has at `URL`")
 	cache.add(cmd, "read every file, and remember nothing")
 	cmd.MarkFlagsMutuallyExclusive("check", "no-names")
 	cmd.MarkFlagsMutuallyExclusive("check", "collection")
+	for _, what := range []string{"check", "collection"} {
+		cmd.MarkFlagsMutuallyExclusive(what, "sidecar")
+		cmd.MarkFlagsMutuallyExclusive(what, "torrent")
+	}
 	cli.AddFlags(cmd)
 	return cmd
 }
 
 func (h *hasher) run(cmd *cobra.Command, args []string, check bool, collection string) error {
+	if err := h.beside.Check(); err != nil {
+		return cli.Usage(cmd, err)
+	}
+	if h.beside.Torrent != "" && len(args) != 1 {
+		return cli.Usagef(cmd, "--torrent is about one file, whose address it names; these are %d", len(args))
+	}
 	if len(args) == 0 {
 		args = []string{"-"}
 	} else if collection != "" {
@@ -97,6 +118,9 @@ func (h *hasher) collection(ctx context.Context, dir string) error {
 func (h *hasher) list(ctx context.Context, names []string) error {
 	for _, name := range names {
 		id, size, err := h.Sum(ctx, name)
+		if err == nil && h.beside.Wanted() {
+			err = h.writeBeside(ctx, name)
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -107,6 +131,15 @@ func (h *hasher) list(ctx context.Context, names []string) error {
 		h.print(name, id, size)
 	}
 	return nil
+}
+
+func (h *hasher) writeBeside(ctx context.Context, name string) error {
+	written, err := h.beside.Write(ctx, name)
+	for _, name := range written {
+		h.out.Note("wrote %s", name)
+		h.out.Event("wrote", map[string]string{"path": name})
+	}
+	return err
 }
 
 func (h *hasher) fail(name string, err error) {
