@@ -36,7 +36,9 @@ func (c *Client) Source(list content.ChunkList) transfer.Source {
 // address names the file.
 func NewSource(a Address, cfg ClientConfig, list content.ChunkList) transfer.Source {
 	if a.HTTP {
-		return &httpSource{client: NewHTTPClient(a, cfg), name: a.Name, list: list, owned: true}
+		s := NewHTTPClient(a, cfg).Source(a.Name, list).(*httpSource)
+		s.owned = true
+		return s
 	}
 	return &source{addr: a, cfg: cfg.withDefaults(), list: list}
 }

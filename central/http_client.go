@@ -26,6 +26,7 @@ type HTTPClient struct {
 	conn      atomic.Pointer[webConn] // the latest
 	answered  bool                    // the server has spoken HTTP
 	closed    bool
+	anywhere  bool // it is sent on to other servers; the user's name goes to addr alone
 }
 
 // maxHead bounds what a server may say before the body of an answer, in bytes.
@@ -68,15 +69,23 @@ func (c *HTTPClient) ask(ctx context.Context, method, name, query string, header
 	if c.addr.TLS {
 		u.Scheme = "https"
 	}
-	r, err := http.NewRequestWithContext(c.traced(ctx, method, name, query, header), method, u.String(), nil)
+	return c.send(ctx, method, &u, header...)
+}
+
+// send is ask for any address.
+func (c *HTTPClient) send(ctx context.Context, method string, u *url.URL, header ...string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(c.traced(ctx, method, u, header), method, u.String(), nil)
 	if err != nil {
-		return nil, fault.Wrapf(fault.Invalid, "%w", err)
+		return nil, fault.Wrapf(fault.Invalid, "%s is no address of a web server", readable.Text(u.Host))
 	}
 	r.Header.Set("User-Agent", c.cfg.Agent)
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	if c.cfg.User != "" {
+	if c.cfg.User != "" && c.isHome(u) {
+		if c.anywhere && !isPrivate(u) {
+			return nil, plainPassword()
+		}
 		r.SetBasicAuth(c.cfg.User, c.cfg.Password)
 	}
 	answer, err := c.transport.RoundTrip(r)
@@ -101,14 +110,17 @@ func followed(r *http.Response) int64 {
 }
 
 // traced has the trace tell of the request when it is sent.
-func (c *HTTPClient) traced(ctx context.Context, method, name, query string, header []string) context.Context {
+func (c *HTTPClient) traced(ctx context.Context, method string, u *url.URL, header []string) context.Context {
+	if c.anywhere {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: c.gotConn})
+	}
 	if c.cfg.Trace == nil {
 		return ctx
 	}
-	if query != "" {
-		query = "?" + query
+	line := fmt.Sprintf("%s %s HTTP/1.1", method, u.Path)
+	if u.RawQuery == chunksQuery { // any other may be a secret
+		line = fmt.Sprintf("%s %s?%s HTTP/1.1", method, u.Path, u.RawQuery)
 	}
-	line := fmt.Sprintf("%s /%s%s HTTP/1.1", method, name, query)
 	for i := 0; i+1 < len(header); i += 2 {
 		line += fmt.Sprintf("; %s: %s", header[i], header[i+1])
 	}

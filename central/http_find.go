@@ -116,12 +116,18 @@ func (c *HTTPClient) ChunkList(ctx context.Context, entry store.Entry) (content.
 		return content.ChunkList{}, err
 	}
 	defer c.finish(r)
-	want := int64(content.ChunkCount(entry.Size)) * content.CVSize
+	if r.StatusCode == http.StatusOK && r.Header.Get("Content-Type") != chunksType {
+		return content.ChunkList{}, c.stranger(entry.Name, "it has no chunk list")
+	}
+	return c.listIn(ctx, r, entry.Name, entry.ID, entry.Size)
+}
+
+// listIn reads the chunk list in an answer, of a file with that id and size.
+func (c *HTTPClient) listIn(ctx context.Context, r *http.Response, name string, id content.ID, size int64) (content.ChunkList, error) {
+	want := int64(content.ChunkCount(size)) * content.CVSize
 	switch {
 	case r.StatusCode != http.StatusOK:
-		return content.ChunkList{}, c.statusError(r, entry.Name)
-	case r.Header.Get("Content-Type") != chunksType:
-		return content.ChunkList{}, c.stranger(entry.Name, "it has no chunk list")
+		return content.ChunkList{}, c.statusError(r, name)
 	case r.ContentLength != want:
 		return content.ChunkList{}, fault.Wrapf(fault.Protocol, "a chunk list of %d bytes came where %d were due", r.ContentLength, want)
 	}
@@ -130,12 +136,12 @@ func (c *HTTPClient) ChunkList(ctx context.Context, entry store.Entry) (content.
 		return content.ChunkList{}, c.explain(ctx, err)
 	}
 	atEnd(r.Body)
-	list, err := content.NewChunkList(entry.Size, cvs.Bytes())
+	list, err := content.NewChunkList(size, cvs.Bytes())
 	if err != nil {
 		return content.ChunkList{}, err
 	}
-	if list.ID() != entry.ID {
-		return content.ChunkList{}, fault.Wrapf(fault.Corrupt, "the chunk list of %s belongs to another file (%s)", entry.ID.Short(), list.ID().Short())
+	if list.ID() != id {
+		return content.ChunkList{}, fault.Wrapf(fault.Corrupt, "the chunk list of %s belongs to another file (%s)", id.Short(), list.ID().Short())
 	}
 	return list, nil
 }
@@ -190,11 +196,7 @@ func redirected(r *http.Response, name string) error {
 
 // busyError is a 503: too much to do, or a file that is still being hashed.
 func busyError(r *http.Response, said string) error {
-	seconds, err := strconv.ParseUint(r.Header.Get("Retry-After"), 10, 32)
-	if err != nil {
-		seconds = 1 // or the other form, a date: not worth a clock
-	}
-	busy := fault.Later(fault.Wrapf(fault.Busy, "the server is busy: %s", said), time.Duration(seconds)*time.Second)
+	busy := fault.Later(fault.Wrapf(fault.Busy, "the server is busy: %s", said), retryAfter(r.Header.Get("Retry-After"), time.Now()))
 	done, total, ok := strings.Cut(r.Header.Get(workingHeader), "/")
 	if !ok {
 		return busy
@@ -205,6 +207,18 @@ func busyError(r *http.Response, said string) error {
 		return busy
 	}
 	return &hashing{busy, d, t}
+}
+
+// retryAfter reads a Retry-After, which is in seconds or a date (RFC 9110,
+// 10.2.3): a second if it is neither.
+func retryAfter(said string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(said, 10, 32); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(said); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return time.Second
 }
 
 // wordsOf returns the status and the first line of what a server says about it.

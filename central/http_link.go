@@ -20,45 +20,62 @@ type dialFailure struct{ error }
 
 func (e *dialFailure) Unwrap() error { return e.error }
 
-// dial connects to the server, whatever address net/http made of its name.
-func (c *HTTPClient) dial(ctx context.Context, _, _ string) (conn net.Conn, err error) {
+// dial connects to the server.
+func (c *HTTPClient) dial(ctx context.Context, _, address string) (conn net.Conn, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	w, err := c.connect(ctx)
+	w, err := c.connect(ctx, c.server(address))
 	if err != nil {
 		return nil, &dialFailure{err}
 	}
 	return w, nil
 }
 
-func (c *HTTPClient) connect(ctx context.Context) (*webConn, error) {
-	tcp, err := dialTCP(ctx, c.addr, c.cfg)
+// server returns the one to connect to: the client's own, whatever address
+// net/http made of its name, or one that it was sent on to.
+func (c *HTTPClient) server(address string) Address {
+	if !c.anywhere || address == c.addr.HostPort {
+		return c.addr
+	}
+	return Address{HostPort: address}
+}
+
+func (c *HTTPClient) connect(ctx context.Context, to Address) (*webConn, error) {
+	tcp, err := dialTCP(ctx, to, c.cfg)
 	if err != nil {
 		return nil, err
 	}
-	if c.cfg.User != "" && !c.addr.TLS && !loopback(tcp.RemoteAddr()) {
+	if c.cfg.User != "" && !c.addr.TLS && !c.anywhere && !loopback(tcp.RemoteAddr()) {
 		tcp.Close()
-		return nil, fault.Wrapf(fault.Refused, "the password is not sent: the connection is not encrypted and leaves this machine (use https://)")
+		return nil, plainPassword()
 	}
 	w := newWebConn(tcp, c.cfg)
 	c.conn.Store(w)
 	return w, nil
 }
 
-func (c *HTTPClient) dialTLS(ctx context.Context, _, _ string) (net.Conn, error) {
+func plainPassword() error {
+	return fault.Wrapf(fault.Refused, "the password is not sent: the connection is not encrypted and leaves this machine (use https://)")
+}
+
+func (c *HTTPClient) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	w, err := c.connect(ctx)
+	to := c.server(address)
+	w, err := c.connect(ctx, to)
 	if err != nil {
 		return nil, &dialFailure{err}
 	}
-	cfg := clientTLS(c.addr, c.cfg.Pins)
+	cfg := clientTLS(to, c.cfg.Pins)
+	if c.anywhere {
+		cfg.MinVersion = tls.VersionTLS12 // others' servers are as old as they are
+	}
 	cfg.NextProtos = []string{"http/1.1"}
 	secured := tls.Client(w, cfg)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		w.Close()
 		if errors.As(err, new(tls.RecordHeaderError)) {
-			return nil, &dialFailure{fault.Wrapf(fault.Invalid, "%s does not speak TLS: use http:// instead of https://", c.addr.HostPort)}
+			return nil, &dialFailure{fault.Wrapf(fault.Invalid, "%s does not speak TLS: use http:// instead of https://", to.HostPort)}
 		}
 		return nil, &dialFailure{tlsError(err)}
 	}
