@@ -51,13 +51,16 @@ func schemeOf(name string) (scheme, bool) {
 
 // ParseAddress reads star://, stars://, http:// and https:// URLs and the short
 // forms host:port, host, :port and port. It fails with fault.Invalid and names
-// the right form.
+// the right form. Names in URLs are those of content.PathInURL.
 func ParseAddress(s string) (Address, error) {
 	if !strings.Contains(s, "://") {
 		hostPort, err := withPort(s, DefaultPort)
 		return Address{HostPort: hostPort}, err
 	}
-	u, err := url.Parse(s)
+	place, fragment, marked := strings.Cut(s, "#")
+	front, rest, _ := strings.Cut(place, "://")
+	host := rest[:strings.IndexAny(rest+"/", "/?")]
+	u, err := url.Parse(front + "://" + host)
 	if err != nil {
 		if strings.Contains(s, "@") { // what is wrong may be, and quote, a password
 			err = errors.New("it is no URL; user and password do not belong in it")
@@ -71,29 +74,24 @@ func ParseAddress(s string) (Address, error) {
 	if u.User != nil {
 		return Address{}, badAddress(s, fault.Advise(errors.New("user and password do not belong in an address"), fault.HintLogin))
 	}
-	if scheme.http && u.RawQuery != "" {
-		return Address{}, badAddress(s, errors.New("a file's address has no ?query (write %3F for a question mark in its name)"))
-	}
 	hostPort, err := withPort(u.Host, scheme.port)
 	if err != nil {
 		return Address{}, err
 	}
-	a := Address{HostPort: hostPort, TLS: scheme.tls, HTTP: scheme.http, Name: strings.TrimPrefix(u.Path, "/")}
-	if a.Name != "" {
-		if err := content.CheckPath(strings.TrimSuffix(a.Name, "/")); err != nil {
-			return Address{}, badAddress(s, err)
-		}
+	a := Address{HostPort: hostPort, TLS: scheme.tls, HTTP: scheme.http}
+	if a.Name, err = content.PathInURL(strings.TrimPrefix(rest[len(host):], "/")); err != nil {
+		return Address{}, badAddress(s, err)
 	}
-	return a, a.setFingerprint(s, u.Fragment)
+	if marked {
+		err = a.setFingerprint(s, fragment)
+	}
+	return a, err
 }
 
 func (a *Address) setFingerprint(s, fragment string) error {
-	if fragment == "" {
-		return nil
-	}
 	hex, ok := strings.CutPrefix(fragment, "sha256=")
 	if !ok || !a.TLS {
-		return badAddress(s, errors.New("after # only sha256=FINGERPRINT of a stars:// or https:// server may stand"))
+		return badAddress(s, errors.New("after # only sha256=FINGERPRINT of a stars:// or https:// server may stand (a # in a name is written %23)"))
 	}
 	if _, err := content.ParseID(hex); err != nil {
 		return badAddress(s, errors.New("the fingerprint is not 64 hex digits"))

@@ -26,9 +26,10 @@ func TestAddressesThatPeopleType(t *testing.T) {
 		"star://host/a%20b%3Fc%23d":      {HostPort: "host:7070", Name: "a b?c#d"},
 		"stars://host:1/x#sha256=" + hex: {HostPort: "host:1", TLS: true, Name: "x", Fingerprint: hex},
 		"stars://[::1]:1#sha256=" + strings.ToUpper(hex): {HostPort: "[::1]:1", TLS: true, Fingerprint: hex},
-		"http://host/a%3Fb":            {HostPort: "host:80", HTTP: true, Name: "a?b"},
-		"http://[::1]:8080/x/y":        {HostPort: "[::1]:8080", HTTP: true, Name: "x/y"},
-		"https://host/x#sha256=" + hex: {HostPort: "host:443", HTTP: true, TLS: true, Name: "x", Fingerprint: hex},
+		"star://host/a+b%25c d":                          {HostPort: "host:7070", Name: "a+b%c d"},
+		"http://host/a%3Fb":                              {HostPort: "host:80", HTTP: true, Name: "a?b"},
+		"http://[::1]:8080/x/y":                          {HostPort: "[::1]:8080", HTTP: true, Name: "x/y"},
+		"https://host/x#sha256=" + hex:                   {HostPort: "host:443", HTTP: true, TLS: true, Name: "x", Fingerprint: hex},
 	} {
 		got, err := ParseAddress(in)
 		if err != nil || got != want {
@@ -44,7 +45,8 @@ func TestAddressesThatPeopleType(t *testing.T) {
 func TestAddressesThatAreNone(t *testing.T) {
 	for _, in := range []string{
 		"", "0", "65536", "host:0", "host:65536", "host:port", "http://host/x?y=1", "ftp://host/x", "http://host/x#sha256=" + strings.Repeat("ab", 32), "mesh:abc", "star://", "star://:x/",
-		"star://user:pass@host/x", "star://host/../x", "star://host/a//b", "star://host/%00", "star://host/x#sha256=" + strings.Repeat("ab", 32),
+		"star://user:pass@host/x", "star://host/../x", "star://host/a//b", "star://host/%00", "star://host/what?.txt", "stars://host/what?", "star://host?x", "https://host/what?.txt", "http://host/?x", "star://host/c#", "star://host/100%",
+		"star://host/c#.txt", "stars://host/c#.txt", "http://host/c#.txt", "https://host/100%", "star://host/x#sha256=" + strings.Repeat("ab", 32),
 		"stars://host/x#sha256=abc", "stars://host/x#md5=abc", "a b", "a/b", "host:1:2", "star://ho st/x", "[host", "host]", "star://host:1/%zz",
 	} {
 		if a, err := ParseAddress(in); !errors.Is(err, fault.Invalid) {

@@ -147,6 +147,10 @@ func (s *Server) httpFail(w http.ResponseWriter, err error) {
 }
 
 func (s *Server) httpFile(w http.ResponseWriter, r *http.Request, name string) {
+	if r.URL.ForceQuery || r.URL.RawQuery != "" && r.URL.RawQuery != chunksQuery {
+		s.httpFail(w, fault.Wrapf(fault.NotFound, "a file has no ?query here; a question mark in its name is written %%3F"))
+		return
+	}
 	if s.redirectFolder(w, r, name) {
 		return
 	}

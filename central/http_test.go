@@ -609,3 +609,14 @@ func TestAria2(t *testing.T) {
 	}
 	compare(t, filepath.Join(dir, "out"), data)
 }
+
+// TestAQuestionMarkIsNotLeftOut: it may have been meant as a part of the name.
+func TestAQuestionMarkIsNotLeftOut(t *testing.T) {
+	w := startHTTP(t)
+	w.add(t, "what", []byte("another file"))
+	for _, query := range []string{"?.txt", "?", "?chunks=1"} {
+		if r, body := w.ask(t, http.MethodGet, "/what"+query); r.StatusCode != http.StatusNotFound || !strings.Contains(body, "%3F") {
+			t.Errorf("%q: %s, %q", query, r.Status, body)
+		}
+	}
+}
