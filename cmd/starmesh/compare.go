@@ -111,8 +111,8 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *lab.Comparison) err
 	case f.csv:
 		return report.CSV(w, c.Cases)
 	case f.markdown:
-		for i := range c.Cases {
-			g := report.GridOf(&c.Cases[i])
+		for _, cs := range c.Cases {
+			g := report.GridOf(cs)
 			if err := g.Markdown(w); err != nil {
 				return err
 			}
@@ -120,8 +120,8 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *lab.Comparison) err
 		return nil
 	}
 	width := terminalWidth(w)
-	for i := range c.Cases {
-		g := report.GridOf(&c.Cases[i])
+	for _, cs := range c.Cases {
+		g := report.GridOf(cs)
 		if err := g.Text(w, width); err != nil {
 			return err
 		}
@@ -129,7 +129,7 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *lab.Comparison) err
 		if f.bars == 0 {
 			continue
 		}
-		if err := report.Bars(w, &c.Cases[i], width, f.bars); err != nil {
+		if err := report.Bars(w, cs, width, f.bars); err != nil {
 			return err
 		}
 	}

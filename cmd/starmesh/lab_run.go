@@ -210,7 +210,7 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 const maxBars = 20
 
 // showCases prints what was measured.
-func showCases(out *cli.Output, stdout io.Writer, cases []metrics.Case) error {
+func showCases(out *cli.Output, stdout io.Writer, cases []*metrics.Case) error {
 	if out.Mode() == cli.JSON {
 		for _, c := range cases {
 			out.Event("scene", c)
@@ -225,7 +225,7 @@ func showCases(out *cli.Output, stdout io.Writer, cases []metrics.Case) error {
 	}
 	fmt.Fprintln(stdout)
 	// The largest shows best who carries the load.
-	return report.Bars(stdout, &cases[len(cases)-1], width, maxBars)
+	return report.Bars(stdout, cases[len(cases)-1], width, maxBars)
 }
 
 // labOutput is a command's output as package lab knows it.

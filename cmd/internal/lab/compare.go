@@ -10,9 +10,9 @@ import (
 
 // Comparison is what load logs tell, whoever wrote them.
 type Comparison struct {
-	Runs     []runlogs.Run
-	Reports  []metrics.Report // of Runs
-	Cases    []metrics.Case   // Reports side by side
+	Runs     []*runlogs.Run
+	Reports  []*metrics.Report // of Runs
+	Cases    []*metrics.Case   // Reports side by side
 	Findings []runlogs.Finding
 }
 
@@ -23,8 +23,8 @@ func Compare(ctx context.Context, paths []string, links runlogs.Links) (*Compari
 	nodes, findings, unread := runlogs.Read(ctx, paths)
 	runs, more := runlogs.Runs(nodes, links, system.All())
 	c := &Comparison{Runs: runs, Findings: append(findings, more...)}
-	for i := range runs {
-		c.Reports = append(c.Reports, metrics.Compute(&runs[i].Run))
+	for _, r := range runs {
+		c.Reports = append(c.Reports, metrics.Compute(&r.Run))
 	}
 	c.Cases = metrics.Compare(c.Reports)
 	return c, unread

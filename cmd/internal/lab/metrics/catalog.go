@@ -1,6 +1,9 @@
 package metrics
 
-import "starmesh/cmd/internal/lab/system"
+import (
+	"slices"
+	"starmesh/cmd/internal/lab/system"
+)
 
 // A Key names a figure, in JSON and CSV too. Names carry units.
 type Key string
@@ -92,13 +95,12 @@ func costs() []Definition {
 	}
 }
 
-// Define returns the definition of a figure; not ok if there is none of that
-// name.
-func Define(key Key) (Definition, bool) {
-	for _, d := range Catalog() {
-		if d.Key == key {
-			return d, true
-		}
+// Define returns the definition of a figure; an empty one if there is none of
+// that name.
+func Define(key Key) Definition {
+	all := Catalog()
+	if i := slices.IndexFunc(all, func(d Definition) bool { return d.Key == key }); i >= 0 {
+		return all[i]
 	}
-	return Definition{}, false
+	return Definition{}
 }

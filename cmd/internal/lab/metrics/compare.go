@@ -3,17 +3,19 @@ package metrics
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"starmesh/cmd/internal/lab/system"
+	"starmesh/cmd/internal/units"
 )
 
 // A Case is what several systems did with the same task.
 type Case struct {
-	Receivers int      `json:"receivers"`
-	FileBytes int64    `json:"file_bytes"`
-	Series    []Series `json:"series"` // in the order of system.Compare
+	Receivers int       `json:"receivers"`
+	FileBytes int64     `json:"file_bytes"`
+	Series    []*Series `json:"series"` // in the order of system.Compare
 	// Warnings tell why the systems may not be comparable.
 	Warnings []string `json:"warnings,omitempty"`
 }
@@ -22,7 +24,7 @@ type Case struct {
 type Series struct {
 	System  *system.System `json:"system"`
 	Set     string         `json:"set,omitempty"` // as metrics.Head.Set
-	Runs    []Report       `json:"-"`
+	Runs    []*Report      `json:"-"`
 	Names   []string       `json:"runs"`
 	Spreads []Spread       `json:"figures"`
 }
@@ -48,12 +50,12 @@ type Spread struct {
 
 // Compare sets reports side by side. Cases come in the order of their size and
 // number of receivers.
-func Compare(reports []Report) []Case {
-	var cases []Case
+func Compare(reports []*Report) []*Case {
+	var cases []*Case
 	for _, set := range sameTask(reports) {
 		cases = append(cases, newCase(set))
 	}
-	slices.SortStableFunc(cases, func(a, b Case) int {
+	slices.SortStableFunc(cases, func(a, b *Case) int {
 		return cmp.Or(cmp.Compare(a.FileBytes, b.FileBytes), cmp.Compare(a.Receivers, b.Receivers))
 	})
 	return cases
@@ -70,30 +72,45 @@ func (s *Series) Label() string {
 
 // Get returns a figure of the series; nil if it has none of that name.
 func (s *Series) Get(key Key) *Spread {
-	for i := range s.Spreads {
-		if s.Spreads[i].Key == key {
-			return &s.Spreads[i]
-		}
+	if i := slices.IndexFunc(s.Spreads, func(f Spread) bool { return f.Key == key }); i >= 0 {
+		return &s.Spreads[i]
 	}
 	return nil
+}
+
+// Median returns the median of a figure; not ok if the series, which may be nil,
+// does not have it.
+func (s *Series) Median(key Key) (median float64, ok bool) {
+	if s == nil {
+		return 0, false
+	}
+	f := s.Get(key)
+	if f == nil || f.Median == nil {
+		return 0, false
+	}
+	return *f.Median, true
 }
 
 // Typical returns the run to show when only one can be: that with the
 // distribution time in the middle.
 func (s *Series) Typical() *Report {
-	order := make([]int, len(s.Runs))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		x, okX := s.Runs[a].Value(Distribution)
-		y, okY := s.Runs[b].Value(Distribution)
-		if okX != okY { // those that did not end come last
-			return map[bool]int{true: -1, false: 1}[okX]
+	took := func(r *Report) float64 {
+		if t, ok := r.Value(Distribution); ok {
+			return t
 		}
-		return cmp.Compare(x, y)
-	})
-	return &s.Runs[order[(len(order)-1)/2]]
+		return math.Inf(1) // those that did not end come last
+	}
+	order := slices.SortedStableFunc(slices.Values(s.Runs), func(a, b *Report) int { return cmp.Compare(took(a), took(b)) })
+	return order[(len(order)-1)/2]
+}
+
+// Task says what the systems were to do: 16 MiB to 4 receivers.
+func (s *Case) Task() string {
+	size := units.Bytes(s.FileBytes)
+	if s.FileBytes == 0 {
+		size = "nothing, or a file of unknown size,"
+	}
+	return size + " to " + units.Counted(s.Receivers, "receiver")
 }
 
 // Base is the system that the others are relative to.
@@ -102,34 +119,23 @@ func (s *Case) Base() string { return s.Series[0].Label() }
 // First returns the first series of a system, which may be nil; nil if there is
 // none.
 func (s *Case) First(of *system.System) *Series {
-	i := slices.IndexFunc(s.Series, func(t Series) bool { return of != nil && t.System.Name == of.Name })
+	i := slices.IndexFunc(s.Series, func(t *Series) bool { return of != nil && t.System.Name == of.Name })
 	if i < 0 {
 		return nil
 	}
-	return &s.Series[i]
+	return s.Series[i]
 }
 
 // sameTask sorts reports into sets of one size, number of receivers and links.
 // Two sets that differ in links alone, and have no system in common, are one:
 // each was tried once, over links that were told differently. A system of two
 // sets of runs counts as two.
-func sameTask(reports []Report) [][]Report {
-	var sets [][]Report
-	for _, r := range reports {
-		i := slices.IndexFunc(sets, func(set []Report) bool {
-			return sameSize(&set[0], &r) && linksText(&set[0]) == linksText(&r)
-		})
-		if i < 0 {
-			i = len(sets)
-			sets = append(sets, nil)
-		}
-		sets[i] = append(sets[i], r)
-	}
-	var merged [][]Report
-	for _, set := range sets {
-		i := slices.IndexFunc(merged, func(other []Report) bool {
-			return sameSize(&set[0], &other[0]) && !slices.ContainsFunc(set, func(r Report) bool {
-				return slices.ContainsFunc(other, func(o Report) bool { return seriesOf(&o) == seriesOf(&r) })
+func sameTask(reports []*Report) [][]*Report {
+	var merged [][]*Report
+	for _, set := range grouped(reports, func(a, b *Report) bool { return sameSize(a, b) && linksText(a) == linksText(b) }) {
+		i := slices.IndexFunc(merged, func(other []*Report) bool {
+			return sameSize(set[0], other[0]) && !slices.ContainsFunc(set, func(r *Report) bool {
+				return slices.ContainsFunc(other, func(o *Report) bool { return sameSeries(o, r) })
 			})
 		})
 		if i < 0 {
@@ -141,9 +147,24 @@ func sameTask(reports []Report) [][]Report {
 	return merged
 }
 
+// grouped puts together what is the same; groups come in the order of their
+// first.
+func grouped(all []*Report, same func(a, b *Report) bool) (groups [][]*Report) {
+	for _, r := range all {
+		i := slices.IndexFunc(groups, func(g []*Report) bool { return same(g[0], r) })
+		if i < 0 {
+			i, groups = len(groups), append(groups, nil)
+		}
+		groups[i] = append(groups[i], r)
+	}
+	return groups
+}
+
 func sameSize(a, b *Report) bool {
 	return a.Receivers == b.Receivers && a.FileBytes == b.FileBytes
 }
+
+func sameSeries(a, b *Report) bool { return a.System.Name == b.System.Name && a.Set == b.Set }
 
 // linksText writes the links of a run, in an order of their own.
 func linksText(r *Report) string {
@@ -166,42 +187,25 @@ func linksText(r *Report) string {
 	return b.String()
 }
 
-// key is what the runs of a series have in common.
-type key struct{ system, set string }
-
-func seriesOf(r *Report) key { return key{r.System.Name, r.Set} }
-
-func newCase(reports []Report) Case {
-	cs := Case{Receivers: reports[0].Receivers, FileBytes: reports[0].FileBytes}
-	runs := make(map[key][]Report)
-	var keys []key
-	for _, r := range reports {
-		k := seriesOf(&r)
-		if runs[k] == nil {
-			keys = append(keys, k)
-		}
-		runs[k] = append(runs[k], r)
+func newCase(reports []*Report) *Case {
+	cs := &Case{Receivers: reports[0].Receivers, FileBytes: reports[0].FileBytes, Warnings: warnings(reports)}
+	for _, runs := range grouped(reports, sameSeries) {
+		cs.Series = append(cs.Series, newSeries(runs))
 	}
-	slices.SortStableFunc(keys, func(a, b key) int { // sets stay in the order of their coming
-		return system.Compare(runs[a][0].System, runs[b][0].System)
+	slices.SortStableFunc(cs.Series, func(a, b *Series) int { // sets stay in the order of their coming
+		return system.Compare(a.System, b.System)
 	})
-	for _, k := range keys {
-		cs.Series = append(cs.Series, newSeries(runs[k]))
+	for _, s := range cs.Series {
+		relate(cs.Series[0], s)
 	}
-	for i := range cs.Series {
-		relate(&cs.Series[0], &cs.Series[i])
-	}
-	cs.Warnings = warnings(reports)
 	return cs
 }
 
 // warnings tell what was not the same.
-func warnings(reports []Report) []string {
+func warnings(reports []*Report) []string {
 	var all []string
 	differ := func(f func(*Report) string) bool {
-		return slices.ContainsFunc(reports[1:], func(r Report) bool {
-			return f(&r) != f(&reports[0])
-		})
+		return slices.ContainsFunc(reports[1:], func(r *Report) bool { return f(r) != f(reports[0]) })
 	}
 	if differ(linksText) {
 		all = append(all, "the links were not the same, or not told the same way; times cannot be compared")
@@ -215,8 +219,8 @@ func warnings(reports []Report) []string {
 	return all
 }
 
-func newSeries(runs []Report) Series {
-	s := Series{System: runs[0].System, Set: runs[0].Set, Runs: runs}
+func newSeries(runs []*Report) *Series {
+	s := &Series{System: runs[0].System, Set: runs[0].Set, Runs: runs}
 	for _, r := range runs {
 		s.Names = append(s.Names, r.Name)
 	}
@@ -229,36 +233,38 @@ func newSeries(runs []Report) Series {
 }
 
 // spreadOf gathers one figure; not ok if it does not apply to these runs.
-func spreadOf(key Key, runs []Report) (Spread, bool) {
+func spreadOf(key Key, runs []*Report) (Spread, bool) {
 	spread := Spread{Key: key}
 	var values []float64
-	for i := range runs {
-		f := runs[i].Figure(key)
+	for _, r := range runs {
+		f := r.Figure(key)
 		if f == nil {
 			continue
 		}
 		spread.Of++
 		if f.Value != nil {
 			values = append(values, *f.Value)
-		} else if spread.Absent == "" {
-			spread.Absent = f.Absent
 		}
-		if f.Note != "" && !slices.Contains(spread.Notes, f.Note) {
-			spread.Notes = append(spread.Notes, f.Note)
-		}
-		for _, d := range f.Doubts {
-			if !slices.Contains(spread.Doubts, d) {
-				spread.Doubts = append(spread.Doubts, d)
-			}
-		}
+		spread.Absent = cmp.Or(spread.Absent, f.Absent)
+		spread.Notes = withNew(spread.Notes, f.Note)
+		spread.Doubts = withNew(spread.Doubts, f.Doubts...)
 	}
 	spread.Have = len(values)
 	if len(values) > 0 {
 		slices.Sort(values)
-		median := Median(values)
-		spread.Median, spread.Min, spread.Max = &median, &values[0], &values[len(values)-1]
+		spread.Median, spread.Min, spread.Max = new(Median(values)), &values[0], &values[len(values)-1]
 	}
 	return spread, spread.Of > 0
+}
+
+// withNew adds texts that are not there yet.
+func withNew(all []string, texts ...string) []string {
+	for _, text := range texts {
+		if text != "" && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // Median returns the middle of sorted values, of which there is at least one.
@@ -272,11 +278,9 @@ func Median(sorted []float64) float64 {
 
 func relate(base, s *Series) {
 	for i := range s.Spreads {
-		of := base.Get(s.Spreads[i].Key)
-		if of == nil || of.Median == nil || *of.Median == 0 || s.Spreads[i].Median == nil {
-			continue
+		f := &s.Spreads[i]
+		if of, ok := base.Median(f.Key); ok && of != 0 && f.Median != nil {
+			f.Relative = new(*f.Median / of)
 		}
-		relative := *s.Spreads[i].Median / *of.Median
-		s.Spreads[i].Relative = &relative
 	}
 }

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,11 +28,11 @@ type Document struct {
 	Format  string    `json:"format"`
 	Made    time.Time `json:"made"`
 	Program string    `json:"program"`
-	Runs    []Report  `json:"runs"`
+	Runs    []*Report `json:"runs"`
 }
 
 // NewDocument makes a document of runs.
-func NewDocument(program string, made time.Time, runs []Report) *Document {
+func NewDocument(program string, made time.Time, runs []*Report) *Document {
 	return &Document{Format: Format, Made: made.UTC().Truncate(time.Second), Program: program, Runs: runs}
 }
 
@@ -61,9 +62,9 @@ func ReadDocument(r io.Reader) (*Document, error) {
 	if d.Format != Format {
 		return nil, fmt.Errorf("its format is %.60q; this program reads %q", d.Format, Format)
 	}
-	for i := range d.Runs {
-		if err := check(&d.Runs[i]); err != nil {
-			return nil, fmt.Errorf("run %d (%.60q): %w", i+1, d.Runs[i].Name, err)
+	for i, r := range d.Runs {
+		if err := check(r); err != nil {
+			return nil, fmt.Errorf("run %d (%.60q): %w", i+1, cmp.Or(r, new(Report)).Name, err)
 		}
 	}
 	return &d, nil
@@ -89,7 +90,7 @@ func OpenDocument(path string) (*Document, error) {
 // check refuses what no run can be.
 func check(r *Report) error {
 	switch {
-	case r.System == nil || r.System.Name == "":
+	case r == nil || r.System == nil || r.System.Name == "":
 		return errors.New("it does not say of which system it is")
 	case r.Receivers < 0 || r.FileBytes < 0 || r.Chunks < 0:
 		return fmt.Errorf("%d receivers, %d bytes, %d chunks", r.Receivers, r.FileBytes, r.Chunks)

@@ -14,7 +14,7 @@ import (
 )
 
 func document() *metrics.Document {
-	return metrics.NewDocument("v1", time.Unix(1_800_000_000, 0), []metrics.Report{{
+	return metrics.NewDocument("v1", time.Unix(1_800_000_000, 0), []*metrics.Report{{
 		Head:  metrics.Head{Name: "run", System: system.Named("star"), Receivers: 2, FileBytes: 1000, Chunks: 3},
 		Links: metrics.Links{OriginUp: ptr(100.0), Up: []metrics.Limit{ptr(5.0), nil}, Down: []metrics.Limit{nil, nil}},
 		Figures: []metrics.Figure{

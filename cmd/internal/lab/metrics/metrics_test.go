@@ -73,7 +73,7 @@ func mesh() *metrics.Run {
 
 func report(run *metrics.Run) *metrics.Report {
 	r := metrics.Compute(run)
-	return &r
+	return r
 }
 
 // TestFiguresOfRunsWorkedByHand: the arithmetic is beside each value.

@@ -74,11 +74,11 @@ func (r *Report) Value(key Key) (float64, bool) {
 }
 
 // Compute computes all figures of a run.
-func Compute(run *Run) Report {
+func Compute(run *Run) *Report {
 	run.Receivers = len(run.with(Receiver))
 	c := &computation{run: run}
 	c.all()
-	report := Report{
+	report := &Report{
 		Head: run.Head, Links: linksOf(run), Lorenz: Lorenz(c.sent()), Nodes: rows(run), Doubts: run.Doubts,
 	}
 	for _, d := range Catalog() {

@@ -20,8 +20,7 @@ type Measured struct {
 // about it. from names the results to people.
 func NewMeasured(d *metrics.Document, from string) *Measured {
 	m := &Measured{from: from, bySystem: make(map[string]map[int][]float64)}
-	for i := range d.Runs {
-		r := &d.Runs[i]
+	for _, r := range d.Runs {
 		f := r.Figure(metrics.BoundMultiple)
 		if f == nil || f.Value == nil || *f.Value <= 0 || len(f.Doubts) > 0 || r.Receivers < 1 {
 			continue

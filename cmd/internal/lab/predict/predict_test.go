@@ -104,13 +104,13 @@ func TestTheModelSaysWhereItDoesNotHold(t *testing.T) {
 	}
 }
 
-func run(of string, n int, multiple float64, doubts ...string) metrics.Report {
-	return metrics.Report{Head: metrics.Head{System: system.Named(of), Receivers: n},
+func run(of string, n int, multiple float64, doubts ...string) *metrics.Report {
+	return &metrics.Report{Head: metrics.Head{System: system.Named(of), Receivers: n},
 		Figures: []metrics.Figure{{Key: metrics.BoundMultiple, Value: &multiple, Doubts: doubts}}}
 }
 
 func TestMeasuredMultiplesAreThoseOfTheNearestRuns(t *testing.T) {
-	m := predict.NewMeasured(&metrics.Document{Runs: []metrics.Report{
+	m := predict.NewMeasured(&metrics.Document{Runs: []*metrics.Report{
 		run("mesh", 4, 1.2), run("mesh", 4, 1.4), run("mesh", 4, 1.1), run("mesh", 32, 1.5), run("mesh", 16, 9, "a doubt"),
 		{Head: metrics.Head{System: system.Named("mesh"), Receivers: 8}},
 	}}, "here")

@@ -59,7 +59,7 @@ func (p *Probe) Measure(ctx context.Context, of *system.System) (Sample, error) 
 	if len(runs) != 1 {
 		return Sample{}, fmt.Errorf("cannot measure %s: its logs are of %d runs", of.Name, len(runs))
 	}
-	sample, err := SampleOf(&runs[0])
+	sample, err := SampleOf(runs[0])
 	if err != nil {
 		return Sample{}, fmt.Errorf("cannot measure %s: %w", of.Name, err)
 	}

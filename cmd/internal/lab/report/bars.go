@@ -25,8 +25,7 @@ func Bars(w io.Writer, cs *metrics.Case, width, limit int) error {
 	}
 	longest = min(longest, 24)
 	room := max(10, width-longest-len("  1023.9 MiB 100 %")-2)
-	for i := range cs.Series {
-		s := &cs.Series[i]
+	for _, s := range cs.Series {
 		run := s.Typical()
 		fmt.Fprintf(&b, "%s, sent by each node", s.Label())
 		if len(s.Runs) > 1 {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"starmesh/cmd/internal/cli/table"
@@ -25,15 +26,14 @@ type cardRow struct {
 	Value  string
 }
 
-// A state is told by a sign and a word, not by a colour alone.
+// A state is told by a sign and a word, not by a colour alone; "" by neither.
 type state string
 
 // The states of a card.
 const (
-	plainState state = ""
-	good       state = "good"
-	warn       state = "warn"
-	bad        state = "bad"
+	good state = "good"
+	warn state = "warn"
+	bad  state = "bad"
 )
 
 // Sign returns the sign of a state.
@@ -41,72 +41,60 @@ func (s state) Sign() string {
 	return map[state]string{good: "✓", warn: "!", bad: "✗"}[s]
 }
 
-func (p *Page) cards() []card {
-	main := p.main()
+// Cards are what stands at the head of the page, below the sentences.
+func (v *view) Cards() []card {
+	main := v.main()
 	if main == nil {
 		return nil
 	}
-	all := []card{timeCard(main), copiesCard(main), evenCard(main)}
-	if c, ok := boundCard(main); ok {
+	all := []card{
+		{Name: "Time until all have it", Big: versus(main), Rows: rowsOf(main, metrics.Distribution, ""), Link: "#time"},
+		{Name: "Copies the origin had to send", Rows: rowsOf(main, metrics.OriginCopies, ""), Link: "#load"},
+		{Name: "Share of all bytes the busiest node sent", Rows: rowsOf(main, metrics.HottestShare, ""), Link: "#load"},
+	}
+	bounds := rowsOf(main, metrics.BoundMultiple, " ×")
+	if slices.ContainsFunc(bounds, func(r cardRow) bool { return r.Value != table.Missing }) {
+		all = append(all, card{Name: "Times the bound", Rows: bounds, Link: "#time"})
+	}
+	all = append(all, v.deliveredCard())
+	if kinds, met, of := v.outcomes(); len(kinds) > 0 {
+		c := card{Name: "Faults that ended as foretold", Big: fmt.Sprintf("%d of %d", met, of), State: good, Link: "#faults"}
+		if met < of {
+			c.State = bad
+		}
 		all = append(all, c)
 	}
-	all = append(all, p.deliveredCard())
-	if c, ok := p.faultCard(); ok {
-		all = append(all, c)
-	}
-	return append(all, p.trustCard())
+	return append(all, v.trustCard())
 }
 
 // rowsOf returns the median of a figure for each series.
 func rowsOf(cs *metrics.Case, key metrics.Key, suffix string) []cardRow {
-	d, _ := metrics.Define(key)
 	var rows []cardRow
-	for i := range cs.Series {
-		s := &cs.Series[i]
+	for _, s := range cs.Series {
 		value := table.Missing
-		if f := s.Get(key); f != nil && f.Median != nil {
-			value = Value(*f.Median, d.Unit) + suffix
+		if v, ok := s.Median(key); ok {
+			value = Value(v, metrics.Define(key).Unit) + suffix
 		}
 		rows = append(rows, cardRow{s.System.Name, s.Label(), value})
 	}
 	return rows
 }
 
-func timeCard(cs *metrics.Case) card {
-	c := card{Name: "Time until all have it", Rows: rowsOf(cs, metrics.Distribution, ""), Link: "#time"}
+// versus sets the times of the two rivals against each other; "" if there are
+// not both, or of several folders.
+func versus(cs *metrics.Case) string {
 	hub, relay := rivals(cs)
 	if text := ratio(hub, relay); text != table.Missing && cs.Series[0].Set == "" {
-		c.Big = hub.System.Name + " ÷ " + relay.System.Name + ": " + text
+		return hub.System.Name + " ÷ " + relay.System.Name + ": " + text
 	}
-	return c
-}
-
-func copiesCard(cs *metrics.Case) card {
-	return card{Name: "Copies the origin had to send", Rows: rowsOf(cs, metrics.OriginCopies, ""), Link: "#load"}
-}
-
-func evenCard(cs *metrics.Case) card {
-	return card{
-		Name: "Share of all bytes the busiest node sent",
-		Rows: rowsOf(cs, metrics.HottestShare, ""), Link: "#load",
-	}
-}
-
-func boundCard(cs *metrics.Case) (card, bool) {
-	c := card{Name: "Times the bound", Rows: rowsOf(cs, metrics.BoundMultiple, " ×"), Link: "#time"}
-	for _, r := range c.Rows {
-		if r.Value != table.Missing {
-			return c, true
-		}
-	}
-	return c, false
+	return ""
 }
 
 // deliveredCard says whether everyone got the file.
-func (p *Page) deliveredCard() card {
+func (v *view) deliveredCard() card {
 	c := card{Name: "Receivers that hold the verified file", State: good, Link: "#runs"}
 	want, have := 0, 0
-	for _, run := range p.all() {
+	for _, run := range v.all() {
 		for _, n := range run.Nodes {
 			if n.Part == metrics.Receiver && n.Excused == "" {
 				want++
@@ -116,52 +104,37 @@ func (p *Page) deliveredCard() card {
 			}
 		}
 	}
-	c.Big = fmt.Sprintf("%d of %d", have, want)
-	by := "in all runs, by their load logs"
-	if verified, of, known := p.compared(); known {
+	by, logged := "in all runs, by their load logs", cardRow{}
+	if verified, of, known := v.compared(); known {
 		if verified != have || of != want {
-			c.State = warn
-			c.Rows = []cardRow{{Label: fmt.Sprintf("by the load logs: %d of %d", have, want)}}
+			c.State, logged.Label = warn, fmt.Sprintf("by the load logs: %d of %d", have, want)
 		}
-		c.Big, by = fmt.Sprintf("%d of %d", verified, of), "in all runs, compared with the original byte for byte"
-		have, want = verified, of
+		have, want, by = verified, of, "in all runs, compared with the original byte for byte"
 	}
-	c.Rows = append([]cardRow{{Label: by}}, c.Rows...)
-	if have < want {
+	c.Big = fmt.Sprintf("%d of %d", have, want)
+	if c.Rows = append(c.Rows, cardRow{Label: by}); logged.Label != "" {
+		c.Rows = append(c.Rows, logged)
+	}
+	switch {
+	case have < want && len(v.faulty()) > 0:
+		c.State = warn
+	case have < want:
 		c.State = bad
-		if len(p.faulty()) > 0 {
-			c.State = warn
-		}
 	}
 	return c
 }
 
 // compared returns how many receivers the lab itself found to hold the file, of
 // those that were to get it.
-func (p *Page) compared() (verified, of int, known bool) {
-	for _, r := range p.records() {
+func (v *view) compared() (verified, of int, known bool) {
+	for _, r := range v.records() {
 		verified, of, known = verified+min(r.Verified, due(r)), of+due(r), true
 	}
 	return verified, of, known
 }
 
-func (p *Page) faultCard() (card, bool) {
-	met, all := 0, 0
-	for _, f := range p.faults() {
-		all++
-		if f.Met {
-			met++
-		}
-	}
-	c := card{Name: "Faults that ended as foretold", Big: fmt.Sprintf("%d of %d", met, all), State: good, Link: "#faults"}
-	if met < all {
-		c.State = bad
-	}
-	return c, all > 0
-}
-
-func (p *Page) trustCard() card {
-	t := p.trust()
+func (v *view) trustCard() card {
+	t := v.Trust()
 	c := card{Name: "Reasons for doubt", Big: "none found", State: good, Link: "#trust"}
 	if n := len(t.Doubts); n > 0 {
 		c.Big, c.State = units.Counted(n, "reason"), warn

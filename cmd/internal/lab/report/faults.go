@@ -16,28 +16,42 @@ type faultView struct {
 	At, Hit string
 }
 
-// faults lists those of all runs: what was expected, what was found.
-func (p *Page) faults() []faultView {
+// Faults lists those of all runs: what was expected, what was found.
+func (v *view) Faults() []faultView {
 	var all []faultView
-	for f, r := range p.records() {
+	for f, r := range v.records() {
 		for _, fault := range r.Faults {
-			v := faultView{Run: r.Name, Fault: fault, At: table.Missing, Hit: strings.Join(fault.Nodes, ", ")}
+			row := faultView{Run: r.Name, Fault: fault, At: table.Missing, Hit: strings.Join(fault.Nodes, ", ")}
 			if f.Set != "" {
-				v.Run += " (" + f.Set + ")"
+				row.Run += " (" + f.Set + ")"
 			}
 			if fault.Seconds != nil {
-				v.At = Value(*fault.Seconds, metrics.Seconds)
+				row.At = Value(*fault.Seconds, metrics.Seconds)
 			}
-			all = append(all, v)
+			all = append(all, row)
 		}
 	}
 	return all
 }
 
+// outcomes are the faults that were made, each once, and how many of all times
+// they ended as foretold.
+func (v *view) outcomes() (kinds []string, met, of int) {
+	for _, f := range v.Faults() {
+		if !slices.Contains(kinds, f.Fault.Fault) {
+			kinds = append(kinds, f.Fault.Fault)
+		}
+		if of++; f.Met {
+			met++
+		}
+	}
+	return kinds, met, of
+}
+
 // faulty names the runs in which something was done on purpose.
-func (p *Page) faulty() []string {
+func (v *view) faulty() []string {
 	var names []string
-	for _, r := range p.records() {
+	for _, r := range v.records() {
 		if len(r.Faults) > 0 || slices.ContainsFunc(r.Nodes, func(n labdir.Node) bool { return n.Trait != "" }) {
 			names = append(names, r.Name)
 		}

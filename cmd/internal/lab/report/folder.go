@@ -14,10 +14,10 @@ import (
 
 // readFolder reads what the lab wrote beside the load logs. It tells whether
 // there was anything; what is missing or broken is in the folder's notes.
-func readFolder(dir string) (Folder, bool) {
-	f := Folder{Dir: dir}
-	readLab(&f)
-	readRuns(&f)
+func readFolder(dir string) (*Folder, bool) {
+	f := &Folder{Dir: dir}
+	readLab(f)
+	readRuns(f)
 	if f.Lab == nil && len(f.Runs) == 0 {
 		f.Notes = append(f.Notes, "Only load logs are here, of no lab run: which experiment this was, on which machine, "+
 			"and whether the files were compared byte for byte is not known.")
@@ -34,7 +34,7 @@ func readLab(f *Folder) {
 	f.Lab = lab
 }
 
-// readTrials reads the run.json of each folder of a run.
+// readRuns reads the run.json of each folder of a run.
 func readRuns(f *Folder) {
 	entries, err := os.ReadDir(filepath.Join(f.Dir, labdir.RunsDir))
 	if err != nil {
@@ -44,7 +44,7 @@ func readRuns(f *Folder) {
 		if !e.IsDir() {
 			continue
 		}
-		t, err := labdir.OpenRun(labdir.RunDir(f.Dir, e.Name()))
+		r, err := labdir.OpenRun(labdir.RunDir(f.Dir, e.Name()))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if f.Lab != nil {
@@ -53,11 +53,11 @@ func readRuns(f *Folder) {
 		case err != nil:
 			f.Notes = append(f.Notes, fmt.Sprintf("%s of %s: %v; left out", labdir.RunFile, e.Name(), err))
 		default:
-			t.Name = e.Name() // where its logs are, whatever it says
-			f.Runs = append(f.Runs, *t)
+			r.Name = e.Name() // where its logs are, whatever it says
+			f.Runs = append(f.Runs, r)
 		}
 	}
-	slices.SortStableFunc(f.Runs, func(a, b labdir.Run) int { return a.Began.Compare(b.Began) })
+	slices.SortStableFunc(f.Runs, func(a, b *labdir.Run) int { return a.Began.Compare(b.Began) })
 	if f.Lab == nil && len(f.Runs) > 0 {
 		text := "what was asked for, on which machine, and with which seed is not known"
 		if !slices.ContainsFunc(f.Notes, func(note string) bool { return strings.HasPrefix(note, labdir.LabFile) }) {

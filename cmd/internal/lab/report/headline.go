@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -12,43 +13,30 @@ import (
 	"starmesh/cmd/internal/units"
 )
 
-// Sentences says all that stands at the head of the page: the headline first.
-func (p *Page) Sentences() []string { return p.lead() }
-
-func (p *Page) title() string {
-	main := p.main()
+// Title heads the page.
+func (v *view) Title() string {
+	main := v.main()
 	if main == nil {
 		return "Who carried what"
 	}
-	return fmt.Sprintf("%s to %s: who carried what", units.Bytes(main.FileBytes), units.Counted(main.Receivers, "receiver"))
+	return main.Task() + ": who carried what"
 }
 
-// lead is what to remember, in sentences.
-func (p *Page) lead() []string {
-	main := p.main()
+// Lead is what to remember, in sentences, the headline first.
+func (v *view) Lead() []string {
+	main := v.main()
 	if main == nil {
 		return []string{"No run could be read."}
 	}
-	var all []string
-	if text := shifted(main); text != "" {
-		all = append(all, text)
-	}
 	hub, relay := rivals(main)
 	headed := hub != nil && relay != nil && hub.Set == relay.Set
+	texts := []string{shifted(main), "", burden(hub, relay), v.beside(main, headed), doubted(main)}
 	if headed {
-		all = append(all, p.against(main, hub, relay))
+		texts[1] = v.against(main, hub, relay)
 	}
-	if hub != nil && relay != nil {
-		all = append(all, burden(hub, relay)...)
-	}
-	if others := p.beside(main, headed); others != "" {
-		all = append(all, others)
-	}
-	if text := doubted(main); text != "" {
-		all = append(all, text)
-	}
-	if text := p.disturbed(); text != "" {
-		all = append(all[:1:1], append([]string{text}, all[1:]...)...)
+	all := slices.DeleteFunc(texts, func(text string) bool { return text == "" })
+	if text := v.disturbed(); text != "" {
+		all = slices.Insert(all, min(1, len(all)), text)
 	}
 	return all
 }
@@ -56,14 +44,14 @@ func (p *Page) lead() []string {
 // rivals are the first series of the two systems of the case that are set
 // against each other; nil: there is none.
 func rivals(cs *metrics.Case) (hub, relay *metrics.Series) {
-	a, b := systemsOf([]metrics.Case{*cs}).Pair()
+	a, b := systemsOf([]*metrics.Case{cs}).Pair()
 	return cs.First(a), cs.First(b)
 }
 
 // systemsOf are the systems of some cases, each once and in their order.
-func systemsOf(cases []metrics.Case) (all system.Table) {
-	for i := range cases {
-		for _, s := range cases[i].Series {
+func systemsOf(cases []*metrics.Case) (all system.Table) {
+	for _, cs := range cases {
+		for _, s := range cs.Series {
 			if !slices.Contains(all.Names(), s.System.Name) {
 				all = append(all, s.System)
 			}
@@ -75,21 +63,12 @@ func systemsOf(cases []metrics.Case) (all system.Table) {
 
 // disturbed tells of faults made on purpose, right after the headline; "" if
 // there were none.
-func (p *Page) disturbed() string {
-	n := len(p.faulty())
+func (v *view) disturbed() string {
+	n := len(v.faulty())
 	if n == 0 {
 		return ""
 	}
-	var kinds []string
-	met, all := 0, 0
-	for _, f := range p.faults() {
-		if !slices.Contains(kinds, f.Fault.Fault) {
-			kinds = append(kinds, f.Fault.Fault)
-		}
-		if all++; f.Met {
-			met++
-		}
-	}
+	kinds, met, all := v.outcomes()
 	text := "These are not times of undisturbed runs: in " + units.Counted(n, "run") + " something went wrong on purpose"
 	if all == 0 {
 		return text + "."
@@ -101,11 +80,11 @@ func (p *Page) disturbed() string {
 func doubted(cs *metrics.Case) string {
 	var names []string
 	reason := ""
-	for i := range cs.Series {
-		s := &cs.Series[i]
-		if t := s.Get(metrics.Distribution); t != nil && t.Median != nil && len(t.Doubts) > 0 {
-			names = append(names, s.Label())
-			reason = cmp.Or(reason, t.Doubts[0])
+	for _, s := range cs.Series {
+		if _, ok := s.Median(metrics.Distribution); ok {
+			if doubts := s.Get(metrics.Distribution).Doubts; len(doubts) > 0 {
+				names, reason = append(names, s.Label()), cmp.Or(reason, doubts[0])
+			}
 		}
 	}
 	if len(names) == 0 {
@@ -116,14 +95,13 @@ func doubted(cs *metrics.Case) string {
 
 // beside tells of the series that are not in the headline: when there is none,
 // of a single one with more words.
-func (p *Page) beside(main *metrics.Case, headed bool) string {
+func (v *view) beside(main *metrics.Case, headed bool) string {
 	hub, relay := rivals(main)
 	if !headed && len(main.Series) == 1 {
-		return p.alone(main, &main.Series[0])
+		return v.alone(main, main.Series[0])
 	}
 	var parts []string
-	for i := range main.Series {
-		s := &main.Series[i]
+	for _, s := range main.Series {
 		switch {
 		case headed && (s == hub || s == relay):
 			continue
@@ -132,7 +110,7 @@ func (p *Page) beside(main *metrics.Case, headed bool) string {
 		}
 		text, _, ok := took(s)
 		if !ok {
-			text = p.undone(s) + " it to everyone"
+			text = v.undone(s) + " it to everyone"
 		} else {
 			text = "took " + text
 		}
@@ -144,30 +122,38 @@ func (p *Page) beside(main *metrics.Case, headed bool) string {
 	case headed:
 		return units.Capital(strings.Join(parts, "; ")) + "."
 	}
-	return fmt.Sprintf("To bring %s to %s, %s.", units.Bytes(main.FileBytes), units.Counted(main.Receivers, "receiver"), strings.Join(parts, "; "))
+	return fmt.Sprintf("To bring %s, %s.", main.Task(), strings.Join(parts, "; "))
 }
 
 // shifted returns what became of the times from one set to another; "" if there
 // is only one.
 func shifted(cs *metrics.Case) string {
 	var parts []string
-	for j := range cs.Series {
-		for k := j + 1; k < len(cs.Series); k++ {
-			a, b := &cs.Series[j], &cs.Series[k]
-			if a.System.Name == b.System.Name {
-				parts = append(parts, shift(a, b))
-			}
-		}
+	for from, to := range shifts(cs) {
+		parts = append(parts, shift(from, to))
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Time to bring %s to %s: %s.", units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"), strings.Join(parts, "; "))
+	return fmt.Sprintf("Time to bring %s: %s.", cs.Task(), strings.Join(parts, "; "))
+}
+
+// shifts are the pairs of series of one system, an earlier set with a later one.
+func shifts(cs *metrics.Case) iter.Seq2[*metrics.Series, *metrics.Series] {
+	return func(yield func(from, to *metrics.Series) bool) {
+		for i, from := range cs.Series {
+			for _, to := range cs.Series[i+1:] {
+				if from.System.Name == to.System.Name && !yield(from, to) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func shift(a, b *metrics.Series) string {
-	_, before, okA := took(a)
-	_, after, okB := took(b)
+	before, okA := a.Median(metrics.Distribution)
+	after, okB := b.Median(metrics.Distribution)
 	write := func(seconds float64, ok bool) string {
 		if !ok {
 			return "no end"
@@ -199,21 +185,21 @@ func took(s *metrics.Series) (text string, seconds float64, ok bool) {
 }
 
 // against is the headline when both have run.
-func (p *Page) against(cs *metrics.Case, hub, relay *metrics.Series) string {
+func (v *view) against(cs *metrics.Case, hub, relay *metrics.Series) string {
 	hubText, hubTime, hubOK := took(hub)
 	relayText, relayTime, relayOK := took(relay)
 	a, b := hub.System.Words.Called, relay.System.Words.Called
-	task := fmt.Sprintf("To bring %s to %s", units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
+	task := "To bring " + cs.Task()
 	if hub.Set != "" {
-		task = fmt.Sprintf("In %s, to bring %s to %s", hub.Set, units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
+		task = fmt.Sprintf("In %s, to bring %s", hub.Set, cs.Task())
 	}
 	switch {
 	case hubOK && relayOK:
 		return fmt.Sprintf("%s, %s took %s and %s %s: %s.", task, b, relayText, a, hubText, pace(b, hubTime, relayTime))
 	case relayOK:
-		return fmt.Sprintf("%s, %s took %s; %s %s it to everyone.", task, b, relayText, a, p.undone(hub))
+		return fmt.Sprintf("%s, %s took %s; %s %s it to everyone.", task, b, relayText, a, v.undone(hub))
 	case hubOK:
-		return fmt.Sprintf("%s, %s took %s; %s %s it to everyone.", task, a, hubText, b, p.undone(relay))
+		return fmt.Sprintf("%s, %s took %s; %s %s it to everyone.", task, a, hubText, b, v.undone(relay))
 	}
 	return fmt.Sprintf("%s: neither %s nor %s brought it to everyone.", task, a, b)
 }
@@ -240,9 +226,9 @@ func pace(who string, other, its float64) string {
 
 // undone says that a system did not bring the file to everyone, or was not let:
 // of a lab that was stopped, or still runs, the last run has no notes.
-func (p *Page) undone(s *metrics.Series) string {
-	for i := range p.Folders {
-		if f := &p.Folders[i]; f.Lab != nil && f.Set == s.Set && p.record(s.Typical()) == nil {
+func (v *view) undone(s *metrics.Series) string {
+	for _, f := range v.Folders {
+		if f.Lab != nil && f.Set == s.Set && v.record(s.Typical()) == nil {
 			return "was broken off before it had brought"
 		}
 	}
@@ -250,17 +236,17 @@ func (p *Page) undone(s *metrics.Series) string {
 }
 
 // alone tells of a system that nothing is set against.
-func (p *Page) alone(cs *metrics.Case, s *metrics.Series) string {
+func (v *view) alone(cs *metrics.Case, s *metrics.Series) string {
 	text, _, ok := took(s)
 	if !ok {
-		return fmt.Sprintf("The %s %s %s to all of %s.", s.Label(), p.undone(s), units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
+		return fmt.Sprintf("The %s %s %s to all of %s.", s.Label(), v.undone(s), units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
 	}
-	sentence := fmt.Sprintf("%s took %s to bring %s to %s", units.Capital(called(s)), text, units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
-	if b := s.Get(metrics.BoundMultiple); b != nil && b.Median != nil {
-		sentence += fmt.Sprintf(", %.2f times the bound", *b.Median)
+	sentence := fmt.Sprintf("%s took %s to bring %s", units.Capital(called(s)), text, cs.Task())
+	if multiple, ok := s.Median(metrics.BoundMultiple); ok {
+		sentence += fmt.Sprintf(", %.2f times the bound", multiple)
 	}
-	if c := s.Get(metrics.OriginCopies); c != nil && c.Median != nil {
-		sentence += fmt.Sprintf("; its origin sent %s of the file", copies(*c.Median))
+	if n, ok := s.Median(metrics.OriginCopies); ok {
+		sentence += fmt.Sprintf("; its origin sent %s of the file", copies(n))
 	}
 	return sentence + "."
 }
@@ -270,22 +256,23 @@ func called(s *metrics.Series) string {
 	return s.System.Words.Called + strings.TrimPrefix(s.Label(), s.System.Name)
 }
 
-// burden says whom the two load.
-func burden(hub, relay *metrics.Series) []string {
-	a, b := hub.Get(metrics.OriginCopies), relay.Get(metrics.OriginCopies)
-	if a == nil || b == nil || a.Median == nil || b.Median == nil {
-		return nil
+// burden says whom the two load; "" if that is not known of both.
+func burden(hub, relay *metrics.Series) string {
+	a, okA := hub.Median(metrics.OriginCopies)
+	b, okB := relay.Median(metrics.OriginCopies)
+	if !okA || !okB {
+		return ""
 	}
 	origin := func(s *metrics.Series) string { return s.System.Words.Called + "'s " + s.System.Nodes.Origin }
-	text := fmt.Sprintf("%s sent %s of the file", units.Capital(origin(hub)), copies(*a.Median))
-	if m := hub.Get(metrics.HottestShare); m != nil && m.Median != nil && *m.Median >= 0.999 {
+	text := fmt.Sprintf("%s sent %s of the file", units.Capital(origin(hub)), copies(a))
+	if most, ok := hub.Median(metrics.HottestShare); ok && most >= 0.999 {
 		text += ", all of the load"
 	}
-	text += fmt.Sprintf("; %s sent %s", origin(relay), copies(*b.Median))
-	if h := relay.Get(metrics.HottestShare); h != nil && h.Median != nil && *h.Median < 0.999 {
-		text += fmt.Sprintf(", and no node more than %s of all that was sent", Value(*h.Median, metrics.Share))
+	text += fmt.Sprintf("; %s sent %s", origin(relay), copies(b))
+	if most, ok := relay.Median(metrics.HottestShare); ok && most < 0.999 {
+		text += fmt.Sprintf(", and no node more than %s of all that was sent", Value(most, metrics.Share))
 	}
-	return []string{text + "."}
+	return text + "."
 }
 
 func copies(n float64) string {

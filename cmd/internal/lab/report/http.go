@@ -18,13 +18,13 @@ type httpView struct {
 	Grid  table.Table
 }
 
-// http tells of cases that were run over HTTP; nil if there is none.
-func (p *Page) http() *httpView {
-	grid, ok := HTTPAgainstSocket(p.Cases)
+// HTTP tells of cases that were run over HTTP; nil if there is none.
+func (v *view) HTTP() *httpView {
+	grid, ok := httpTable(v.Cases)
 	if !ok {
 		return nil
 	}
-	return &httpView{Ways: ways(p.Systems), Words: HTTPInWords(p.Cases), Grid: grid}
+	return &httpView{Ways: ways(v.Systems), Words: httpWords(v.Cases), Grid: grid}
 }
 
 // ways says how receivers may ask a server.
@@ -45,31 +45,30 @@ func ways(systems system.Table) string {
 
 // columnsOfHTTP are the figures in which the ways to ask a server differ, those
 // of counted links only where links were counted.
-func columnsOfHTTP(cases []metrics.Case) []metrics.Key {
+func columnsOfHTTP(cases []*metrics.Case) []metrics.Key {
 	keys := []metrics.Key{metrics.Distribution, metrics.OverheadPerChunk, metrics.Overhead}
-	for i := range cases {
-		if _, counted := median(asker(&cases[i], true), metrics.LinkOverhead); counted {
-			keys = append(keys, metrics.LinkOverhead)
-			break
-		}
+	if slices.ContainsFunc(cases, func(cs *metrics.Case) bool {
+		_, counted := asker(cs, true).Median(metrics.LinkOverhead)
+		return counted
+	}) {
+		keys = append(keys, metrics.LinkOverhead)
 	}
 	return append(keys, metrics.OriginConnsTotal, metrics.OriginCPUPerGiB)
 }
 
-// HTTPAgainstSocket makes the table of what HTTP costs beside the raw socket: a
+// httpTable makes the table of what HTTP costs beside the raw socket: a
 // row for each way and case. It is not ok when no case was run over HTTP.
-func HTTPAgainstSocket(cases []metrics.Case) (g table.Table, ok bool) {
+func httpTable(cases []*metrics.Case) (g table.Table, ok bool) {
 	g = table.Table{Title: "HTTP against a socket", Head: []string{"to", "way"}}
 	keys := columnsOfHTTP(cases)
 	for _, key := range keys {
-		d, _ := metrics.Define(key)
-		g.Head = append(g.Head, d.Label)
+		g.Head = append(g.Head, metrics.Define(key).Label)
 	}
 	g.Head = slices.Insert(g.Head, 3, "÷ socket")
 	n := &notes{}
-	for i := range cases {
-		if asker(&cases[i], true) != nil {
-			g.Rows = append(g.Rows, waysOf(&cases[i], keys, n)...)
+	for _, cs := range cases {
+		if asker(cs, true) != nil {
+			g.Rows = append(g.Rows, waysOf(cs, keys, n)...)
 		}
 	}
 	g.Notes = n.lines()
@@ -79,18 +78,18 @@ func HTTPAgainstSocket(cases []metrics.Case) (g table.Table, ok bool) {
 // asker is the first series of a case whose receivers ask a server, over HTTP
 // or not; nil: there is none.
 func asker(cs *metrics.Case, http bool) *metrics.Series {
-	i := slices.IndexFunc(cs.Series, func(s metrics.Series) bool { return s.System.Asks != nil && s.System.Asks.HTTP == http })
+	i := slices.IndexFunc(cs.Series, func(s *metrics.Series) bool { return s.System.Asks != nil && s.System.Asks.HTTP == http })
 	if i < 0 {
 		return nil
 	}
-	return &cs.Series[i]
+	return cs.Series[i]
 }
 
 // askers are the series of a case whose receivers ask a server, the first of
 // each system.
 func askers(cs *metrics.Case) (all []*metrics.Series) {
-	for i := range cs.Series {
-		if s := &cs.Series[i]; s.System.Asks != nil && s == cs.First(s.System) {
+	for _, s := range cs.Series {
+		if s.System.Asks != nil && s == cs.First(s.System) {
 			all = append(all, s)
 		}
 	}
@@ -100,8 +99,7 @@ func askers(cs *metrics.Case) (all []*metrics.Series) {
 func waysOf(cs *metrics.Case, keys []metrics.Key, n *notes) [][]string {
 	var rows [][]string
 	socket := asker(cs, false)
-	for i := range cs.Series {
-		s := &cs.Series[i]
+	for _, s := range cs.Series {
 		if s.System.Asks == nil {
 			continue
 		}
@@ -111,12 +109,7 @@ func waysOf(cs *metrics.Case, keys []metrics.Key, n *notes) [][]string {
 		}
 		row := []string{fmt.Sprintf("%d × %s", cs.Receivers, units.Bytes(cs.FileBytes)), way}
 		for _, key := range keys {
-			d, _ := metrics.Define(key)
-			spread := s.Get(key)
-			row = append(row, cellText(spread, d.Unit))
-			if spread != nil {
-				n.of(d.Label, s.Label(), spread)
-			}
+			row = append(row, n.cell(s, metrics.Define(key)))
 		}
 		rows = append(rows, slices.Insert(row, 3, share(s, socket, metrics.Distribution)))
 	}
@@ -125,38 +118,23 @@ func waysOf(cs *metrics.Case, keys []metrics.Key, n *notes) [][]string {
 
 // share writes a figure of s as a multiple of the same of base.
 func share(s, base *metrics.Series, key metrics.Key) string {
-	a, okA := median(s, key)
-	b, okB := median(base, key)
+	a, okA := s.Median(key)
+	b, okB := base.Median(key)
 	if !okA || !okB || b == 0 {
 		return table.Missing
 	}
 	return number(a / b)
 }
 
-func median(s *metrics.Series, key metrics.Key) (float64, bool) {
-	if s == nil {
-		return 0, false
-	}
-	spread := s.Get(key)
-	if spread == nil || spread.Median == nil {
-		return 0, false
-	}
-	return *spread.Median, true
-}
-
-// HTTPInWords tells in two paragraphs what the table of HTTPAgainstSocket
+// httpWords tells in two paragraphs what the table of httpTable
 // shows, and what it cannot show; none when no case was run over HTTP. Its
 // numbers are those of the last case over HTTP, which has most receivers.
-func HTTPInWords(cases []metrics.Case) []string {
-	var cs *metrics.Case
-	for i := range cases {
-		if asker(&cases[i], true) != nil {
-			cs = &cases[i]
-		}
-	}
-	if cs == nil {
+func httpWords(cases []*metrics.Case) []string {
+	over := slices.DeleteFunc(slices.Clone(cases), func(cs *metrics.Case) bool { return asker(cs, true) == nil })
+	if len(over) == 0 {
 		return nil
 	}
+	cs := over[len(over)-1]
 	return []string{costInWords(cs), packetsInWords(cs) + " " + delayInWords(cs)}
 }
 
@@ -168,14 +146,14 @@ func costInWords(cs *metrics.Case) string {
 		if s == socket {
 			continue
 		}
-		if v, ok := median(s, metrics.OverheadPerChunk); ok {
+		if v, ok := s.Median(metrics.OverheadPerChunk); ok {
 			fmt.Fprintf(&b, "; "+s.System.Asks.Cost, units.Bytes(int64(v)))
 		}
-		if conns, ok := median(s, metrics.OriginConnsTotal); ok && s.System.Asks.OneByOne && cs.Receivers > 0 {
+		if conns, ok := s.Median(metrics.OriginConnsTotal); ok && s.System.Asks.OneByOne && cs.Receivers > 0 {
 			fmt.Fprintf(&b, " (%.0f connections to each receiver)", conns/float64(cs.Receivers))
 		}
 	}
-	if v, ok := median(socket, metrics.OverheadPerChunk); ok {
+	if v, ok := socket.Median(metrics.OverheadPerChunk); ok {
 		fmt.Fprintf(&b, ". "+socket.System.Asks.Cost, units.Bytes(int64(v)))
 	}
 	b.WriteString(". An HTTP server speaks when it is asked; on a raw socket either side may speak first, as the server does when a client watches it (central watch).")
@@ -186,7 +164,7 @@ func costInWords(cs *metrics.Case) string {
 func packetsInWords(cs *metrics.Case) string {
 	var all []string
 	for _, s := range askers(cs) {
-		if v, ok := median(s, metrics.LinkOverhead); ok {
+		if v, ok := s.Median(metrics.LinkOverhead); ok {
 			all = append(all, s.System.Asks.Way+" "+Value(v, metrics.Share))
 		}
 	}
@@ -200,8 +178,8 @@ func packetsInWords(cs *metrics.Case) string {
 func delayInWords(cs *metrics.Case) string {
 	const text = "Not in these times: distance. Over HTTP each request waits for the answer before it, so a round trip is paid once a chunk, and once more where a connection is made for it, which then also begins slowly (TCP slow start); the raw socket pays it a few times in all"
 	chunks := 0
-	for i := range cs.Series {
-		for _, r := range cs.Series[i].Runs {
+	for _, s := range cs.Series {
+		for _, r := range s.Runs {
 			chunks = max(chunks, r.Chunks)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // asked is a run of one way to ask a server.
-func asked(of string, seconds, perChunk, conns float64) metrics.Report {
-	r := metrics.Report{Head: metrics.Head{Name: of, System: system.Named(of), Receivers: 2, FileBytes: 4 << 20, Chunks: 64}}
+func asked(of string, seconds, perChunk, conns float64) *metrics.Report {
+	r := &metrics.Report{Head: metrics.Head{Name: of, System: system.Named(of), Receivers: 2, FileBytes: 4 << 20, Chunks: 64}}
 	for key, v := range map[metrics.Key]float64{
 		metrics.Distribution: seconds, metrics.OverheadPerChunk: perChunk, metrics.OriginConnsTotal: conns,
 		metrics.Overhead: perChunk / (64 << 10), metrics.OriginCPUPerGiB: 1,
@@ -23,10 +23,10 @@ func asked(of string, seconds, perChunk, conns float64) metrics.Report {
 }
 
 func TestHTTPAgainstASocket(t *testing.T) {
-	cases := metrics.Compare([]metrics.Report{
+	cases := metrics.Compare([]*metrics.Report{
 		asked("mesh", 2, 500, 2), asked("http-close", 6, 700, 132), asked("star", 4, 50, 2), asked("http", 5, 600, 2),
 	})
-	g, ok := report.HTTPAgainstSocket(cases)
+	g, ok := report.HTTPTable(cases)
 	if !ok || len(g.Rows) != 3 {
 		t.Fatalf("%v %q", ok, g.Rows)
 	}
@@ -39,7 +39,7 @@ func TestHTTPAgainstASocket(t *testing.T) {
 			t.Errorf("%q under %q, not %q", got, g.Head, want)
 		}
 	}
-	words := strings.Join(report.HTTPInWords(cases), "\n")
+	words := strings.Join(report.HTTPWords(cases), "\n")
 	for _, want := range []string{"600 B for each chunk", "700 B when every request", "(66 connections to each receiver)", "raw socket costs 50 B", "64 chunks", "3.20 s more", "at least 6.40 s with"} {
 		if !strings.Contains(words, want) {
 			t.Errorf("%q is not said: %s", want, words)
@@ -50,35 +50,35 @@ func TestHTTPAgainstASocket(t *testing.T) {
 // TestCountedLinksAreInTheTableOfHTTP: where packets were counted, they are
 // told.
 func TestCountedLinksAreInTheTableOfHTTP(t *testing.T) {
-	counted := func(r metrics.Report, share float64) metrics.Report {
+	counted := func(r *metrics.Report, share float64) *metrics.Report {
 		r.Figures = append(r.Figures, metrics.Figure{Key: metrics.LinkOverhead, Value: &share})
 		return r
 	}
-	with := metrics.Compare([]metrics.Report{counted(asked("star", 4, 50, 2), 0.069), counted(asked("http", 5, 600, 2), 0.08)})
-	g, _ := report.HTTPAgainstSocket(with)
+	with := metrics.Compare([]*metrics.Report{counted(asked("star", 4, 50, 2), 0.069), counted(asked("http", 5, 600, 2), 0.08)})
+	g, _ := report.HTTPTable(with)
 	if row := strings.Join(g.Rows[1], "|"); !strings.Contains(row, "|8.00 %|") || len(g.Rows[1]) != len(g.Head) {
 		t.Errorf("%q under %q", row, g.Head)
 	}
-	if words := strings.Join(report.HTTPInWords(with), " "); !strings.Contains(words, "raw socket 6.90 %; HTTP, one connection used again 8.00 %.") {
+	if words := strings.Join(report.HTTPWords(with), " "); !strings.Contains(words, "raw socket 6.90 %; HTTP, one connection used again 8.00 %.") {
 		t.Error(words)
 	}
-	without := metrics.Compare([]metrics.Report{asked("star", 4, 50, 2), asked("http", 5, 600, 2)})
-	if words := strings.Join(report.HTTPInWords(without), " "); !strings.Contains(words, "--links netns") {
+	without := metrics.Compare([]*metrics.Report{asked("star", 4, 50, 2), asked("http", 5, 600, 2)})
+	if words := strings.Join(report.HTTPWords(without), " "); !strings.Contains(words, "--links netns") {
 		t.Error(words)
 	}
 }
 
 func TestWithoutHTTPNothingIsSaidOfIt(t *testing.T) {
-	cases := metrics.Compare([]metrics.Report{asked("mesh", 2, 500, 2), asked("star", 4, 50, 2)})
-	if _, ok := report.HTTPAgainstSocket(cases); ok || report.HTTPInWords(cases) != nil {
+	cases := metrics.Compare([]*metrics.Report{asked("mesh", 2, 500, 2), asked("star", 4, 50, 2)})
+	if _, ok := report.HTTPTable(cases); ok || report.HTTPWords(cases) != nil {
 		t.Error("there is a table of what was not run")
 	}
-	alone := metrics.Compare([]metrics.Report{asked("http", 5, 600, 2)})
-	g, ok := report.HTTPAgainstSocket(alone)
+	alone := metrics.Compare([]*metrics.Report{asked("http", 5, 600, 2)})
+	g, ok := report.HTTPTable(alone)
 	if !ok || g.Rows[0][3] != table.Missing {
 		t.Errorf("HTTP without a socket beside it: %q", g.Rows)
 	}
-	if words := strings.Join(report.HTTPInWords(alone), " "); strings.Contains(words, "socket costs") {
+	if words := strings.Join(report.HTTPWords(alone), " "); strings.Contains(words, "socket costs") {
 		t.Errorf("a cost that nobody measured: %s", words)
 	}
 }

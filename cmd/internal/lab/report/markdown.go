@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -9,35 +10,29 @@ import (
 )
 
 // markdown writes the words and tables of the page, with links to the plots.
-func markdown(w io.Writer, p *Page, plots []Plot, in *input) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# starmesh lab report\n\n")
-	for _, s := range p.Sentences() {
+func (v *view) markdown(w io.Writer) error {
+	var b bytes.Buffer
+	b.WriteString("# starmesh lab report\n\n")
+	for _, s := range v.Lead() {
 		fmt.Fprintf(&b, "%s\n\n", plain(s))
 	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return err
+	for _, cs := range v.Cases {
+		g := GridOf(cs)
+		_ = g.Markdown(&b) // a buffer takes all
 	}
-	for i := range in.cases {
-		g := GridOf(&in.cases[i])
-		if err := g.Markdown(w); err != nil {
-			return err
-		}
+	if len(v.plots) > 0 {
+		b.WriteString("\n## Plots\n\n")
 	}
-	b.Reset()
-	if len(plots) > 0 {
-		fmt.Fprintf(&b, "\n## Plots\n\n")
-	}
-	for _, plot := range plots {
+	for _, plot := range v.plots {
 		fmt.Fprintf(&b, "- [%s](%s/%s.svg)\n", plain(plot.Caption), labdir.PlotsDir, plot.Name)
 	}
-	if len(p.Findings) > 0 {
-		fmt.Fprintf(&b, "\n## What was wrong with the logs\n\n")
+	if len(v.Findings) > 0 {
+		b.WriteString("\n## What was wrong with the logs\n\n")
 	}
-	for _, f := range p.Findings {
+	for _, f := range v.Findings {
 		fmt.Fprintf(&b, "- %s\n", plain(f))
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := b.WriteTo(w)
 	return err
 }
 

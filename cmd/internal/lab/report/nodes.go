@@ -25,24 +25,22 @@ type nodeRow struct {
 }
 
 // nodes returns the typical run of each series of a case.
-func (p *Page) nodes(cs *metrics.Case) []nodesView {
+func (v *view) nodes(cs *metrics.Case) []nodesView {
 	var all []nodesView
-	for i := range cs.Series {
-		series := &cs.Series[i]
+	for _, series := range cs.Series {
 		typical := series.Typical()
-		v := nodesView{Name: fmt.Sprintf("%s to %s", series.Label(), units.Counted(cs.Receivers, "receiver"))}
+		of := nodesView{Name: fmt.Sprintf("%s to %s", series.Label(), units.Counted(cs.Receivers, "receiver"))}
 		if len(series.Runs) > 1 {
-			v.Name += fmt.Sprintf(", the run in the middle of %d", len(series.Runs))
+			of.Name += fmt.Sprintf(", the run in the middle of %d", len(series.Runs))
 		}
-		v.Name += " (" + p.short(typical) + ")"
-		run := p.run(typical)
-		for j := range typical.Nodes {
-			row := newRow(typical.Nodes[j], run)
-			v.Linked = v.Linked || row.LinkOut != table.Missing
-			v.Remarks = v.Remarks || row.Remark != ""
-			v.Rows = append(v.Rows, row)
+		of.Name += " (" + v.short(typical) + ")"
+		for _, node := range typical.Nodes {
+			row := newRow(node, v.run(typical))
+			of.Linked = of.Linked || row.LinkOut != table.Missing
+			of.Remarks = of.Remarks || row.Remark != ""
+			of.Rows = append(of.Rows, row)
 		}
-		all = append(all, v)
+		all = append(all, of)
 	}
 	return all
 }
@@ -68,8 +66,8 @@ func newRow(r metrics.Row, run *runlogs.Run) nodeRow {
 }
 
 // record returns what the lab noted about a run; nil if nothing is there.
-func (p *Page) record(r *metrics.Report) *labdir.Run {
-	for f, noted := range p.records() {
+func (v *view) record(r *metrics.Report) *labdir.Run {
+	for f, noted := range v.records() {
 		if f.Set == r.Set && f.at(noted) == r.Dir {
 			return noted
 		}

@@ -1,11 +1,13 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,12 +30,12 @@ type Page struct {
 	Made     time.Time
 	Program  string
 	Command  []string // that made the page
-	Cases    []metrics.Case
-	Runs     []runlogs.Run // for plots over time
-	Findings []string      // what was wrong with the logs
-	Folders  []Folder      // of lab runs; none when logs alone are compared
-	Replay   *Replay       // nil: nothing to replay
-	Systems  system.Table  // of which the page has colours
+	Cases    []*metrics.Case
+	Runs     []*runlogs.Run // for plots over time
+	Findings []string       // what was wrong with the logs
+	Folders  []*Folder      // of lab runs; none when logs alone are compared
+	Replay   *Replay        // nil: nothing to replay
+	Systems  system.Table   // of which the page has colours
 }
 
 // A Folder is what lies in the folder of a lab run beside the load logs.
@@ -41,31 +43,26 @@ type Folder struct {
 	Set  string // as in metrics.Head; "" when there is only one folder
 	Dir  string
 	Lab  *labdir.Lab // nil: there is no lab.json
-	Runs []labdir.Run
+	Runs []*labdir.Run
 	// Notes tell what is missing or cannot be read.
 	Notes []string
 }
 
-// view is the page as its template wants it.
+// view is the page as its template wants it: its exported methods are what
+// stands there.
 type view struct {
-	Policy, Style, Script, Body template.HTML
-	Made, Program, Command      string
-	Title                       string
-	Lead                        []string // sentences, the headline first
-	Cards                       []card
-	Over                        []figure // plots over the number of receivers
-	Once                        bool     // nothing was run twice
-	Times                       *table.Table
-	Change                      *table.Table // between two folders
-	Main                        *caseView
-	Others                      []caseView
-	HTTP                        *httpView
-	Faults                      []faultView
-	Runs                        []runRow
-	Setting                     []fact
-	Definitions                 []metrics.Definition
-	Trust                       trust
+	*Page
+	plots []Plot
 }
+
+func (p *Page) view() *view {
+	v := &view{Page: p}
+	v.plots = v.draw()
+	return v
+}
+
+// Sentences says all that stands at the head of the page: the headline first.
+func (p *Page) Sentences() []string { return p.view().Lead() }
 
 // A caseView is one case with its plots in groups.
 type caseView struct {
@@ -82,21 +79,23 @@ type group struct {
 
 // A figure is a plot as it stands in the page.
 type figure struct {
+	group   string
 	Caption string
 	SVG     template.HTML
 }
 
 // Write writes the page to w.
-func (p *Page) Write(w io.Writer) error {
+func (p *Page) Write(w io.Writer) error { return p.view().write(w) }
+
+func (v *view) write(w io.Writer) error {
 	t, err := template.New("page").Funcs(functions()).Parse(source)
-	if err != nil {
-		return fmt.Errorf("page: %w", err)
+	if err == nil {
+		err = v.replay().check()
 	}
-	v, err := p.view()
-	if err != nil {
-		return err
+	if err == nil {
+		err = t.Execute(w, v)
 	}
-	if err := t.Execute(w, v); err != nil {
+	if err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
 	return nil
@@ -113,10 +112,11 @@ func functions() template.FuncMap {
 			}
 			return Value(float64(*n), metrics.Bytes)
 		},
-		"first": func(i int) bool { return i == 0 },
-		"cell":  spread,
-		"bound": bound,
-		"even":  func(n int) bool { return n%2 == 0 },
+		"first":   func(i int) bool { return i == 0 },
+		"cell":    spread,
+		"bound":   bound,
+		"even":    func(n int) bool { return n%2 == 0 },
+		"command": commandLine,
 	}
 }
 
@@ -145,92 +145,97 @@ func optional(seconds *float64) string {
 	return Value(*seconds, metrics.Seconds)
 }
 
-func (p *Page) view() (*view, error) {
-	v := &view{
-		Made: p.Made.Format(time.DateTime + " MST"), Program: p.Program, Command: commandLine(p.Command),
-		Title: p.title(), Lead: p.lead(), Cards: p.cards(), Once: p.once(), Times: times(p.Cases, p.once()), Change: change(p.Cases),
-		HTTP: p.http(), Faults: p.faults(), Runs: p.runRows(), Setting: p.setting(),
-		Definitions: metrics.Catalog(), Trust: p.trust(),
+// replay is an empty one where there is nothing to replay.
+func (v *view) replay() *Replay { return cmp.Or(v.Replay, new(Replay)) }
+
+// Style is all styles of the page. It, Policy, Script and Body are only what is
+// known to be harmless.
+func (v *view) Style() template.HTML {
+	text := "<style>\n" + variables(v.Systems) + style + dots(v.Systems) + "</style>"
+	if v.Replay != nil {
+		text += "<style>\n" + v.Replay.Style + "</style>"
 	}
-	if err := p.head(v); err != nil {
-		return nil, err
-	}
-	return v, p.illustrate(v)
+	return template.HTML(text)
 }
 
-// head sets what only HTML that is known to be harmless may be.
-func (p *Page) head(v *view) error {
-	v.Style = template.HTML("<style>\n" + variables(p.Systems) + style + dots(p.Systems) + "</style>")
-	script := ""
-	if p.Replay != nil {
-		if err := p.Replay.check(); err != nil {
-			return err
-		}
-		v.Style += template.HTML("<style>\n" + p.Replay.Style + "</style>")
-		v.Script = template.HTML("<script>" + p.Replay.Script + "</script>")
-		v.Body = template.HTML(p.Replay.Body)
-		script = p.Replay.Script
-	}
-	v.Policy = template.HTML(`<meta http-equiv="Content-Security-Policy" content="` + policy(script) + `">`)
-	return nil
+// Policy forbids the page everything but its own.
+func (v *view) Policy() template.HTML {
+	return template.HTML(`<meta http-equiv="Content-Security-Policy" content="` + policy(v.replay().Script) + `">`)
 }
 
-// illustrate adds the plots, and the tables that go with them.
-func (p *Page) illustrate(v *view) error {
-	plots, palette := p.plots(), charts.Palette(p.Systems)
-	main := p.main()
-	for i := range plots {
-		if plots[i].of == nil {
-			f, err := plots[i].figure(palette)
-			if err != nil {
-				return err
-			}
-			v.Over = append(v.Over, f)
-		}
+// Script is the replay's.
+func (v *view) Script() template.HTML {
+	if v.Replay == nil {
+		return ""
 	}
-	for i := range p.Cases {
-		cs := &p.Cases[i]
-		s, err := p.caseView(cs, plots, palette)
-		if err != nil {
-			return err
-		}
-		if cs == main {
-			v.Main = s
-		} else {
-			v.Others = append(v.Others, *s)
-		}
-	}
-	return nil
+	return template.HTML("<script>" + v.Replay.Script + "</script>")
 }
 
-func (p *Page) caseView(cs *metrics.Case, plots []Plot, palette []charts.Color) (*caseView, error) {
-	s := &caseView{Grid: GridOf(cs), Nodes: p.nodes(cs)}
-	for i := range plots {
-		if plots[i].of != cs {
+// Body is the replay's.
+func (v *view) Body() template.HTML { return template.HTML(v.replay().Body) }
+
+// Definitions are of all figures.
+func (v *view) Definitions() []metrics.Definition { return metrics.Catalog() }
+
+// Over has the plots over the number of receivers.
+func (v *view) Over() ([]figure, error) { return v.figuresOf(nil) }
+
+// figuresOf are the plots of a case; nil: of several.
+func (v *view) figuresOf(cs *metrics.Case) (all []figure, err error) {
+	palette := charts.Palette(v.Systems)
+	for _, p := range v.plots {
+		if p.of == cs && err == nil {
+			var f figure
+			f, err = p.figure(palette)
+			all = append(all, f)
+		}
+	}
+	return all, err
+}
+
+// Main is the case that is shown in full.
+func (v *view) Main() (*caseView, error) {
+	if main := v.main(); main != nil {
+		return v.caseView(main)
+	}
+	return nil, nil
+}
+
+// Others are the other cases.
+func (v *view) Others() (all []*caseView, err error) {
+	for _, cs := range v.Cases {
+		if cs == v.main() || err != nil {
 			continue
 		}
-		f, err := plots[i].figure(palette)
-		if err != nil {
-			return nil, err
-		}
-		if n := len(s.Groups); n == 0 || s.Groups[n-1].ID != plots[i].Group {
-			s.Groups = append(s.Groups, p.group(plots[i].Group))
+		var one *caseView
+		one, err = v.caseView(cs)
+		all = append(all, one)
+	}
+	return all, err
+}
+
+func (v *view) caseView(cs *metrics.Case) (*caseView, error) {
+	figures, err := v.figuresOf(cs)
+	s := &caseView{Grid: GridOf(cs), Nodes: v.nodes(cs)}
+	for _, f := range figures {
+		if n := len(s.Groups); n == 0 || s.Groups[n-1].ID != f.group {
+			s.Groups = append(s.Groups, v.group(f.group))
 		}
 		g := &s.Groups[len(s.Groups)-1]
 		g.Plots = append(g.Plots, f)
 	}
-	return s, nil
+	return s, err
 }
 
 // group begins a group of plots. Of the spread over runs is spoken only if there
 // are several.
-func (p *Page) group(id string) group {
+func (v *view) group(id string) group {
 	of := groups[id]
 	g := group{ID: id, Title: of.title, Text: of.text}
 	if strings.Contains(g.Text, "%s") {
-		g.Text = fmt.Sprintf(g.Text, levels(p.Systems))
+		g.Text = fmt.Sprintf(g.Text, levels(v.Systems))
 	}
-	if !p.once() {
+	if !v.Once() {
 		g.Text += of.several
 	}
 	return g
@@ -247,25 +252,15 @@ func levels(systems system.Table) string {
 	return strings.Join(all, ", ")
 }
 
-// main is the case that is shown in full: the largest file to most receivers;
-// nil if there is none.
-func (p *Page) main() *metrics.Case {
-	var largest *metrics.Case
-	for i := range p.Cases {
-		s := &p.Cases[i]
-		if largest == nil || s.FileBytes > largest.FileBytes || s.FileBytes == largest.FileBytes && better(s, largest) {
-			largest = s
-		}
+// main is the case that is shown in full: the largest file to most receivers
+// and, of as many, by most systems; nil if there is none.
+func (v *view) main() *metrics.Case {
+	if len(v.Cases) == 0 {
+		return nil
 	}
-	return largest
-}
-
-// better prefers more receivers and, of as many, more systems.
-func better(s, than *metrics.Case) bool {
-	if s.Receivers != than.Receivers {
-		return s.Receivers > than.Receivers
-	}
-	return len(s.Series) > len(than.Series)
+	return slices.MaxFunc(v.Cases, func(a, b *metrics.Case) int {
+		return cmp.Or(cmp.Compare(a.FileBytes, b.FileBytes), cmp.Compare(a.Receivers, b.Receivers), cmp.Compare(len(a.Series), len(b.Series)))
+	})
 }
 
 // commandLine writes arguments as a shell takes them.

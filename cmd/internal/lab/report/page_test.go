@@ -13,8 +13,8 @@ import (
 )
 
 // reports are of a star and a mesh with two numbers of receivers.
-func reports() []metrics.Report {
-	var all []metrics.Report
+func reports() []*metrics.Report {
+	var all []*metrics.Report
 	for _, of := range []string{"star", "mesh"} {
 		for n := 1; n <= 2; n++ {
 			done := float64(n)
@@ -67,7 +67,7 @@ func TestAPageOfNothingSaysSo(t *testing.T) {
 // TestTheHeadlineTellsOfWhatWasRun: of one system alone, of several without a
 // mesh, of one receiver, of a run in which somebody did not get the file.
 func TestTheHeadlineTellsOfWhatWasRun(t *testing.T) {
-	run := func(of string, n int, seconds float64) metrics.Report {
+	run := func(of string, n int, seconds float64) *metrics.Report {
 		r := metrics.Run{Head: metrics.Head{Name: of, System: system.Named(of), FileBytes: 1000}}
 		r.Nodes = append(r.Nodes, metrics.Node{Name: "origin", Part: metrics.Origin, Up: 1000, Down: 1000,
 			Traffic: load.Traffic{PayloadOutBytes: 1000 * int64(n)}})
@@ -83,20 +83,20 @@ func TestTheHeadlineTellsOfWhatWasRun(t *testing.T) {
 	}
 	const never = 0
 	for _, c := range []struct {
-		runs []metrics.Report
+		runs []*metrics.Report
 		want string
 	}{
-		{[]metrics.Report{run("star", 2, 2)},
+		{[]*metrics.Report{run("star", 2, 2)},
 			"The star took 2.00 s to bring 1000 B to 2 receivers, 1.00 times the bound; its origin sent 2.00 copies of the file."},
-		{[]metrics.Report{run("mesh", 1, 1), run("mesh", 4, 3)},
+		{[]*metrics.Report{run("mesh", 1, 1), run("mesh", 4, 3)},
 			"The mesh took 3.00 s to bring 1000 B to 4 receivers, 3.00 times the bound; its origin sent 4.00 copies of the file."},
-		{[]metrics.Report{run("star", 1, 1), run("mesh", 1, 1.02)},
+		{[]*metrics.Report{run("star", 1, 1), run("mesh", 1, 1.02)},
 			"To bring 1000 B to 1 receiver, the mesh took 1.02 s and the star 1.00 s: about the same (within 2 %)."},
-		{[]metrics.Report{run("star", 2, 2), run("http", 2, 2.1), run("http-close", 2, 2.2)},
+		{[]*metrics.Report{run("star", 2, 2), run("http", 2, 2.1), run("http-close", 2, 2.2)},
 			"To bring 1000 B to 2 receivers, the star took 2.00 s; HTTP over one kept connection took 2.10 s; HTTP with a connection for each request took 2.20 s."},
-		{[]metrics.Report{run("star", 2, 2), run("mesh", 2, never)},
+		{[]*metrics.Report{run("star", 2, 2), run("mesh", 2, never)},
 			"To bring 1000 B to 2 receivers, the star took 2.00 s; the mesh did not bring it to everyone."},
-		{[]metrics.Report{run("mesh", 2, never)}, "The mesh did not bring 1000 B to all of 2 receivers."},
+		{[]*metrics.Report{run("mesh", 2, never)}, "The mesh did not bring 1000 B to all of 2 receivers."},
 	} {
 		p := report.Page{Systems: system.All(), Cases: metrics.Compare(c.runs)}
 		if got := p.Sentences()[0]; got != c.want {
@@ -111,7 +111,7 @@ func TestTheHeadlineTellsOfWhatWasRun(t *testing.T) {
 // TestWhatIsRunOnceHasNoSpread: the page does not speak of medians.
 func TestWhatIsRunOnceHasNoSpread(t *testing.T) {
 	for _, c := range []struct {
-		runs   []metrics.Report
+		runs   []*metrics.Report
 		spread bool
 	}{{reports(), false}, {append(reports(), reports()...), true}} {
 		var b bytes.Buffer
@@ -130,7 +130,7 @@ func TestWhatIsRunOnceHasNoSpread(t *testing.T) {
 func TestABusyMachineIsAReasonForDoubt(t *testing.T) {
 	for share, want := range map[float64]string{0.1: "none found", 0.74: "the machine was 74 % busy with something else"} {
 		lab := &labdir.Lab{Machine: labdir.Machine{LoadBefore: share}}
-		p := report.Page{Cases: metrics.Compare(reports()), Folders: []report.Folder{{Lab: lab}}}
+		p := report.Page{Cases: metrics.Compare(reports()), Folders: []*report.Folder{{Lab: lab}}}
 		var b bytes.Buffer
 		if err := p.Write(&b); err != nil {
 			t.Fatal(err)
@@ -146,7 +146,7 @@ func TestABusyMachineIsAReasonForDoubt(t *testing.T) {
 func TestThatSomethingIsMissingStandsAtTheHead(t *testing.T) {
 	const all = "none found"
 	for note, want := range map[string]string{"": all, "mesh-2-1 has no run.json": "something is missing"} {
-		p := report.Page{Systems: system.All(), Cases: metrics.Compare(reports()), Folders: []report.Folder{{}}}
+		p := report.Page{Systems: system.All(), Cases: metrics.Compare(reports()), Folders: []*report.Folder{{}}}
 		if note != "" {
 			p.Folders[0].Notes = []string{note}
 		}

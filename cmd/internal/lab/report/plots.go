@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"starmesh/cmd/internal/charts"
@@ -28,7 +29,7 @@ func (p *Plot) figure(palette []charts.Color) (figure, error) {
 	if err != nil {
 		return figure{}, fmt.Errorf("plot %s: %w", p.Name, err)
 	}
-	return figure{Caption: p.Caption, SVG: template.HTML(text)}, nil // made by the chart library, which escapes text
+	return figure{p.Group, p.Caption, template.HTML(text)}, nil // made by the chart library, which escapes text
 }
 
 // The groups of plots, each with a heading and a word on how to read them.
@@ -43,9 +44,9 @@ var groups = map[string]struct{ title, text, several string }{
 
 // studio collects plots.
 type studio struct {
-	page  *Page
+	*view
 	of    *metrics.Case
-	plots []Plot
+	drawn []Plot
 }
 
 // add takes a chart, and what it shows in words.
@@ -53,27 +54,20 @@ func (s *studio) add(p Plot, c *charts.Chart, words string) {
 	p.Chart, p.of = c, s.of
 	p.Chart.Title, p.Chart.Describe = p.Caption, words
 	if s.of != nil {
-		p.Chart.Title += " – " + s.task()
+		p.Chart.Title += " – " + s.of.Task()
 	}
-	s.plots = append(s.plots, p)
+	s.drawn = append(s.drawn, p)
 }
 
-// task says what the case is about, for a plot that stands alone.
-func (s *studio) task() string {
-	return fmt.Sprintf("%s to %s", units.Bytes(s.of.FileBytes), units.Counted(s.of.Receivers, "receiver"))
-}
-
-// plots draws all plots of the page, in its order.
-func (p *Page) plots() []Plot {
-	s := &studio{page: p}
+// draw draws all plots of the page, in its order.
+func (v *view) draw() []Plot {
+	s := &studio{view: v}
 	s.over()
-	main := p.main()
-	for i := range p.Cases {
-		s.of = &p.Cases[i]
+	for _, s.of = range v.Cases {
 		s.loads()
 		s.lorenz()
 		s.steps()
-		if s.of == main {
+		if s.of == v.main() {
 			s.progress()
 			s.rates()
 			s.costs()
@@ -85,13 +79,13 @@ func (p *Page) plots() []Plot {
 // unique gives plots of one name different ones.
 func (s *studio) unique() []Plot {
 	seen := make(map[string]int)
-	for i := range s.plots {
-		name := s.plots[i].Name
+	for i := range s.drawn {
+		name := s.drawn[i].Name
 		if seen[name]++; seen[name] > 1 {
-			s.plots[i].Name = fmt.Sprintf("%s-%d", name, seen[name])
+			s.drawn[i].Name = fmt.Sprintf("%s-%d", name, seen[name])
 		}
 	}
-	return s.plots
+	return s.drawn
 }
 
 // name makes the name of a plot of the case.
@@ -101,17 +95,17 @@ func (s *studio) name(kind string, series *metrics.Series) string {
 		parts = append(parts, series.Label())
 	}
 	parts = append(parts, fmt.Sprint(s.of.Receivers))
-	if s.page.sizes() > 1 {
+	if s.sizes() > 1 {
 		parts = append(parts, units.Bytes(s.of.FileBytes))
 	}
 	return slug(strings.Join(parts, "-"))
 }
 
 // sizes counts the sizes of files in the page.
-func (p *Page) sizes() int {
+func (v *view) sizes() int {
 	seen := make(map[int64]bool)
-	for i := range p.Cases {
-		seen[p.Cases[i].FileBytes] = true
+	for _, cs := range v.Cases {
+		seen[cs.FileBytes] = true
 	}
 	return len(seen)
 }
@@ -131,25 +125,25 @@ func slug(s string) string {
 	}, s), "-._")
 }
 
-// look returns the look of a series of the case.
-func (s *studio) look(series *metrics.Series) charts.Look {
-	l := charts.SystemLook(series.System, s.page.which(series.Set))
-	l.Under = s.page.above(series.System)
+// look returns the look of a series.
+func (v *view) look(series *metrics.Series) charts.Look {
+	l := charts.SystemLook(series.System, v.which(series.Set))
+	l.Under = v.above(series.System)
 	return l
 }
 
 // bound returns the look of a system's bound.
-func (s *studio) bound(of *system.System) charts.Look {
+func (v *view) bound(of *system.System) charts.Look {
 	l := charts.SystemLook(of, 0)
-	l.Under = s.page.above(of)
+	l.Under = v.above(of)
 	return l.Bound()
 }
 
 // above is how many lines lie close upon that of a system: a server takes about
 // as long however it is asked.
-func (p *Page) above(of *system.System) int {
+func (v *view) above(of *system.System) int {
 	n := 0
-	for _, s := range systemsOf(p.Cases) {
+	for _, s := range systemsOf(v.Cases) {
 		if of.Asks != nil && s.Asks != nil && s.Head().Name == of.Head().Name && system.Compare(s, of) > 0 {
 			n++
 		}
@@ -158,19 +152,14 @@ func (p *Page) above(of *system.System) int {
 }
 
 // which numbers the sets of the page.
-func (p *Page) which(set string) int {
-	for i := range p.Folders {
-		if p.Folders[i].Set == set {
-			return i
-		}
-	}
-	return 0
+func (v *view) which(set string) int {
+	return max(0, slices.IndexFunc(v.Folders, func(f *Folder) bool { return f.Set == set }))
 }
 
 // run finds the logs of a run; nil if they are not here.
-func (p *Page) run(r *metrics.Report) *runlogs.Run {
-	for i := range p.Runs {
-		if run := &p.Runs[i]; run.System.Name == r.System.Name && run.Name == r.Name && run.Set == r.Set {
+func (v *view) run(r *metrics.Report) *runlogs.Run {
+	for _, run := range v.Runs {
+		if run.System.Name == r.System.Name && run.Name == r.Name && run.Set == r.Set {
 			return run
 		}
 	}

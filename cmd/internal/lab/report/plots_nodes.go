@@ -31,10 +31,10 @@ func memory(r *metrics.Row) (float64, bool) {
 // highest is the largest reading in all runs of the case.
 func (s *studio) highest(read gauge) float64 {
 	highest := 0.0
-	for i := range s.of.Series {
-		for j := range s.of.Series[i].Runs {
-			for k := range s.of.Series[i].Runs[j].Nodes {
-				if v, ok := read(&s.of.Series[i].Runs[j].Nodes[k]); ok {
+	for _, series := range s.of.Series {
+		for _, run := range series.Runs {
+			for i := range run.Nodes {
+				if v, ok := read(&run.Nodes[i]); ok {
 					highest = max(highest, v)
 				}
 			}
@@ -59,8 +59,7 @@ func (s *studio) costs() {
 func (s *studio) each(group, kind string, read gauge, unitOf func(float64) (float64, string), caption func(string) string) {
 	highest := s.highest(read)
 	divisor, unit := unitOf(highest)
-	for i := range s.of.Series {
-		series := &s.of.Series[i]
+	for _, series := range s.of.Series {
 		bars, names := barsOf(series, read, divisor)
 		c := charts.Bars(names, unit, bars, highest/divisor)
 		s.add(Plot{Name: s.name(kind, series), Group: group, Caption: caption(series.Label())}, c, barWords(bars, unit))
@@ -77,9 +76,9 @@ func barsOf(series *metrics.Series, read gauge, divisor float64) (bars []charts.
 		v, ok := read(&run.Nodes[i])
 		b.Value, b.Missing = v/divisor, !ok
 		b.Low, b.High = math.Inf(1), math.Inf(-1)
-		for j := range series.Runs {
-			for k := range series.Runs[j].Nodes {
-				if other := &series.Runs[j].Nodes[k]; other.Node == run.Nodes[i].Node {
+		for _, r := range series.Runs {
+			for k := range r.Nodes {
+				if other := &r.Nodes[k]; other.Node == run.Nodes[i].Node {
 					if v, ok := read(other); ok {
 						b.Low, b.High = min(b.Low, v/divisor), max(b.High, v/divisor)
 					}
@@ -151,20 +150,19 @@ func whole(rows []metrics.Row) []string {
 func (s *studio) lorenz() {
 	var lines []charts.Series
 	var text string
-	for i := range s.of.Series {
-		series := &s.of.Series[i]
+	for _, series := range s.of.Series {
 		typical := series.Typical()
 		if len(typical.Lorenz) == 0 {
 			continue
 		}
-		for j := range series.Runs {
-			if run := &series.Runs[j]; run != typical && len(series.Runs) > 1 {
+		for _, run := range series.Runs {
+			if run != typical {
 				lines = append(lines, charts.Series{Look: s.look(series).Behind(), Points: lorenzPoints(run)})
 			}
 		}
 		lines = append(lines, charts.Series{Name: series.Label(), Look: s.look(series), Points: lorenzPoints(typical)})
-		if f := typical.Figure(metrics.GiniIndex); f != nil && f.Value != nil {
-			text += fmt.Sprintf("%s: Gini coefficient %.2f. ", series.Label(), *f.Value)
+		if gini, ok := typical.Value(metrics.GiniIndex); ok {
+			text += fmt.Sprintf("%s: Gini coefficient %.2f. ", series.Label(), gini)
 		}
 	}
 	if len(lines) == 0 {

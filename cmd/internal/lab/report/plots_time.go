@@ -17,11 +17,10 @@ const sinceStart = "seconds since the first receiver started"
 func (s *studio) steps() {
 	var lines []charts.Series
 	text := ""
-	for i := range s.of.Series {
-		series := &s.of.Series[i]
+	for _, series := range s.of.Series {
 		typical := series.Typical()
-		for j := range series.Runs {
-			if run := &series.Runs[j]; run != typical {
+		for _, run := range series.Runs {
+			if run != typical {
 				lines = append(lines, charts.Series{Look: s.look(series).Behind(), Points: stepPoints(run)})
 			}
 		}
@@ -60,13 +59,13 @@ func stepPoints(run *metrics.Report) []charts.Point {
 
 // end is when the last receiver of the typical run was done, or the last
 // reading was taken if some never were.
-func (p *Page) end(series *metrics.Series) float64 {
+func (v *view) end(series *metrics.Series) float64 {
 	typical := series.Typical()
 	if t, ok := typical.Value(metrics.Distribution); ok {
 		return t
 	}
 	end := 0.0
-	if run := p.run(typical); run != nil {
+	if run := v.run(typical); run != nil {
 		for _, n := range run.Logs {
 			end = max(end, n.Start.Sub(run.Start).Seconds()+n.EndSeconds)
 		}
@@ -77,18 +76,17 @@ func (p *Page) end(series *metrics.Series) float64 {
 // progress draws the share of the file that each receiver holds over time.
 func (s *studio) progress() {
 	end := 0.0
-	for i := range s.of.Series {
-		end = max(end, s.page.end(&s.of.Series[i]))
+	for _, series := range s.of.Series {
+		end = max(end, s.end(series))
 	}
-	for i := range s.of.Series {
-		series := &s.of.Series[i]
-		run := s.page.run(series.Typical())
+	for _, series := range s.of.Series {
+		run := s.run(series.Typical())
 		if run == nil || run.FileBytes == 0 {
 			continue
 		}
 		lines, done := progressLines(run, s.look(series))
 		c := charts.Lines(charts.Axes{
-			X: sinceStart, Unit: "% of the file held", MaxX: end, MaxY: 100, Events: s.page.events(series.Typical()),
+			X: sinceStart, Unit: "% of the file held", MaxX: end, MaxY: 100, Events: s.events(series.Typical()),
 		}, lines)
 		s.add(Plot{Name: s.name("progress", series), Group: "done",
 			Caption: "What each receiver held: " + series.Label()}, c, fmt.Sprintf("%d of %d receivers reach 100 %%", done, s.of.Receivers))
@@ -96,8 +94,8 @@ func (s *studio) progress() {
 }
 
 // events are the faults that were made in a run.
-func (p *Page) events(r *metrics.Report) []charts.Event {
-	record := p.record(r)
+func (v *view) events(r *metrics.Report) []charts.Event {
+	record := v.record(r)
 	if record == nil {
 		return nil
 	}
@@ -157,13 +155,12 @@ func (s *studio) rates() {
 	}
 	var all []drawing
 	highest, end := 0.0, 0.0
-	for i := range s.of.Series {
-		series := &s.of.Series[i]
-		run := s.page.run(series.Typical())
+	for _, series := range s.of.Series {
+		run := s.run(series.Typical())
 		if run == nil {
 			continue
 		}
-		own := s.page.end(series)
+		own := s.end(series)
 		lanes, level := lanesOf(run, charts.SystemColor(series.System), own*1.02)
 		all = append(all, drawing{series, lanes})
 		highest, end = max(highest, level), max(end, own)
@@ -173,7 +170,7 @@ func (s *studio) rates() {
 	for _, d := range all {
 		c := charts.Lanes(charts.LaneScale{
 			X: sinceStart, Unit: band, MaxX: end, Highest: highest,
-			Area: "sent", Line: "received", DoneName: "done", LimitName: "uplink", Events: s.page.events(d.series.Typical()),
+			Area: "sent", Line: "received", DoneName: "done", LimitName: "uplink", Events: s.events(d.series.Typical()),
 		}, d.lanes)
 		s.add(Plot{Name: s.name("throughput", d.series), Group: "rate",
 			Caption: "Throughput of each node: " + d.series.Label()}, c, fmt.Sprintf("%d nodes; %s", len(d.lanes), band))

@@ -39,7 +39,7 @@ type Result struct {
 	Page      string            // path of report.html
 	Files     []string          // all that were written
 	Findings  []runlogs.Finding // what was wrong with logs
-	Cases     []metrics.Case
+	Cases     []*metrics.Case
 	// Notes tell what was missing in the folders.
 	Notes []string
 
@@ -71,7 +71,7 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 // Pictures draws the plots as PNG too. That takes as long as all else together.
 func (r *Result) Pictures() error {
 	for _, p := range r.plots {
-		r.out.bytes(plotFile(p)+".png", p.Chart.PNG)
+		r.out.picture(p, ".png", p.Chart.PNG)
 	}
 	r.Files = r.out.files
 	return r.out.err
@@ -79,10 +79,10 @@ func (r *Result) Pictures() error {
 
 // input is what was read of all folders.
 type input struct {
-	runs     []runlogs.Run
-	reports  []metrics.Report
-	cases    []metrics.Case
-	folders  []Folder
+	runs     []*runlogs.Run
+	reports  []*metrics.Report
+	cases    []*metrics.Case
+	folders  []*Folder
 	findings []runlogs.Finding
 	replay   *Replay
 }
@@ -125,9 +125,9 @@ func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 		err = nil
 	}
 	runs, more := runlogs.Runs(nodes, o.Links, o.Systems)
-	for i := range runs {
-		runs[i].Set = set
-		in.reports = append(in.reports, metrics.Compute(&runs[i].Run))
+	for _, r := range runs {
+		r.Set = set
+		in.reports = append(in.reports, metrics.Compute(&r.Run))
 	}
 	in.runs = append(in.runs, runs...)
 	in.findings = append(append(in.findings, findings...), more...)

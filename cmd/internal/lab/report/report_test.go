@@ -357,7 +357,7 @@ func TestAnEarlierReportLeavesNoPlots(t *testing.T) {
 			t.Errorf("a plot (%s) of a run that is gone is still there", ending)
 		}
 	}
-	if i := slices.IndexFunc(result.Cases, func(s metrics.Case) bool { return s.Receivers == 2 }); i >= 0 {
+	if i := slices.IndexFunc(result.Cases, func(s *metrics.Case) bool { return s.Receivers == 2 }); i >= 0 {
 		t.Error("a run that is gone is still in the report")
 	}
 	if _, ok := result.Cases[0].Series[0].Runs[0].Value(metrics.Distribution); !ok {

@@ -24,9 +24,8 @@ func (f *Folder) at(t *labdir.Run) string {
 }
 
 // short names a run without the folder that the page is about.
-func (p *Page) short(r *metrics.Report) string {
-	for i := range p.Folders {
-		f := &p.Folders[i]
+func (v *view) short(r *metrics.Report) string {
+	for _, f := range v.Folders {
 		if f.Set != r.Set {
 			continue
 		}
@@ -42,13 +41,12 @@ func (p *Page) short(r *metrics.Report) string {
 }
 
 // all are the runs that the page is about, case by case, with their series.
-func (p *Page) all() iter.Seq2[*metrics.Series, *metrics.Report] {
+func (v *view) all() iter.Seq2[*metrics.Series, *metrics.Report] {
 	return func(yield func(*metrics.Series, *metrics.Report) bool) {
-		for i := range p.Cases {
-			for j := range p.Cases[i].Series {
-				s := &p.Cases[i].Series[j]
-				for k := range s.Runs {
-					if !yield(s, &s.Runs[k]) {
+		for _, cs := range v.Cases {
+			for _, s := range cs.Series {
+				for _, r := range s.Runs {
+					if !yield(s, r) {
 						return
 					}
 				}
@@ -58,12 +56,11 @@ func (p *Page) all() iter.Seq2[*metrics.Series, *metrics.Report] {
 }
 
 // records are what the labs have noted of runs, with their folders.
-func (p *Page) records() iter.Seq2[*Folder, *labdir.Run] {
+func (v *view) records() iter.Seq2[*Folder, *labdir.Run] {
 	return func(yield func(*Folder, *labdir.Run) bool) {
-		for i := range p.Folders {
-			f := &p.Folders[i]
-			for j := range f.Runs {
-				if !yield(f, &f.Runs[j]) {
+		for _, f := range v.Folders {
+			for _, r := range f.Runs {
+				if !yield(f, r) {
 					return
 				}
 			}
@@ -71,20 +68,20 @@ func (p *Page) records() iter.Seq2[*Folder, *labdir.Run] {
 	}
 }
 
-// runRows lists every run: what medians are made of.
-func (p *Page) runRows() []runRow {
+// RunRows lists every run: what medians are made of.
+func (v *view) RunRows() []runRow {
 	var rows []runRow
 	told := make(map[*labdir.Run]bool)
-	for series, run := range p.all() {
+	for series, run := range v.all() {
 		row := rowOf(series.Label(), run)
-		row.Name = p.short(run)
-		if record := p.record(run); record != nil {
+		row.Name = v.short(run)
+		if record := v.record(run); record != nil {
 			told[record] = true
 			row.note(record)
 		}
 		rows = append(rows, row)
 	}
-	for _, r := range p.records() {
+	for _, r := range v.records() {
 		if !told[r] {
 			row := runRow{Name: r.Name, System: r.System, Receivers: r.Receivers, Time: table.Missing, Multiple: table.Missing,
 				Copies: table.Missing, Remarks: []string{"its load logs are missing"}}
@@ -96,17 +93,16 @@ func (p *Page) runRows() []runRow {
 }
 
 func rowOf(label string, run *metrics.Report) runRow {
-	value := func(key metrics.Key, suffix string) string {
+	value := func(key metrics.Key) string {
 		v, ok := run.Value(key)
 		if !ok {
 			return table.Missing
 		}
-		d, _ := metrics.Define(key)
-		return Value(v, d.Unit) + suffix
+		return Value(v, metrics.Define(key).Unit)
 	}
 	row := runRow{
 		System: label, Receivers: run.Receivers, Verified: table.Missing, Busy: table.Missing,
-		Time: value(metrics.Distribution, ""), Multiple: value(metrics.BoundMultiple, ""), Copies: value(metrics.OriginCopies, ""),
+		Time: value(metrics.Distribution), Multiple: value(metrics.BoundMultiple), Copies: value(metrics.OriginCopies),
 	}
 	if f := run.Figure(metrics.Distribution); f != nil && f.Value == nil {
 		row.Remarks = append(row.Remarks, f.Absent)

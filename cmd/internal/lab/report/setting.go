@@ -21,17 +21,17 @@ type fact struct {
 	Code bool // the text is a command line
 }
 
-// setting tells of links, machine, versions and command lines.
-func (p *Page) setting() []fact {
+// Setting tells of links, machine, versions and command lines.
+func (v *view) Setting() []fact {
 	var all []fact
-	if links := p.links(); len(links) > 0 {
+	if links := v.links(); len(links) > 0 {
 		all = append(all, fact{Name: "links", Text: links})
 	}
-	for i := range p.Folders {
-		all = append(all, p.Folders[i].facts()...)
+	for _, f := range v.Folders {
+		all = append(all, f.facts()...)
 	}
-	if !slices.ContainsFunc(p.Folders, func(f Folder) bool { return f.Lab != nil }) {
-		all = append(all, p.factsOfLogs()...)
+	if !slices.ContainsFunc(v.Folders, func(f *Folder) bool { return f.Lab != nil }) {
+		all = append(all, v.factsOfLogs()...)
 	}
 	return all
 }
@@ -85,11 +85,11 @@ func machine(m *labdir.Machine) string {
 }
 
 // factsOfLogs returns what the logs say of where they were made.
-func (p *Page) factsOfLogs() []fact {
+func (v *view) factsOfLogs() []fact {
 	var hosts, versions []string
 	var began time.Time
-	for i := range p.Runs {
-		for _, n := range p.Runs[i].Logs {
+	for _, r := range v.Runs {
+		for _, n := range r.Logs {
 			host := fmt.Sprintf("%s (%s %s, %s)", cmp.Or(n.Host, "unknown"), n.Last.OS, n.Last.Arch, units.Counted(n.Last.CPUs, "processor"))
 			hosts, versions = append(hosts, host), append(versions, "starmesh "+cmp.Or(n.Version, "unknown"))
 			if began.IsZero() || n.Start.Before(began) {
@@ -110,16 +110,15 @@ func (p *Page) factsOfLogs() []fact {
 
 // links says what each series of the main case ran over, once for those that
 // had the same.
-func (p *Page) links() []string {
-	main := p.main()
+func (v *view) links() []string {
+	main := v.main()
 	if main == nil {
 		return nil
 	}
 	var texts []string
 	about := make(map[string][]string)
-	for i := range main.Series {
-		s := &main.Series[i]
-		text := p.linksOf(s)
+	for _, s := range main.Series {
+		text := v.linksOf(s)
 		if text == "" {
 			continue
 		}
@@ -138,14 +137,14 @@ func (p *Page) links() []string {
 	return texts
 }
 
-func (p *Page) linksOf(s *metrics.Series) string {
+func (v *view) linksOf(s *metrics.Series) string {
 	typical := s.Typical()
-	run := p.run(typical)
+	run := v.run(typical)
 	if run == nil {
 		return ""
 	}
 	text := strings.Join(append(limitsOf(run, metrics.Origin, "origin"), limitsOf(run, metrics.Receiver, "receivers")...), "; ")
-	if t := p.record(typical); t != nil && t.Links != "" {
+	if t := v.record(typical); t != nil && t.Links != "" {
 		text += "; kind: " + t.Links
 		if t.LinksHow != "" {
 			text += ": " + strings.TrimSuffix(t.LinksHow, ".")

@@ -23,53 +23,43 @@ var summed = []struct {
 // Summary makes one table of all cases: a row for each number of receivers
 // and system, with the figures that matter most. Its notes are the doubts
 // alone: the tables of the cases say the rest.
-func Summary(cases []metrics.Case) table.Table {
+func Summary(cases []*metrics.Case) table.Table {
 	g := table.Table{Head: []string{"receivers", "system"}}
 	for _, f := range summed {
 		g.Head = append(g.Head, f.name)
 	}
-	g.Head = append(g.Head, "time ÷ "+base(cases))
+	if len(cases) > 0 {
+		g.Head = append(g.Head, "time ÷ "+cases[0].Base())
+	}
 	n := &notes{}
-	for i := range cases {
-		for k := range cases[i].Series {
-			g.Rows = append(g.Rows, summaryRow(&cases[i], k, n))
+	for _, cs := range cases {
+		for k, s := range cs.Series {
+			to := strconv.Itoa(cs.Receivers)
+			if k > 0 {
+				to = "" // said in the row above
+			}
+			g.Rows = append(g.Rows, append([]string{to}, summaryRow(cs, s, n)...))
 		}
 	}
 	g.Notes = n.lines()
 	return g
 }
 
-func base(cases []metrics.Case) string {
-	if len(cases) == 0 {
-		return ""
-	}
-	return cases[0].Base()
-}
-
-func summaryRow(cs *metrics.Case, k int, n *notes) []string {
-	s := &cs.Series[k]
-	to := strconv.Itoa(cs.Receivers)
-	if k > 0 {
-		to = "" // said in the row above
-	}
-	row := []string{to, columnName(s)}
+func summaryRow(cs *metrics.Case, s *metrics.Series, n *notes) []string {
+	row := []string{columnName(s)}
 	for _, f := range summed {
-		d, _ := metrics.Define(f.key)
 		spread := s.Get(f.key)
-		row = append(row, cellText(spread, d.Unit))
+		row = append(row, cellText(spread, metrics.Define(f.key).Unit))
 		if spread == nil {
 			continue
 		}
-		about := f.name + " (" + s.Label() + " to " + strconv.Itoa(cs.Receivers) + " of " + units.Bytes(cs.FileBytes) + ")"
 		for _, doubt := range spread.Doubts {
-			n.add("?", doubt, about)
+			n.doubts.add(doubt, f.name+" ("+s.Label()+" to "+strconv.Itoa(cs.Receivers)+" of "+units.Bytes(cs.FileBytes)+")")
 		}
 	}
 	relative := table.Missing
 	if spread := s.Get(metrics.Distribution); spread != nil && spread.Relative != nil {
 		relative = number(*spread.Relative)
-	} else if k == 0 && spread != nil && spread.Median != nil {
-		relative = "1"
 	}
 	return append(row, relative)
 }

@@ -20,29 +20,21 @@ const doubtful = " ?"
 // GridOf makes the table of a case: a row for each figure, a column for each
 // system, and one for each system's share of the first.
 func GridOf(cs *metrics.Case) table.Table {
-	g := table.Table{Title: title(cs), Head: []string{"figure"}}
+	g := table.Table{Title: cs.Task(), Head: []string{"figure"}}
 	for _, s := range cs.Series {
-		g.Head = append(g.Head, columnName(&s))
+		g.Head = append(g.Head, columnName(s))
 	}
 	for _, s := range cs.Series[1:] {
 		g.Head = append(g.Head, s.Label()+" ÷ "+cs.Base())
 	}
 	n := &notes{}
 	for _, d := range metrics.Catalog() {
-		if row, ok := gridRow(cs, d, n); ok {
-			g.Rows = append(g.Rows, row)
+		if slices.ContainsFunc(cs.Series, func(s *metrics.Series) bool { return s.Get(d.Key) != nil }) {
+			g.Rows = append(g.Rows, gridRow(cs, d, n))
 		}
 	}
 	g.Notes = append(slices.Clone(cs.Warnings), n.lines()...)
 	return g
-}
-
-func title(cs *metrics.Case) string {
-	size := units.Bytes(cs.FileBytes)
-	if cs.FileBytes == 0 {
-		size = "nothing, or a file of unknown size,"
-	}
-	return fmt.Sprintf("%s to %s", size, units.Counted(cs.Receivers, "receiver"))
 }
 
 func columnName(s *metrics.Series) string {
@@ -52,27 +44,20 @@ func columnName(s *metrics.Series) string {
 	return s.Label()
 }
 
-// gridRow makes the row of one figure; not ok if no system has such a figure.
-func gridRow(cs *metrics.Case, d metrics.Definition, n *notes) ([]string, bool) {
-	row, any := []string{d.Label}, false
-	for i := range cs.Series {
-		s := &cs.Series[i]
-		spread := s.Get(d.Key)
-		any = any || spread != nil
-		row = append(row, cellText(spread, d.Unit))
-		if spread != nil {
-			n.of(d.Label, s.Label(), spread)
-		}
+// gridRow makes the row of one figure.
+func gridRow(cs *metrics.Case, d metrics.Definition, n *notes) []string {
+	row := []string{d.Label}
+	for _, s := range cs.Series {
+		row = append(row, n.cell(s, d))
 	}
-	for i := range cs.Series[1:] {
-		spread := cs.Series[i+1].Get(d.Key)
-		if spread == nil || spread.Relative == nil {
-			row = append(row, table.Missing)
-			continue
+	for _, s := range cs.Series[1:] {
+		relative := table.Missing
+		if spread := s.Get(d.Key); spread != nil && spread.Relative != nil {
+			relative = number(*spread.Relative)
 		}
-		row = append(row, number(*spread.Relative))
+		row = append(row, relative)
 	}
-	return row, any
+	return row
 }
 
 // cellText writes a spread: the median, and how far the runs were from each other.
@@ -131,73 +116,72 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'f', min(max(0, digits), 6), 64)
 }
 
-// notes collects what the cells of a table leave unsaid. What is true of
-// several figures is said once.
-type notes struct {
-	kinds []string            // "?", "-" and "" for plain notes
-	texts []string            // in the order of their coming
-	about map[string][]string // text → figures and systems
+// gathered says each text once, and what it is true of.
+type gathered struct {
+	texts []string
+	about map[string][]string
 }
 
-func (n *notes) add(kind, text, about string) {
-	if n.about == nil {
-		n.about = make(map[string][]string)
+func (g *gathered) add(text, about string) {
+	if g.about == nil {
+		g.about = make(map[string][]string)
 	}
-	key := kind + text
-	if n.about[key] == nil {
-		n.kinds, n.texts = append(n.kinds, kind), append(n.texts, text)
+	if g.about[text] == nil {
+		g.texts = append(g.texts, text)
 	}
-	n.about[key] = append(n.about[key], about)
+	if !slices.Contains(g.about[text], about) {
+		g.about[text] = append(g.about[text], about)
+	}
 }
 
-func (n *notes) of(label, system string, s *metrics.Spread) {
-	about := label + " (" + system + ")"
-	for _, d := range s.Doubts {
-		n.add("?", d, about)
+// notes collects what the cells of a table leave unsaid.
+type notes struct{ doubts, absent, plain gathered }
+
+// cell writes a figure of a series.
+func (n *notes) cell(s *metrics.Series, d metrics.Definition) string {
+	spread := s.Get(d.Key)
+	if spread == nil {
+		return table.Missing
 	}
-	if s.Absent != "" {
-		n.add("-", s.Absent, about)
+	about := d.Label + " (" + s.Label() + ")"
+	for _, doubt := range spread.Doubts {
+		n.doubts.add(doubt, about)
 	}
-	if s.Median != nil && len(s.Notes) <= 2 {
-		for _, note := range s.Notes {
-			n.add("", note, about)
+	if spread.Absent != "" {
+		n.absent.add(spread.Absent, about)
+	}
+	if spread.Median != nil && len(spread.Notes) <= 2 {
+		for _, note := range spread.Notes {
+			n.plain.add(note, about)
 		}
 	}
+	return cellText(spread, d.Unit)
 }
 
-func (n *notes) lines() []string {
-	var lines []string
-	for _, wanted := range []string{"?", "-", ""} {
-		for i, text := range n.texts {
-			if n.kinds[i] != wanted {
-				continue
-			}
-			about := strings.Join(n.about[wanted+text], ", ")
-			switch wanted {
-			case "?":
-				lines = append(lines, fmt.Sprintf("not to be trusted (?): %s. That concerns: %s", text, about))
-			case "-":
-				lines = append(lines, fmt.Sprintf("not known (-): %s: %s", about, text))
-			default:
-				lines = append(lines, fmt.Sprintf("%s: %s", about, text))
-			}
-		}
+func (n *notes) lines() (lines []string) {
+	for _, text := range n.doubts.texts {
+		lines = append(lines, fmt.Sprintf("not to be trusted (?): %s. That concerns: %s", text, strings.Join(n.doubts.about[text], ", ")))
+	}
+	for _, text := range n.absent.texts {
+		lines = append(lines, fmt.Sprintf("not known (-): %s: %s", strings.Join(n.absent.about[text], ", "), text))
+	}
+	for _, text := range n.plain.texts {
+		lines = append(lines, fmt.Sprintf("%s: %s", strings.Join(n.plain.about[text], ", "), text))
 	}
 	return lines
 }
 
 // CSV writes all figures of all cases, a line for each, with numbers as they
 // are; what is absent is an empty field.
-func CSV(w io.Writer, cases []metrics.Case) error {
+func CSV(w io.Writer, cases []*metrics.Case) error {
 	c := csv.NewWriter(w)
 	_ = c.Write([]string{"receivers", "file_bytes", "system", "figure", "unit", "median", "min", "max",
 		"runs", "relative", "relative_to", "absent", "doubts"}) // Error tells of it
 	for _, cs := range cases {
 		for _, s := range cs.Series {
 			for _, f := range s.Spreads {
-				d, _ := metrics.Define(f.Key)
 				_ = c.Write([]string{
-					strconv.Itoa(cs.Receivers), strconv.FormatInt(cs.FileBytes, 10), s.Label(), string(f.Key), string(d.Unit),
+					strconv.Itoa(cs.Receivers), strconv.FormatInt(cs.FileBytes, 10), s.Label(), string(f.Key), string(metrics.Define(f.Key).Unit),
 					plainNumber(f.Median), plainNumber(f.Min), plainNumber(f.Max), strconv.Itoa(f.Have), plainNumber(f.Relative), cs.Base(),
 					f.Absent, strings.Join(f.Doubts, "; "),
 				})

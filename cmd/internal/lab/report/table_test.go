@@ -14,8 +14,8 @@ import (
 )
 
 func cs(nodes int) *metrics.Case {
-	report := func(name, of string, seconds float64, doubts ...string) metrics.Report {
-		r := metrics.Report{Head: metrics.Head{Name: name, System: system.Named(of), Receivers: nodes - 1, FileBytes: 1 << 20}}
+	report := func(name, of string, seconds float64, doubts ...string) *metrics.Report {
+		r := &metrics.Report{Head: metrics.Head{Name: name, System: system.Named(of), Receivers: nodes - 1, FileBytes: 1 << 20}}
 		r.Figures = []metrics.Figure{
 			{Key: metrics.Distribution, Value: &seconds, Doubts: doubts},
 			{Key: metrics.Overhead, Absent: "no node | sent <anything>"},
@@ -29,7 +29,7 @@ func cs(nodes int) *metrics.Case {
 		}
 		return r
 	}
-	return &metrics.Compare([]metrics.Report{
+	return metrics.Compare([]*metrics.Report{
 		report("a", "star", 10), report("b", "star", 12), report("c", "mesh", 3, "a wrong clock"),
 	})[0]
 }
@@ -61,7 +61,7 @@ func TestTheTableTellsSpreadDoubtAndAbsence(t *testing.T) {
 
 func TestCSVCanBeReadAgain(t *testing.T) {
 	var b strings.Builder
-	if err := report.CSV(&b, []metrics.Case{*cs(3)}); err != nil {
+	if err := report.CSV(&b, []*metrics.Case{cs(3)}); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()

@@ -11,14 +11,15 @@ import (
 	"starmesh/cmd/internal/units"
 )
 
-// times makes the table of distribution times over the number of receivers;
+// Times makes the table of distribution times over the number of receivers;
 // nil when there is only one case, whose own table has them.
-func times(cases []metrics.Case, once bool) *table.Table {
+func (v *view) Times() *table.Table {
+	cases := v.Cases
 	if len(cases) < 2 {
 		return nil
 	}
 	g := &table.Table{Title: "Distribution time: median, and least–most of several runs", Head: []string{"receivers"}}
-	if once {
+	if v.Once() {
 		g.Title = "Distribution time"
 	}
 	labels := labelsOf(cases)
@@ -28,16 +29,16 @@ func times(cases []metrics.Case, once bool) *table.Table {
 	if both {
 		g.Head = append(g.Head, hub.Name+" ÷ "+relay.Name)
 	}
-	for i := range cases {
-		row := []string{strconv.Itoa(cases[i].Receivers)}
+	for _, cs := range cases {
+		row := []string{strconv.Itoa(cs.Receivers)}
 		if cases[0].FileBytes != cases[len(cases)-1].FileBytes {
-			row[0] = units.Bytes(cases[i].FileBytes) + " to " + row[0]
+			row[0] = units.Bytes(cs.FileBytes) + " to " + row[0]
 		}
 		for _, label := range labels {
-			row = append(row, timeCell(&cases[i], label))
+			row = append(row, timeCell(cs, label))
 		}
 		if both {
-			row = append(row, ratio(cases[i].First(hub), cases[i].First(relay)))
+			row = append(row, ratio(cs.First(hub), cs.First(relay)))
 		}
 		g.Rows = append(g.Rows, row)
 	}
@@ -45,14 +46,11 @@ func times(cases []metrics.Case, once bool) *table.Table {
 }
 
 // labelsOf lists the series of all cases, in their order.
-func labelsOf(cases []metrics.Case) []string {
-	var labels []string
-	seen := make(map[string]bool)
-	for i := range cases {
-		for j := range cases[i].Series {
-			if label := cases[i].Series[j].Label(); !seen[label] {
-				seen[label] = true
-				labels = append(labels, label)
+func labelsOf(cases []*metrics.Case) (labels []string) {
+	for _, cs := range cases {
+		for _, s := range cs.Series {
+			if !slices.Contains(labels, s.Label()) {
+				labels = append(labels, s.Label())
 			}
 		}
 	}
@@ -60,42 +58,34 @@ func labelsOf(cases []metrics.Case) []string {
 }
 
 func timeCell(cs *metrics.Case, label string) string {
-	for i := range cs.Series {
-		if cs.Series[i].Label() == label {
-			return cellText(cs.Series[i].Get(metrics.Distribution), metrics.Seconds)
+	for _, s := range cs.Series {
+		if s.Label() == label {
+			return cellText(s.Get(metrics.Distribution), metrics.Seconds)
 		}
 	}
 	return table.Missing
 }
 
-// ratio is the time of one series over that of another.
+// ratio is the time of one series over that of another, either of which may be
+// nil.
 func ratio(over, under *metrics.Series) string {
-	if over == nil || under == nil {
-		return table.Missing
-	}
-	_, a, okA := took(over)
-	_, b, okB := took(under)
+	a, okA := over.Median(metrics.Distribution)
+	b, okB := under.Median(metrics.Distribution)
 	if !okA || !okB || b == 0 {
 		return table.Missing
 	}
 	return fmt.Sprintf("%.2f", a/b)
 }
 
-// change makes the table of one set against another: for each system that is
+// Change makes the table of one set against another: for each system that is
 // in both, what became of its figures. It is nil when there is but one set.
-func change(cases []metrics.Case) *table.Table {
+func (v *view) Change() *table.Table {
 	g := &table.Table{Title: "What has changed"}
 	var pairs [][2]string
-	for i := range cases {
-		cs := &cases[i]
-		for j := range cs.Series {
-			from := &cs.Series[j]
-			for k := j + 1; k < len(cs.Series); k++ {
-				if to := &cs.Series[k]; to.System.Name == from.System.Name {
-					g.Rows = append(g.Rows, changeRows(cs, from, to)...)
-					pairs = append(pairs, [2]string{from.Set, to.Set})
-				}
-			}
+	for _, cs := range v.Cases {
+		for from, to := range shifts(cs) {
+			g.Rows = append(g.Rows, changeRows(cs, from, to)...)
+			pairs = append(pairs, [2]string{from.Set, to.Set})
 		}
 	}
 	if len(g.Rows) == 0 {
@@ -120,13 +110,12 @@ func changeRows(cs *metrics.Case, from, to *metrics.Series) [][]string {
 		if a == nil || b == nil {
 			continue
 		}
-		d, _ := metrics.Define(key)
+		d := metrics.Define(key)
 		relative := table.Missing
 		if a.Median != nil && b.Median != nil && *a.Median > 0 {
 			relative = fmt.Sprintf("%.2f", *b.Median / *a.Median)
 		}
-		task := fmt.Sprintf("%s, %s to %s", from.System.Name, units.Bytes(cs.FileBytes), units.Counted(cs.Receivers, "receiver"))
-		rows = append(rows, []string{task, d.Label, from.Set + ": " + cellText(a, d.Unit), to.Set + ": " + cellText(b, d.Unit), relative})
+		rows = append(rows, []string{from.System.Name + ", " + cs.Task(), d.Label, from.Set + ": " + cellText(a, d.Unit), to.Set + ": " + cellText(b, d.Unit), relative})
 	}
 	return rows
 }

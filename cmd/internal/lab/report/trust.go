@@ -19,33 +19,16 @@ type trust struct {
 	Limits  []string // of the method
 }
 
-func (p *Page) trust() trust {
-	return trust{Doubts: p.doubts(), Missing: p.missing(), Logs: p.Findings, Limits: p.limits()}
+// Trust tells how far the page can be trusted.
+func (v *view) Trust() trust {
+	return trust{Doubts: v.doubts(), Missing: v.missing(), Logs: v.Findings, Limits: v.limits()}
 }
 
-// gathered says a text once, and of which runs it is true.
-type gathered struct {
-	texts []string
-	of    map[string][]string
-}
-
-func (g *gathered) add(text, run string) {
-	if g.of == nil {
-		g.of = make(map[string][]string)
-	}
-	if g.of[text] == nil {
-		g.texts = append(g.texts, text)
-	}
-	if !slices.Contains(g.of[text], run) {
-		g.of[text] = append(g.of[text], run)
-	}
-}
-
+// lines are the texts, each with the runs of which it is true.
 func (g *gathered) lines() []string {
 	var lines []string
 	for _, text := range g.texts {
-		runs := g.of[text]
-		if names := readable.List(runs, 4); names != "" {
+		if names := readable.List(g.about[text], 4); names != "" {
 			text += " (" + names + ")"
 		}
 		lines = append(lines, text)
@@ -54,33 +37,28 @@ func (g *gathered) lines() []string {
 }
 
 // doubts are reasons not to trust what is shown.
-func (p *Page) doubts() []string {
+func (v *view) doubts() []string {
 	g := &gathered{}
-	logged := p.logged()
-	for i := range p.Folders {
-		if lab := p.Folders[i].Lab; lab != nil && lab.Machine.Busy() {
-			g.add(fmt.Sprintf("the machine was %.0f %% busy with something else before the first run", 100*lab.Machine.LoadBefore), p.Folders[i].Set)
-		}
-		for j := range p.Folders[i].Runs {
-			r := &p.Folders[i].Runs[j]
-			judge(g, r)
-			if !logged[r] { // else they are doubts of the run
-				noted(g, r)
-			}
+	for _, f := range v.Folders {
+		if f.Lab != nil && f.Lab.Machine.Busy() {
+			g.add(fmt.Sprintf("the machine was %.0f %% busy with something else before the first run", 100*f.Lab.Machine.LoadBefore), f.Set)
 		}
 	}
-	for i := range p.Cases {
-		cs := &p.Cases[i]
+	logged := v.logged()
+	for _, r := range v.records() {
+		judge(g, r)
+		if !logged[r] { // else they are doubts of the run
+			noted(g, r)
+		}
+	}
+	for _, cs := range v.Cases {
 		for _, w := range cs.Warnings {
 			g.add(w, "to "+units.Counted(cs.Receivers, "receiver"))
 		}
-		for j := range cs.Series {
-			for k := range cs.Series[j].Runs {
-				run := &cs.Series[j].Runs[k]
-				for _, d := range run.Doubts {
-					g.add(d.Text, p.short(run))
-				}
-			}
+	}
+	for _, run := range v.all() {
+		for _, d := range run.Doubts {
+			g.add(d.Text, v.short(run))
 		}
 	}
 	return g.lines()
@@ -120,10 +98,10 @@ func due(t *labdir.Run) int {
 }
 
 // logged returns which runs have load logs.
-func (p *Page) logged() map[*labdir.Run]bool {
+func (v *view) logged() map[*labdir.Run]bool {
 	all := make(map[*labdir.Run]bool)
-	for _, run := range p.all() {
-		if r := p.record(run); r != nil {
+	for _, run := range v.all() {
+		if r := v.record(run); r != nil {
 			all[r] = true
 		}
 	}
@@ -131,25 +109,24 @@ func (p *Page) logged() map[*labdir.Run]bool {
 }
 
 // missing returns what was to be there and is not.
-func (p *Page) missing() []string {
-	g, logged := &gathered{}, p.logged()
-	for i := range p.Folders {
-		f := &p.Folders[i]
+func (v *view) missing() []string {
+	g, logged := &gathered{}, v.logged()
+	for _, f := range v.Folders {
 		for _, note := range f.Notes {
 			g.add(note, f.Set)
 		}
 		if f.Lab != nil {
 			unfinished(g, f)
 		}
-		for j := range f.Runs {
-			if t := &f.Runs[j]; t.Error != "" && !logged[t] {
-				g.add("a run failed: "+t.Error, t.Name)
+		for _, r := range f.Runs {
+			if r.Error != "" && !logged[r] {
+				g.add("a run failed: "+r.Error, r.Name)
 			}
 		}
 	}
-	for _, run := range p.all() {
+	for _, run := range v.all() {
 		if f := run.Figure(metrics.Distribution); f != nil && f.Value == nil {
-			g.add(f.Absent, p.short(run))
+			g.add(f.Absent, v.short(run))
 		}
 	}
 	return g.lines()
@@ -160,38 +137,34 @@ func unfinished(g *gathered, f *Folder) {
 	if f.Lab.Stopped != "" {
 		g.add("the lab was stopped before its end: "+f.Lab.Stopped, f.Set)
 	}
-	var names []string
 	for _, n := range f.Lab.Receivers {
 		for _, system := range f.Lab.Systems {
 			for r := 1; r <= f.Lab.Runs; r++ {
 				name := labdir.RunName(system, n, r)
-				if !slices.ContainsFunc(f.Runs, func(t labdir.Run) bool { return t.Name == name }) {
-					names = append(names, name)
+				if !slices.ContainsFunc(f.Runs, func(t *labdir.Run) bool { return t.Name == name }) {
+					g.add("runs that were asked for and are not there", name)
 				}
 			}
 		}
 	}
-	for _, name := range names {
-		g.add("runs that were asked for and are not there", name)
-	}
 }
 
 // limits are those of the method: true of every run of this kind.
-func (p *Page) limits() []string {
+func (v *view) limits() []string {
 	var all []string
-	if p.once() {
+	if v.Once() {
 		all = append(all, "Every system was run once for each number of receivers: nothing is known of the spread. Use --runs 3 or more.")
 	}
-	if p.steady() {
+	if v.steady() {
 		all = append(all, "Only one number of receivers was tried: how times grow with it is not shown.")
 	}
-	all = append(all, p.linkLimits()...)
-	if hosts := p.hosts(); hosts == 1 {
+	all = append(all, v.linkLimits()...)
+	if hosts := v.hosts(); hosts == 1 {
 		all = append(all, "All nodes shared one machine: its processors, memory and disk. On machines of their own, nodes would not be in each other's way, and the network between them would be real.")
 	} else if hosts > 1 {
 		all = append(all, fmt.Sprintf("The logs come from %d machines: times rest on their clocks being set alike.", hosts))
 	}
-	if len(p.faulty()) > 0 {
+	if len(v.faulty()) > 0 {
 		all = append(all, "A node that a fault kills writes no last report: what it carried and used after its last reading counts nowhere.")
 	}
 	return append(all,
@@ -201,9 +174,9 @@ func (p *Page) limits() []string {
 }
 
 // linkLimits returns how real the links were.
-func (p *Page) linkLimits() []string {
+func (v *view) linkLimits() []string {
 	rate, netns := false, false
-	for _, r := range p.records() {
+	for _, r := range v.records() {
 		rate, netns = rate || r.Links == "rate", netns || r.Links == "netns"
 	}
 	var all []string
@@ -219,30 +192,25 @@ func (p *Page) linkLimits() []string {
 	return all
 }
 
-// once reports that nothing was repeated.
-func (p *Page) once() bool {
-	for s := range p.all() {
+// Once reports that nothing was repeated.
+func (v *view) Once() bool {
+	for s := range v.all() {
 		if len(s.Runs) > 1 {
 			return false
 		}
 	}
-	return len(p.Cases) > 0
+	return len(v.Cases) > 0
 }
 
-func (p *Page) steady() bool {
-	for i := range p.Cases {
-		if p.Cases[i].Receivers != p.Cases[0].Receivers {
-			return false
-		}
-	}
-	return len(p.Cases) > 0
+func (v *view) steady() bool {
+	return len(v.Cases) > 0 && !slices.ContainsFunc(v.Cases, func(cs *metrics.Case) bool { return cs.Receivers != v.Cases[0].Receivers })
 }
 
 // hosts counts the machines that logs name.
-func (p *Page) hosts() int {
+func (v *view) hosts() int {
 	seen := make(map[string]bool)
-	for i := range p.Runs {
-		for _, n := range p.Runs[i].Logs {
+	for _, r := range v.Runs {
+		for _, n := range r.Logs {
 			seen[n.Host] = true
 		}
 	}

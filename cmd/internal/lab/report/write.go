@@ -1,12 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/lab/labdir"
@@ -16,26 +15,21 @@ import (
 
 // write makes all files but the pictures.
 func write(o *Options, in *input) (*Result, error) {
-	out := o.Out
-	if out == "" {
-		out = o.Dirs[0]
-	}
-	p := in.page(o)
-	plots := p.plots()
-	w := &writer{dir: out}
+	v := in.page(o).view()
+	w := &writer{dir: cmp.Or(o.Out, o.Dirs[0])}
 	w.prepare()
 	w.file(metrics.DocumentName, metrics.NewDocument(o.Program, o.Made, in.reports).Write)
 	w.file(labdir.TableFile, func(w io.Writer) error { return CSV(w, in.cases) })
-	for _, plot := range plots {
-		w.bytes(plotFile(plot)+".svg", plot.Chart.SVG)
+	for _, plot := range v.plots {
+		w.picture(plot, ".svg", plot.Chart.SVG)
 	}
-	w.file(labdir.TextFile, func(w io.Writer) error { return markdown(w, p, plots, in) })
-	w.file(labdir.ReportFile, p.Write)
+	w.file(labdir.TextFile, v.markdown)
+	w.file(labdir.ReportFile, v.write)
 	if w.err != nil {
 		return nil, w.err
 	}
-	r := &Result{Sentences: p.Sentences(), Page: filepath.Join(out, labdir.ReportFile), Files: w.files,
-		Findings: in.findings, Cases: in.cases, out: w, plots: plots}
+	r := &Result{Sentences: v.Lead(), Page: filepath.Join(w.dir, labdir.ReportFile), Files: w.files,
+		Findings: in.findings, Cases: in.cases, out: w, plots: v.plots}
 	r.Headline = r.Sentences[0]
 	for _, f := range in.folders {
 		r.Notes = append(r.Notes, f.Notes...)
@@ -57,29 +51,18 @@ func (w *writer) prepare() {
 	if w.err = os.MkdirAll(dir, 0o755); w.err != nil {
 		return
 	}
-	for _, ending := range []string{"*.svg", "*.png"} {
-		old, _ := filepath.Glob(filepath.Join(escapeGlob(dir), ending)) // the pattern is right
-		for _, name := range old {
-			if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				w.err = err
-			}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); ext == ".svg" || ext == ".png" {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
 		}
 	}
+	w.err = err
 }
 
-// escapeGlob makes a path match only itself.
-func escapeGlob(path string) string {
-	if os.PathSeparator == '\\' {
-		return path // Windows knows no escapes; such names are rare
-	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
-}
-
-// plotFile names the file of a plot, without its ending.
-func plotFile(p Plot) string { return filepath.Join(labdir.PlotsDir, p.Name) }
-
-func (w *writer) bytes(name string, draw func() ([]byte, error)) {
-	w.file(name, func(to io.Writer) error {
+// picture draws a plot into a file of its name.
+func (w *writer) picture(p Plot, ending string, draw func() ([]byte, error)) {
+	w.file(filepath.Join(labdir.PlotsDir, p.Name+ending), func(to io.Writer) error {
 		text, err := draw()
 		if err != nil {
 			return err

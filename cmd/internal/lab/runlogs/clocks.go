@@ -2,11 +2,9 @@ package runlogs
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
-	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/common/readable"
 )
 
@@ -37,7 +35,7 @@ func contradictions(origins, receivers []*Node) []string {
 		return nil
 	}
 	cause := "the clocks of the machines disagree"
-	if len(hosts(all)) == 1 {
+	if !differ(all, func(n *Node) string { return n.Host }) {
 		cause = "these logs are not of one run, or were changed"
 	}
 	for i := range found {
@@ -59,14 +57,6 @@ func total(nodes []*Node, count func(Point) int64) int64 {
 
 func without(all []*Node, one *Node) []*Node {
 	return slices.DeleteFunc(slices.Clone(all), func(n *Node) bool { return n == one })
-}
-
-func hosts(nodes []*Node) map[string]bool {
-	names := make(map[string]bool)
-	for _, n := range nodes {
-		names[n.Host] = true
-	}
-	return names
 }
 
 // before lists the receivers that got something and ended before the first
@@ -139,34 +129,6 @@ func receivedFromNobody(n *Node, others []*Node) bool {
 		}
 	}
 	return false
-}
-
-// clockDoubts returns what makes times doubtful.
-func clockDoubts(origins, receivers []*Node) []metrics.Doubt {
-	var doubts []metrics.Doubt
-	for _, text := range contradictions(origins, receivers) {
-		doubts = append(doubts, metrics.Doubt{About: metrics.Clock, Text: text})
-	}
-	for _, n := range slices.Concat(origins, receivers) {
-		if math.Abs(n.Drift.Seconds()) > 1 && len(origins)+len(receivers) > 1 {
-			doubts = append(doubts, metrics.Doubt{About: metrics.Clock, Text: fmt.Sprintf(
-				"the wall clock of %s was set by %+.1f s while it ran", n.Node, n.Drift.Seconds())})
-		}
-	}
-	return append(doubts, gaps(receivers)...)
-}
-
-// gaps tells of receivers that came when others had long ended: two rounds
-// through one origin look like one slow run.
-func gaps(receivers []*Node) []metrics.Doubt {
-	parts := components(receivers)
-	if len(parts) < 2 {
-		return nil
-	}
-	_, ended := span(parts[0])
-	return []metrics.Doubt{{About: metrics.Clock, Text: fmt.Sprintf(
-		"%s began after %s had ended (a pause of %.1f s): two runs through one origin? Give each its own logs",
-		list(parts[1]), list(parts[0]), parts[1][0].Start.Sub(ended).Seconds())}}
 }
 
 // list names a few nodes of many.

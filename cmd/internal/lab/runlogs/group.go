@@ -49,29 +49,22 @@ func byFolder(nodes []*Node) []bucket {
 
 // whole reports whether somebody had the file and somebody was to get it.
 func whole(nodes []*Node) bool {
-	has := func(part metrics.Part) bool {
-		return slices.ContainsFunc(nodes, func(n *Node) bool { return n.part() == part })
-	}
-	return has(metrics.Origin) && has(metrics.Receiver)
+	return among(nodes, metrics.Origin) != nil && among(nodes, metrics.Receiver) != nil
 }
 
 // joined brings incomplete folders together with others of their system.
 func joined(all []bucket) []bucket {
-	var done, broken []bucket
+	broken := func(b bucket) bool { return !whole(b.nodes) }
+	done := slices.DeleteFunc(slices.Clone(all), broken)
 	for _, b := range all {
-		if whole(b.nodes) {
-			done = append(done, b)
-		} else {
-			broken = append(broken, b)
-		}
-	}
-	for _, b := range broken {
-		home := homeOf(b, done)
-		if home < 0 {
-			done = append(done, b)
+		if !broken(b) {
 			continue
 		}
-		done[home].nodes = append(done[home].nodes, b.nodes...)
+		if home := homeOf(b, done); home < 0 {
+			done = append(done, b)
+		} else {
+			done[home].nodes = append(done[home].nodes, b.nodes...)
+		}
 	}
 	return done
 }
@@ -103,16 +96,8 @@ func overlap(a, b []*Node) bool {
 
 // span returns when the first of the nodes began and the last one ended.
 func span(nodes []*Node) (from, to time.Time) {
-	from, to = nodes[0].Start, nodes[0].End()
-	for _, n := range nodes[1:] {
-		if n.Start.Before(from) {
-			from = n.Start
-		}
-		if n.End().After(to) {
-			to = n.End()
-		}
-	}
-	return from, to
+	from = slices.MinFunc(nodes, func(a, b *Node) int { return a.Start.Compare(b.Start) }).Start
+	return from, slices.MaxFunc(nodes, func(a, b *Node) int { return a.End().Compare(b.End()) }).End()
 }
 
 // splitByTime splits nodes that did not run at the same time: into runs, if
@@ -155,12 +140,7 @@ func splitByTime(b bucket) ([]bucket, []Finding) {
 }
 
 func sharesHost(n *Node, runs [][]*Node) bool {
-	for _, run := range runs {
-		if slices.ContainsFunc(run, func(other *Node) bool { return other.Host == n.Host }) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(slices.Concat(runs...), func(other *Node) bool { return other.Host == n.Host })
 }
 
 // components returns the nodes in sets that no moment without any of them

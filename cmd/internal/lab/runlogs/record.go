@@ -3,9 +3,7 @@ package runlogs
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
-	"math"
 	"path"
 	"path/filepath"
 	"slices"
@@ -98,62 +96,4 @@ func narrower(limit float64, link *float64) float64 {
 		return limit
 	}
 	return min(limit, *link)
-}
-
-// longest is how many characters of a sentence of the lab are shown.
-const longest = 500
-
-// labDoubts are what the lab found doubtful, and what contradicts it.
-func labDoubts(r *Run) []metrics.Doubt {
-	var doubts []metrics.Doubt
-	doubt := func(about metrics.Aspect, format string, args ...any) {
-		doubts = append(doubts, metrics.Doubt{About: about, Text: fmt.Sprintf(format, args...)})
-	}
-	for i := range r.Nodes {
-		n := &r.Nodes[i]
-		unlikely(doubt, n.Name, "sent", n.PayloadOutBytes, n.LinkOutBytes)
-		unlikely(doubt, n.Name, "received", n.PayloadInBytes, n.LinkInBytes)
-	}
-	t := r.Record
-	if t == nil {
-		return doubts
-	}
-	for _, text := range t.Doubts {
-		doubt(metrics.Everything, "%s", clean(text, longest))
-	}
-	if t.CPU.Limit {
-		doubt(metrics.Clock, "%s", cmp.Or(clean(t.CPU.Why, longest), "the processors were the limit, not the links"))
-	}
-	if t.Error != "" {
-		doubt(metrics.Everything, "the run failed: %s", clean(t.Error, longest))
-	}
-	if last, ok := lastDone(r.Nodes); ok && t.DistributionSeconds != nil {
-		if off := last - *t.DistributionSeconds; math.Abs(off) > slack.Seconds() {
-			doubt(metrics.Clock, "by the lab's clock the last receiver had the file after %.2f s, by the logs after %.2f s", *t.DistributionSeconds, last)
-		}
-	}
-	return doubts
-}
-
-// unlikely tells of a link that carried less than the payload that crossed it.
-func unlikely(doubt func(metrics.Aspect, string, ...any), name, verb string, payload int64, link *int64) {
-	if link != nil && *link < payload {
-		doubt(metrics.Carried, "%s has %s %d bytes of payload, but its link has counted only %d bytes", name, verb, payload, *link)
-	}
-}
-
-// lastDone is when the last of the receivers that were to get the file had it;
-// not ok if one has not.
-func lastDone(nodes []metrics.Node) (seconds float64, ok bool) {
-	for i := range nodes {
-		n := &nodes[i]
-		if n.Part != metrics.Receiver || n.Excused != "" {
-			continue
-		}
-		if n.DoneSeconds == nil {
-			return 0, false
-		}
-		seconds, ok = max(seconds, *n.DoneSeconds), true
-	}
-	return seconds, ok
 }

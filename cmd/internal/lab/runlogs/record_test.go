@@ -30,7 +30,7 @@ func noted() *labdir.Run {
 
 // readNoted reads the logs of those three with what is noted beside them. Their
 // own limit is 100 bytes per second up, and none down.
-func readNoted(t *testing.T, record any) ([]runlogs.Run, []runlogs.Finding) {
+func readNoted(t *testing.T, record any) ([]*runlogs.Run, []runlogs.Finding) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, m := range []made{server(0, 2*fileBytes), client("c1", 0), client("c2", 0).process(3)} {
@@ -51,12 +51,12 @@ func readNoted(t *testing.T, record any) ([]runlogs.Run, []runlogs.Finding) {
 }
 
 // one returns the only run there is.
-func one(t *testing.T, runs []runlogs.Run) *runlogs.Run {
+func one(t *testing.T, runs []*runlogs.Run) *runlogs.Run {
 	t.Helper()
 	if len(runs) != 1 {
 		t.Fatalf("%d runs, want 1: %v", len(runs), systems(runs))
 	}
-	return &runs[0]
+	return runs[0]
 }
 
 func TestLinksThatALabNotedAreThoseOfTheNodes(t *testing.T) {

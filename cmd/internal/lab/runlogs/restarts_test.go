@@ -10,7 +10,7 @@ import (
 )
 
 // node finds the node of that name in a run, and its place.
-func node(t *testing.T, run runlogs.Run, name string) (*runlogs.Node, int) {
+func node(t *testing.T, run *runlogs.Run, name string) (*runlogs.Node, int) {
 	t.Helper()
 	for i, n := range run.Logs {
 		if n.Node == name {
@@ -128,8 +128,8 @@ func TestARestartedServerIsOneOrigin(t *testing.T) {
 			write(t, dir, "a.jsonl", client("a", 5).lines(t)) // while the server was away, and after
 			write(t, dir, "b.jsonl", client("b", 9).lines(t))
 			runs, _ := readDir(t, dir)
-			if len(runs) != 1 || parts(&runs[0]) != "server-h-1:origin a:receiver b:receiver" {
-				t.Fatalf("%d runs, %s", len(runs), parts(&runs[0]))
+			if len(runs) != 1 || parts(runs[0]) != "server-h-1:origin a:receiver b:receiver" {
+				t.Fatalf("%d runs, %s", len(runs), parts(runs[0]))
 			}
 			if n, _ := node(t, runs[0], "server-h-1"); n.Starts != 2 || n.Last.PayloadOutBytes != 2000 {
 				t.Errorf("%d starts, %d bytes", n.Starts, n.Last.PayloadOutBytes)

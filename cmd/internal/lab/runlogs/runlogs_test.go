@@ -94,7 +94,7 @@ func (m made) carried(out, in int64) made { m.out, m.in = out, in; return m }
 func (m made) as(role string) made        { m.role = role; return m }
 
 // read writes the logs of s into a folder and reads it.
-func read(t *testing.T, s set) ([]runlogs.Run, []runlogs.Finding) {
+func read(t *testing.T, s set) ([]*runlogs.Run, []runlogs.Finding) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, m := range s {
@@ -103,7 +103,7 @@ func read(t *testing.T, s set) ([]runlogs.Run, []runlogs.Finding) {
 	return readDir(t, dir)
 }
 
-func readDir(t *testing.T, dir string) ([]runlogs.Run, []runlogs.Finding) {
+func readDir(t *testing.T, dir string) ([]*runlogs.Run, []runlogs.Finding) {
 	t.Helper()
 	nodes, findings, err := runlogs.Read(context.Background(), []string{dir})
 	if err != nil {
@@ -128,7 +128,7 @@ func TestASoundRunIsReadWithoutAWord(t *testing.T) {
 	if len(runs) != 1 || len(findings) != 0 || len(runs[0].Doubts) != 0 {
 		t.Fatalf("%d runs, findings %v, doubts %v", len(runs), findings, runs[0].Doubts)
 	}
-	r := &runs[0]
+	r := runs[0]
 	if got, want := parts(r), "server:origin r1:receiver r2:receiver r10:receiver"; got != want {
 		t.Errorf("the nodes are %s, want %s", got, want)
 	}
@@ -250,8 +250,8 @@ func TestWhatDoesNotBelongIsLeftOutByName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			runs, findings := read(t, c.logs)
-			if len(runs) != 1 || parts(&runs[0]) != c.parts {
-				t.Fatalf("%d runs, %s", len(runs), parts(&runs[0]))
+			if len(runs) != 1 || parts(runs[0]) != c.parts {
+				t.Fatalf("%d runs, %s", len(runs), parts(runs[0]))
 			}
 			if len(findings) != 1 || !strings.Contains(findings[0].Text, c.says) || !findings[0].LeftOut ||
 				!strings.HasSuffix(findings[0].File, "/"+c.file) {
@@ -321,7 +321,7 @@ func TestBrokenLogsAreToldWithFileAndLine(t *testing.T) {
 			t.Errorf("nobody says %q: %v", want, findings)
 		}
 	}
-	if len(runs) != 1 || parts(&runs[0]) != "server:origin r:receiver" {
+	if len(runs) != 1 || parts(runs[0]) != "server:origin r:receiver" {
 		t.Fatalf("runs: %+v", runs)
 	}
 	report := metrics.Compute(&runs[0].Run)

@@ -21,10 +21,10 @@ func (m made) over(t testing.TB, system string) []string {
 func (m made) process(pid int) made { m.pid = pid; return m }
 
 // systems lists the runs with their systems.
-func systems(runs []runlogs.Run) []string {
+func systems(runs []*runlogs.Run) []string {
 	var all []string
 	for i := range runs {
-		all = append(all, runs[i].System.Name+" "+parts(&runs[i]))
+		all = append(all, runs[i].System.Name+" "+parts(runs[i]))
 	}
 	return all
 }

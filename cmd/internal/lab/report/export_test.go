@@ -1,0 +1,7 @@
+package report
+
+// What tests look at alone.
+var (
+	HTTPTable = httpTable
+	HTTPWords = httpWords
+)
