@@ -1,8 +1,6 @@
 package peer
 
 import (
-	"math"
-
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"starmesh/common/content"
@@ -37,15 +35,11 @@ func folderSize(manifest store.File) int64 {
 			return list.Size()
 		}
 	}
-	entries, err := content.DecodeCollection(text)
+	c, err := content.DecodeCollection(text)
 	if err != nil {
 		return list.Size()
 	}
-	total := int64(0)
-	for _, e := range entries {
-		total += min(e.Size, math.MaxInt64-total)
-	}
-	return total
+	return c.Total()
 }
 
 // Ticket makes the ticket of a file that this node has. That of a folder tells

@@ -35,7 +35,7 @@ func Hash(ctx context.Context, r io.ReaderAt, size int64, progress func(n int64)
 		progress = func(int64) {}
 	}
 	cvs := make([]byte, ChunkCount(size)*CVSize)
-	h := &hashing{r: r, list: ChunkList{size: size, cvs: cvs}, progress: progress}
+	h := &hashing{r: r, list: ChunkList{size: size, chunk: ChunkSize(size), cvs: cvs}, progress: progress}
 	if err := h.run(ctx, runtime.GOMAXPROCS(0)); err != nil {
 		return ChunkList{}, err
 	}

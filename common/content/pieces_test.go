@@ -20,7 +20,7 @@ func TestPiecesOfAChunkAddUp(t *testing.T) {
 			if chunk == MaxChunk {
 				size = 9000*chunk + end
 			}
-			list := ChunkList{size: size, cvs: make([]byte, ChunkCount(size)*CVSize)}
+			list := ChunkList{size: size, chunk: ChunkSize(size), cvs: make([]byte, ChunkCount(size)*CVSize)}
 			h := &hashing{r: window{data, size - end}, list: list, progress: func(int64) {}}
 			last := list.Len() - 1
 			if err := h.chunk(t.Context(), last, buf); err != nil {

@@ -44,8 +44,9 @@ func Create(root *os.Root, name string, list content.ChunkList, opt Options) (*P
 }
 
 // Saved returns the chunk list of what is in the making under name, so that
-// going on needs no network to know it; ok is false when nothing is, or its
-// state can not be read. It takes no lock.
+// going on needs no network to know it; ok is false when nothing is, its state
+// can not be read, or its chunks are those it has in a collection. It takes no
+// lock.
 func Saved(root *os.Root, name string) (list content.ChunkList, ok bool) {
 	n, err := namesOf(name)
 	if err != nil {
@@ -61,7 +62,7 @@ func Saved(root *os.Root, name string) (list content.ChunkList, ok bool) {
 		return content.ChunkList{}, false
 	}
 	list, err = decodeList(f, info.Size())
-	return list, err == nil
+	return list, err == nil && list.ChunkSize() == content.ChunkSize(list.Size())
 }
 
 // Tidy removes what was left beside the finished file called name, whose id this
@@ -99,29 +100,34 @@ func Tidy(root *os.Root, name string, id content.ID) error {
 // file that a Part, killed between the renaming and the removal of its state,
 // may have put there.
 func (p *Part) checkTarget(early bool) error {
-	info, err := p.root.Lstat(p.n.final)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return explain(err, p.n.final)
-	case info.IsDir():
-		return fault.Wrapf(fault.Exists, "%s is a folder; a file can not take its place", p.n.final)
-	case !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0:
-		return fault.Wrapf(fault.Exists, "%s is %s; a file can not take its place", p.n.final, kindOf(info))
-	case p.opt.Force:
-		return nil
+	taken, err := isTaken(p.root, p.n.final, p.n.final, p.opt.Force)
+	if !taken || err != nil {
+		return err
 	}
 	if early {
 		if _, err := p.root.Lstat(p.n.state); err == nil {
 			return nil
 		}
 	}
-	return p.targetExists()
+	return targetExists(p.n.final)
 }
 
-func (p *Part) targetExists() error {
-	return fault.Advise(fault.Wrapf(fault.Exists, "%s exists already", p.n.final), fault.HintReplace)
+// isTaken reports whether at, in root, is a file that is not to be replaced. It
+// fails with fault.Exists for what no file can replace. name is what people know
+// it as.
+func isTaken(root *os.Root, at, name string, force bool) (bool, error) {
+	info, err := root.Lstat(at)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, explain(err, name)
+	case info.IsDir():
+		return false, fault.Wrapf(fault.Exists, "%s is a folder; a file can not take its place", name)
+	case !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0:
+		return false, fault.Wrapf(fault.Exists, "%s is %s; a file can not take its place", name, kindOf(info))
+	}
+	return !force, nil
 }
 
 // open locks the state, making one if there is none, and opens the data.
@@ -142,8 +148,10 @@ func (p *Part) open() error {
 	switch {
 	case err != nil: // nothing is known, but data may be there
 		return p.begin(f)
-	case s.list.ID() == p.list.ID() && s.list.Size() == p.list.Size():
+	case s.list.ID() == p.list.ID() && s.list.ChunkSize() == p.list.ChunkSize():
 		return p.resume(s)
+	case s.list.ID() == p.list.ID():
+		return p.divideAnew(s)
 	case p.opt.Force:
 		return p.begin(f) // of an earlier version, perhaps: what is right of it stays
 	default:
@@ -217,6 +225,28 @@ func (p *Part) resume(s saved) error {
 		}
 	}
 	return p.reserve()
+}
+
+// divideAnew goes on with what the state s tells of the same file in chunks of
+// another size.
+func (p *Part) divideAnew(s saved) error {
+	if err := p.checkTarget(false); err != nil {
+		return err
+	}
+	s.written, s.synced = p.list.Within(s.written, s.list), p.list.Within(s.synced, s.list)
+	f, err := newState(p.root, p.n, p.list, p.files.state, true)
+	if err != nil {
+		return err
+	}
+	p.files.state.Close()
+	p.files.state = f
+	p.adopt(s.written)
+	info, err := p.openData()
+	if err != nil {
+		return err
+	}
+	trusted, suspects := p.judge(s, info)
+	return p.salvage(trusted, suspects, info, false)
 }
 
 // judge decides which chunks can be believed and which are to be verified.

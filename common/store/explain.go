@@ -25,7 +25,7 @@ func explain(err error, name string) error {
 		return fault.Wrapf(fault.TooLarge, "%s is larger than its file system, or this process, may write", name)
 	case isOutOfFiles(err):
 		return scarce(name)
-	case isNotFolder(err):
+	case isNotFolder(err), errors.Is(err, fs.ErrExist):
 		return fault.Wrapf(fault.Exists, "a folder on the way to %s is a file", name)
 	case errors.Is(err, fs.ErrPermission):
 		return fault.Wrapf(fault.Refused, "no permission for %s: %w", name, reason(err))

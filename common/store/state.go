@@ -23,6 +23,7 @@ import (
 //	128  number (inode) of the data file; 0 before there is one
 //	136  modification time (ns) the data file was given before its renaming
 //	144  1 when that is set
+//	152  chunk size in bytes; 0: that which follows from the size
 //	512  chunk list, 32 bytes a chunk; it proves itself: it folds to the id
 //	  …  bitmap of the chunks written
 //	  …  bitmap of the chunks synced
@@ -52,6 +53,7 @@ const (
 	atInode  = 128
 	atMTime  = 136
 	atFinal  = 144
+	atChunk  = 152
 	atList   = 512
 	sumSize  = 32
 	bootSize = 32
@@ -59,9 +61,8 @@ const (
 
 const stateMagic = "starmesh part\x00\x00\x01"
 
-// stateSize is the length in bytes of the state of a file of size bytes.
-func stateSize(size int64) int64 {
-	n := content.ChunkCount(size)
+// stateSize is the length in bytes of the state of a file of n chunks.
+func stateSize(n int) int64 {
 	return atList + int64(n)*content.CVSize + 2*int64(content.SetBytes(n))
 }
 
@@ -85,7 +86,7 @@ func (s saved) doubtful() bool {
 // doubt it is that of data of which nothing is known: all of it may be there,
 // and nothing is to be believed, now or after another kill -9.
 func encodeState(list content.ChunkList, doubt bool) []byte {
-	b := make([]byte, stateSize(list.Size()))
+	b := make([]byte, stateSize(list.Len()))
 	copy(b, stateMagic)
 	id := list.ID()
 	binary.BigEndian.PutUint64(b[atSize:], uint64(list.Size()))
@@ -93,6 +94,9 @@ func encodeState(list content.ChunkList, doubt bool) []byte {
 	sum := blake3.Sum256(b[:atSum])
 	copy(b[atSum:], sum[:])
 	binary.BigEndian.PutUint64(b[atPID:], uint64(os.Getpid()))
+	if list.ChunkSize() != content.ChunkSize(list.Size()) {
+		binary.BigEndian.PutUint64(b[atChunk:], uint64(list.ChunkSize()))
+	}
 	copy(b[atList:], list.Bytes())
 	if doubt {
 		copy(b[writtenAt(list):], content.FullSet(list.Len()).Bytes())
@@ -138,7 +142,7 @@ func decodeState(r io.ReaderAt, length int64) (saved, error) {
 // decodeList reads the part of a state that never changes, so that it may be
 // read while another process works on the file.
 func decodeList(r io.ReaderAt, length int64) (content.ChunkList, error) {
-	var head [atSum + sumSize]byte
+	var head [atList]byte
 	if err := readFull(r, head[:], 0); err != nil {
 		return content.ChunkList{}, err
 	}
@@ -146,14 +150,19 @@ func decodeList(r io.ReaderAt, length int64) (content.ChunkList, error) {
 		return content.ChunkList{}, fault.Wrapf(fault.Corrupt, "this is no state of a file in the making")
 	}
 	size := int64(binary.BigEndian.Uint64(head[atSize:]))
-	if content.CheckSize(size) != nil || length != stateSize(size) {
-		return content.ChunkList{}, fault.Wrapf(fault.Corrupt, "the state has %d bytes, which does not fit a file of %d", length, size)
+	chunk := int(binary.BigEndian.Uint64(head[atChunk:]))
+	if chunk == 0 {
+		chunk = content.ChunkSize(size)
 	}
-	cvs := make([]byte, content.ChunkCount(size)*content.CVSize)
+	n, err := content.CountAt(size, chunk)
+	if err != nil || length != stateSize(n) {
+		return content.ChunkList{}, fault.Wrapf(fault.Corrupt, "the state has %d bytes, which does not fit a file of %d in chunks of %d", length, size, chunk)
+	}
+	cvs := make([]byte, n*content.CVSize)
 	if err := readFull(r, cvs, atList); err != nil {
 		return content.ChunkList{}, err
 	}
-	list, err := content.NewChunkList(size, cvs)
+	list, err := content.ChunkListAt(size, chunk, cvs)
 	if err != nil || list.ID() != content.ID(head[atID:atSum]) {
 		return content.ChunkList{}, fault.Wrapf(fault.Corrupt, "the chunk list in the state is damaged")
 	}

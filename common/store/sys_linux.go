@@ -17,6 +17,18 @@ func syncData(f *os.File) error {
 	}
 }
 
+// syncAll makes files durable, with their names: all there is to be written on
+// their file system, which takes no longer than the files themselves where nobody
+// else writes, and one pass where syncing each would be one for each.
+func syncAll(root *os.Root, _ []string) error {
+	d, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return unix.Syncfs(int(d.Fd()))
+}
+
 // allocateStep is how much is reserved by one call, in bytes: on some file
 // systems a signal undoes the call it meets.
 const allocateStep = 1 << 30

@@ -37,7 +37,7 @@ func eachChunk(ctx context.Context, list content.ChunkList, r io.ReaderAt, chunk
 	var group sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), chunks.Count()) {
 		group.Go(func() {
-			buf := make([]byte, content.ChunkSize(list.Size()))
+			buf := make([]byte, list.ChunkSize())
 			for i, ok := q.take(); ok && ctx.Err() == nil; i, ok = q.take() {
 				p := buf[:list.ChunkLen(i)]
 				if n, _ := r.ReadAt(p, list.Offset(i)); n == len(p) {

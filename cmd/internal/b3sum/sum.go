@@ -117,7 +117,7 @@ func (h *Hasher) all(ctx context.Context, dir string, files []content.Entry, bar
 		if err != nil {
 			return err
 		}
-		files[i].ID, files[i].Size = list.ID(), list.Size()
+		files[i].ID, files[i].Size, files[i].List = list.ID(), list.Size(), list
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (m *Mesh) folder(ctx context.Context, name string, id content.ID) error {
 
 func newFolderWish(folder string, e content.Entry) wish {
 	return wish{
-		entry: store.Entry{Name: e.Path, ID: e.ID, Size: e.Size, Mode: fs.FileMode(e.Mode)},
+		entry: store.Entry{Name: e.Path, ID: e.ID, Size: e.Size, Mode: fs.FileMode(e.Mode), ModTime: e.ModTime},
 		as:    folder + "/" + e.Path,
 	}
 }
@@ -116,9 +116,9 @@ func (m *Mesh) manifest(ctx context.Context, name string, id content.ID) ([]cont
 	if err != nil {
 		return nil, err
 	}
-	entries, err := content.DecodeCollection(text)
+	c, err := content.DecodeCollection(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s is no folder, or damaged: %w", readable.Text(name), err)
 	}
-	return entries, nil
+	return c.Entries(), nil
 }

@@ -187,7 +187,7 @@ func (s *Sharer) fileOf(ctx context.Context, root *os.Root, dir string, entry *c
 	if err != nil {
 		return err
 	}
-	entry.ID, entry.Size = list.ID(), list.Size()
+	entry.ID, entry.Size, entry.List = list.ID(), list.Size(), list
 	_, err = s.publish(entry.Path, newShelved(root, entry.Path, list, store.StampOf(info)))
 	return err
 }
