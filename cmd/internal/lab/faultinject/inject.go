@@ -46,10 +46,10 @@ type faults struct {
 func (f *faults) Shape(_ int, node string, link scenario.Rate) runner.Shape {
 	slowness := f.Slowness(node)
 	return runner.Shape{
-		Trait:    f.Trait(node),
-		Link:     scenario.Rate{Up: link.Up * slowness, Down: link.Down * slowness},
-		NoUplink: f.with(node).trait.silent,
-		Flags:    f.Flags(node),
+		Trait:     f.Trait(node),
+		Link:      scenario.Rate{Up: link.Up * slowness, Down: link.Down * slowness},
+		NoUplink:  f.with(node).trait.silent,
+		Misbehave: f.Misbehave(node),
 	}
 }
 

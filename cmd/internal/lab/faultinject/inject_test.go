@@ -83,19 +83,19 @@ func watch(ctx context.Context, made runner.Faults, n *nodes, events ...labdir.E
 
 func TestWhatIsWrongWithNodesFromTheStart(t *testing.T) {
 	made := begin(t, system.Mesh, 4, "free-rider:1,liar:1,slow:1")
-	if got := made.Shape(0, "origin", link); got.Trait != "" || got.Link != link || got.NoUplink || len(got.Flags) > 0 {
+	if got := made.Shape(0, "origin", link); got.Trait != "" || got.Link != link || got.NoUplink || got.Misbehave != "" {
 		t.Errorf("the origin is %+v", got)
 	}
 	want := map[string]runner.Shape{
 		"":           {Link: link},
-		"free-rider": {Link: link, NoUplink: true, Flags: []string{"--misbehave", "free-ride"}},
-		"liar":       {Link: link, NoUplink: true, Flags: []string{"--misbehave", "lie"}},
+		"free-rider": {Link: link, NoUplink: true, Misbehave: "free-ride"},
+		"liar":       {Link: link, NoUplink: true, Misbehave: "lie"},
 		"slow":       {Link: scenario.Rate{Up: link.Up / 10, Down: link.Down / 10}},
 	}
 	for i, name := range []string{"peer-1", "peer-2", "peer-3", "peer-4"} {
 		got := made.Shape(i+1, name, link)
 		is, open := want[got.Trait]
-		if !open || got.Link != is.Link || got.NoUplink != is.NoUplink || !slices.Equal(got.Flags, is.Flags) {
+		if !open || got.Link != is.Link || got.NoUplink != is.NoUplink || got.Misbehave != is.Misbehave {
 			t.Errorf("%s is %+v, want one of %+v", name, got, want)
 		}
 		delete(want, got.Trait)

@@ -94,14 +94,13 @@ func (p *Plan) Trait(node string) string {
 	return ""
 }
 
-// Flags are what makes the program behave so. A receiver that gives nothing to
-// anyone anyway can do nothing wrong.
-func (p *Plan) Flags(node string) []string {
-	how := p.with(node).trait.misbehave
-	if how == "" || p.System.Launch.Misbehave == "" {
-		return nil
+// Misbehave is how the program is to misbehave; "": it is not. A receiver that
+// gives nothing to anyone anyway can do nothing wrong.
+func (p *Plan) Misbehave(node string) string {
+	if p.System.Launch.Misbehave == "" {
+		return ""
 	}
-	return []string{p.System.Launch.Misbehave, how}
+	return p.with(node).trait.misbehave
 }
 
 // Slowness is what to multiply a node's rates with.

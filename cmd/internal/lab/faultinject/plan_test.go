@@ -150,9 +150,9 @@ func TestTheSeedChoosesTheNodesWhateverTheSystem(t *testing.T) {
 	}
 }
 
-func TestTraitsFlagsAndRates(t *testing.T) {
+func TestTraitsMisbehaviourAndRates(t *testing.T) {
 	all := parse(t, "free-rider:3,liar:2,slow:2")
-	flags := map[string]string{"free-rider": "--misbehave free-ride", "liar": "--misbehave lie"}
+	misbehave := map[string]string{"free-rider": "free-ride", "liar": "lie"}
 	for _, system := range []string{"star", "http", "mesh"} {
 		plan := faultinject.NewPlan(all, someRun(system, 7))
 		count := map[string]int{}
@@ -161,10 +161,10 @@ func TestTraitsFlagsAndRates(t *testing.T) {
 			count[trait]++
 			want := ""
 			if system == "mesh" {
-				want = flags[trait]
+				want = misbehave[trait]
 			}
-			if got := strings.Join(plan.Flags(name), " "); got != want {
-				t.Errorf("%s, %s: flags %q", system, trait, got)
+			if got := plan.Misbehave(name); got != want {
+				t.Errorf("%s, %s: it misbehaves as in %q", system, trait, got)
 			}
 			if got := plan.Slowness(name); (got == 0.1) != (trait == "slow") {
 				t.Errorf("%s, %s: its rates are times %v", system, trait, got)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
-	"strconv"
 
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
@@ -52,23 +51,9 @@ func Open(kind string, rates []Rates) (*Network, error) {
 	}
 	n := &Network{kind: Rate, about: "every node on 127.0.0.1, limited by itself (--up, --down)", close: func() error { return nil }}
 	for _, r := range rates {
-		n.places = append(n.places, &Place{host: "127.0.0.1", flags: r.flags()})
+		n.places = append(n.places, &Place{host: "127.0.0.1", limits: r})
 	}
 	return n, nil
-}
-
-// flags are those of the program that limit a node to r.
-func (r Rates) flags() []string {
-	var flags []string
-	for _, f := range []struct {
-		name string
-		rate units.Rate
-	}{{"--up", r.Up}, {"--down", r.Down}} {
-		if f.rate > 0 {
-			flags = append(flags, f.name, strconv.FormatFloat(float64(f.rate), 'f', -1, 64)+"B/s")
-		}
-	}
-	return flags
 }
 
 // Place returns the place of node i; the network's rates had its number.
@@ -82,21 +67,17 @@ func (n *Network) Close() error { return n.close() }
 
 // A Place is where one node lives.
 type Place struct {
-	host  string
-	flags []string
-	space *space // nil: the network of this process
+	host   string
+	limits Rates
+	space  *space // nil: the network of this process
 }
 
 // Host is the IP address other nodes reach this one at, and it listens on.
 func (p *Place) Host() string { return p.host }
 
-// Agent is the address for the node's --agent: the node's own loopback, any
-// port. It takes commands there without a token. Dial it by Dial.
-func (p *Place) Agent() string { return "127.0.0.1:0" }
-
-// Flags are those the node is to be started with, beside its own: its limits
-// where it is the program that keeps them, otherwise none.
-func (p *Place) Flags() []string { return p.flags }
+// Limits are the rates that the node has to keep by itself; none where the
+// kernel keeps them.
+func (p *Place) Limits() Rates { return p.limits }
 
 // Start is cmd.Start, in the place.
 func (p *Place) Start(cmd *exec.Cmd) error {

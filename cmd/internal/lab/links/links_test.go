@@ -3,7 +3,6 @@ package links_test
 import (
 	"errors"
 	"os/exec"
-	"slices"
 	"testing"
 
 	"starmesh/cmd/internal/lab/links"
@@ -15,14 +14,10 @@ func TestTheProgramLimitsItselfOnRateLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range [][]string{
-		{"--up", "2500000B/s", "--down", "12500000B/s"},
-		{"--up", "1000000B/s"},
-		nil,
-	} {
+	for i, want := range []links.Rates{{Up: 2.5e6, Down: 1.25e7}, {Up: 1e6}, {}} {
 		place := n.Place(i)
-		if got := place.Flags(); !slices.Equal(got, want) {
-			t.Errorf("node %d is started with %q, want %q", i, got, want)
+		if got := place.Limits(); got != want {
+			t.Errorf("node %d keeps %v, want %v", i, got, want)
 		}
 		if place.Host() != "127.0.0.1" {
 			t.Errorf("node %d is at %s", i, place.Host())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,9 +32,6 @@ func (r *run) startNodes(ctx context.Context) error {
 		return err
 	}
 	for _, n := range r.nodes[1:] {
-		if err := os.MkdirAll(r.folderOf(n), 0o777); err != nil {
-			return fmt.Errorf("no folder for %s: %w", n.name, err)
-		}
 		if err := r.start(n, false); err != nil {
 			return err
 		}
@@ -68,15 +64,11 @@ func (r *run) start(n *node, again bool) error {
 		return fault.Wrapf(fault.Closed, "%s is not started: the trial %s is over", n.name, r.Name())
 	}
 	n.starts++
-	file := r.file(n)
-	p, err := StartProcess(ProcessConfig{
-		Program: r.cfg.Program, Name: n.name, Errors: file + ".err",
-		Args: r.commandLine(n, file+".jsonl", again), Start: n.place.Start,
-	})
+	b, err := n.place.Spawn(r.spec(n, again), r.file(n))
 	if err != nil {
 		return err
 	}
-	n.process, n.purpose = p, ""
+	n.process, n.purpose = Follow(n.name, b), ""
 	return nil
 }
 

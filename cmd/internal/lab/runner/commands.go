@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/system"
 )
 
@@ -57,9 +56,6 @@ func (w *ways) name(remote string) string {
 	return w.names[remote]
 }
 
-// folderOf is the folder into which a receiver puts the file.
-func (r *run) folderOf(n *node) string { return filepath.Dir(r.copyOf(n)) }
-
 // file is the name of the files about a node's present start, without their
 // endings.
 func (r *run) file(n *node) string {
@@ -69,17 +65,15 @@ func (r *run) file(n *node) string {
 	return filepath.Join(r.dir, n.name)
 }
 
-// commandLine is how a node is started, or started again: then it begins at
-// once.
-func (r *run) commandLine(n *node, log string, again bool) []string {
-	args := r.systemLine(n)
-	args = append(args, "--node", n.name, "--load-log", log, "--load-interval", r.logInterval().String(),
-		"--agent", n.place.Agent())
-	if n.receiver() && !again {
-		args = append(args, "--"+HoldFlag)
+// spec is what a node is to do, from its first start or again: then it begins
+// at once.
+func (r *run) spec(n *node, again bool) Spec {
+	return Spec{
+		Node: n.name, System: r.System.Name, Origin: !n.receiver(),
+		File: filepath.Base(r.cfg.File.Path), Bytes: r.cfg.File.Bytes, Way: r.ways.toOrigin(),
+		Hold: n.receiver() && !again, Interval: r.logInterval(), Misbehave: n.shape.Misbehave,
+		Up: float64(n.limits.Up), Down: float64(n.limits.Down),
 	}
-	args = append(args, n.place.Flags()...)
-	return append(args, n.shape.Flags...)
 }
 
 // logInterval is short for a short run, so that its plots have points.
@@ -87,16 +81,4 @@ func (r *run) logInterval() time.Duration {
 	const points = 40
 	interval := time.Duration(r.bound() / points * float64(time.Second))
 	return min(max(interval, 100*time.Millisecond), time.Second).Round(10 * time.Millisecond)
-}
-
-// systemLine is the part of a command line that is the system's own.
-func (r *run) systemLine(n *node) []string {
-	start := system.Start{
-		File: r.cfg.File.Path, Folder: r.folderOf(n), Host: n.place.Host(), Cache: r.cfg.Cache,
-		Identity: filepath.Join(r.dir, labdir.OriginKey), Origin: r.ways.toOrigin(),
-	}
-	if n.receiver() {
-		return r.System.Launch.Get(start)
-	}
-	return r.System.Launch.Serve(start)
 }

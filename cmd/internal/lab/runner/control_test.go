@@ -122,11 +122,11 @@ func TestATrialEndsWhenNothingMoreIsToCome(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithANodeIsInItsCommandAndTheBound(t *testing.T) {
+func TestWhatIsWrongWithANodeIsInTheRecordAndTheBound(t *testing.T) {
 	b := newBench(t, "nothing")
 	b.faults(troubled{
 		act:   func(context.Context, <-chan labdir.Event, runner.Control) {},
-		shape: runner.Shape{Trait: "slow", Link: scenario.Rate{Down: 500_000}, Flags: []string{"--quiet"}},
+		shape: runner.Shape{Trait: "slow", Link: scenario.Rate{Down: 500_000}},
 	})
 	result := b.run(t.Context(), 1)
 	if n := result.Nodes[1]; n.Trait != "slow" || n.Down == nil || *n.Down != 500_000 || n.Up != nil {

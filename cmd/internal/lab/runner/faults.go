@@ -28,8 +28,10 @@ type Faults interface {
 type Shape struct {
 	Trait    string // free-rider, liar, slow, or "" if nothing is wrong with it
 	Link     scenario.Rate
-	NoUplink bool     // it does not send: the bound must not count on it
-	Flags    []string // further ones
+	NoUplink bool // it does not send: the bound must not count on it
+	// Misbehave is what it does wrong, as the flag of its system has it; "":
+	// nothing.
+	Misbehave string
 }
 
 // Control is what may be done to the nodes of a run. Each returns when it is

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/links"
 )
@@ -14,8 +13,10 @@ import (
 type node struct {
 	name  string
 	index int // 0 is the origin
-	place *links.Place
+	place Place
 	shape Shape
+	// limits are the rates that the node has to keep by itself.
+	limits links.Rates
 
 	mu         sync.Mutex
 	process    *Process // the last one
@@ -84,11 +85,11 @@ func (n *node) endedByHand() string {
 // ask asks the node's agent.
 func (n *node) ask(ctx context.Context, path string, into any) error {
 	_, addr := n.running()
-	return agent.Client{Dial: n.place.Dial}.Fetch(ctx, addr, path, into)
+	return n.place.Agent().Fetch(ctx, addr, path, into)
 }
 
 // command gives the node's agent a command.
 func (n *node) command(ctx context.Context, command string) error {
 	_, addr := n.running()
-	return agent.Client{Dial: n.place.Dial}.Do(ctx, addr, command, nil, "", nil)
+	return n.place.Agent().Do(ctx, addr, command, nil, "", nil)
 }

@@ -23,12 +23,23 @@ type ProcessConfig struct {
 	Start func(*exec.Cmd) error
 }
 
+// A Body is a process that was started, wherever that was.
+type Body interface {
+	// Read reads what the process writes to its standard output, to the end.
+	io.Reader
+	// Stop asks it to end in good order. It does not wait.
+	Stop()
+	// Kill ends it without asking. It does not wait.
+	Kill()
+	// Wait is called once, when all was read. It returns what the process has
+	// failed with, and when nothing of it is left.
+	Wait() error
+}
+
 // A Process is a node that was started. End must be called.
 type Process struct {
 	name   string
-	cmd    *exec.Cmd
-	stdin  io.Closer
-	errors *os.File
+	body   Body
 	events *events
 
 	stop  sync.Once
@@ -36,48 +47,72 @@ type Process struct {
 	err   error         // of the process; valid after ended
 }
 
-// StartProcess starts a process. Its events are read until it ends.
+// StartProcess starts a process on this machine and follows it.
 func StartProcess(cfg ProcessConfig) (*Process, error) {
+	b, err := Spawn(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return Follow(cfg.Name, b), nil
+}
+
+// Follow makes a process of the node called name, whose events are read until
+// it ends.
+func Follow(name string, b Body) *Process {
+	p := &Process{name: name, body: b, events: newEvents(), ended: make(chan struct{})}
+	go func() {
+		p.events.read(b)
+		p.err = b.Wait()
+		p.events.close()
+		close(p.ended)
+	}()
+	return p
+}
+
+// spawned is a process on this machine.
+type spawned struct {
+	io.Reader
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	errors *os.File
+}
+
+// Spawn starts a process on this machine.
+func Spawn(cfg ProcessConfig) (Body, error) {
 	cmd := exec.Command(cfg.Program, append(cfg.Args, "--json", "--"+DieFlag)...)
 	apart(cmd)
-	p := &Process{name: cfg.Name, cmd: cmd, events: newEvents(), ended: make(chan struct{})}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", cfg.Name, err)
 	}
-	p.stdin = stdin
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot start %s: %w", cfg.Name, err), stdin.Close())
 	}
-	if p.errors, err = os.Create(cfg.Errors); err != nil {
+	s := &spawned{Reader: stdout, cmd: cmd, stdin: stdin}
+	if s.errors, err = os.Create(cfg.Errors); err != nil {
 		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
-	cmd.Stderr = p.errors
+	cmd.Stderr = s.errors
 	start := cfg.Start
 	if start == nil {
 		start = (*exec.Cmd).Start
 	}
 	if err := start(cmd); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot start %s: %w", cfg.Name, err),
-			stdin.Close(), stdout.Close(), p.closeErrors())
+			stdin.Close(), stdout.Close(), s.closeErrors())
 	}
-	go p.follow(stdout)
-	return p, nil
+	return s, nil
 }
 
-// follow reads what the process says until it ends.
-func (p *Process) follow(stdout io.Reader) {
-	p.events.read(stdout)
-	p.err = errors.Join(p.cmd.Wait(), p.closeErrors())
-	p.events.close()
-	close(p.ended)
-}
+func (s *spawned) Stop()       { _ = s.stdin.Close() }      // fails only if the process has ended
+func (s *spawned) Kill()       { _ = s.cmd.Process.Kill() } // fails only if the process has ended
+func (s *spawned) Wait() error { return errors.Join(s.cmd.Wait(), s.closeErrors()) }
 
 // closeErrors lets go of the file of errors, and removes it if it is empty.
-func (p *Process) closeErrors() error {
-	name := p.errors.Name()
-	err := p.errors.Close()
+func (s *spawned) closeErrors() error {
+	name := s.errors.Name()
+	err := s.errors.Close()
 	if info, statErr := os.Stat(name); statErr == nil && info.Size() == 0 {
 		err = errors.Join(err, os.Remove(name))
 	}
@@ -141,13 +176,11 @@ func (p *Process) Told(event string, into any) (time.Time, bool) {
 
 // Stop asks the process to end in good order. It does not wait.
 func (p *Process) Stop() {
-	p.stop.Do(func() { _ = p.stdin.Close() }) // fails only if the process has ended
+	p.stop.Do(p.body.Stop)
 }
 
 // Kill ends the process without asking. It does not wait.
-func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill() // fails only if the process has ended
-}
+func (p *Process) Kill() { p.body.Kill() }
 
 // End stops the process, kills it if it has not ended after grace, and waits
 // for its end. killed tells that it had to be.

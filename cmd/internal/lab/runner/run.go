@@ -81,18 +81,14 @@ func (r *run) connect() (err error) {
 		return err
 	}
 	for i, n := range r.nodes {
-		n.place = r.network.Place(i)
+		place := r.network.Place(i)
+		n.place, n.limits = here{place, r, n.name}, place.Limits()
 	}
 	return nil
 }
 
 // received is the folder of the copies, one folder a receiver.
 func (r *run) received() string { return filepath.Join(r.dir, labdir.ReceivedDir) }
-
-// copyOf is where a receiver puts the file.
-func (r *run) copyOf(n *node) string {
-	return filepath.Join(r.received(), n.name, filepath.Base(r.cfg.File.Path))
-}
 
 // bound is the least possible distribution time in seconds, over the links as
 // they are with what is wrong with them; 0: no link has a limit.

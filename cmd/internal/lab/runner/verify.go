@@ -22,7 +22,7 @@ func (r *run) verify(ctx context.Context) error {
 			continue
 		}
 		comparing.Go(func() error {
-			same, err := sameFile(ctx, r.cfg.File.Path, r.copyOf(n))
+			same, err := n.place.Holds(ctx)
 			if err != nil {
 				return err
 			}
