@@ -26,6 +26,9 @@ type Client struct {
 	// Dial opens the connection to an agent; nil: the usual way. A manager
 	// whose nodes live in networks of their own reaches them by it.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Via carries the question and the answer in place of a connection; nil: there
+	// is one.
+	Via http.RoundTripper
 }
 
 // Fetch is Client.Fetch without anything particular.
@@ -63,10 +66,14 @@ func (c Client) ask(ctx context.Context, addr, method, path, token string, into 
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	client := &http.Client{
+	via := c.Via
+	if via == nil {
 		// One question, one connection: nothing is left open behind it. No
 		// proxy: an agent is asked directly.
-		Transport: &http.Transport{DisableKeepAlives: true, DialContext: c.Dial},
+		via = &http.Transport{DisableKeepAlives: true, DialContext: c.Dial}
+	}
+	client := &http.Client{
+		Transport: via,
 		Timeout:   15 * time.Second,
 		// An agent sends nobody elsewhere, and the token is for it alone.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

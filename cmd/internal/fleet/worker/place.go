@@ -1,0 +1,157 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/lab/runner"
+	"starmesh/common/fault"
+)
+
+const (
+	startTime = 30 * time.Second // for a node to start a process
+	fetchTime = time.Minute      // for it to hand over a log
+	maxLog    = 256 << 20        // bytes of one
+)
+
+// A Place is a node as a runner.Place.
+type Place struct {
+	Remote
+	Proof *Proof // of the original
+}
+
+// Machine implements runner.Place.
+func (p *Place) Machine() string { return p.Name }
+
+// Counted implements runner.Place: nobody counts real links.
+func (p *Place) Counted() (out, in int64, ok bool) { return 0, 0, false }
+
+// Agent implements runner.Place. Wherever the agent says that it is, it is asked
+// over the node's connection.
+func (p *Place) Agent() agent.Client { return agent.Client{Via: throughNode{p.Remote}} }
+
+// throughNode sends what is for an agent to the node that it is on.
+type throughNode struct{ Remote }
+
+func (t throughNode) RoundTrip(request *http.Request) (*http.Response, error) {
+	there := request.Clone(request.Context())
+	there.URL = &url.URL{Scheme: "https", Host: "node", Path: "/agent" + request.URL.Path}
+	return t.Remote.RoundTrip(there)
+}
+
+// Holds implements runner.Place: the node proves it.
+func (p *Place) Holds(ctx context.Context) (bool, error) {
+	asked := Proof{Key: p.Proof.Key}
+	var given Proof
+	err := p.ask(ctx, http.MethodPost, "/prove", asked, &given)
+	switch {
+	case errors.Is(err, fault.Closed): // it has left, and holds nothing any more
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return given.Sum == p.Proof.Sum, nil
+}
+
+// Clear implements runner.Place.
+func (p *Place) Clear() error {
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	defer cancel()
+	if err := p.ask(ctx, http.MethodDelete, "/run", nil, nil); !errors.Is(err, fault.Closed) {
+		return err
+	}
+	return nil // it has left, and taken everything with it
+}
+
+// Spawn implements runner.Place.
+func (p *Place) Spawn(s runner.Spec, file string) (runner.Body, error) {
+	line, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	stdin, stop := io.Pipe()
+	ctx, kill := context.WithCancel(context.Background())
+	late := time.AfterFunc(startTime, kill)
+	response, err := p.do(ctx, http.MethodPost, "/run", io.MultiReader(bytes.NewReader(append(line, '\n')), stdin))
+	if err != nil {
+		kill()
+		return nil, fmt.Errorf("cannot start %s: %w", s.Node, err)
+	}
+	late.Stop()
+	return &process{
+		Reader: response.Body, place: p, node: s.Node, file: file, response: response,
+		stop: sync.OnceFunc(func() { _ = stop.Close() }), kill: kill,
+	}, nil
+}
+
+// process is a process on the node.
+type process struct {
+	io.Reader
+	place      *Place
+	node, file string
+	response   *http.Response
+	stop, kill func()
+}
+
+func (b *process) Stop() { b.stop() }
+func (b *process) Kill() { b.kill() }
+
+// Wait returns when the node says that the process has ended, or has left
+// itself, and fetches what it has written.
+func (b *process) Wait() error {
+	defer b.kill()
+	defer b.stop()
+	how, ended := strings.CutPrefix(b.response.Trailer.Get(endedIn), "ended ")
+	why, _ := url.QueryUnescape(how)
+	err := b.fetch()
+	switch {
+	case !ended && err != nil:
+		return err
+	case !ended:
+		return errors.New("killed")
+	case why != "":
+		return errors.Join(errors.New(why), err)
+	}
+	return err
+}
+
+// fetch brings the files of the process.
+func (b *process) fetch() error {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTime)
+	defer cancel()
+	for path, name := range map[string]string{"/log": b.file + ".jsonl", "/errors": b.file + ".err"} {
+		if err := b.place.save(ctx, path, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// save writes what the node answers to a file, unless that is nothing.
+func (m Remote) save(ctx context.Context, path, name string) error {
+	response, err := m.do(ctx, http.MethodGet, path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(f, io.LimitReader(response.Body, maxLog))
+	if err = errors.Join(err, f.Close()); n == 0 {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
+}

@@ -1,0 +1,137 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"starmesh/common/fault"
+)
+
+const (
+	maxReached = 1000            // addresses to try in one request
+	reachTime  = 3 * time.Second // for one of them
+	reachOnce  = 16              // at the same time
+	maxGreeted = 64              // connections to a listener at the same time
+)
+
+// A Door is where a node listens, only to be found.
+type Door struct {
+	Address string `json:"address"`
+	Word    string `json:"word"` // is said to whoever connects
+}
+
+// listen opens a door until the request ends.
+func (w *Worker) listen(rw http.ResponseWriter, r *http.Request) {
+	ln, err := net.Listen("tcp", net.JoinHostPort(hostOf(r), "0"))
+	if err != nil {
+		refuse(rw, err)
+		return
+	}
+	stop := context.AfterFunc(r.Context(), func() { _ = ln.Close() })
+	defer stop()
+	door := Door{ln.Addr().String(), rand.Text()}
+	answer(rw, r, func(*http.Request) (any, error) { return door, nil })
+	_ = http.NewResponseController(rw).Flush()
+	greeting := new(errgroup.Group)
+	greeting.SetLimit(maxGreeted)
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			break
+		}
+		greeting.Go(func() error {
+			_ = conn.SetDeadline(time.Now().Add(reachTime))
+			_, _ = fmt.Fprintln(conn, door.Word)
+			return conn.Close()
+		})
+	}
+	_ = greeting.Wait() // whoever was not greeted has not reached it
+}
+
+// reach tries doors, and answers which of them it reaches.
+func (w *Worker) reach(r *http.Request) (any, error) {
+	var doors []Door
+	if err := read(r.Body, &doors); err != nil {
+		return nil, err
+	}
+	if len(doors) > maxReached {
+		return nil, fault.Wrapf(fault.TooLarge, "%d addresses to try are more than %d", len(doors), maxReached)
+	}
+	reached := make([]bool, len(doors))
+	trying := new(errgroup.Group)
+	trying.SetLimit(reachOnce)
+	for i, door := range doors {
+		trying.Go(func() error {
+			reached[i] = door.opens(r.Context())
+			return nil
+		})
+	}
+	return reached, trying.Wait()
+}
+
+// opens reports whether what listens there is that door.
+func (d Door) opens(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", d.Address)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(reachTime))
+	word, err := bufio.NewReaderSize(conn, 64).ReadString('\n')
+	return err == nil && word == d.Word+"\n"
+}
+
+// open has a node open a door, until ctx ends.
+func (m Remote) open(ctx context.Context) (d Door, err error) {
+	response, err := m.do(ctx, http.MethodPost, "/listen", http.NoBody)
+	if err != nil {
+		return d, err
+	}
+	context.AfterFunc(ctx, func() { _ = response.Body.Close() })
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxJSON)).Decode(&d); err != nil {
+		return d, fault.Wrapf(fault.Protocol, "%s: its answer cannot be read: %w", m.Name, err)
+	}
+	return d, nil
+}
+
+// Matrix returns for each node which of all it reaches, itself included. A
+// node that does not answer reaches nobody.
+func Matrix(ctx context.Context, nodes []Remote) [][]bool {
+	ctx, shut := context.WithCancel(ctx)
+	defer shut()
+	doors := make([]Door, len(nodes))
+	each(nodes, func(i int, m Remote) {
+		doors[i], _ = m.open(ctx) // a door that did not open is reached by nobody
+	})
+	all := make([][]bool, len(nodes))
+	each(nodes, func(i int, m Remote) {
+		if m.ask(ctx, http.MethodPost, "/reach", doors, &all[i]) != nil || len(all[i]) != len(nodes) {
+			all[i] = make([]bool, len(nodes))
+		}
+	})
+	return all
+}
+
+// each does something with all nodes, several at the same time.
+func each(nodes []Remote, do func(i int, m Remote)) {
+	doing := new(errgroup.Group)
+	doing.SetLimit(reachOnce)
+	for i, m := range nodes {
+		doing.Go(func() error {
+			do(i, m)
+			return nil
+		})
+	}
+	_ = doing.Wait() // there is no error
+}
