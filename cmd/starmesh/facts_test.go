@@ -34,9 +34,8 @@ func TestWhatNodesDoWrongHasOneName(t *testing.T) {
 	var seen []string
 	for _, node := range plan.Receivers {
 		var m misbehaviour
-		flags := plan.Flags(node)
-		if len(flags) != 2 || flags[0] != "--misbehave" || m.Set(flags[1]) != nil {
-			t.Fatalf("%q is no misbehaviour", flags)
+		if how := plan.Misbehave(node); m.Set(how) != nil {
+			t.Fatalf("%q is no misbehaviour", how)
 		}
 		if m.trait() != plan.Trait(node) {
 			t.Errorf("%s is called %q by its log, %q by the lab", m, m.trait(), plan.Trait(node))
