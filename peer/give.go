@@ -109,6 +109,14 @@ func (g *giving) received(m *member, i int) {
 	g.actLocked()
 }
 
+// begins reports whether chunk i is still to be sent to m, now that its turn has
+// come.
+func (g *giving) begins(m *member, i int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.giver.Begin(m.link.key, i)
+}
+
 // written notes that chunk i has left for m.
 func (g *giving) written(m *member, i int) {
 	g.mu.Lock()

@@ -168,6 +168,9 @@ func (l *link) sendChunks(ctx context.Context) error {
 			return nil
 		case j = <-l.jobs:
 		}
+		if !j.to.swarm.give.begins(j.to, j.chunk) {
+			continue // it was taken back while it waited
+		}
 		if out == nil {
 			var err error
 			if out, err = l.conn.Open(ctx, protoData); err != nil {

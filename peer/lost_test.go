@@ -3,8 +3,11 @@ package peer
 import (
 	"bytes"
 	"errors"
+	"io"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"starmesh/common/content"
 	"starmesh/common/store"
@@ -39,5 +42,62 @@ func TestWhatHasJustComeIsNotToldAsLost(t *testing.T) {
 	}
 	if !told(0) || told(1) || told(0, 1) {
 		t.Error("what was told as lost is not 0 alone")
+	}
+}
+
+// TestWhatIsTakenBackIsNotSent: chunks wait for their turn behind others of the
+// same uplink, perhaps so long that their taker gives them up and takes them
+// from somebody else. Sent all the same they would come twice.
+func TestWhatIsTakenBackIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := makeFile(t, 20*chunk)
+		origin := startPiped(t, "origin", nil)
+		if _, err := origin.share("file", file, nil); err != nil {
+			t.Fatal(err)
+		}
+		chunks := make(chan stream, 1)
+		taker := meetsTaking(t, origin, "taker", func(s stream) { chunks <- s })
+		var promised []int
+		taker.reacts(func(m message) {
+			o, ok := m.(offer)
+			if !ok {
+				return
+			}
+			a := answer{Topic: 7, Chunk: o.Chunk, Verdict: declined}
+			if len(promised) < 3 {
+				promised, a.Verdict = append(promised, o.Chunk), accepted
+			}
+			_, _ = taker.control.Write(encode(nil, a))
+		})
+		taker.joins(file.List(), content.NewSet(20))
+		time.Sleep(maxOvertaking) // nothing is read, and each that goes out on suspicion waits
+		synctest.Wait()
+		if len(promised) < 2 {
+			t.Fatalf("%d chunks were offered", len(promised))
+		}
+		taker.say(news{what: typeLost, Topic: 7, Chunks: promised[1:]})
+		came := make(chan int, 20)
+		go readChunks(<-chunks, came)
+		synctest.Wait()
+		if got := <-came; got != promised[0] || len(came) > 0 {
+			t.Errorf("chunk %d came and %d more; only %d was wanted still", got, len(came), promised[0])
+		}
+		origin.stop()
+		_ = taker.conn.Close()
+	})
+}
+
+// readChunks tells which chunks come on a data stream.
+func readChunks(s stream, came chan<- int) {
+	head := make([]byte, chunkOverhead)
+	for {
+		if _, err := io.ReadFull(s, head); err != nil {
+			return
+		}
+		if _, err := io.CopyN(io.Discard, s, chunk); err != nil {
+			return
+		}
+		_, i := chunkNames(head)
+		came <- i
 	}
 }

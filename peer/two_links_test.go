@@ -34,7 +34,13 @@ type scripted struct {
 // same id. It says HELLO.
 func meets(t *testing.T, n pipedNode, id string) *scripted {
 	t.Helper()
-	r := &scripted{t: t, conn: newPipedConn(peer.ID(id), func(_ string, _ conn, s stream) { go drain(s) }, n.self.peer, n.accept)}
+	return meetsTaking(t, n, id, func(s stream) { go drain(s) })
+}
+
+// meetsTaking is meets for a remote that does with n's chunks what take does.
+func meetsTaking(t *testing.T, n pipedNode, id string, take func(stream)) *scripted {
+	t.Helper()
+	r := &scripted{t: t, conn: newPipedConn(peer.ID(id), func(_ string, _ conn, s stream) { take(s) }, n.self.peer, n.accept)}
 	r.control, _ = r.conn.Open(t.Context(), protoLink)
 	go r.listen()
 	r.say(hello{Version: version, Agent: "scripted"})
@@ -70,6 +76,13 @@ func (r *scripted) listen() {
 			react(m)
 		}
 	}
+}
+
+// reacts has r do something with all that it hears from now on.
+func (r *scripted) reacts(react func(message)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.react = react
 }
 
 // said returns all messages of one type that r has heard.

@@ -40,7 +40,7 @@ func (f *fetchFlags) place(n *node, to *fetch.Destination) fetch.Place {
 type told struct{ *cli.Output }
 
 func (t told) Bar(title string, kept, total int64) fetch.Bar {
-	bar := t.Output.Bar(title, total)
+	bar := t.Output.Bar(title, kept+total)
 	bar.Kept(kept)
 	bar.Start()
 	return bar

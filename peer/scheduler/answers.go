@@ -75,6 +75,18 @@ func (n *neighbour) answers(i int) {
 	}
 }
 
+// Begin records that chunk i begins to be written to a neighbour, to which Next
+// gave it. It returns false when it is not to be any more: the neighbour has left,
+// or takes the chunk from somebody else.
+func (g *Giver) Begin(id ID, i int) bool {
+	t := g.uplink.transit(delivery{id, i})
+	if t == nil || t.begun {
+		return false
+	}
+	t.begun = true
+	return true
+}
+
 // Written records that chunk i has left for a neighbour: what is to come is its
 // receipt.
 func (g *Giver) Written(id ID, i int, now time.Time) {
@@ -119,8 +131,8 @@ func (g *Giver) withdraw(n *neighbour, i int) {
 	g.unmark(n, i)
 }
 
-// Next takes the accepted offer to send now, if there is one. Delivered or Lost
-// is to follow.
+// Next takes the accepted offer to send now, if there is one. Begin is to follow,
+// and Written; then Delivered, or Lost at any time.
 func (g *Giver) Next(now time.Time) (to ID, chunk int, ok bool) {
 	d, ok := g.uplink.next(g.chunks.have, now)
 	return d.to, d.chunk, ok

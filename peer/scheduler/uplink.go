@@ -74,6 +74,7 @@ type delivery struct {
 type transit struct {
 	delivery
 	since     time.Time
+	begun     bool      // it is being written, or has been
 	written   time.Time // when it had left this node; zero until then
 	overtaken int       // chunks that were sent later and are delivered
 }

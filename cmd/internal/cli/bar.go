@@ -16,7 +16,7 @@ type Bar struct {
 	out   *Output
 	show  display
 	title string
-	kept  int64
+	kept  atomic.Int64
 	after time.Duration
 	total atomic.Int64
 	done  atomic.Int64
@@ -44,9 +44,12 @@ func (o *Output) Bar(title string, total int64) *Bar {
 	return b
 }
 
-// Kept tells, before Start, how many bytes were there already: they are no
-// part of total nor of the rate.
-func (b *Bar) Kept(bytes int64) { b.kept = bytes }
+// Kept tells that some bytes of the total were there already: they are no part
+// of the work, nor of the rate.
+func (b *Bar) Kept(bytes int64) {
+	b.kept.Add(bytes)
+	b.total.Add(-bytes)
+}
 
 // Then tells, before Start, for how long other work is expected to go on after
 // this: how much time is left in all is told too.
@@ -130,5 +133,5 @@ type progress struct {
 }
 
 func (b *Bar) progress() progress {
-	return progress{title: b.title, done: b.done.Load(), total: b.total.Load(), kept: b.kept, elapsed: time.Since(b.begin), after: b.after}
+	return progress{title: b.title, done: b.done.Load(), total: b.total.Load(), kept: b.kept.Load(), elapsed: time.Since(b.begin), after: b.after}
 }

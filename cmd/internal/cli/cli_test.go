@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func work(t *testing.T, mode cli.Mode, total, kept int64, seconds int, err error) (stdout, stderr string) {
 	var out, errOut bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
-		bar := cli.NewOutput(&out, &errOut, mode).Bar("get model.bin", total)
+		bar := cli.NewOutput(&out, &errOut, mode).Bar("get model.bin", total+kept)
 		bar.Kept(kept)
 		bar.Start()
 		time.Sleep(5 * time.Millisecond) // never at the very moment of an update

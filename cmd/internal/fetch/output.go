@@ -19,6 +19,7 @@ type Output interface {
 // Bar shows how far one piece of work has come, until it is finished.
 type Bar interface {
 	Add(bytes int64)
+	Kept(bytes int64) // so many of those to come were there already
 	Set(bytes int64)
 	Total(bytes int64) // corrects how much there is to do
 	Finish(err error)

@@ -52,7 +52,7 @@ func (p Place) fetch(ctx context.Context, by carrier, w wish, bar Bar) (placed, 
 	was, there, err := p.alreadyThere(ctx, w, name)
 	if there || err != nil {
 		if there && bar != nil {
-			bar.Add(w.entry.Size)
+			bar.Kept(w.entry.Size)
 		}
 		return placed{p.shelve(name, was), there}, err
 	}
@@ -159,7 +159,7 @@ func (p Place) fill(ctx context.Context, by carrier, file store.File, entry stor
 	account.ChunkMap(file.List().Len(), func() []byte { return file.Have().Bytes() })
 	defer func() { account.End(err) }() // End(nil) is Done: verified, in its place
 	if bar != nil {
-		bar.Add(kept)
+		bar.Kept(kept)
 	} else {
 		bar = p.Out.Bar("get "+readable.Text(entry.Name), kept, entry.Size-kept)
 		defer func() { bar.Finish(err) }()

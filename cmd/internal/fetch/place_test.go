@@ -26,6 +26,7 @@ type heard struct {
 	notes  []string
 	events []string
 	bytes  int64 // by which bars moved
+	kept   int64 // bytes that bars were told are there
 }
 
 func (h *heard) Note(format string, args ...any) {
@@ -51,6 +52,12 @@ func (m *moved) Add(bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.bytes += bytes
+}
+
+func (m *moved) Kept(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kept += bytes
 }
 
 // carries is a carrier that has a file. It brings a few chunks at a time, and
@@ -100,6 +107,14 @@ func placeIn(t *testing.T, output string, stdout io.Writer) (Place, *heard) {
 	return Place{To: to, Meter: new(load.Meter), Out: out}, out
 }
 
+// sizeOf is how many bytes the first chunks have.
+func sizeOf(list content.ChunkList, chunks int) (bytes int64) {
+	for i := range chunks {
+		bytes += int64(list.ChunkLen(i))
+	}
+	return bytes
+}
+
 func wishFor(list content.ChunkList) wish {
 	return wish{entry: store.Entry{Name: "a/f.bin", ID: list.ID(), Size: list.Size(), Mode: 0o600}, as: "f.bin"}
 }
@@ -110,7 +125,11 @@ func TestAFetchThatWasCutOffGoesOnWhereItStopped(t *testing.T) {
 	by := &carries{data: data, list: list, atMost: 5}
 	for try := 0; by.brought < list.Len(); try++ {
 		p, out := placeIn(t, dir, nil)
-		here, err := p.fetch(t.Context(), by, wishFor(list), nil)
+		before := by.brought
+		here, err := p.fetch(t.Context(), by, wishFor(list), &moved{out}) // in a folder
+		if kept, all := sizeOf(list, before), sizeOf(list, by.brought); out.kept != kept || out.bytes != all-kept {
+			t.Errorf("the bar was told of %d bytes, and %d kept; want %d and %d", out.bytes, out.kept, all-kept, kept)
+		}
 		if whole := by.brought == list.Len(); whole != (err == nil) || !whole && !errors.Is(err, errCut) {
 			t.Fatalf("after %d of %d chunks: %v", by.brought, list.Len(), err)
 		}
@@ -146,8 +165,8 @@ func TestWhatIsHereIsNotFetched(t *testing.T) {
 	if err := here.ReadChunk(1, chunk); err != nil || !bytes.Equal(chunk, chunkOf(data, list, 1)) {
 		t.Errorf("what is here cannot be shared: %v", err)
 	}
-	if out.bytes != 2*list.Size() { // hashed, and in the folder's bar
-		t.Errorf("bars moved by %d bytes", out.bytes)
+	if out.bytes != list.Size() || out.kept != list.Size() { // hashed; kept, in the folder's bar
+		t.Errorf("bars moved by %d bytes, %d were kept", out.bytes, out.kept)
 	}
 }
 
