@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Measures how far one pair comes over a distance: one file through a TCP proxy
+# on loopback (longway) that delays each direction and carries 1 Gbit/s; curl
+# against the same server's --http for comparison. Wall seconds, in turns.
+#
+#   scripts/bench-distance.sh                  0 to 100 ms, three times each
+#   RUNS=5 SIZE_MIB=256 scripts/bench-distance.sh 0 50
+#   ONLY='curl peer' scripts/bench-distance.sh 100
+#
+# Files are kept in $TMPDIR (default /dev/shm, so that no disk is measured).
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+help_if "${1:-}"
+for trip in "$@"; do
+	[[ $trip =~ ^[0-9]+$ ]] || wrong "takes round trips in milliseconds, not $trip"
+done
+[ $# -gt 0 ] || set -- 0 2 10 20 50 60 100
+cd "$top"
+
+runs=${RUNS:-3}
+only=${ONLY:-curl central peer}
+work=$(mktemp -d "${TMPDIR:-/dev/shm}/starmesh-distance.XXXXXX")
+trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+export XDG_CACHE_HOME=$work/cache XDG_CONFIG_HOME=$work/config
+ours=${STARMESH:-$work/starmesh}
+[ -n "${STARMESH:-}" ] || build_to "$work/starmesh" ./cmd/starmesh
+build_to "$work/longway" ./scripts/longway
+mkdir -p "$work/data" "$work/in"
+head -c "${SIZE_MIB:-256}M" /dev/urandom >"$work/data/file"
+
+# await FILE WORDS: prints the first line of FILE with the words, once it is there.
+await() {
+	for _ in $(seq 200); do
+		grep -m 1 -- "$2" "$1" 2>/dev/null && return
+		sleep 0.1
+	done
+	fail "nothing like $2 in $1: $(cat "$1")"
+}
+
+"$ours" central serve "$work/data" --listen 127.0.0.1:17470 --http 127.0.0.1:17480 --quiet &
+"$ours" peer serve "$work/data/file" --listen /ip4/127.0.0.1/tcp/17490 --no-mdns --json >"$work/peer.out" &
+id=$(await "$work/peer.out" '"ticket"' | field id)
+node=$(await "$work/peer.out" '"event":"node"' | field id)
+until "$ours" central get 127.0.0.1:17470 file -o "$work/in/warm" --quiet 2>/dev/null; do sleep 0.1; done # it is hashed
+
+# Each fetches the file by way of the address that is its argument.
+get_curl() { curl -sfo "$work/in/file" "http://$1/file"; }
+get_central() { "$ours" central get "$1" file -o "$work/in/file" --quiet; }
+get_peer() {
+	"$ours" peer get "$id" --join "/ip4/${1/://tcp/}/p2p/$node" --listen /ip4/127.0.0.1/tcp/0 --no-mdns -o "$work/in/file" --quiet
+}
+port_curl=17480 port_central=17470 port_peer=17490
+
+# timed WHAT ADDRESS: wall seconds of one transfer, which must bring the file.
+timed() {
+	local t0=$EPOCHREALTIME
+	"get_$1" "$2" || fail "$1 failed"
+	awk -v a="$t0" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.2f\n", b - a}'
+	cmp "$work/data/file" "$work/in/file"
+	rm -f "$work"/in/file*
+}
+
+# middle FILE: median, minimum and maximum.
+middle() { sort -n "$1" | awk '{v[NR] = $1} END {printf "%.2f (%.2f–%.2f)", v[int((NR + 1) / 2)], v[1], v[NR]}'; }
+
+printf '%s, %s cores, %s MiB, %s runs each: median (min–max) in seconds\n' "$(date -u +%FT%TZ)" "$(nproc)" "${SIZE_MIB:-256}" "$runs"
+for trip in "$@"; do
+	for what in $only; do
+		port=port_$what
+		"$work/longway" -to "127.0.0.1:${!port}" -round-trip "${trip}ms" >"$work/$what.way" &
+		await "$work/$what.way" : >/dev/null
+	done
+	for _ in $(seq "$runs"); do
+		for what in $only; do timed "$what" "$(cat "$work/$what.way")" >>"$work/$what.$trip"; done
+	done
+	printf '%4s ms' "$trip"
+	for what in $only; do printf '   %s %s' "$what" "$(middle "$work/$what.$trip")"; done
+	printf '\n'
+done
