@@ -2,11 +2,9 @@ package central
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -162,23 +160,6 @@ func (a Address) String() string {
 func (a Address) At(name string) Address {
 	a.Name = name
 	return a
-}
-
-// listenError says what to do about an address that can not be listened on.
-func listenError(addr string, err error) error {
-	_, port, _ := net.SplitHostPort(addr)
-	err = fmt.Errorf("cannot listen on %s: %w", addr, bare(err))
-	switch {
-	case errors.Is(err, syscall.EACCES) || errors.Is(err, os.ErrPermission):
-		why := errors.New("ports below 1024 need privileges")
-		return fmt.Errorf("%w (%w)", err, fault.Advise(why, fault.HintListenAt, fmt.Sprintf(":%d", DefaultPort)))
-	case errors.Is(err, syscall.EADDRINUSE):
-		why := fmt.Errorf("another program listens on port %s already", port)
-		return fmt.Errorf("%w (%w)", err, fault.Advise(why, fault.HintListenOther))
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%w (no interface of this machine has that address)", err)
-	}
-	return err
 }
 
 // bare is the system's own word, without the operations around it.

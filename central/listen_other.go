@@ -4,6 +4,7 @@ package central
 
 import (
 	"net"
+	"starmesh/common/fault"
 	"starmesh/common/trace"
 )
 
@@ -12,7 +13,7 @@ import (
 func Listen(addr string, backlog int, steps *trace.Trace) (*net.TCPListener, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, listenError(addr, err)
+		return nil, fault.Listen(addr, err)
 	}
 	steps.Step("socket, bind(%s) and listen in one call; this system chooses the backlog, not %d", addr, backlog)
 	return ln.(*net.TCPListener), nil

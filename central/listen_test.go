@@ -99,22 +99,21 @@ func TestAPortThatIsInUse(t *testing.T) {
 	}
 	defer ln.Close()
 	_, err = Listen(ln.Addr().String(), 5, nil)
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "another program listens on port "+port) {
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "address already in use (another program listens there") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestAnAddressOfAnotherMachine(t *testing.T) {
 	_, err := Listen("198.51.100.7:0", 5, nil) // RFC 5737: nobody's
-	if !errors.Is(err, syscall.EADDRNOTAVAIL) || !strings.Contains(err.Error(), "no interface of this machine has that address") {
+	if !errors.Is(err, syscall.EADDRNOTAVAIL) || !strings.Contains(err.Error(), "this machine has no such address") {
 		t.Errorf("%v", err)
 	}
 }
 
 // TestAPortThatNeedsPrivileges is tried for real where the tests have none.
 func TestAPortThatNeedsPrivileges(t *testing.T) {
-	err := listenError("0.0.0.0:80", os.NewSyscallError("bind", syscall.EACCES))
+	err := fault.Listen("0.0.0.0:80", os.NewSyscallError("bind", syscall.EACCES))
 	if os.Getuid() > 0 {
 		ln, real := Listen("127.0.0.1:81", 5, nil)
 		if real == nil {
@@ -123,7 +122,7 @@ func TestAPortThatNeedsPrivileges(t *testing.T) {
 		}
 		err = real
 	}
-	if !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "below 1024") || fault.HintOf(err) != fault.HintListenAt {
+	if !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "below 1024") {
 		t.Errorf("%v", err)
 	}
 }

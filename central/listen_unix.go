@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"starmesh/common/fault"
 	"starmesh/common/trace"
 
 	"golang.org/x/sys/unix"
@@ -23,17 +24,17 @@ func Listen(addr string, backlog int, steps *trace.Trace) (*net.TCPListener, err
 	}
 	fd, err := boundSocket(tcp, steps)
 	if err != nil {
-		return nil, listenError(addr, err)
+		return nil, fault.Listen(addr, err)
 	}
 	file := os.NewFile(uintptr(fd), "listener "+addr)
 	defer file.Close() // net.FileListener works on a duplicate
 	if err := unix.Listen(fd, backlog); err != nil {
-		return nil, listenError(addr, os.NewSyscallError("listen", err))
+		return nil, fault.Listen(addr, os.NewSyscallError("listen", err))
 	}
 	steps.Step("listen(fd %d, backlog %d): the kernel now completes handshakes and queues them", fd, backlog)
 	ln, err := net.FileListener(file)
 	if err != nil {
-		return nil, listenError(addr, err)
+		return nil, fault.Listen(addr, err)
 	}
 	steps.Step("dup(fd %d) → fd %d, close(fd %d): the socket is the same, and Go's runtime waits on it", fd, trace.Descriptor(ln), fd)
 	return ln.(*net.TCPListener), nil

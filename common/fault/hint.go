@@ -1,7 +1,6 @@
 package fault
 
 import (
-	"fmt"
 	"strings"
 )
 
@@ -18,35 +17,28 @@ const (
 	HintUser         Hint = "user"          // name a user
 	HintPlain        Hint = "plain"         // do without TLS
 	HintWritable     Hint = "writable"      // the server's operator would allow writing
-	HintListenAt     Hint = "listen at"     // listen at the address given with the hint
-	HintListenOther  Hint = "listen other"  // listen at another address
 )
 
-// Advise attaches a hint to err, whose text stays as it is. args are what the
-// program's words for the hint need, if they need anything.
-func Advise(err error, hint Hint, args ...any) error {
-	return &advisedError{err: err, hint: hint, args: args}
-}
+// Advise attaches a hint to err, whose text stays as it is.
+func Advise(err error, hint Hint) error { return &advisedError{err: err, hint: hint} }
 
 type advisedError struct {
 	err  error
 	hint Hint
-	args []any
 }
 
 func (e *advisedError) Error() string { return e.err.Error() }
 func (e *advisedError) Unwrap() error { return e.err }
 
 // Worded returns the text of err with the words for each hint in it put behind
-// what the hint was attached to. words are formats of package fmt; what is not
-// among them is not worded.
+// what the hint was attached to. What is not among words is not worded.
 func Worded(err error, words map[Hint]string) string {
 	text := err.Error()
 	for _, e := range advised(err, nil) {
 		said := e.Error()
-		hint := fmt.Sprintf(words[e.hint], e.args...)
+		hint := words[e.hint]
 		// Another program, of an older version, may have worded it already.
-		if words[e.hint] != "" && !strings.Contains(text, said+hint) && !strings.HasSuffix(said, hint) {
+		if hint != "" && !strings.Contains(text, said+hint) && !strings.HasSuffix(said, hint) {
 			text = strings.Replace(text, said, said+hint, 1)
 		}
 	}

@@ -9,13 +9,13 @@ import (
 )
 
 var words = map[fault.Hint]string{
-	fault.HintReplace:  "; --force replaces it",
-	fault.HintListenAt: "; try --listen %s",
+	fault.HintReplace: "; --force replaces it",
+	fault.HintPlain:   "; or leave --tls out",
 }
 
 func TestHintsAreWordedWhereTheyBelong(t *testing.T) {
 	exists := fault.Advise(fault.Wrapf(fault.Exists, "x exists"), fault.HintReplace)
-	port := fault.Advise(errors.New("taken"), fault.HintListenAt, ":7070")
+	plain := fault.Advise(errors.New("no TLS"), fault.HintPlain)
 	for _, c := range []struct {
 		what string
 		err  error
@@ -24,9 +24,9 @@ func TestHintsAreWordedWhereTheyBelong(t *testing.T) {
 		{"none", errors.New("broken"), "broken"},
 		{"at the end", fmt.Errorf("y: %w", exists), "y: x exists; --force replaces it"},
 		{"in the middle", fmt.Errorf("no place: %w (really)", exists), "no place: x exists; --force replaces it (really)"},
-		{"with an argument", fmt.Errorf("cannot listen (%w)", port), "cannot listen (taken; try --listen :7070)"},
-		{"one of many", errors.Join(errors.New("a"), exists, port), "a\nx exists; --force replaces it\ntaken; try --listen :7070"},
-		{"in a cause", fault.Wrapf(fault.Invalid, "bad: %w", port), "bad: taken; try --listen :7070"},
+		{"in brackets", fmt.Errorf("cannot connect (%w)", plain), "cannot connect (no TLS; or leave --tls out)"},
+		{"one of many", errors.Join(errors.New("a"), exists, plain), "a\nx exists; --force replaces it\nno TLS; or leave --tls out"},
+		{"in a cause", fault.Wrapf(fault.Invalid, "bad: %w", plain), "bad: no TLS; or leave --tls out"},
 		{"the same twice", errors.Join(exists, exists), "x exists; --force replaces it\nx exists"},
 		{"without words", fault.Advise(errors.New("a"), fault.HintUser), "a"},
 		{"worded by the other side", fault.Advise(errors.New("x exists; --force replaces it"), fault.HintReplace), "x exists; --force replaces it"},

@@ -321,17 +321,6 @@ func TestListenSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestAPrivilegedPortIsNamedAsSuch(t *testing.T) {
-	refused := &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EACCES)}
-	want := "cannot listen on 127.0.0.1:80: permission denied (ports below 1024 need privileges; try :7080)"
-	if err := agent.ListenError("127.0.0.1:80", refused); err.Error() != want || !errors.Is(err, os.ErrPermission) {
-		t.Errorf("got %v", err)
-	}
-	if err := agent.ListenError("127.0.0.1:8080", refused); strings.Contains(err.Error(), "1024") || !strings.Contains(err.Error(), "permission denied") {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestTokens(t *testing.T) {
 	dir := t.TempDir()
 	write := func(text string) string {

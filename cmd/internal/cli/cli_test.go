@@ -244,15 +244,10 @@ func TestHintsAreWordedInFlags(t *testing.T) {
 		fault.HintUser:         "f: it is so (--user NAME)",
 		fault.HintPlain:        "f: it is so, or leave --tls out",
 		fault.HintWritable:     "f: it is so (its operator would start it with --writable)",
-		fault.HintListenOther:  "f: it is so; choose another with --listen",
 	} {
 		if got := cli.OneLine(fmt.Errorf("f: %w", fault.Advise(why, hint))); got != want {
 			t.Errorf("%s: %q, want %q", hint, got, want)
 		}
-	}
-	port := fault.Advise(why, fault.HintListenAt, ":7070")
-	if got := cli.OneLine(fmt.Errorf("f (%w)", port)); got != "f (it is so; try --listen :7070)" {
-		t.Errorf("got %q", got)
 	}
 }
 

@@ -77,8 +77,6 @@ var hints = map[fault.Hint]string{
 	fault.HintUser:         " (--user NAME)",
 	fault.HintPlain:        ", or leave --tls out",
 	fault.HintWritable:     " (its operator would start it with --writable)",
-	fault.HintListenAt:     "; try --listen %s",
-	fault.HintListenOther:  "; choose another with --listen",
 }
 
 // OneLine puts the words of err, and of its hints, on one line: joined errors

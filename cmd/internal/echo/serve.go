@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"starmesh/cmd/internal/agent"
+	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/common/trace"
 )
@@ -108,7 +109,7 @@ func samePort(address string, bound net.Addr) string {
 func openTCP(ctx context.Context, cfg Config) (net.Listener, error) {
 	ln, err := (&net.ListenConfig{Control: traceSocket(cfg.Trace)}).Listen(ctx, "tcp", cfg.Address)
 	if err != nil {
-		return nil, agent.ListenError(cfg.Address, err)
+		return nil, fault.Listen(cfg.Address, err)
 	}
 	fd := trace.Descriptor(ln)
 	cfg.Trace.Step("bind(fd %d, %s): port class %s", fd, ln.Addr(), portClass(ln.Addr()))
@@ -120,7 +121,7 @@ func openTCP(ctx context.Context, cfg Config) (net.Listener, error) {
 func openUDP(ctx context.Context, cfg Config) (*net.UDPConn, error) {
 	conn, err := (&net.ListenConfig{Control: traceSocket(cfg.Trace)}).ListenPacket(ctx, "udp", cfg.Address)
 	if err != nil {
-		return nil, agent.ListenError(cfg.Address, err)
+		return nil, fault.Listen(cfg.Address, err)
 	}
 	fd := trace.Descriptor(conn)
 	cfg.Trace.Step("bind(fd %d, %s): port class %s; UDP needs no listen and no accept", fd, conn.LocalAddr(), portClass(conn.LocalAddr()))
