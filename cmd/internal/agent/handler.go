@@ -87,14 +87,14 @@ func (h *handler) index(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (h *handler) load(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, h.cfg.Reporter.Sample(load.Sample))
+	Answer(w, http.StatusOK, h.cfg.Reporter.Sample(load.Sample))
 }
 
 func (h *handler) sockets(w http.ResponseWriter, r *http.Request) {
 	rows := h.cfg.Sockets.Table()
 	switch format := r.FormValue("format"); format {
 	case "", "json":
-		answer(w, http.StatusOK, rows)
+		Answer(w, http.StatusOK, rows)
 	case "text":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_ = WriteSockets(w, rows) // a client that has gone needs no answer
@@ -124,10 +124,11 @@ func (h *handler) command(w http.ResponseWriter, r *http.Request) {
 	if result == nil {
 		result = struct{}{}
 	}
-	answer(w, http.StatusOK, result)
+	Answer(w, http.StatusOK, result)
 }
 
-func answer(w http.ResponseWriter, status int, v any) {
+// Answer answers a request with v as JSON.
+func Answer(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

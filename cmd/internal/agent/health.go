@@ -46,5 +46,5 @@ func (h *handler) healthz(w http.ResponseWriter, _ *http.Request) {
 	if err := h.cfg.Health.err(); err != nil {
 		status, said.Ready, said.Why = http.StatusServiceUnavailable, false, err.Error()
 	}
-	answer(w, status, said)
+	Answer(w, status, said)
 }

@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -41,13 +40,13 @@ func (s *server) command(action string) http.HandlerFunc {
 			refuse(w, err)
 			return
 		}
-		answer(w, struct{}{})
+		agent.Answer(w, http.StatusOK, struct{}{})
 	}
 }
 
 // may tells a page whether commands of its viewer would be taken.
 func (s *server) may(w http.ResponseWriter, r *http.Request) {
-	answer(w, agent.MayCommand(s.cfg.Token, r))
+	agent.Answer(w, http.StatusOK, agent.MayCommand(s.cfg.Token, r))
 }
 
 // sockets asks a node for its socket table. That a node does not answer, for it
@@ -60,9 +59,9 @@ func (s *server) sockets(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, fault.NotFound):
 		refuse(w, err)
 	case err != nil:
-		answer(w, map[string]string{"why": err.Error()})
+		agent.Answer(w, http.StatusOK, map[string]string{"why": err.Error()})
 	default:
-		answer(w, rows)
+		agent.Answer(w, http.StatusOK, rows)
 	}
 }
 
@@ -72,14 +71,4 @@ func refuse(w http.ResponseWriter, err error) {
 		status = http.StatusNotFound
 	}
 	http.Error(w, err.Error(), status)
-}
-
-func answer(w http.ResponseWriter, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(body, '\n')) // a browser that has gone needs no answer
 }

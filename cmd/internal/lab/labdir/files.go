@@ -23,10 +23,6 @@ func OpenRun(dir string) (*Run, error) {
 	return open[Run](filepath.Join(dir, RunFile), RunFormat)
 }
 
-// maxBytes bounds a lab.json and a run.json: one of a thousand nodes takes
-// 300 KB.
-const maxBytes = 16 << 20
-
 // open reads the JSON value in a file that says it is of that format.
 func open[T any](name, format string) (*T, error) {
 	f, err := os.Open(name)
@@ -34,11 +30,18 @@ func open[T any](name, format string) (*T, error) {
 		return nil, fmt.Errorf("it cannot be read: %w", err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	const maxBytes = 16 << 20 // one of a thousand nodes takes 300 KB
+	return Read[T](f, format, maxBytes)
+}
+
+// Read reads a JSON value of up to maxBytes that says it is of that format. Its
+// errors are those of OpenRun.
+func Read[T any](r io.Reader, format string, maxBytes int64) (*T, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("it cannot be read: %w", err)
 	}
-	if len(text) > maxBytes {
+	if int64(len(text)) > maxBytes {
 		return nil, fault.Wrapf(fault.TooLarge, "it has more than %d MiB", maxBytes>>20)
 	}
 	var is struct{ Format string }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/fileerr"
+	"starmesh/cmd/internal/lab/labdir"
 )
 
 // DocumentName is the document's file in a folder of results.
@@ -48,26 +49,16 @@ func (d *Document) Write(w io.Writer) error {
 
 // ReadDocument reads a document and checks that its numbers can be used.
 func ReadDocument(r io.Reader) (*Document, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	d, err := labdir.Read[Document](r, Format, maxBytes)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the results: %w", err)
-	}
-	if len(text) > maxBytes {
-		return nil, fmt.Errorf("longer than %d bytes", maxBytes)
-	}
-	var d Document
-	if err := json.Unmarshal(text, &d); err != nil {
-		return nil, fmt.Errorf("not a results document: %w", err)
-	}
-	if d.Format != Format {
-		return nil, fmt.Errorf("its format is %.60q; this program reads %q", d.Format, Format)
+		return nil, err
 	}
 	for i, r := range d.Runs {
 		if err := check(r); err != nil {
 			return nil, fmt.Errorf("run %d (%.60q): %w", i+1, cmp.Or(r, new(Report)).Name, err)
 		}
 	}
-	return &d, nil
+	return d, nil
 }
 
 // OpenDocument reads the document of a folder, or that file itself.
@@ -81,10 +72,7 @@ func OpenDocument(path string) (*Document, error) {
 	}
 	defer f.Close()
 	d, err := ReadDocument(f)
-	if err != nil {
-		return nil, fileerr.Named(path, err)
-	}
-	return d, nil
+	return d, fileerr.Named(path, err)
 }
 
 // check refuses what no run can be.

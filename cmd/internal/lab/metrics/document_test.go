@@ -59,8 +59,8 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 
 func TestDocumentsThatCannotBeUsedAreRefused(t *testing.T) {
 	for text, says := range map[string]string{
-		"":                                "not a results document",
-		"[]":                              "not a results document",
+		"":                                "it is broken",
+		"[]":                              "it is broken",
 		"{}":                              "format",
 		`{"format":"starmesh-results/2"}`: "starmesh-results/2",
 		`{"format":"starmesh-results/1","runs":[{}]}`:                                                         "of which system",
