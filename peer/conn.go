@@ -43,8 +43,9 @@ type neighbourhood interface {
 
 // places knows the addresses of nodes.
 type places interface {
-	// Own returns the addresses at which this node listens.
-	Own() []ma.Multiaddr
+	// Own returns the addresses at which this node listens that the linked node
+	// `to` can use.
+	Own(to peer.ID) []ma.Multiaddr
 	// Learn keeps the addresses that a linked node says are its own.
 	Learn(of peer.ID, addrs []ma.Multiaddr)
 	// Tellable returns what may be told to one node about others.

@@ -50,7 +50,7 @@ func startHost(t testing.TB, change func(*p2phost.Config)) testHost {
 // connect dials a node.
 func (h testHost) connect(t testing.TB, n testNode) conn {
 	t.Helper()
-	if err := h.Connect(testContext(t), n.host.Where()); err != nil {
+	if _, err := h.Reach(testContext(t), n.host.Where()); err != nil {
 		t.Fatal(err)
 	}
 	var c p2phost.Conn

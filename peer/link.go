@@ -70,7 +70,7 @@ func newLink(ctx context.Context, n *Node, c conn, control stream) (*link, conte
 		jobs:  make(chan job, maxJobs),
 		files: newMembership(),
 	}
-	l.post(hello{Version: version, Agent: n.cfg.Agent, Addrs: n.around.Own()})
+	l.post(hello{Version: version, Agent: n.cfg.Agent, Addrs: n.around.Own(id)})
 	return l, ctx
 }
 

@@ -82,6 +82,7 @@ func (c Config) discovery(join []peer.AddrInfo) discovery.Config {
 // others are still served, so that it can Settle. Run is called once. It fails
 // with fault.InUse while another node has the identity.
 func (n *Node) Run(ctx context.Context, work func(context.Context) error) error {
+	n.cfg.Known = n.join
 	h, err := p2phost.New(n.cfg.Config)
 	if err != nil {
 		return err

@@ -107,7 +107,7 @@ func (p piped) Reset() error { return p.Close() }
 // nowhere is a neighbourhood in which nobody is looked for.
 type nowhere struct{}
 
-func (nowhere) Own() []ma.Multiaddr                         { return nil }
+func (nowhere) Own(peer.ID) []ma.Multiaddr                  { return nil }
 func (nowhere) Learn(peer.ID, []ma.Multiaddr)               {}
 func (nowhere) Tellable(peer.ID, []peer.ID) []peer.AddrInfo { return nil }
 func (nowhere) Told(peer.ID, []peer.AddrInfo, int) int      { return 0 }

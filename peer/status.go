@@ -52,6 +52,15 @@ func (n *Node) Links() []peer.ID {
 	return ids
 }
 
+// Hidden returns whether no linked node could dial this one, how many of the
+// linked nodes none of the others could, and how many there are: who is hidden
+// passes on only to those it reaches itself.
+func (n *Node) Hidden() (self bool, others, linked int) {
+	links := n.Links()
+	self, others = n.host.Hidden(links)
+	return self, others, len(links)
+}
+
 // Addrs are the addresses at which others can reach the node, with its id.
 func (n *Node) Addrs() []ma.Multiaddr {
 	info := n.host.Where()
@@ -68,7 +77,7 @@ func (n *Node) Meet(peers ...peer.AddrInfo) { n.found.Meet(peers...) }
 // Outside waits until others outside of its own network can reach this node:
 // until it has an address there, or ctx ends. Where that is not to be expected
 // (the node may be reached already, or joins nobody outside) it does not wait.
-func (n *Node) Outside(ctx context.Context) { n.host.Outside(ctx, n.join) }
+func (n *Node) Outside(ctx context.Context) { n.host.Outside(ctx) }
 
 // Ping measures round trips to a node until ctx ends or each says stop.
 func (n *Node) Ping(ctx context.Context, id peer.ID, each func(time.Duration, error) bool) {

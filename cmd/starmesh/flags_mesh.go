@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -18,19 +21,22 @@ import (
 // peerFlags say how a node of the mesh lives and finds others.
 type peerFlags struct {
 	node                   nodeFlags
-	listen, join, allow    []string
+	listen, announce       []string
+	join, allow            []string
 	identity, networkKey   string
 	noMDNS, dht, publicDHT bool
 	public                 bool
+	inside                 bool // of the machine: nobody outside is to be reached unless it is said whom
 	misbehave              misbehaviour
 }
 
 func (f *peerFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringSliceVarP(&f.listen, "listen", "l", nil, "listen at `MULTIADDR`, such as /ip4/0.0.0.0/tcp/4001 (default: this machine only, free ports)")
+	flags.StringSliceVarP(&f.listen, "listen", "l", nil, "listen at `MULTIADDR`, such as /ip4/0.0.0.0/tcp/4001 (default: free ports of the network over which others are reached; what 'serve' shares with nobody in --join: of this machine only)")
+	flags.StringSliceVar(&f.announce, "announce", nil, "tell others to reach this node at `MULTIADDR` besides, where a router maps a port to it")
 	flags.StringSliceVar(&f.join, "join", nil, "begin with the node at `MULTIADDR` or those of a ticket; may be repeated")
 	flags.StringVar(&f.identity, "identity", "", "keep this node's key in `FILE`, so that it has the same id in every run (default: a new id)")
-	flags.BoolVar(&f.noMDNS, "no-mdns", false, "neither look for nodes on the local network nor be found there")
+	flags.BoolVar(&f.noMDNS, "no-mdns", false, "neither look for nodes on the local network and this machine nor be found there")
 	flags.BoolVar(&f.dht, "dht", false, "find nodes through a table that the nodes of the mesh keep themselves")
 	flags.BoolVar(&f.publicDHT, "public-dht", false, "find nodes through the public table of IPFS: strangers learn which ids you look for")
 	flags.BoolVar(&f.public, "public", false, "this node can be reached from the internet: offer others to relay for them")
@@ -66,7 +72,13 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 			return cli.Usage(cmd, err)
 		}
 		return mesh.Run(ctx, func(ctx context.Context) error {
-			return work(ctx, &meshNode{n, &fetch.Node{Node: mesh, Shown: f.misbehave.shown()}})
+			running := &meshNode{n, &fetch.Node{Node: mesh, Shown: f.misbehave.shown()}}
+			watched, stop := context.WithCancel(ctx)
+			var group sync.WaitGroup
+			defer group.Wait()
+			defer stop()
+			group.Go(func() { (&hidden{n: running}).watch(watched) })
+			return work(ctx, running)
 		})
 	})
 }
@@ -75,11 +87,15 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 	cfg = peer.Config{
 		Config: p2phost.Config{
-			Listen: f.listen, Allow: f.allow, Public: f.public,
+			Listen: f.listen, Announce: f.announce, Allow: f.allow, Public: f.public,
+			Follow: len(f.join) > 0 || !f.inside && (!f.noMDNS || f.dht || f.publicDHT),
 			Limits: n.limits, Meter: n.meter, Sockets: n.sockets, Metrics: f.node.metrics, Log: n.out.Logger(),
 		},
 		Join: f.join, Ways: discovery.Ways{MDNS: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT},
 		TakeOnly: f.misbehave == freeRide, Agent: n.agent,
+	}
+	if cache, err := os.UserCacheDir(); err == nil && !f.noMDNS {
+		cfg.Ways.Machine = filepath.Join(cache, "starmesh", "nodes")
 	}
 	if f.node.trace {
 		cfg.Trace = n.out.Lines()

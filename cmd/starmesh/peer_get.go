@@ -64,6 +64,9 @@ func (f *peerGetFlags) get(cmd *cobra.Command, args []string) error {
 		}
 		all = append(all, more...)
 	}
+	for _, s := range all {
+		f.mesh.join = append(f.mesh.join, s.Tickets()...)
+	}
 	to, err := f.to.open(cmd, len(all) > 1)
 	if err != nil {
 		return err
@@ -71,7 +74,7 @@ func (f *peerGetFlags) get(cmd *cobra.Command, args []string) error {
 	defer to.Close() // after the node: it shares what is there until its end
 	retry := fetch.Patience{For: time.Duration(f.retryFor), ToBegin: cmd.Flags().Changed("retry-for")}
 	return f.mesh.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
-		n.tellAddresses()
+		n.sayListening()
 		if err := n.mayBegin(ctx); err != nil {
 			return err
 		}

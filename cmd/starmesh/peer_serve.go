@@ -26,7 +26,7 @@ type peerServeFlags struct {
 }
 
 func newPeerServe() *cobra.Command {
-	var f peerServeFlags
+	f := peerServeFlags{mesh: peerFlags{inside: true}}
 	cmd := &cobra.Command{
 		Use:   "serve PATH...",
 		Short: "Share files and folders with the mesh",
@@ -86,7 +86,12 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 		}
 	}
 	n.health.Check(nil)
-	n.out.Note("fetch with: starmesh peer get TICKET -o FOLDER; Ctrl-C ends the sharing")
+	where := "fetch with"
+	if n.onThisMachine() {
+		n.out.Note("only this machine can reach it; for others: --listen /ip4/0.0.0.0/tcp/4001 --listen /ip4/0.0.0.0/udp/4001/quic-v1")
+		where = "fetch on this machine with"
+	}
+	n.out.Note("%s: starmesh peer get TICKET -o FOLDER; Ctrl-C ends the sharing", where)
 	return stoppedIsFine(ctx, s.Watch(ctx))
 }
 

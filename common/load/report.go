@@ -33,6 +33,10 @@ type Report struct {
 	// agent's answer alone, absent when that is nothing.
 	LeftOut *LeftOut `json:"left_out,omitempty"`
 
+	// Remarks are what people should know of how the node runs, as it tells them;
+	// in an agent's answer alone.
+	Remarks []string `json:"remarks,omitempty"`
+
 	// Outcome, in a final report alone: done, failed or interrupted.
 	Outcome string `json:"outcome,omitempty"`
 	// Error says what a failed or interrupted node failed with.

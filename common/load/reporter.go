@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -31,6 +32,7 @@ type Reporter struct {
 	err     error
 	held    *float64 // seconds; set by Begin
 	left    *LeftOut // set by LeaveOut
+	remarks []string // made by Remark
 }
 
 // NewReporter begins the account of a node. The time of the call is the node's
@@ -77,6 +79,14 @@ func (r *Reporter) LeaveOut(left LeftOut) {
 	}
 }
 
+// Remark adds something that people should know of how the node runs. The caller
+// makes few.
+func (r *Reporter) Remark(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.remarks = append(r.remarks, text)
+}
+
 func (r *Reporter) heldFor() *float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +98,7 @@ func (r *Reporter) Sample(kind Kind) Report {
 	report := r.sample(kind, finalEntries)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	report.LeftOut = r.left
+	report.LeftOut, report.Remarks = r.left, slices.Clone(r.remarks)
 	return report
 }
 

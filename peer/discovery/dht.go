@@ -255,7 +255,7 @@ func (d *dhtFinder) do(ctx context.Context, tables []*dht.IpfsDHT, work dhtWork,
 		}
 		for info := range table.FindProvidersAsync(ctx, key, maxProviders) {
 			if info.ID != d.host.ID() {
-				found(p2phost.Usable(info))
+				found(d.host.FromTable(info))
 			}
 		}
 	}

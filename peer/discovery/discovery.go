@@ -24,9 +24,10 @@ type Config struct {
 
 // Ways are those in which nodes are found that nobody has told of.
 type Ways struct {
-	MDNS      bool // on the local network, where this node is to be found then, too
-	DHT       bool // through a table kept by the nodes themselves
-	PublicDHT bool // … and by those of the public one
+	MDNS      bool   // on the local network, where this node is to be found then, too
+	Machine   string // a folder in which the nodes of one user on one machine tell of themselves; "": none
+	DHT       bool   // through a table kept by the nodes themselves
+	PublicDHT bool   // … and by those of the public one
 }
 
 // Check fails with fault.Invalid when a private mesh is to be looked for in
@@ -55,6 +56,9 @@ func New(h *p2phost.Host, cfg Config) *Discovery {
 	d.finders = map[string]finder{"join": d.joined, "moved": newMoved(h)}
 	if cfg.Ways.MDNS {
 		d.finders["mdns"] = newMDNS(h, cfg.Key)
+	}
+	if cfg.Ways.Machine != "" {
+		d.finders["machine"] = &machineFinder{h, cfg.Ways.Machine}
 	}
 	if cfg.Ways.DHT || cfg.Ways.PublicDHT {
 		d.table = newDHT(h, cfg.Key, cfg.Ways.PublicDHT)

@@ -11,7 +11,7 @@ import (
 // from any goroutine, as often as it hears of a node; found does not block.
 //
 // Every way does alone: known addresses (joined), the local network
-// (mdnsFinder), a table kept by the nodes themselves (dhtFinder), and peers
+// (mdnsFinder), the machine (machineFinder), a table kept by the nodes themselves (dhtFinder), and peers
 // that tell of peers, which the exchange carries (tellable, checkTold).
 type finder interface {
 	Run(ctx context.Context, found func(peer.AddrInfo)) error

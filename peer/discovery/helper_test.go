@@ -2,6 +2,8 @@ package discovery
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"os"
 	"path/filepath"
@@ -64,7 +66,7 @@ func (h testHost) whereabouts(kind string) peer.AddrInfo {
 // meet connects a with b over a kind of transport.
 func meet(t testing.TB, a, b testHost, kind string) {
 	t.Helper()
-	if err := a.Connect(testContext(t), b.whereabouts(kind)); err != nil {
+	if _, err := a.Reach(testContext(t), b.whereabouts(kind)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -113,11 +115,19 @@ func eventually(t testing.TB, ok func() bool) {
 	}
 }
 
-// testKey returns the network key of a passphrase.
-func testKey(t testing.TB, passphrase string) p2phost.NetworkKey {
+// testKey returns a network key that is no passphrase: the same for a name each
+// time.
+func testKey(t testing.TB, name string) p2phost.NetworkKey {
+	t.Helper()
+	secret := sha256.Sum256([]byte(name))
+	return keyOf(t, "starmesh-network-1 "+base64.StdEncoding.EncodeToString(secret[:]))
+}
+
+// keyOf returns the key that a file with this text holds.
+func keyOf(t testing.TB, text string) p2phost.NetworkKey {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(file, []byte("the passphrase is "+passphrase), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	key, err := p2phost.LoadNetworkKey(file)

@@ -2,13 +2,14 @@ package discovery
 
 import (
 	"context"
-	"errors"
 	"net"
 	"slices"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"starmesh/common/fault"
 	"starmesh/peer/p2phost"
@@ -27,17 +28,26 @@ func newMDNS(h *p2phost.Host, key p2phost.NetworkKey) *mdnsFinder {
 }
 
 // mdnsName is the service's name: at most 15 characters between underscore and
-// dot (RFC 6763, §7.2).
+// dot (RFC 6763, §7.2). There is none for a key that can be guessed.
 func mdnsName(key p2phost.NetworkKey) string {
+	if key.Guessable() {
+		return ""
+	}
 	if tag := key.Tag(); tag != "" {
 		return "_sm" + tag[:12] + "._udp"
 	}
 	return "_starmesh._udp"
 }
 
-// Run announces this node and tells of others until ctx ends. It fails with
-// fault.NoSource where there is no interface that multicast works on.
+// Run announces this node and tells of others until ctx ends. A node that can
+// be reached from its own machine only has nothing to announce, and looks for
+// none: whoever it found could not use it. It fails with fault.NoSource where
+// there is no interface that multicast works on, or the key may not be hinted
+// at.
 func (m *mdnsFinder) Run(ctx context.Context, found func(peer.AddrInfo)) error {
+	if m.name == "" {
+		return fault.Wrapf(fault.NoSource, "mDNS is not used where the network key is a passphrase: whoever heard its name could try guesses (a key of random bytes has no such weakness)")
+	}
 	if !hasMulticast() {
 		return fault.Wrapf(fault.NoSource, "mDNS finds nobody here: this machine has no network interface with multicast (its address or a ticket leads to a node all the same)")
 	}
@@ -57,9 +67,12 @@ const mdnsLook = 5 * time.Second
 // or ctx ends.
 func (m *mdnsFinder) announce(ctx context.Context, found func(peer.AddrInfo)) error {
 	said := m.addrs()
-	s := mdns.NewMdnsService(m.host, m.name, notifiee{found: found, ctx: ctx})
-	if err := s.Start(); err != nil {
-		return errors.Join(fault.Wrapf(fault.NoSource, "mDNS does not work here: %w", err), s.Close())
+	if len(said) > 0 {
+		s := mdns.NewMdnsService(onNetwork{m.host}, m.name, notifiee{found: found, ctx: ctx})
+		defer s.Close() // always nil
+		if err := s.Start(); err != nil {
+			return fault.Wrapf(fault.NoSource, "mDNS does not work here: %w", err)
+		}
 	}
 	tick := time.NewTicker(mdnsLook)
 	defer tick.Stop()
@@ -69,15 +82,12 @@ func (m *mdnsFinder) announce(ctx context.Context, found func(peer.AddrInfo)) er
 		case <-ctx.Done():
 		}
 	}
-	if err := s.Close(); err != nil {
-		return fault.Wrapf(fault.Internal, "mDNS did not end well: %w", err)
-	}
 	return nil
 }
 
 // addrs are the addresses that mdns announces.
 func (m *mdnsFinder) addrs() []string {
-	own, _ := m.host.Network().InterfaceListenAddresses() // Start says what is wrong
+	own, _ := m.host.OnNetwork() // none: to be asked again
 	all := make([]string, 0, len(own))
 	for _, a := range own {
 		all = append(all, a.String())
@@ -85,6 +95,19 @@ func (m *mdnsFinder) addrs() []string {
 	slices.Sort(all)
 	return all
 }
+
+// onNetwork is a host as mdns is to know it: with no addresses but those that
+// the network may know.
+type onNetwork struct{ *p2phost.Host }
+
+func (h onNetwork) Network() network.Network { return networkView{h.Host.Network(), h.Host} }
+
+type networkView struct {
+	network.Network
+	host *p2phost.Host
+}
+
+func (v networkView) InterfaceListenAddresses() ([]ma.Multiaddr, error) { return v.host.OnNetwork() }
 
 // notifiee passes on what was heard. mdns calls it in goroutines of its own,
 // which may be late.
@@ -96,7 +119,7 @@ type notifiee struct {
 // HandlePeerFound is called by mdns.
 func (n notifiee) HandlePeerFound(info peer.AddrInfo) {
 	if n.ctx.Err() == nil {
-		n.found(p2phost.Usable(info))
+		n.found(p2phost.FromNetwork(info))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"starmesh/peer/p2phost"
 )
@@ -26,6 +27,43 @@ func TestServiceNamesAreWellFormedAndTellNothingOfTheKey(t *testing.T) {
 		if !isUDP || label[0] != '_' || len(label) > 16 {
 			t.Errorf("%s is no service name", name)
 		}
+	}
+}
+
+// TestAPassphraseIsNotHintedAt: whoever hears a name that was computed from it
+// could try guesses, with one dictionary for all meshes.
+func TestAPassphraseIsNotHintedAt(t *testing.T) {
+	h := startHost(t, func(c *p2phost.Config) { c.Listen = everywhere })
+	key := keyOf(t, "a passphrase of some length")
+	err := newMDNS(h.Host, key).Run(testContext(t), func(peer.AddrInfo) {})
+	if err == nil || !strings.Contains(err.Error(), "passphrase") || mdnsName(key) != "" {
+		t.Errorf("announced as %q, %v", mdnsName(key), err)
+	}
+}
+
+var everywhere = []string{"/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"}
+
+// TestTheNetworkIsToldNothingOfTheMachineInside, and believed nothing about it.
+func TestTheNetworkIsToldNothingOfTheMachineInside(t *testing.T) {
+	inner, wide := startHost(t, nil), startHost(t, func(c *p2phost.Config) { c.Listen = everywhere })
+	if said := newMDNS(inner.Host, p2phost.NetworkKey{}).addrs(); len(said) > 0 {
+		t.Errorf("a node on the loopback announces %v", said)
+	}
+	said, err := onNetwork{wide.Host}.Network().InterfaceListenAddresses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range said {
+		if manet.IsIPLoopback(a) {
+			t.Errorf("%s is announced", a)
+		}
+	}
+	var heard []peer.AddrInfo
+	n := notifiee{found: func(info peer.AddrInfo) { heard = append(heard, info) }, ctx: t.Context()}
+	n.HandlePeerFound(peer.AddrInfo{ID: inner.ID(), Addrs: addrsOf(
+		"/ip4/127.0.0.1/tcp/22", "/dns4/localhost/tcp/22", "/dns4/printer.local/tcp/80", "/ip6/::1/tcp/22", "/ip4/192.168.1.7/tcp/4001")})
+	if len(heard) != 1 || len(heard[0].Addrs) != 1 || heard[0].Addrs[0].String() != "/ip4/192.168.1.7/tcp/4001" {
+		t.Errorf("of what was heard %v is believed", heard)
 	}
 }
 
@@ -132,7 +170,7 @@ func TestMDNSProcess(t *testing.T) {
 	}
 	key := testKey(t, secret)
 	h := startHost(t, func(c *p2phost.Config) {
-		c.Key, c.Listen = key, []string{"/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"}
+		c.Key, c.Listen = key, everywhere
 	})
 	fmt.Println("id", h.ID())
 	c := newConnector(h.Host)

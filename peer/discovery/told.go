@@ -13,8 +13,11 @@ import (
 // maxTold is how many peers one message of the exchange may tell of.
 const maxTold = 32
 
-// Own returns the addresses at which this node tells others that it listens.
-func (d *Discovery) Own() []ma.Multiaddr { return d.host.Own() }
+// Own returns the addresses at which this node tells the connected peer `to`
+// that it listens: those that can be of use there.
+func (d *Discovery) Own(to peer.ID) []ma.Multiaddr {
+	return d.host.AddrsFor(to, peer.AddrInfo{ID: d.host.ID(), Addrs: d.host.Own()}).Addrs
+}
 
 // Learn keeps the addresses that a connected peer says are its own, so that
 // others can be told of it at once: libp2p's identify, which brings them too,

@@ -181,6 +181,27 @@ func ParsePeer(arg string) (peer.AddrInfo, error) {
 	return *info, nil
 }
 
+// parseAnnounce reads the addresses under which others reach a node. It fails
+// with fault.Invalid and says which form is right.
+func parseAnnounce(args []string) ([]ma.Multiaddr, error) {
+	var addrs []ma.Multiaddr
+	for _, arg := range args {
+		const what, form = "the address to announce", "/ip4/203.0.113.7/tcp/4001 or /dns4/example.org/udp/4001/quic-v1"
+		a, err := parseAddr(what+",", arg, form)
+		if err != nil {
+			return nil, err
+		}
+		if err := CheckDialable(a); err != nil {
+			return nil, fault.Wrapf(fault.Invalid, "%s, %s: %w; the form is %s", what, arg, err, form)
+		}
+		if _, err := a.ValueForProtocol(ma.P_P2P); err == nil {
+			return nil, fault.Wrapf(fault.Invalid, "%s, %s: leave out /p2p/…, the id is the node's own", what, arg)
+		}
+		addrs = append(addrs, a)
+	}
+	return addrs, nil
+}
+
 // parseAllow reads the ids of allowed peers. It fails with fault.Invalid.
 func parseAllow(args []string) ([]peer.ID, error) {
 	ids := make([]peer.ID, 0, len(args))

@@ -1,7 +1,6 @@
 package p2phost
 
 import (
-	"cmp"
 	"net"
 	"slices"
 
@@ -67,11 +66,27 @@ func (h *Host) AddrsFor(p peer.ID, info peer.AddrInfo) peer.AddrInfo {
 // them, could use itself, and no names: p may have one lead to whatever stands
 // in this node's own network.
 func (h *Host) AddrsFrom(p peer.ID, info peer.AddrInfo) peer.AddrInfo {
-	info.Addrs = slices.DeleteFunc(slices.Clone(info.Addrs), func(a ma.Multiaddr) bool {
-		_, err := manet.ToIP(a)
-		return err != nil
-	})
-	return h.AddrsFor(p, info)
+	return h.AddrsFor(p, nameless(info))
+}
+
+// FromNetwork keeps what anybody on the local network may tell of: no names, and
+// nothing on this machine.
+func FromNetwork(info peer.AddrInfo) peer.AddrInfo { return within(onSite, nameless(info)) }
+
+// FromTable keeps what the nodes that are connected may have told between them.
+func (h *Host) FromTable(info peer.AddrInfo) peer.AddrInfo {
+	return within(h.near.nearest(), nameless(info))
+}
+
+func nameless(info peer.AddrInfo) peer.AddrInfo {
+	info.Addrs = slices.DeleteFunc(slices.Clone(info.Addrs), isName)
+	return info
+}
+
+// isName returns whether an address begins with a name that is to be resolved.
+func isName(a ma.Multiaddr) bool {
+	_, err := manet.ToIP(a)
+	return err != nil
 }
 
 func within(far int, info peer.AddrInfo) peer.AddrInfo {
@@ -90,6 +105,29 @@ func (h *Host) distance(p peer.ID) int {
 	return nearest
 }
 
+// Hidden returns whether none of the given connected peers could dial this host,
+// and how many of them none of the others could, by what they say of themselves.
+func (h *Host) Hidden(connected []peer.ID) (self bool, others int) {
+	var far []int
+	for _, p := range connected {
+		far = append(far, h.distance(p))
+	}
+	slices.Sort(far)
+	for i, p := range connected {
+		if i == 0 {
+			self = len(within(far[0], peer.AddrInfo{ID: h.ID(), Addrs: h.Own()}).Addrs) == 0
+		}
+		nearest := far[0]
+		if len(far) > 1 && h.distance(p) == nearest {
+			nearest = far[1] // itself it need not dial
+		}
+		if len(within(nearest, peer.AddrInfo{ID: p, Addrs: h.AddrsOf(p)}).Addrs) == 0 {
+			others++
+		}
+	}
+	return self, others
+}
+
 // AddrsOf returns all known addresses of p, first those under which this host
 // itself has reached it.
 func (h *Host) AddrsOf(p peer.ID) []ma.Multiaddr {
@@ -100,31 +138,6 @@ func (h *Host) AddrsOf(p peer.ID) []ma.Multiaddr {
 		}
 	}
 	return append(addrs, h.Peerstore().Addrs(p)...)
-}
-
-// Own returns the addresses under which others may reach the host, as far as
-// it knows.
-func (h *Host) Own() []ma.Multiaddr {
-	return Usable(peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()}).Addrs
-}
-
-// Where returns the host's own addresses as others can use them, the best
-// first: public ones, then those of its networks; those of the loopback only if
-// there are no others. Where it listens on all addresses, those of its
-// interfaces stand for it.
-func (h *Host) Where() peer.AddrInfo {
-	known := h.Addrs() // what others observed, relays
-	if own, err := h.Network().InterfaceListenAddresses(); err == nil {
-		known = append(own, known...)
-	}
-	slices.SortStableFunc(known, func(a, b ma.Multiaddr) int {
-		return cmp.Or(reachOf(b)-reachOf(a), transportOf(a)-transportOf(b))
-	})
-	info := Usable(peer.AddrInfo{ID: h.ID(), Addrs: known})
-	if len(info.Addrs) > 0 && reachOf(info.Addrs[0]) > onMachine {
-		info.Addrs = slices.DeleteFunc(info.Addrs, func(a ma.Multiaddr) bool { return reachOf(a) == onMachine })
-	}
-	return info
 }
 
 // Short returns the end of a peer id, which tells ids apart: all begin alike.

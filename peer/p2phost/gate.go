@@ -3,6 +3,7 @@ package p2phost
 import (
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,9 +25,11 @@ type gate struct {
 	allow map[peer.ID]bool // nil: everybody
 	meter *load.Meter
 	clock func() time.Time
+	near  *neighbours
 
 	mu        sync.Mutex
 	strangers map[peer.ID]stranger
+	dialled   map[peer.ID][]ma.Multiaddr // that this node dials now, and where it was found
 }
 
 // A stranger is a peer that failed to prove the network key.
@@ -47,7 +50,7 @@ const (
 var strangerPauses = retry.Backoff{First: 5 * time.Second, Max: 5 * time.Minute}
 
 func newGate(key NetworkKey, allow []peer.ID, meter *load.Meter) *gate {
-	g := &gate{key: key, meter: meter, clock: time.Now, strangers: make(map[peer.ID]stranger)}
+	g := &gate{key: key, meter: meter, clock: time.Now, near: new(neighbours), strangers: make(map[peer.ID]stranger), dialled: make(map[peer.ID][]ma.Multiaddr)}
 	if len(allow) > 0 {
 		g.allow = make(map[peer.ID]bool, len(allow))
 		for _, id := range allow {
@@ -83,6 +86,19 @@ func (g *gate) failed(p peer.ID) {
 	g.strangers[p] = s
 }
 
+// dials notes that a peer is dialled at these addresses, from now until done is
+// called.
+func (g *gate) dials(info peer.AddrInfo) (done func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.dialled[info.ID] = info.Addrs
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.dialled, info.ID)
+	}
+}
+
 func (g *gate) passed(p peer.ID) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,8 +110,15 @@ func (g *gate) passed(p peer.ID) {
 // InterceptPeerDial is asked before p is dialled.
 func (g *gate) InterceptPeerDial(p peer.ID) bool { return g.welcome(p) }
 
-// InterceptAddrDial is asked for each address.
-func (g *gate) InterceptAddrDial(peer.ID, ma.Multiaddr) bool { return true }
+// InterceptAddrDial is asked for each address, once names are resolved. Where a
+// peer was found has been checked, and a name is of the user's own; what libp2p
+// has heard of besides must be no nearer than the nearest who may have told it.
+func (g *gate) InterceptAddrDial(p peer.ID, a ma.Multiaddr) bool {
+	g.mu.Lock()
+	given := g.dialled[p]
+	g.mu.Unlock()
+	return ma.Contains(given, a) || slices.ContainsFunc(given, isName) || reachOf(a) >= g.near.nearest()
+}
 
 // InterceptAccept is asked before it is known who dials in.
 func (g *gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }

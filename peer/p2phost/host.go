@@ -10,6 +10,8 @@ import (
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
@@ -29,12 +31,15 @@ import (
 
 // Config is what a host is made from. Only Sockets and Meter are needed.
 type Config struct {
-	Identity Identity    // the zero value: a new one
-	Listen   []string    // multiaddrs; none: a free TCP and a free UDP port of the loopback
-	Allow    []string    // peer ids; none: everybody
-	Key      NetworkKey  // the zero value: an open mesh
-	Limits   rate.Limits // of all connections together
-	Public   bool        // the operator says that others can reach this node
+	Identity Identity        // the zero value: a new one
+	Listen   []string        // multiaddrs; none: a free TCP and a free UDP port of the loopback
+	Follow   bool            // with no Listen: on the networks instead over which those known are reached
+	Announce []string        // multiaddrs under which others reach it besides, through a port mapping
+	Allow    []string        // peer ids; none: everybody
+	Key      NetworkKey      // the zero value: an open mesh
+	Limits   rate.Limits     // of all connections together
+	Public   bool            // the operator says that others can reach this node
+	Known    []peer.AddrInfo // nodes that it is to dial first
 	Sockets  *load.Sockets
 	Meter    *load.Meter           // connections are counted here
 	Metrics  prometheus.Registerer // nil: libp2p keeps none
@@ -46,13 +51,16 @@ type Config struct {
 func (cfg Config) Check() error {
 	_, err1 := parseListen(cfg.Listen)
 	_, err2 := parseAllow(cfg.Allow)
-	return errors.Join(err1, err2)
+	_, err3 := parseAnnounce(cfg.Announce)
+	return errors.Join(err1, err2, err3)
 }
 
 // Host is a libp2p host whose connections are counted, limited and, with a
 // network key, proved before anybody sees them.
 type Host struct {
 	host.Host
+	gate    *gate
+	near    *neighbours
 	private func() bool // whether it may be behind a NAT
 	release func()      // of the identity
 }
@@ -81,20 +89,25 @@ func (h *Host) Close() error {
 }
 
 func start(cfg Config) (*Host, error) {
+	if len(cfg.Listen) == 0 && cfg.Follow {
+		cfg.Listen = toward(cfg.Known)
+	}
 	listen, err1 := parseListen(cfg.Listen)
 	allow, err2 := parseAllow(cfg.Allow)
-	if err := errors.Join(err1, err2, cfg.withDefaults()); err != nil {
+	near, err3 := cfg.neighbours()
+	if err := errors.Join(err1, err2, err3, cfg.withDefaults()); err != nil {
 		return nil, err
 	}
-	w := newWire(cfg.Sockets, cfg.Limits)
+	w := newWire(cfg.Sockets, cfg.Limits, min(maxHandshakes, maxFiles()/2))
 	limits, err := newLimits(cfg.Meter, cfg.Metrics != nil)
 	if err != nil {
 		return nil, fault.Wrapf(fault.Internal, "the limits could not be set: %w", err)
 	}
-	near := &neighbours{}
 	private := perhapsBehindNAT(listen, cfg.Public)
-	opts := append(cfg.options(w, newGate(cfg.Key, allow, cfg.Meter)), libp2p.ResourceManager(limits),
-		libp2p.SwarmOpts(libp2pswarm.WithDialRanker(dialOrder(private))))
+	g := newGate(cfg.Key, allow, cfg.Meter)
+	g.near = near
+	opts := append(cfg.options(w, g), libp2p.ResourceManager(limits),
+		libp2p.SwarmOpts(libp2pswarm.WithDialRanker(dialOrder(private))), libp2p.AddrsFactory(near.tell))
 	h, err := libp2p.New(append(opts, natOptions(listen, cfg.Public, near)...)...)
 	if err != nil {
 		return nil, fault.Wrapf(fault.Internal, "libp2p did not start: %w", err)
@@ -110,7 +123,20 @@ func start(cfg Config) (*Host, error) {
 	if err := listenOn(h, listen); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
-	return &Host{Host: h, private: private}, nil
+	return &Host{Host: h, gate: g, near: near, private: private}, nil
+}
+
+// neighbours fails with fault.Invalid.
+func (cfg *Config) neighbours() (*neighbours, error) {
+	n := &neighbours{}
+	for _, info := range cfg.Known {
+		for _, a := range info.Addrs {
+			n.known = max(n.known, reachOf(a))
+		}
+	}
+	var err error
+	n.announced, err = parseAnnounce(cfg.Announce)
+	return n, err
 }
 
 // withDefaults fills in what was left out.
@@ -149,7 +175,7 @@ func (cfg *Config) options(w *wire, g *gate) []libp2p.Option {
 		// TCP with TLS is the fast path: a third of QUIC's CPU.
 		libp2p.Security(tls.ID, tls.New),
 		libp2p.Security(noise.ID, noise.New),
-		libp2p.Muxer(yamux.ID, muxer{inner: newYamux(), gate: g}),
+		libp2p.Muxer(yamux.ID, muxer{inner: newYamux(), gate: g, handshakes: w.handshakes}),
 		libp2p.Transport(w.newTCP),
 		libp2p.Transport(g.newQUIC),
 		libp2p.QUICReuse(w.quicReuse(cfg.Metrics)),
@@ -213,9 +239,22 @@ func (w *wire) watcher(meter *load.Meter) network.Notifiee {
 			w.connected(c)
 			meter.ConnOpened()
 		},
-		DisconnectedF: func(_ network.Network, c network.Conn) {
+		DisconnectedF: func(n network.Network, c network.Conn) {
 			w.disconnected(c)
 			meter.ConnClosed()
+			if n.Connectedness(c.RemotePeer()) == network.NotConnected {
+				letExpire(n.Peerstore(), c.RemotePeer())
+			}
 		},
 	}
+}
+
+// letExpire has the addresses of a peer expire that is connected no longer.
+// libp2p's address book means to do so, and gives them a time; but those that it
+// kept for as long as the connection lasted never get into the order in which it
+// looks for what has expired, unless they are added anew.
+func letExpire(book peerstore.AddrBook, p peer.ID) {
+	addrs := book.Addrs(p)
+	book.ClearAddrs(p)
+	book.AddAddrs(p, addrs, peerstore.RecentlyConnectedAddrTTL)
 }

@@ -110,7 +110,7 @@ func (h testHost) whereabouts(how int) peer.AddrInfo {
 // meet connects a with b over a kind of transport.
 func meet(t testing.TB, a, b testHost, how int) network.Conn {
 	t.Helper()
-	if err := a.Connect(testContext(t), b.whereabouts(how)); err != nil {
+	if _, err := a.Reach(testContext(t), b.whereabouts(how)); err != nil {
 		t.Fatal(err)
 	}
 	return a.Network().ConnsToPeer(b.ID())[0]

@@ -18,7 +18,7 @@ const (
 	maxConns        = 2048 // in all
 	maxConnsAddress = 512  // from or to one IPv4 address, or one IPv6 /56
 	maxConnsPeer    = 16   // with one peer: all its addresses may be dialled at once
-	maxHandshakes   = 1024 // that have not said yet who they are; one address can not take all
+	maxHandshakes   = 1024 // that have not said yet who they are; over TCP the oldest make way
 	newConnsBurst   = 512  // new connections from one address at once …
 	newConnsRate    = 50   // … and after that each second
 	maxStreams      = 16384
@@ -32,17 +32,26 @@ const (
 	connsHigh = 320
 )
 
-// newLimits returns libp2p's resource manager with the limits above.
-func newLimits(meter *load.Meter, metrics bool) (network.ResourceManager, error) {
+// scaledLimits are libp2p's own limits, for this machine.
+func scaledLimits() rcmgr.ConcreteLimitConfig {
 	base := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&base)
-	scaled := base.AutoScale()
+	return base.AutoScale()
+}
+
+// maxFiles is how many descriptors sockets may take: half of what the system
+// lets us open.
+func maxFiles() int { return int(scaledLimits().ToPartialLimitConfig().System.FD) }
+
+// newLimits returns libp2p's resource manager with the limits above.
+func newLimits(meter *load.Meter, metrics bool) (network.ResourceManager, error) {
+	scaled := scaledLimits()
 	all := limit(maxConns, maxStreams, maxMemory)
-	all.FD = rcmgr.LimitVal(scaled.ToPartialLimitConfig().System.FD) // half of what the system lets us open
+	all.FD = rcmgr.LimitVal(maxFiles())
 	peer := limit(maxConnsPeer, maxStreamsPeer, maxMemoryPeer)
 	config := rcmgr.PartialLimitConfig{
 		System:              all,
-		Transient:           limit(maxHandshakes, maxStreams, maxMemory/8),
+		Transient:           limit(2*maxHandshakes, maxStreams, maxMemory/8), // those that make way need a moment
 		ProtocolDefault:     all,
 		ServiceDefault:      all,
 		PeerDefault:         peer,

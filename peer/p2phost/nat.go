@@ -107,10 +107,9 @@ func assumePrivate(h host.Host) error {
 
 // Outside waits until others outside of its own network can reach this host:
 // until it has an address there, or ctx ends. Where that is not to be expected
-// (it may be reached already, or joins nobody outside) it does not wait.
-func (h *Host) Outside(ctx context.Context, joined []peer.AddrInfo) {
-	outside := func(p peer.AddrInfo) bool { return slices.ContainsFunc(p.Addrs, isPublic) }
-	if !h.private() || !slices.ContainsFunc(joined, outside) {
+// (it may be reached already, or knows nobody outside) it does not wait.
+func (h *Host) Outside(ctx context.Context) {
+	if !h.private() || h.near.known < anywhere {
 		return
 	}
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -134,11 +133,46 @@ func relayResources() relay.Resources {
 	return r
 }
 
-// neighbours gives the connected peers that relay. It is made before the host
-// is, and knows nobody until then.
-type neighbours struct{ host atomic.Pointer[host.Host] }
+// neighbours is what libp2p asks for about who is around. It is made before the
+// host is, and knows nobody until then.
+type neighbours struct {
+	host      atomic.Pointer[host.Host]
+	announced []ma.Multiaddr // where others reach the host, says its operator
+	known     int            // how far away the farthest node is that it is to dial
+}
 
 func (n *neighbours) set(h host.Host) { n.host.Store(&h) }
+
+// tell is libp2p's AddrsFactory: what the host says of itself to whoever
+// connects (identify), which is the same to all. So it is what the farthest may
+// know; those that are nearer are told more in HELLO.
+func (n *neighbours) tell(own []ma.Multiaddr) []ma.Multiaddr {
+	own = append(slices.Clone(n.announced), useful(own)...)
+	far := n.known
+	for _, a := range own {
+		far = max(far, reachOf(a))
+	}
+	if h := n.host.Load(); h != nil {
+		for _, c := range (*h).Network().Conns() {
+			far = max(far, reachOf(c.RemoteMultiaddr()))
+		}
+	}
+	return slices.DeleteFunc(own, func(a ma.Multiaddr) bool { return reachOf(a) < far })
+}
+
+// nearest returns how far away the nearest connected peer is; onMachine when
+// there is none that could have told anything.
+func (n *neighbours) nearest() int {
+	h := n.host.Load()
+	if h == nil || len((*h).Network().Conns()) == 0 {
+		return onMachine
+	}
+	nearest := anywhere
+	for _, c := range (*h).Network().Conns() {
+		nearest = min(nearest, reachOf(c.RemoteMultiaddr()))
+	}
+	return nearest
+}
 
 // relays is an autorelay.PeerSource: up to want connected peers that offer to
 // relay. There are no relays that everybody uses.

@@ -19,9 +19,14 @@ import (
 // A NetworkKey is the secret that the nodes of a private mesh share. The zero
 // value is no key: a mesh open to all.
 type NetworkKey struct {
-	secret [32]byte
-	set    bool
+	secret    [32]byte
+	set       bool
+	guessable bool // made of a passphrase
 }
+
+// Guessable returns whether the key was made of a passphrase, at which guesses
+// can be tried by who knows anything that was computed from it.
+func (k NetworkKey) Guessable() bool { return k.guessable }
 
 const (
 	// networkKeyHead begins a key file that GenerateNetworkKey made: 32 random
@@ -73,7 +78,7 @@ func LoadNetworkKey(file string) (NetworkKey, error) {
 // (RFC 9106, with a fixed salt: all nodes must come to the same key).
 func stretch(passphrase string) NetworkKey {
 	raw := argon2.IDKey([]byte(passphrase), []byte("starmesh network key 1"), 2, 32<<10, 1, 32)
-	return NetworkKey{secret: [32]byte(raw), set: true}
+	return NetworkKey{secret: [32]byte(raw), set: true, guessable: true}
 }
 
 // derive returns a key for one purpose, from which neither the network key nor
@@ -86,8 +91,9 @@ func (k NetworkKey) derive(purpose string) []byte {
 	return out
 }
 
-// Tag names the mesh where strangers can read it (mDNS, the DHT's protocol
-// name): "" for the open mesh, else 16 hex digits that tell nothing.
+// Tag names the mesh where others can read it (mDNS, the DHT's protocol name):
+// "" for the open mesh, else 16 hex digits that tell nothing, unless the key is
+// Guessable: strangers are not to see it then.
 func (k NetworkKey) Tag() string {
 	if !k.set {
 		return ""

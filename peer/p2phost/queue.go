@@ -233,14 +233,16 @@ func newYamux() *yamux.Transport {
 // muxer is yamux, with the network key proved before the first frame and the
 // frames' data counted as it leaves.
 type muxer struct {
-	inner network.Multiplexer
-	gate  *gate
+	inner      network.Multiplexer
+	gate       *gate
+	handshakes *handshakes
 }
 
 func (m muxer) NewConn(c net.Conn, isServer bool, scope network.PeerScope) (network.MuxedConn, error) {
 	if err := m.gate.provenConn(c, !isServer); err != nil {
 		return nil, err
 	}
+	m.handshakes.end(c)
 	q := newQueue()
 	f := &frameConn{Conn: c, q: q}
 	if tcp := tcpUnder(c); tcp != nil {

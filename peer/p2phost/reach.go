@@ -41,9 +41,11 @@ func (h *Host) Reach(ctx context.Context, info peer.AddrInfo) (punch func(contex
 	if h.Reached(info.ID) {
 		return nil, nil
 	}
-	// Only these addresses: a restarted node has others, and what is left of
-	// the old ones would be tried first.
+	// Only these addresses: a restarted node has others, and what it said of
+	// itself may lead to whatever stands in this network.
+	h.Peerstore().ClearAddrs(info.ID)
 	h.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
+	defer h.gate.dials(info)()
 	if s, ok := h.Network().(*libp2pswarm.Swarm); ok {
 		s.Backoff().Clear(info.ID) // the pauses are the caller's
 	}

@@ -21,17 +21,18 @@ import (
 // wire knows what really crosses the sockets under the host's connections: it
 // sits between libp2p and the kernel, where it counts and limits.
 type wire struct {
-	sockets *load.Sockets
-	limits  rate.Limits
+	sockets    *load.Sockets
+	limits     rate.Limits
+	handshakes *handshakes // of accepted TCP connections
 
 	mu   sync.Mutex
 	udp  map[string]*load.Socket       // by local address
 	quic map[network.Conn]*load.Socket // connections without a socket of their own
 }
 
-func newWire(sockets *load.Sockets, limits rate.Limits) *wire {
+func newWire(sockets *load.Sockets, limits rate.Limits, room int) *wire {
 	return &wire{
-		sockets: sockets, limits: limits,
+		sockets: sockets, limits: limits, handshakes: newHandshakes(room),
 		udp:  make(map[string]*load.Socket),
 		quic: make(map[network.Conn]*load.Socket),
 	}
@@ -109,7 +110,10 @@ type gatedListener struct {
 func (l gatedListener) Accept() (manet.Conn, network.ConnManagementScope, error) {
 	c, scope, err := l.GatedMaListener.Accept()
 	if err == nil {
-		c = l.w.tcp(c)
+		accepted := l.w.tcp(c)
+		accepted.handshakes = l.w.handshakes
+		l.w.handshakes.begin(accepted)
+		c = accepted
 	}
 	return c, scope, err
 }
@@ -119,6 +123,8 @@ type tcpConn struct {
 	net.Conn // limited
 	under    manet.Conn
 	socket   *load.Socket
+
+	handshakes *handshakes // nil: dialled here
 }
 
 func (w *wire) tcp(c manet.Conn) *tcpConn {
@@ -134,6 +140,9 @@ func (c *tcpConn) RemoteMultiaddr() ma.Multiaddr { return c.under.RemoteMultiadd
 
 // Close reads the kernel's counters for the last time before it closes.
 func (c *tcpConn) Close() error {
+	if c.handshakes != nil {
+		c.handshakes.end(c)
+	}
 	c.socket.Close()
 	return c.Conn.Close()
 }

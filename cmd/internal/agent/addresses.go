@@ -3,6 +3,8 @@ package agent
 import (
 	"net"
 	"net/url"
+
+	"starmesh/common/ownaddr"
 )
 
 // Reached returns the addresses, host:port, under which others can reach what
@@ -24,11 +26,9 @@ func Reached(addr net.Addr) []string {
 func machineAddresses() []string {
 	const few = 4
 	var hosts []string
-	all, _ := net.InterfaceAddrs() // without any, loopback is right
-	for _, addr := range all {
-		ip, ok := addr.(*net.IPNet)
-		if ok && ip.IP.IsGlobalUnicast() && len(hosts) < few {
-			hosts = append(hosts, ip.IP.String())
+	for _, a := range ownaddr.List() {
+		if len(hosts) < few {
+			hosts = append(hosts, a.String())
 		}
 	}
 	if len(hosts) == 0 {

@@ -85,6 +85,14 @@ func ParseSought(arg string) (all []Sought, err error) {
 	return all, nil
 }
 
+// Tickets returns the ticket that is sought, if it is one: it says where to begin.
+func (s Sought) Tickets() []string {
+	if s.ticket.ID.IsZero() {
+		return nil
+	}
+	return []string{s.ticket.String()}
+}
+
 // Get fetches all that is sought, one after the other.
 func (m *Mesh) Get(ctx context.Context, all []Sought) error {
 	for _, s := range all {

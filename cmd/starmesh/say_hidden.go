@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+)
+
+const (
+	hiddenLook = 500 * time.Millisecond
+	// hiddenFor is how long nobody outside reaches this node, or others each
+	// other, before that is said: relays and new nodes need a moment.
+	hiddenFor = 10 * time.Second
+)
+
+// hidden tells, once each, that nodes can not reach this one or each other: a
+// mesh of those is a star.
+type hidden struct {
+	n            *meshNode
+	self, others time.Time // since when
+	told         []string
+}
+
+// watch looks until ctx ends, while the node still runs.
+func (h *hidden) watch(ctx context.Context) {
+	tick := time.NewTicker(hiddenLook)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			h.look(now)
+		case <-ctx.Done():
+			h.look(time.Now()) // or a short one would not say it
+			return
+		}
+	}
+}
+
+func (h *hidden) look(now time.Time) {
+	self, others, linked := h.n.Node.Hidden()
+	since(&h.self, self, now)
+	since(&h.others, others > 1 && 2*others > linked, now)
+	inside := h.n.onThisMachine()
+	switch {
+	case self && inside:
+		h.tell("self", "nobody can reach this node, so it passes on only to those that it reaches itself: it listens on this machine only; give --listen an address of the network")
+	case self && now.Sub(h.self) > hiddenFor:
+		h.tell("self", "nobody outside of its network can reach this node, so it passes on only to those that it reaches itself; if its router maps a port to it, say so with --announce")
+	case h.others != time.Time{} && now.Sub(h.others) > hiddenFor:
+		h.tell("others", fmt.Sprintf("%d of the %d nodes here can be reached by no other, so most comes from this one: each should listen on the network (--listen)", others, linked))
+	}
+}
+
+// since keeps when something has begun that is the case now.
+func since(begun *time.Time, is bool, now time.Time) {
+	if !is {
+		*begun = time.Time{}
+	} else if begun.IsZero() {
+		*begun = now
+	}
+}
+
+// tell says a thing once, by its kind.
+func (h *hidden) tell(kind, text string) {
+	if slices.Contains(h.told, kind) {
+		return
+	}
+	h.told = append(h.told, kind)
+	h.n.out.Warn("%s", text)
+	h.n.out.Event("hidden", map[string]string{"who": kind, "text": text})
+	h.n.report.Remark(text)
+}
+
+// onThisMachine returns whether the node can be reached from its own machine
+// only.
+func (n *meshNode) onThisMachine() bool {
+	return !slices.ContainsFunc(n.Addrs(), func(a ma.Multiaddr) bool { return !manet.IsIPLoopback(a) })
+}
+
+// sayListening tells people at which of its addresses others get from this node
+// what it gets.
+func (n *meshNode) sayListening() {
+	if addrs := n.tellAddresses(); len(addrs) > 0 && !n.onThisMachine() {
+		n.out.Note("others get it from this node, too: it listens at %s", addrs[0])
+	}
+}
