@@ -77,7 +77,7 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 			var group sync.WaitGroup
 			defer group.Wait()
 			defer stop()
-			group.Go(func() { (&hidden{n: running}).watch(watched) })
+			group.Go(func() { running.TellHidden(watched, told{n.out}, n.report.Remark) })
 			return work(ctx, running)
 		})
 	})
@@ -125,5 +125,13 @@ func (n *meshNode) sayAddresses() {
 	n.out.Note("node %s", n.ID())
 	for _, a := range addrs {
 		n.out.Note("  %s", a)
+	}
+}
+
+// sayListening tells people at which of its addresses others get from this node
+// what it gets.
+func (n *meshNode) sayListening() {
+	if addrs := n.tellAddresses(); len(addrs) > 0 && !n.OnThisMachine() {
+		n.out.Note("others get it from this node, too: it listens at %s", addrs[0])
 	}
 }

@@ -87,7 +87,7 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 	}
 	n.health.Check(nil)
 	where := "fetch with"
-	if n.onThisMachine() {
+	if n.OnThisMachine() {
 		n.out.Note("only this machine can reach it; for others: --listen /ip4/0.0.0.0/tcp/4001 --listen /ip4/0.0.0.0/udp/4001/quic-v1")
 		where = "fetch on this machine with"
 	}

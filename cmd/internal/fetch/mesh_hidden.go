@@ -1,4 +1,4 @@
-package main
+package fetch
 
 import (
 	"context"
@@ -17,16 +17,11 @@ const (
 	hiddenFor = 10 * time.Second
 )
 
-// hidden tells, once each, that nodes can not reach this one or each other: a
-// mesh of those is a star.
-type hidden struct {
-	n            *meshNode
-	self, others time.Time // since when
-	told         []string
-}
-
-// watch looks until ctx ends, while the node still runs.
-func (h *hidden) watch(ctx context.Context) {
+// TellHidden tells, once each, that nodes can not reach this one or each other: a
+// mesh of those is a star. It watches until ctx ends, while the node still runs;
+// remark keeps what was said for who asks later.
+func (n *Node) TellHidden(ctx context.Context, out Output, remark func(text string)) {
+	h := hidden{n: n, out: out, remark: remark}
 	tick := time.NewTicker(hiddenLook)
 	defer tick.Stop()
 	for {
@@ -40,11 +35,20 @@ func (h *hidden) watch(ctx context.Context) {
 	}
 }
 
+// hidden is who can not be reached.
+type hidden struct {
+	n            *Node
+	out          Output
+	remark       func(text string)
+	self, others time.Time // since when
+	told         []string
+}
+
 func (h *hidden) look(now time.Time) {
-	self, others, linked := h.n.Node.Hidden()
+	self, others, linked := h.n.Hidden()
 	since(&h.self, self, now)
 	since(&h.others, others > 1 && 2*others > linked, now)
-	inside := h.n.onThisMachine()
+	inside := h.n.OnThisMachine()
 	switch {
 	case self && inside:
 		h.tell("self", "nobody can reach this node, so it passes on only to those that it reaches itself: it listens on this machine only; give --listen an address of the network")
@@ -70,21 +74,13 @@ func (h *hidden) tell(kind, text string) {
 		return
 	}
 	h.told = append(h.told, kind)
-	h.n.out.Warn("%s", text)
-	h.n.out.Event("hidden", map[string]string{"who": kind, "text": text})
-	h.n.report.Remark(text)
+	h.out.Warn("%s", text)
+	h.out.Event("hidden", map[string]string{"who": kind, "text": text})
+	h.remark(text)
 }
 
-// onThisMachine returns whether the node can be reached from its own machine
+// OnThisMachine returns whether the node can be reached from its own machine
 // only.
-func (n *meshNode) onThisMachine() bool {
+func (n *Node) OnThisMachine() bool {
 	return !slices.ContainsFunc(n.Addrs(), func(a ma.Multiaddr) bool { return !manet.IsIPLoopback(a) })
-}
-
-// sayListening tells people at which of its addresses others get from this node
-// what it gets.
-func (n *meshNode) sayListening() {
-	if addrs := n.tellAddresses(); len(addrs) > 0 && !n.onThisMachine() {
-		n.out.Note("others get it from this node, too: it listens at %s", addrs[0])
-	}
 }
