@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -73,12 +70,7 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 		}
 		return mesh.Run(ctx, func(ctx context.Context) error {
 			running := &meshNode{n, &fetch.Node{Node: mesh, Shown: f.misbehave.shown()}}
-			watched, stop := context.WithCancel(ctx)
-			var group sync.WaitGroup
-			defer group.Wait()
-			defer stop()
-			group.Go(func() { running.TellHidden(watched, told{n.out}, n.report.Remark) })
-			return work(ctx, running)
+			return running.TellHidden(ctx, told{n.out}, n.report.Remark, func() error { return work(ctx, running) })
 		})
 	})
 }
@@ -91,11 +83,8 @@ func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 			Follow: len(f.join) > 0 || !f.inside && (!f.noMDNS || f.dht || f.publicDHT),
 			Limits: n.limits, Meter: n.meter, Sockets: n.sockets, Metrics: f.node.metrics, Log: n.out.Logger(),
 		},
-		Join: f.join, Ways: discovery.Ways{MDNS: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT},
+		Join: f.join, Ways: discovery.Ways{MDNS: !f.noMDNS, Machine: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT},
 		TakeOnly: f.misbehave == freeRide, Agent: n.agent,
-	}
-	if cache, err := os.UserCacheDir(); err == nil && !f.noMDNS {
-		cfg.Ways.Machine = filepath.Join(cache, "starmesh", "nodes")
 	}
 	if f.node.trace {
 		cfg.Trace = n.out.Lines()
@@ -125,13 +114,5 @@ func (n *meshNode) sayAddresses() {
 	n.out.Note("node %s", n.ID())
 	for _, a := range addrs {
 		n.out.Note("  %s", a)
-	}
-}
-
-// sayListening tells people at which of its addresses others get from this node
-// what it gets.
-func (n *meshNode) sayListening() {
-	if addrs := n.tellAddresses(); len(addrs) > 0 && !n.OnThisMachine() {
-		n.out.Note("others get it from this node, too: it listens at %s", addrs[0])
 	}
 }

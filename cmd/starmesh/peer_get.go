@@ -74,7 +74,8 @@ func (f *peerGetFlags) get(cmd *cobra.Command, args []string) error {
 	defer to.Close() // after the node: it shares what is there until its end
 	retry := fetch.Patience{For: time.Duration(f.retryFor), ToBegin: cmd.Flags().Changed("retry-for")}
 	return f.mesh.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
-		n.sayListening()
+		n.tellAddresses()
+		n.SayWhere(told{n.out})
 		if err := n.mayBegin(ctx); err != nil {
 			return err
 		}

@@ -24,10 +24,10 @@ type Config struct {
 
 // Ways are those in which nodes are found that nobody has told of.
 type Ways struct {
-	MDNS      bool   // on the local network, where this node is to be found then, too
-	Machine   string // a folder in which the nodes of one user on one machine tell of themselves; "": none
-	DHT       bool   // through a table kept by the nodes themselves
-	PublicDHT bool   // … and by those of the public one
+	MDNS      bool // on the local network, where this node is to be found then, too
+	Machine   bool // in a folder where the nodes of one user on one machine tell of themselves
+	DHT       bool // through a table kept by the nodes themselves
+	PublicDHT bool // … and by those of the public one
 }
 
 // Check fails with fault.Invalid when a private mesh is to be looked for in
@@ -57,8 +57,8 @@ func New(h *p2phost.Host, cfg Config) *Discovery {
 	if cfg.Ways.MDNS {
 		d.finders["mdns"] = newMDNS(h, cfg.Key)
 	}
-	if cfg.Ways.Machine != "" {
-		d.finders["machine"] = &machineFinder{h, cfg.Ways.Machine}
+	if cfg.Ways.Machine {
+		d.finders["machine"] = newMachine(h)
 	}
 	if cfg.Ways.DHT || cfg.Ways.PublicDHT {
 		d.table = newDHT(h, cfg.Key, cfg.Ways.PublicDHT)

@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,7 +19,15 @@ import (
 // keeps a file, named after its id, with its addresses in a folder of the user's.
 type machineFinder struct {
 	host *p2phost.Host
-	dir  string
+	dir  string // "": the user has no cache folder
+}
+
+func newMachine(h *p2phost.Host) *machineFinder {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return &machineFinder{host: h}
+	}
+	return &machineFinder{h, filepath.Join(cache, "starmesh", "nodes")}
 }
 
 const (

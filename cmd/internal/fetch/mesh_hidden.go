@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	ma "github.com/multiformats/go-multiaddr"
@@ -17,11 +18,20 @@ const (
 	hiddenFor = 10 * time.Second
 )
 
-// TellHidden tells, once each, that nodes can not reach this one or each other: a
-// mesh of those is a star. It watches until ctx ends, while the node still runs;
-// remark keeps what was said for who asks later.
-func (n *Node) TellHidden(ctx context.Context, out Output, remark func(text string)) {
+// TellHidden does work, and tells meanwhile, once each, that nodes can not reach
+// this one or each other: a mesh of those is a star. remark keeps what was said
+// for who asks later.
+func (n *Node) TellHidden(ctx context.Context, out Output, remark func(text string), work func() error) error {
+	ctx, stop := context.WithCancel(ctx)
 	h := hidden{n: n, out: out, remark: remark}
+	var watching sync.WaitGroup
+	watching.Go(func() { h.watch(ctx) })
+	defer watching.Wait()
+	defer stop()
+	return work()
+}
+
+func (h *hidden) watch(ctx context.Context) {
 	tick := time.NewTicker(hiddenLook)
 	defer tick.Stop()
 	for {
@@ -83,4 +93,12 @@ func (h *hidden) tell(kind, text string) {
 // only.
 func (n *Node) OnThisMachine() bool {
 	return !slices.ContainsFunc(n.Addrs(), func(a ma.Multiaddr) bool { return !manet.IsIPLoopback(a) })
+}
+
+// SayWhere tells people at which of its addresses others get from this node what
+// it gets.
+func (n *Node) SayWhere(out Output) {
+	if addrs := n.Addrs(); len(addrs) > 0 && !n.OnThisMachine() {
+		out.Note("others get it from this node, too: it listens at %s", addrs[0])
+	}
 }
