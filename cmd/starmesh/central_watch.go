@@ -28,7 +28,13 @@ with Ctrl-C, or when the server does.` + addressHelp(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.with(cmd, args[0], func(ctx context.Context, n *node, c *central.Client, a central.Address) error {
 				n.out.Note("watching %s; Ctrl-C ends", a)
-				err := c.Watch(ctx, folderOf(a, args[1:]), func(e store.Event) { n.tell(e) })
+				ctx, stop := context.WithCancel(ctx)
+				defer stop()
+				err := c.Watch(ctx, folderOf(a, args[1:]), func(e store.Event) {
+					if n.tell(e); n.out.Lost() {
+						stop()
+					}
+				})
 				if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 					return nil
 				}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fileerr"
@@ -119,7 +118,7 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *lab.Comparison) err
 		}
 		return nil
 	}
-	width := terminalWidth(w)
+	width := cli.Width(w)
 	for _, cs := range c.Cases {
 		g := report.GridOf(cs)
 		if err := g.Text(w, width); err != nil {
@@ -134,16 +133,6 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *lab.Comparison) err
 		}
 	}
 	return nil
-}
-
-// terminalWidth returns how many columns w has; a file has 100.
-func terminalWidth(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			return width
-		}
-	}
-	return 100
 }
 
 // save writes the files the flags ask for.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"slices"
 	"strconv"
 	"testing"
@@ -62,7 +63,7 @@ func TestTheLabsFlagsAreThoseOfTheCommands(t *testing.T) {
 			receiver = append(receiver, s.Launch.Misbehave, string(freeRide))
 		}
 		for _, args := range [][]string{again, first, receiver} {
-			cmd, rest, err := newRoot().Find(args)
+			cmd, rest, err := newRoot(io.Discard).Find(args)
 			if err == nil {
 				err = cmd.ParseFlags(rest)
 			}
@@ -74,7 +75,7 @@ func TestTheLabsFlagsAreThoseOfTheCommands(t *testing.T) {
 }
 
 func TestPlansKnowHowManyAServerHolds(t *testing.T) {
-	cmd, _, err := newRoot().Find([]string{"central", "serve"})
+	cmd, _, err := newRoot(io.Discard).Find([]string{"central", "serve"})
 	if err != nil {
 		t.Fatal(err)
 	}

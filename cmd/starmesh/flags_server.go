@@ -78,7 +78,7 @@ func (f *connectFlags) config(cmd *cobra.Command, n *node) (central.ClientConfig
 		return cfg, cli.Usagef(cmd, "--user %q: a name only; a password does not belong on the command line", f.user)
 	}
 	var err error
-	cfg.Password, err = cli.Password(cmd.InOrStdin(), cmd.ErrOrStderr(), f.user, f.passwordFile)
+	cfg.Password, err = cli.Password(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), f.user, f.passwordFile)
 	return cfg, err
 }
 

@@ -217,7 +217,7 @@ func showCases(out *cli.Output, stdout io.Writer, cases []*metrics.Case) error {
 		}
 		return nil
 	}
-	width := terminalWidth(stdout)
+	width := cli.Width(stdout)
 	out.Note("%s", "")
 	summary := report.Summary(cases)
 	if err := summary.Text(stdout, width); err != nil || len(cases) == 0 {

@@ -22,15 +22,20 @@ func main() {
 		asks = append(asks, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), asks...)
-	// The first signal asks for an orderly end; with the handler gone, a
-	// second one ends the process at once. A terminal that goes says so twice,
-	// though nobody is in a hurry.
+	// The first signal asks for an orderly end, a second one ends the process at
+	// once; that is heard here, for where the program was started with the signal
+	// ignored, as under nohup(1), the system would go on ignoring it. A terminal
+	// that goes says so twice, though nobody is in a hurry.
+	again := make(chan os.Signal, 1)
 	context.AfterFunc(ctx, func() {
+		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
 		signal.Ignore(syscall.SIGHUP)
 		stop()
+		<-again
+		giveUp()
 	})
 	os.Exit(Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// giveUp ends a process that does not end by itself.
+// giveUp ends a process that does not end by itself, or not soon enough.
 func giveUp() { os.Exit(cli.Failed) }

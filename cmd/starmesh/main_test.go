@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -94,7 +95,7 @@ func TestFilesAreNamedAfterTheirCommands(t *testing.T) {
 			add(sub)
 		}
 	}
-	for _, cmd := range newRoot().Commands() {
+	for _, cmd := range newRoot(io.Discard).Commands() {
 		add(cmd)
 	}
 	files, err := filepath.Glob("*.go")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -30,7 +31,7 @@ func TestCommandsOfTheManualsExist(t *testing.T) {
 		for _, match := range shown.FindAllStringSubmatch(manual(t, name), -1) {
 			line, _, _ := strings.Cut(match[1], "#")
 			line, _, _ = strings.Cut(line, " | ")
-			cmd, rest, err := newRoot().Find(strings.Fields(line))
+			cmd, rest, err := newRoot(io.Discard).Find(strings.Fields(line))
 			if err != nil || !cmd.Runnable() {
 				t.Errorf("%s: starmesh %s: there is no such command (%v)", name, line, err)
 			} else if err := cmd.ParseFlags(rest); err != nil {

@@ -115,7 +115,7 @@ func (f *planFlags) print(w io.Writer, p *predict.Plan) error {
 		}
 		g.Rows = append(g.Rows, append(row, fmt.Sprintf("%.2f", r.Hub.ExpectedSeconds/r.Relay.ExpectedSeconds)))
 	}
-	width := terminalWidth(w)
+	width := cli.Width(w)
 	if err := g.Text(w, width); err != nil {
 		return err
 	}

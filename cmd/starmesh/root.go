@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,14 +19,17 @@ import (
 // Main runs the program with the arguments after its name and gives its exit
 // status. ctx ends when the user wants it to stop.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot()
+	results := cli.NewStdout(stdout, stderr)
+	root := newRoot(results)
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if cli.Status(err) == cli.Misuse && slices.Contains(args, "--json") {
+		_ = cmd.Flags().Set("json", "true") // what comes after the mistake was not read
+	}
 	reportError(cmd, err)
-	return cli.Status(err)
+	return cli.Status(cmp.Or(err, results.Close()))
 }
 
 // reportError tells of the error a command ended with, once.
@@ -60,8 +65,8 @@ func kind(err error) string {
 	return fault.Internal.Error()
 }
 
-// newRoot builds all commands.
-func newRoot() *cobra.Command {
+// newRoot builds all commands, which print to out.
+func newRoot(out io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "starmesh",
 		Short: "Send a file to many machines, from one server or through a mesh of equals",
@@ -74,6 +79,7 @@ and measures what each way costs and whom it loads.`,
 		SilenceErrors: true, // report prints them
 		SilenceUsage:  true,
 	}
+	root.SetOut(out) // before the commands for completion, which remember it
 	root.AddCommand(commands()...)
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultHelpCmd()
@@ -81,10 +87,16 @@ and measures what each way costs and whom it loads.`,
 	// A group has a Run to complain of what it does not know; that does not
 	// make it a command that can be used alone.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(),
-		"{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
+		"{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1) + fromEnvironment)
 	strict(root)
 	return root
 }
+
+// fromEnvironment ends the help of every command that has flags.
+const fromEnvironment = `{{if and .Runnable (not .HasAvailableSubCommands) .HasAvailableLocalFlags}}
+What is not given as a flag is taken from the environment: --some-flag from
+STARMESH_SOME_FLAG, true or false for one that takes no value.
+{{end}}`
 
 // newHelp is cobra's help command, but for a topic that is not there.
 func newHelp(root *cobra.Command) *cobra.Command {
@@ -110,7 +122,10 @@ func commands() []*cobra.Command {
 // strict makes every mistake in the command line of cmd and those below it a
 // usage error, and a group of commands without one of them a mistake too.
 func strict(cmd *cobra.Command) {
-	cmd.SetFlagErrorFunc(cli.Usage)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		_ = cli.FromEnvironment(cmd) // how it is told; one mistake is told at a time
+		return cli.Usage(cmd, err)
+	})
 	if cmd.HasSubCommands() && !cmd.Runnable() {
 		cmd.Args = cobra.ArbitraryArgs
 		cmd.RunE = group
@@ -127,6 +142,9 @@ func strict(cmd *cobra.Command) {
 		}
 	}
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := cli.FromEnvironment(cmd); err != nil {
+			return err
+		}
 		return cli.Usage(cmd, errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()))
 	}
 	for _, sub := range cmd.Commands() {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // Mode is how a command tells of its work.
@@ -75,8 +76,21 @@ func flag(cmd *cobra.Command, name string) bool {
 	return err == nil && set
 }
 
+// descriptor is what a file has, and Stdout.
+type descriptor interface{ Fd() uintptr }
+
+// Width returns how many columns w has; what is no terminal has 100.
+func Width(w io.Writer) int {
+	if f, ok := w.(descriptor); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 100
+}
+
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := w.(descriptor)
 	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
 }
 
@@ -85,6 +99,12 @@ func (o *Output) Verbose() bool { return o.more }
 
 // Mode returns how o speaks.
 func (o *Output) Mode() Mode { return o.mode }
+
+// Lost returns whether nobody gets what is printed on stdout any more.
+func (o *Output) Lost() bool {
+	s, ok := o.out.(*Stdout)
+	return ok && s.Err() != nil
+}
 
 // Note prints a line for people; nothing in the modes Quiet and JSON.
 func (o *Output) Note(format string, args ...any) {

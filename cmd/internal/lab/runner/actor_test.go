@@ -23,7 +23,7 @@ import (
 
 // plot says, to the test program when it plays a node, what happens to whom:
 // NODE=WHAT, separated by commas.
-const plot = "STARMESH_TEST_PLOT"
+const plot = "TEST_STARMESH_PLOT"
 
 // What can happen to a node.
 const (

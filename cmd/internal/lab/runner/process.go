@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/cli"
 	"starmesh/common/fault"
 )
 
@@ -80,6 +82,7 @@ type spawned struct {
 // Spawn starts a process on this machine.
 func Spawn(cfg ProcessConfig) (Body, error) {
 	cmd := exec.Command(cfg.Program, append(cfg.Args, "--json", "--"+DieFlag)...)
+	cmd.Env = cli.WithoutSettings(os.Environ(), agent.TokenVariable)
 	apart(cmd)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

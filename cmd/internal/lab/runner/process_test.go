@@ -21,7 +21,7 @@ import (
 
 // The test program is the node as well, and the manager that is killed: the
 // variable says which.
-const process = "STARMESH_TEST_ACTOR"
+const process = "TEST_STARMESH_ACTOR"
 
 // act plays a node. Its first argument is the address of the test, to which it
 // holds a connection as long as it lives.
