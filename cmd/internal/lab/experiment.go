@@ -25,7 +25,7 @@ func (l *lab) experiment(ctx context.Context) error {
 	m := l.start(runner.Config{
 		Program: program, Dir: l.dir, File: l.file, Links: l.Scenario.Links, Cache: l.scratch.Path(labdir.ScratchCache),
 		Poll: l.Watching.Poll, Stall: l.Watching.Stall, Keep: l.Folder.Keep,
-		Watch: runner.Watch{Event: l.event, Poll: l.polled}, Faults: l.faults(),
+		Watch: runner.Watch{Event: l.event, Poll: l.polled}, Faults: l.faults(), Elsewhere: l.elsewhere(),
 	})
 	if l.page == nil {
 		return l.runs(ctx, m)
@@ -45,6 +45,15 @@ func (l *lab) runs(ctx context.Context, m Runner) error {
 	for i, t := range runs {
 		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(runs), t.System.Name, t.Receivers)
 		left -= t.Expect()
+		if l.crew != nil {
+			if err := l.muster(ctx, t); err != nil {
+				if ctx.Err() != nil || !l.skipped(title, err) {
+					return err
+				}
+				failed++
+				continue
+			}
+		}
 		l.watch.start(l.Bar(title, int64(t.Receivers)*l.Scenario.FileBytes, left), t.Origin())
 		result, err := m.Run(ctx, t)
 		l.watch.stop()

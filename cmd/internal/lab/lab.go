@@ -18,6 +18,7 @@ import (
 type Options struct {
 	Scenario *scenario.Scenario
 	Faults   Faults
+	Joined   Joined
 	File     string // to be sent; "": a made-up one
 	Folder   Folder
 	Anyway   bool // does also what this machine cannot carry honestly
@@ -93,6 +94,7 @@ type lab struct {
 	file    runner.File
 	book    labdir.Lab
 	page    *dashboard.Live // nil: none
+	crew    *crew           // nil: all nodes live on this machine
 	watch   watch
 }
 
@@ -111,10 +113,10 @@ func run(ctx context.Context, o Options, seen Observer, start func(runner.Config
 	if err := l.chooseFolder(); err != nil {
 		return nil, err
 	}
-	if err := l.checkMachine(ctx); err != nil {
+	defer func() { err = errors.Join(err, l.dismiss(), l.cleanUp()) }()
+	if err := l.check(ctx); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, l.cleanUp()) }()
 	if err := l.prepare(ctx); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,17 @@ import (
 	"starmesh/common/fault"
 )
 
+// check looks whether what is to be done can be done, where it is to be done.
+func (l *lab) check(ctx context.Context) error {
+	if l.Joined.Nodes == 0 {
+		return l.checkMachine(ctx)
+	}
+	if err := l.gather(ctx); err != nil {
+		return err
+	}
+	return l.checkMachines(ctx)
+}
+
 // checkMachine measures what the lab will take of this machine, and refuses
 // what it cannot do honestly, unless it is to be done all the same. Nothing
 // was made or removed yet.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/common/fault"
 )
@@ -23,16 +24,30 @@ const (
 	startTime = 30 * time.Second // for a node to start a process
 	fetchTime = time.Minute      // for it to hand over a log
 	maxLog    = 256 << 20        // bytes of one
+	// maxReading bounds what an agent may answer in bytes: 200 nodes answer at
+	// the same time.
+	maxReading = 4 << 20
 )
 
 // A Place is a node as a runner.Place.
 type Place struct {
 	Remote
 	Proof *Proof // of the original
+	host  labdir.Host
 }
 
-// Machine implements runner.Place.
-func (p *Place) Machine() string { return p.Name }
+// Where implements runner.Place.
+func (p *Place) Where() labdir.Host { return p.host }
+
+// Gone implements runner.Place.
+func (p *Place) Gone() bool {
+	select {
+	case <-p.Member.Gone():
+		return true
+	default:
+		return false
+	}
+}
 
 // Counted implements runner.Place: nobody counts real links.
 func (p *Place) Counted() (out, in int64, ok bool) { return 0, 0, false }
@@ -47,7 +62,11 @@ type throughNode struct{ Remote }
 func (t throughNode) RoundTrip(request *http.Request) (*http.Response, error) {
 	there := request.Clone(request.Context())
 	there.URL = &url.URL{Scheme: "https", Host: "node", Path: "/agent" + request.URL.Path}
-	return t.Remote.RoundTrip(there)
+	response, err := t.Remote.RoundTrip(there)
+	if err == nil {
+		response.Body = http.MaxBytesReader(nil, response.Body, maxReading)
+	}
+	return response, err
 }
 
 // Holds implements runner.Place: the node proves it.

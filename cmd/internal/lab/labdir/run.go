@@ -40,6 +40,7 @@ type Run struct {
 type Node struct {
 	Name string `json:"node"` // as in its load log
 	Part string `json:"part"` // origin or receiver
+	Host
 	// Up and Down are the rates of its access link in bytes per second;
 	// absent: no limit.
 	Up   *float64 `json:"up_bytes_per_s,omitempty"`
@@ -60,6 +61,14 @@ type Node struct {
 	// DoneSeconds is when it held the verified file, since the receivers were
 	// told to start; absent if it never did.
 	DoneSeconds *float64 `json:"done_s,omitempty"`
+}
+
+// A Host is the machine that a node was on, if that had joined. The clock of a
+// machine is corrected by what was measured of it.
+type Host struct {
+	Machine     string  `json:"machine,omitempty"`        // as it is called in this lab; "": the manager's own
+	ClockOffset float64 `json:"clock_offset_s,omitempty"` // it is ahead of the manager's clock by so much
+	ClockError  float64 `json:"clock_error_s,omitempty"`  // give or take
 }
 
 // A Fault is one that was made on purpose: what was to be expected, and what

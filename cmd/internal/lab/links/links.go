@@ -14,6 +14,9 @@ import (
 const (
 	Rate  = "rate"
 	Netns = "netns"
+	// Real links are those that machines which have joined have. Nobody makes
+	// them.
+	Real = "real"
 )
 
 // Rates are those of one node's access link; 0 is no limit.

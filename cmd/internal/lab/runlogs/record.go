@@ -32,13 +32,15 @@ func (r *reader) recordIn(dir string) *labdir.Run {
 }
 
 // note takes into account what a lab has noted, if the node was in that run.
-// The system is the run's: a server does not know whom it serves over HTTP.
+// The system is the run's: a server does not know whom it serves over HTTP. So
+// is the clock, by which all nodes of a run are told apart in time.
 func (n *Node) note(t *labdir.Run) {
 	if t == nil || t.Node(n.Node) == nil {
 		return
 	}
 	n.Record = t
 	n.System = cmp.Or(t.System, n.System)
+	n.Start = n.Start.Add(-time.Duration(n.noted().ClockOffset * float64(time.Second)))
 }
 
 // noted is what a lab has noted of the node; nil if nothing.

@@ -39,10 +39,14 @@ func (r *run) startNodes(ctx context.Context) error {
 	waiting, ctx := errgroup.WithContext(ctx)
 	for _, n := range r.nodes[1:] {
 		waiting.Go(func() error {
-			if err := r.ready(ctx, n, false); err != nil {
-				return err
+			err := r.ready(ctx, n, false)
+			if err == nil {
+				err = n.ask(ctx, "/load", new(load.Report))
 			}
-			return n.ask(ctx, "/load", new(load.Report))
+			if n.place.Gone() {
+				return nil // the others go on: why is seen when it is polled
+			}
+			return err
 		})
 	}
 	return waiting.Wait()
@@ -65,6 +69,9 @@ func (r *run) start(n *node, again bool) error {
 	}
 	n.starts++
 	b, err := n.place.Spawn(r.spec(n, again), r.file(n))
+	if err != nil && n.place.Gone() {
+		b, err = absent{err}, nil
+	}
 	if err != nil {
 		return err
 	}

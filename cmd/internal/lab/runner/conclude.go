@@ -94,7 +94,7 @@ func (r *run) account() labdir.Run {
 func (r *run) newBook() labdir.Run {
 	b := labdir.Run{
 		Format: labdir.RunFormat, Name: r.Name(), System: r.System.Name, Receivers: r.Receivers,
-		Repetition: r.Repetition, Began: time.Now(), Links: r.cfg.Links, LinksHow: r.network.About(),
+		Repetition: r.Repetition, Began: time.Now(), Links: r.cfg.Links, LinksHow: r.network.about,
 	}
 	for _, n := range r.nodes {
 		part := partName
@@ -102,7 +102,7 @@ func (r *run) newBook() labdir.Run {
 			part = "origin"
 		}
 		b.Nodes = append(b.Nodes, labdir.Node{
-			Name: n.name, Part: part, Trait: n.shape.Trait,
+			Name: n.name, Part: part, Trait: n.shape.Trait, Host: n.place.Where(),
 			Up: rate(n.shape.Link.Up), Down: rate(n.shape.Link.Down),
 		})
 	}
@@ -208,6 +208,9 @@ func (r *run) tidy() error {
 	err := os.Remove(filepath.Join(r.dir, labdir.OriginKey))
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
+	}
+	for _, n := range r.nodes {
+		err = errors.Join(err, n.place.Clear())
 	}
 	if r.cfg.Keep {
 		return err

@@ -86,6 +86,9 @@ func (r *run) excused(n *node) string {
 	if why := n.endedByHand(); why != "" {
 		return why
 	}
+	if n.place.Gone() {
+		return "its machine " + n.place.Where().Machine + " has left"
+	}
 	if r.faults == nil {
 		return ""
 	}

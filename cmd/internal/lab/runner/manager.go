@@ -23,6 +23,10 @@ type Config struct {
 	Watch Watch
 	// Faults gives what is to go wrong in a run, or nil; nil: nothing ever.
 	Faults func(scenario.Run) (Faults, error)
+	// Elsewhere gives a run's nodes their places on machines that have joined,
+	// the origin's first, and says in a sentence how these are connected; nil:
+	// all are on this machine.
+	Elsewhere func(scenario.Run) (places []Place, about string, err error)
 }
 
 // File is what is sent.

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -13,8 +14,10 @@ import (
 
 // A Place is where a node of a run lives.
 type Place interface {
-	// Machine is the name of the machine; "": this one.
-	Machine() string
+	// Where says which machine it is on; the zero value: on this one.
+	Where() labdir.Host
+	// Gone reports whether its machine has left.
+	Gone() bool
 	// Spawn starts a process that does what s says. When that has ended, what
 	// it has logged lies in file.jsonl, and what it wrote to standard error in
 	// file.err, if that is anything.
@@ -37,7 +40,8 @@ type here struct {
 	name string // of the node
 }
 
-func (h here) Machine() string     { return "" }
+func (h here) Where() labdir.Host  { return labdir.Host{} }
+func (h here) Gone() bool          { return false }
 func (h here) Agent() agent.Client { return agent.Client{Dial: h.Dial} }
 
 func (h here) Spawn(s Spec, file string) (Body, error) {
@@ -66,3 +70,11 @@ func (h here) Holds(ctx context.Context) (bool, error) {
 }
 
 func (h here) Clear() error { return nil } // the run's folder is cleared as a whole
+
+// absent is a process that could not be started, for its machine has left.
+type absent struct{ why error }
+
+func (absent) Read([]byte) (int, error) { return 0, io.EOF }
+func (absent) Stop()                    {}
+func (absent) Kill()                    {}
+func (a absent) Wait() error            { return a.why }

@@ -99,6 +99,9 @@ func (r *run) lastWords(n *node, p *Process) {
 			n.failed = err.Error()
 		}
 		r.timeline.note(n.name, "%s", n.failed)
+		if n.place.Gone() {
+			r.doubt("%s was lost with its machine %s: the times are those of the others", n.name, n.place.Where().Machine)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ type run struct {
 	cfg *Config
 	scenario.Run
 	dir      string
-	network  *links.Network
+	network  network
 	nodes    []*node // the origin first
 	faults   Faults  // nil: nothing is to go wrong
 	timeline *timeline
@@ -71,18 +71,46 @@ func open(cfg *Config, what scenario.Run) (*run, error) {
 	return r, nil
 }
 
+// network is what the nodes of a run are connected by.
+type network struct {
+	about string // in a sentence
+	Close func() error
+}
+
 // connect gives every node its place.
 func (r *run) connect() (err error) {
+	if r.cfg.Elsewhere != nil {
+		return r.connectMachines()
+	}
 	rates := make([]links.Rates, len(r.nodes))
 	for i, n := range r.nodes {
 		rates[i] = links.Rates{Up: units.Rate(n.shape.Link.Up), Down: units.Rate(n.shape.Link.Down)}
 	}
-	if r.network, err = links.Open(r.cfg.Links, rates); err != nil {
+	net, err := links.Open(r.cfg.Links, rates)
+	if err != nil {
 		return err
 	}
+	r.network = network{net.About(), net.Close}
 	for i, n := range r.nodes {
-		place := r.network.Place(i)
+		place := net.Place(i)
 		n.place, n.limits = here{place, r, n.name}, place.Limits()
+	}
+	return nil
+}
+
+// connectMachines gives every node a place on a machine that has joined. Over
+// real links a node keeps no rate by itself, unless it is slow on purpose.
+func (r *run) connectMachines() error {
+	places, about, err := r.cfg.Elsewhere(r.Run)
+	if err != nil {
+		return err
+	}
+	r.network = network{about, func() error { return nil }}
+	for i, n := range r.nodes {
+		n.place = places[i]
+		if link := n.shape.Link; r.cfg.Links == links.Rate || link != r.Rate(i) {
+			n.limits = links.Rates{Up: units.Rate(link.Up), Down: units.Rate(link.Down)}
+		}
 	}
 	return nil
 }

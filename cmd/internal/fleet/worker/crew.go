@@ -1,0 +1,251 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/fleet"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/units"
+	"starmesh/common/fault"
+	"starmesh/common/readable"
+)
+
+// Wanted says which nodes a manager waits for.
+type Wanted struct {
+	Listen  string // HOST:PORT, at which they join
+	Nodes   int    // how many
+	Min     int    // with so many it goes on when no more come; 0: with all
+	Once    bool   // each code is good for one node
+	Program string // the version of this program
+	Command string // by which a node joins: "lab node"
+}
+
+// Observer hears of nodes that come and go.
+type Observer interface {
+	Note(format string, args ...any)
+	Warn(format string, args ...any)
+	Event(name string, fields any)
+}
+
+// latecomers is how long nobody may come until a manager that has nodes enough
+// goes on without the others.
+const latecomers = 30 * time.Second
+
+// A Crew is the nodes that work for a manager.
+type Crew struct {
+	wanted Wanted
+	seen   Observer
+	roster *fleet.Roster
+	names  []string // of those that were there at first, in their order
+	ended  chan error
+	stop   func()
+}
+
+// Gather waits until the nodes have joined. The caller ends with Dismiss.
+func Gather(ctx context.Context, wanted Wanted, seen Observer) (*Crew, error) {
+	c := &Crew{wanted: wanted, seen: seen, ended: make(chan error, 1)}
+	var err error
+	if c.roster, err = fleet.Listen(ctx, fleet.Config{
+		Listen: wanted.Listen, Nodes: wanted.Nodes, Once: wanted.Once, Program: wanted.Program,
+		Joined: c.joined, Left: c.left, Refused: c.refused,
+	}); err != nil {
+		return nil, err
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.stop = stop
+	go func() { c.ended <- c.roster.Run(running) }()
+	c.invite()
+	if err := c.wait(ctx); err != nil {
+		return nil, errors.Join(err, c.Dismiss())
+	}
+	return c, nil
+}
+
+// Dismiss lets all nodes know that it is over, and waits for that.
+func (c *Crew) Dismiss() error {
+	c.stop()
+	return <-c.ended
+}
+
+// invite says how to join.
+func (c *Crew) invite() {
+	addr := agent.Reached(c.roster.Addr())[0]
+	c.seen.Event("waiting for nodes", map[string]any{"address": addr, "nodes": c.wanted.Nodes})
+	c.seen.Note("waiting for %s; on each of their machines:", units.Counted(c.wanted.Nodes, "node"))
+	for _, code := range c.roster.Codes() {
+		c.seen.Note("  %s=%s starmesh %s %s", fleet.CodeVariable, code, c.wanted.Command, addr)
+	}
+}
+
+func (c *Crew) joined(m *fleet.Member) {
+	here, _ := c.roster.Members()
+	c.seen.Event("joined", map[string]any{"name": m.Name, "host": m.Host, "address": m.Remote.String(), "program": m.Program, "nodes": len(here)})
+	text := fmt.Sprintf("%s has joined from %s (%s, %s): %d of %d", m.Name, m.Remote, m.OS, units.Counted(m.CPUs, "processor"), len(here), c.wanted.Nodes)
+	if m.Claimed != m.Name {
+		text += fmt.Sprintf("; it wanted to be called %s, as another is", m.Claimed)
+	}
+	c.seen.Note("%s", text)
+	if m.Program != c.wanted.Program {
+		c.seen.Warn("%s runs starmesh %s, and this is %s", m.Name, m.Program, c.wanted.Program)
+	}
+	if m.BehindNAT() {
+		c.seen.Note("%s is behind a NAT: its address is %s, and its connection comes from %s", m.Name, m.Address, m.Remote)
+	}
+}
+
+func (c *Crew) left(m *fleet.Member) {
+	c.seen.Event("left", map[string]any{"name": m.Name})
+	c.seen.Note("%s has left", m.Name)
+}
+
+func (c *Crew) refused(from net.Addr, why error) {
+	c.seen.Event("refused", map[string]any{"address": from.String(), "why": why.Error()})
+	c.seen.Warn("%s may not join: %s", from, readable.Text(why.Error()))
+}
+
+// wait waits until nodes enough are there, and takes them.
+func (c *Crew) wait(ctx context.Context) error {
+	for {
+		here, changed := c.roster.Members()
+		enough := len(here) == c.wanted.Nodes
+		var late <-chan time.Time
+		if min := c.wanted.Min; min > 0 && len(here) >= min {
+			late = time.After(latecomers)
+		}
+		if !enough {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case err := <-c.ended:
+				c.ended <- err
+				return err
+			case <-changed:
+				continue
+			case <-late:
+				c.seen.Warn("%d of %s have joined, and no more come: it goes on without the others", len(here), units.Counted(c.wanted.Nodes, "node"))
+			}
+		}
+		for _, m := range here {
+			c.names = append(c.names, m.Name)
+		}
+		return nil
+	}
+}
+
+// Names are those of the nodes that were there at first, in their order.
+func (c *Crew) Names() []string { return c.names }
+
+// First puts a node before all others.
+func (c *Crew) First(name string) error {
+	i := slices.Index(c.names, name)
+	if i < 0 {
+		return fault.Wrapf(fault.NotFound, "no node %q has joined: there are %s", name, readable.List(c.names, 20))
+	}
+	c.names = slices.Concat([]string{name}, c.names[:i], c.names[i+1:])
+	return nil
+}
+
+// Here are the nodes that are here now, in the order of their names; one that
+// has left and come back is here.
+func (c *Crew) Here() []Remote {
+	members, _ := c.roster.Members()
+	var here []Remote
+	for _, name := range c.names {
+		if i := slices.IndexFunc(members, func(m *fleet.Member) bool { return m.Name == name }); i >= 0 {
+			here = append(here, Remote{members[i]})
+		}
+	}
+	return here
+}
+
+// Await waits a while for so many nodes to be here, and returns them; it fails
+// with fault.NoSource when they do not come.
+func (c *Crew) Await(ctx context.Context, nodes int) ([]Remote, error) {
+	late := time.After(latecomers)
+	for {
+		_, changed := c.roster.Members()
+		here := c.Here()
+		if len(here) >= nodes {
+			return here[:nodes], nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-changed:
+		case <-late:
+			return nil, fault.Wrapf(fault.NoSource, "%d of %s are left", len(here), units.Counted(nodes, "node"))
+		}
+	}
+}
+
+// Places makes places of nodes. Their clocks are measured, and path is the
+// original of what they are to receive.
+func (c *Crew) Places(ctx context.Context, nodes []Remote, path string) ([]*Place, error) {
+	proof := new(Proof)
+	_, _ = rand.Read(proof.Key[:]) // it never fails
+	if err := proof.Of(ctx, path); err != nil {
+		return nil, err
+	}
+	places := make([]*Place, len(nodes))
+	each(nodes, func(i int, m Remote) {
+		places[i] = &Place{Remote: m, Proof: proof, host: labdir.Host{Machine: m.Name}}
+		clock, err := m.Clock(ctx)
+		if err != nil {
+			c.seen.Warn("%s", readable.Text(err.Error()))
+			return
+		}
+		places[i].host.ClockOffset, places[i].host.ClockError = clock.Offset.Seconds(), clock.Error.Seconds()
+	})
+	return places, ctx.Err()
+}
+
+// Check looks what is in the way of bringing a file of so many bytes from the
+// first of the nodes to all others, and returns that in sentences.
+func (c *Crew) Check(ctx context.Context, nodes []Remote, bytes int64) (problems []string) {
+	lacks := make([]string, len(nodes))
+	each(nodes, func(i int, m Remote) {
+		about, err := m.About(ctx)
+		switch {
+		case err != nil:
+			lacks[i] = err.Error()
+		case about.DiskBytes > 0 && about.DiskBytes < bytes:
+			lacks[i] = fmt.Sprintf("%s has %s free, less than the file of %s", m.Name, units.Bytes(about.DiskBytes), units.Bytes(bytes))
+		case about.MTU > 0 && about.MTU < usualMTU:
+			c.seen.Note("%s: the MTU of its network is %d, less than the usual %d: large packets are cut, or lost", m.Name, about.MTU, usualMTU)
+		}
+	})
+	problems = slices.DeleteFunc(lacks, func(s string) bool { return s == "" })
+	matrix := Matrix(ctx, nodes)
+	c.seen.Event("reach", map[string]any{"nodes": names(nodes), "reached": matrix})
+	for i, m := range nodes {
+		if !matrix[i][0] && i > 0 {
+			problems = append(problems, fmt.Sprintf("%s does not reach %s at %s, from which the file comes", m.Name, nodes[0].Name, nodes[0].Address))
+		}
+		var missed []string
+		for k, reached := range matrix[i] {
+			if !reached && k != i && k > 0 {
+				missed = append(missed, nodes[k].Name)
+			}
+		}
+		if len(missed) > 0 {
+			c.seen.Note("%s does not reach %s", m.Name, readable.List(missed, 8))
+		}
+	}
+	return problems
+}
+
+const usualMTU = 1500 // bytes, of Ethernet
+
+func names(nodes []Remote) (all []string) {
+	for _, m := range nodes {
+		all = append(all, m.Name)
+	}
+	return all
+}

@@ -1,0 +1,157 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"starmesh/cmd/internal/fleet/worker"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/links"
+	"starmesh/cmd/internal/lab/runner"
+	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/common/fault"
+	"starmesh/common/readable"
+)
+
+// Joined says which machines the nodes live on.
+type Joined struct {
+	worker.Wanted        // Nodes is 0: all live on this machine
+	Origin        string // the name of the node that has the file; "": the first
+}
+
+// crew is the machines that have joined a lab.
+type crew struct {
+	*worker.Crew
+	sent   worker.Remote   // the node that was sent the file
+	places []*worker.Place // of the run that is next
+}
+
+// gather waits for the machines. Numbers of receivers that these are too few
+// for become as many as there are.
+func (l *lab) gather(ctx context.Context) error {
+	l.Joined.Program, l.Joined.Command = l.Program.Version, "lab node"
+	found, err := worker.Gather(ctx, l.Joined.Wanted, l)
+	if err != nil {
+		return err
+	}
+	l.crew = &crew{Crew: found}
+	if l.Joined.Origin != "" {
+		if err := l.crew.First(l.Joined.Origin); err != nil {
+			return err
+		}
+	}
+	most := len(l.crew.Names()) - 1
+	if most < 1 {
+		return fault.Wrapf(fault.NoSource, "a file has to go from one node to another, and only one has joined")
+	}
+	for i, n := range l.Scenario.Receivers {
+		if n > most {
+			l.Warn("%d receivers are more than have joined beside the origin: it goes to %d", n, most)
+			l.Scenario.Receivers[i] = most
+		}
+	}
+	slices.Sort(l.Scenario.Receivers)
+	l.Scenario.Receivers = slices.Compact(l.Scenario.Receivers)
+	return nil
+}
+
+// checkMachines looks what is in the way on the machines that have joined, and
+// measures their links if nobody has said what they are.
+func (l *lab) checkMachines(ctx context.Context) error {
+	l.machine = runner.DescribeMachine(ctx)
+	here := l.crew.Here()
+	problems := l.crew.Check(ctx, here, l.Scenario.FileBytes)
+	if len(problems) > 0 && !l.Anyway {
+		return fault.Wrapf(fault.Refused, "that will not work, and --anyway tries it all the same: %s", readable.Text(strings.Join(problems, "; ")))
+	}
+	for _, text := range problems {
+		l.Warn("%s", readable.Text(text))
+	}
+	return ctx.Err()
+}
+
+// muster has machines enough for a run, with the file on the first of them and
+// all their clocks measured.
+func (l *lab) muster(ctx context.Context, what scenario.Run) error {
+	here, err := l.crew.Await(ctx, what.Receivers+1)
+	if err != nil {
+		return err
+	}
+	if first := l.crew.Names()[0]; here[0].Name != first {
+		return fault.Wrapf(fault.NoSource, "%s is gone, which has the file", first)
+	}
+	if here[0].Member != l.crew.sent.Member { // it is there for the first time, or again
+		if err := l.deliver(ctx, here[0]); err != nil {
+			return err
+		}
+		l.crew.sent = here[0]
+	}
+	l.crew.places, err = l.crew.Places(ctx, here, l.file.Path)
+	return err
+}
+
+// deliver brings the origin the file, off the clock.
+func (l *lab) deliver(ctx context.Context, to worker.Remote) error {
+	if l.File == "" {
+		return to.MakeUp(ctx, worker.Seed{Name: filepath.Base(l.file.Path), Bytes: l.file.Bytes, Seed: l.Scenario.Seed})
+	}
+	bar := l.Bar("to "+to.Name, l.file.Bytes, 0)
+	err := to.Send(ctx, l.file.Path, l.file.Bytes, bar.Add)
+	bar.Finish(err)
+	return err
+}
+
+// elsewhere is runner.Config.Elsewhere; nil: nodes live here.
+func (l *lab) elsewhere() func(scenario.Run) ([]runner.Place, string, error) {
+	if l.crew == nil {
+		return nil
+	}
+	return func(scenario.Run) (places []runner.Place, about string, err error) {
+		for _, p := range l.crew.places {
+			places = append(places, p)
+		}
+		if l.Scenario.Links == links.Rate {
+			return places, "every node on a machine that has joined, limited by itself (--up, --down)", nil
+		}
+		return places, "every node on a machine that has joined, over the links that this has", nil
+	}
+}
+
+// dismiss lets the machines go.
+func (l *lab) dismiss() error {
+	if l.crew == nil {
+		return nil
+	}
+	return l.crew.Dismiss()
+}
+
+// skipped tells of a run for which machines are missing, and whether the lab can
+// go on.
+func (l *lab) skipped(title string, err error) bool {
+	l.Warn("%s: skipped: %s", title, readable.Text(err.Error()))
+	return errors.Is(err, fault.NoSource) && len(l.crew.Here()) > max(1, l.Joined.Min-1)
+}
+
+// straggler says who was last in a run over several machines, if that was long
+// after most others.
+func straggler(result *labdir.Run) string {
+	var done []labdir.Node
+	for _, n := range result.Nodes {
+		if n.DoneSeconds != nil {
+			done = append(done, n)
+		}
+	}
+	if len(done) < 3 {
+		return ""
+	}
+	slices.SortFunc(done, func(a, b labdir.Node) int { return int(1e6 * (*a.DoneSeconds - *b.DoneSeconds)) })
+	last, usual := done[len(done)-1], *done[len(done)/2].DoneSeconds
+	if *last.DoneSeconds < 1.25*usual {
+		return ""
+	}
+	return fmt.Sprintf("the last was %s on %s, %.1f times as late as half of all", last.Name, last.Machine, *last.DoneSeconds/usual)
+}
