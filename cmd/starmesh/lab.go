@@ -16,6 +16,6 @@ node and a report.`,
   starmesh lab run --receivers 1,4 --size 4MiB --systems star,http,mesh --runs 3
   starmesh lab replay results/lab`,
 	}
-	cmd.AddCommand(newLabRun(), newLabReport(), newLabReplay())
+	cmd.AddCommand(newLabRun(), newLabNode(), newLabReport(), newLabReplay())
 	return cmd
 }

@@ -36,6 +36,7 @@ type labFlags struct {
 	seed      uint64
 	runs      int
 	anyway    bool
+	joined    lab.Joined
 	folder    lab.Folder
 	watching  lab.Watching
 }
@@ -108,19 +109,29 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&w.Stall, "stall-limit", 0, "give a trial up when nothing arrives for so long (default: 1m, or five times its bound)")
 	flags.BoolVar(&f.folder.Keep, "keep-files", false, "keep the made-up file and all received copies")
 	flags.BoolVar(&f.folder.Force, "force", false, "replace the lab that is in DIR")
+	flags.IntVar(&f.joined.Nodes, "nodes", 0, "run over so many machines, which join with 'starmesh lab node'")
+	flags.StringVar(&f.joined.Listen, "listen", "", "let them join at `ADDR`, such as :7300")
+	flags.IntVar(&f.joined.Min, "min-nodes", 0, "go on with so many of them when no more come, or some leave")
+	flags.BoolVar(&f.joined.Once, "once", false, "make a code for each of them, good for one to join")
+	flags.StringVar(&f.joined.Origin, "origin", "", "have the node of this `NAME` send the file (default: the first that joins)")
 	cli.AddFlags(cmd)
+	cmd.MarkFlagsRequiredTogether("nodes", "listen")
 	cmd.MarkFlagsMutuallyExclusive("size", "file")
 }
 
 // scenario checks the flags and makes the scenario of them.
 func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
-	s := &scenario.Scenario{Receivers: f.receivers, Runs: f.runs, FileBytes: int64(f.size), Links: f.links.kind, Seed: f.seed}
+	s := &scenario.Scenario{Runs: f.runs, FileBytes: int64(f.size), Seed: f.seed}
 	if f.watching.Poll < 20*time.Millisecond || f.watching.Stall < 0 {
 		return nil, cli.Usagef(cmd, "--poll-interval is 20ms at the least, and --stall-limit above zero")
 	}
 	if err := checkAddress(cmd, "dashboard", f.watching.Dashboard); err != nil {
 		return nil, err
 	}
+	if err := f.overMachines(cmd); err != nil {
+		return nil, err
+	}
+	s.Receivers, s.Links = f.receivers, f.links.kind
 	var err error
 	if s.Systems, err = system.All().Parse(f.systems); err != nil {
 		return nil, cli.Usage(cmd, fmt.Errorf("--systems: %w", err))
@@ -141,13 +152,47 @@ func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
 	if err := s.Check(); err != nil {
 		return nil, cli.Usage(cmd, err)
 	}
-	if err := links.Check(f.links.kind); err != nil {
+	if err := links.Check(f.links.kind); err != nil && (f.joined.Nodes == 0 || f.links.kind != links.Real) {
 		if errors.Is(err, fault.Invalid) {
 			return nil, cli.Usage(cmd, fmt.Errorf("--links: %w", err))
 		}
 		return nil, err
 	}
 	return s, nil
+}
+
+// overMachines checks the flags about machines that join, and gives those that
+// are not set what suits them.
+func (f *labFlags) overMachines(cmd *cobra.Command) error {
+	changed, n := cmd.Flags().Changed, f.joined.Nodes
+	if !changed("nodes") {
+		for _, name := range []string{"min-nodes", "once", "origin"} {
+			if changed(name) {
+				return cli.Usagef(cmd, "--%s is about machines that join: --nodes N --listen ADDR", name)
+			}
+		}
+		return nil
+	}
+	if n < 2 || n > 1000 || f.joined.Min < 0 || f.joined.Min > n {
+		return cli.Usagef(cmd, "--nodes %d --min-nodes %d: from 2 to 1000, the origin included", n, f.joined.Min)
+	}
+	if f.links.kind == links.Netns {
+		return cli.Usagef(cmd, "--links netns is of this machine alone: over machines that join they are real, or rate")
+	}
+	if !changed("receivers") {
+		f.receivers = []int{n - 1}
+	}
+	if !changed("links") {
+		f.links.kind = links.Real
+	}
+	if f.links.kind == links.Real {
+		for name, rate := range map[string]*units.Rate{"up": &f.links.up, "down": &f.links.down} {
+			if !changed(name) {
+				*rate = 0
+			}
+		}
+	}
+	return checkAddress(cmd, "listen", f.joined.Listen)
 }
 
 func (l *labLinks) rates(cmd *cobra.Command) (r scenario.Rates, err error) {
@@ -196,7 +241,7 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 	}
 	out := cli.ForCommand(cmd)
 	made, err := lab.Run(cmd.Context(), lab.Options{
-		Scenario: s, Faults: wrong, File: f.file, Folder: f.folder, Anyway: f.anyway, Watching: f.watching, Program: thisProgram(),
+		Scenario: s, Faults: wrong, File: f.file, Folder: f.folder, Anyway: f.anyway, Joined: f.joined, Watching: f.watching, Program: thisProgram(),
 	}, labOutput{out})
 	if made == nil {
 		return err

@@ -21,7 +21,7 @@ import (
 // Config says what a node lets its manager have done.
 type Config struct {
 	Program  string        // the file of this program
-	Dir      string        // the node's own folder, empty; the caller removes it
+	Dir      string        // the node's own folder, made if need be; the caller removes it
 	Keep     string        // folder in which pushed files stay; "": none are taken
 	MaxBytes int64         // of a file
 	MaxTime  time.Duration // of a transfer
@@ -48,7 +48,7 @@ type work struct {
 func New(cfg Config) (*Worker, error) {
 	w := &Worker{cfg: cfg, mux: http.NewServeMux()}
 	for _, dir := range []string{fileDir, cacheDir, runDir} {
-		if err := os.Mkdir(w.path(dir), 0o700); err != nil {
+		if err := os.MkdirAll(w.path(dir), 0o700); err != nil {
 			return nil, fmt.Errorf("no folder for what a manager sends: %w", err)
 		}
 	}
