@@ -1,13 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"errors"
-	"fmt"
-	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -17,11 +11,9 @@ import (
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fleet"
 	"starmesh/cmd/internal/fleet/worker"
-	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
 	"starmesh/common/readable"
-	"starmesh/common/retry"
 )
 
 // joinFlags say how a node joins a manager, and what it lets that have done.
@@ -35,12 +27,7 @@ type joinFlags struct {
 
 func (f *joinFlags) add(cmd *cobra.Command) {
 	host, _ := os.Hostname()
-	f.name, f.maxSize = strings.Map(func(r rune) rune {
-		if r < 0x80 && fleet.IsName("x"+string(r)) {
-			return r
-		}
-		return '-'
-	}, host), 1<<40
+	f.name, f.maxSize = fleet.NameOf(host), 1<<40
 	flags := cmd.Flags()
 	flags.StringVar(&f.name, "name", f.name, "the node's `NAME`; one that is taken gets a number")
 	flags.Var(&f.maxSize, "max-size", "take no larger file")
@@ -50,13 +37,10 @@ func (f *joinFlags) add(cmd *cobra.Command) {
 }
 
 // join joins the manager at addr and works for it until it is over.
-func (f *joinFlags) join(cmd *cobra.Command, addr string) (err error) {
+func (f *joinFlags) join(cmd *cobra.Command, addr string) error {
 	if strings.Contains(addr, "#") {
 		return cli.Usagef(cmd, "the code does not belong on the command line, where everyone on this machine can read it: %s=CODE %s ADDR, or leave it out and type it",
 			fleet.CodeVariable, cmd.CommandPath())
-	}
-	if err := checkAddress(cmd, "manager", addr); err != nil {
-		return err
 	}
 	if !fleet.IsName(f.name) {
 		return cli.Usagef(cmd, "--name %q: letters, digits, '-', '_' and '.'", f.name)
@@ -65,94 +49,81 @@ func (f *joinFlags) join(cmd *cobra.Command, addr string) (err error) {
 	if err != nil {
 		return err
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("cannot find this program to start transfers with: %w", err)
-	}
-	dir, leave, err := labdir.TemporaryDir("starmesh-node-")
-	if err != nil {
-		return fmt.Errorf("no folder for what a manager sends: %w", err)
-	}
-	defer func() { err = errors.Join(err, leave()) }()
-	w, err := worker.New(worker.Config{
-		Program: program, Dir: filepath.Join(dir, "node"), Keep: f.keep, MaxBytes: int64(f.maxSize), MaxTime: f.maxTime,
-	})
-	if err != nil {
-		return err
-	}
-	return f.work(cmd, fleet.Joining{Manager: addr, Code: code, Handler: w})
-}
-
-// work joins, again while the manager cannot be reached.
-func (f *joinFlags) work(cmd *cobra.Command, j fleet.Joining) error {
-	ctx, out := cmd.Context(), cli.ForCommand(cmd)
-	host, _ := os.Hostname()
+	out, host := cli.ForCommand(cmd), ""
+	host, _ = os.Hostname()
+	j := fleet.Joining{Manager: addr, Code: code}
 	j.Hello = fleet.Hello{
-		Program: thisBuild().Version, Name: f.name, Host: readable.Cut(host, 60), OS: runtime.GOOS + "/" + runtime.GOARCH,
-		CPUs: runtime.NumCPU(), Push: f.keep != "",
+		Program: thisBuild().Version, Name: f.name, Host: readable.Cut(readable.Text(host), 60),
+		OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Push: f.keep != "",
 	}
 	j.Joined = func(w fleet.Welcome) {
-		out.Event("joined", map[string]string{"name": w.Name, "manager": j.Manager, "program": w.Program})
-		out.Note("joined %s as %s; Ctrl-C leaves", j.Manager, w.Name)
+		out.Event("joined", map[string]string{"name": w.Name, "manager": addr, "program": w.Program})
+		out.Note("joined %s as %s; Ctrl-C leaves", addr, w.Name)
 		if w.Program != j.Hello.Program {
 			out.Warn("the manager runs starmesh %s, and this is %s", readable.Text(w.Program), j.Hello.Program)
 		}
 	}
-	patience := retry.New(retry.Backoff{First: time.Second / 2, Max: 5 * time.Second, Jitter: 0.3}, f.retryFor)
-	for {
-		err := fleet.Join(ctx, j)
-		var dial *net.OpError
-		if ctx.Err() != nil {
-			return stoppedIsFine(ctx, ctx.Err())
-		}
-		if !errors.As(err, &dial) || dial.Op != "dial" {
-			return err
-		}
-		wait, ok := patience.Next(err)
-		if !ok {
-			return err
-		}
-		out.Waiting(j.Manager, err, wait)
-		if retry.Wait(ctx, wait) != nil {
-			return nil
-		}
-	}
+	err = worker.Join(cmd.Context(), worker.Config{Keep: f.keep, MaxBytes: int64(f.maxSize), MaxTime: f.maxTime}, j, f.retryFor,
+		func(why error, wait time.Duration) { out.Waiting(addr, why, wait) })
+	return stoppedIsFine(cmd.Context(), err)
 }
 
 // readCode takes the code from the environment, of which processes that are
 // started get none of it, or else from standard input. ADDR#CODE will do.
 func readCode(cmd *cobra.Command) (fleet.Code, error) {
-	text, ok := os.LookupEnv(fleet.CodeVariable)
-	if ok {
-		_ = os.Unsetenv(fleet.CodeVariable) // fails only for names that cannot be
-	} else {
-		var err error
-		fmt.Fprint(cmd.ErrOrStderr(), "code: ")
-		if text, err = readLine(cmd.Context(), cmd); err != nil {
-			return fleet.Code{}, err
-		}
+	if code, ok, err := codeInEnvironment(); ok {
+		return code, err
+	}
+	text, err := cli.ReadLine(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), "code")
+	if err != nil {
+		return fleet.Code{}, err
 	}
 	if _, code, ok := strings.Cut(text, "#"); ok {
 		text = code
 	}
-	code, err := fleet.ParseCode(text)
-	if err != nil {
-		return code, fault.Wrapf(fault.Unauthorized, "%w; set %s, or type it", err, fleet.CodeVariable)
-	}
-	return code, nil
+	return fleet.ParseCode(text)
 }
 
-// readLine reads a line of standard input, unless ctx ends first.
-func readLine(ctx context.Context, cmd *cobra.Command) (string, error) {
-	line := make(chan string, 1)
-	go func() {
-		text, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n') // whatever came is the line
-		line <- text
-	}()
-	select {
-	case text := <-line:
-		return text, nil
-	case <-ctx.Done():
-		return "", ctx.Err()
+// codeInEnvironment takes the code from the environment, if it is there.
+func codeInEnvironment() (code fleet.Code, ok bool, err error) {
+	text, ok := os.LookupEnv(fleet.CodeVariable)
+	if !ok {
+		return code, false, nil
 	}
+	_ = os.Unsetenv(fleet.CodeVariable) // fails only for names that cannot be
+	if code, err = fleet.ParseCode(text); err != nil {
+		err = fault.Wrapf(fault.Invalid, "$%s: %w", fleet.CodeVariable, err)
+	}
+	return code, true, err
+}
+
+// waitFlags say which nodes a manager waits for.
+type waitFlags struct{ worker.Wanted }
+
+func (f *waitFlags) add(cmd *cobra.Command, what string) {
+	flags := cmd.Flags()
+	flags.IntVar(&f.Nodes, "nodes", 0, what)
+	flags.StringVar(&f.Listen, "listen", "", "let them join at `ADDR`, such as :7300; the code is made, or taken from $"+fleet.CodeVariable)
+	flags.IntVar(&f.Min, "min-nodes", 0, "go on with so many of them when no more come, or some leave")
+	flags.BoolVar(&f.Once, "once", false, "make a code for each of them, good for one to join")
+	cmd.MarkFlagsRequiredTogether("nodes", "listen")
+}
+
+// check checks the flags, of which least is how many nodes make sense, and
+// makes the codes.
+func (f *waitFlags) check(cmd *cobra.Command, least int) error {
+	if f.Nodes < least || f.Nodes > 1000 || f.Min < 0 || f.Min > f.Nodes {
+		return cli.Usagef(cmd, "--nodes %d --min-nodes %d: from %d to 1000", f.Nodes, f.Min, least)
+	}
+	code, given, err := codeInEnvironment()
+	switch {
+	case err != nil:
+		return err
+	case given && f.Once:
+		return cli.Usagef(cmd, "--once makes the codes itself: $%s is in the way", fleet.CodeVariable)
+	case given:
+		f.Given = []fleet.Code{code}
+	}
+	f.Program = thisBuild().Version
+	return checkAddress(cmd, "listen", f.Listen)
 }

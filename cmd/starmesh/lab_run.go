@@ -36,7 +36,8 @@ type labFlags struct {
 	seed      uint64
 	runs      int
 	anyway    bool
-	joined    lab.Joined
+	joined    waitFlags
+	origin    string
 	folder    lab.Folder
 	watching  lab.Watching
 }
@@ -109,13 +110,9 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&w.Stall, "stall-limit", 0, "give a trial up when nothing arrives for so long (default: 1m, or five times its bound)")
 	flags.BoolVar(&f.folder.Keep, "keep-files", false, "keep the made-up file and all received copies")
 	flags.BoolVar(&f.folder.Force, "force", false, "replace the lab that is in DIR")
-	flags.IntVar(&f.joined.Nodes, "nodes", 0, "run over so many machines, which join with 'starmesh lab node'")
-	flags.StringVar(&f.joined.Listen, "listen", "", "let them join at `ADDR`, such as :7300")
-	flags.IntVar(&f.joined.Min, "min-nodes", 0, "go on with so many of them when no more come, or some leave")
-	flags.BoolVar(&f.joined.Once, "once", false, "make a code for each of them, good for one to join")
-	flags.StringVar(&f.joined.Origin, "origin", "", "have the node of this `NAME` send the file (default: the first that joins)")
+	f.joined.add(cmd, "run over so many machines, which join with 'starmesh lab node'")
+	flags.StringVar(&f.origin, "origin", "", "have the node of this `NAME` send the file (default: the first that joins)")
 	cli.AddFlags(cmd)
-	cmd.MarkFlagsRequiredTogether("nodes", "listen")
 	cmd.MarkFlagsMutuallyExclusive("size", "file")
 }
 
@@ -164,7 +161,7 @@ func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
 // overMachines checks the flags about machines that join, and gives those that
 // are not set what suits them.
 func (f *labFlags) overMachines(cmd *cobra.Command) error {
-	changed, n := cmd.Flags().Changed, f.joined.Nodes
+	changed := cmd.Flags().Changed
 	if !changed("nodes") {
 		for _, name := range []string{"min-nodes", "once", "origin"} {
 			if changed(name) {
@@ -173,14 +170,11 @@ func (f *labFlags) overMachines(cmd *cobra.Command) error {
 		}
 		return nil
 	}
-	if n < 2 || n > 1000 || f.joined.Min < 0 || f.joined.Min > n {
-		return cli.Usagef(cmd, "--nodes %d --min-nodes %d: from 2 to 1000, the origin included", n, f.joined.Min)
-	}
 	if f.links.kind == links.Netns {
 		return cli.Usagef(cmd, "--links netns is of this machine alone: over machines that join they are real, or rate")
 	}
 	if !changed("receivers") {
-		f.receivers = []int{n - 1}
+		f.receivers = []int{f.joined.Nodes - 1}
 	}
 	if !changed("links") {
 		f.links.kind = links.Real
@@ -192,7 +186,7 @@ func (f *labFlags) overMachines(cmd *cobra.Command) error {
 			}
 		}
 	}
-	return checkAddress(cmd, "listen", f.joined.Listen)
+	return f.joined.check(cmd, 2) // the origin is one of them
 }
 
 func (l *labLinks) rates(cmd *cobra.Command) (r scenario.Rates, err error) {
@@ -241,7 +235,7 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 	}
 	out := cli.ForCommand(cmd)
 	made, err := lab.Run(cmd.Context(), lab.Options{
-		Scenario: s, Faults: wrong, File: f.file, Folder: f.folder, Anyway: f.anyway, Joined: f.joined, Watching: f.watching, Program: thisProgram(),
+		Scenario: s, Faults: wrong, File: f.file, Folder: f.folder, Anyway: f.anyway, Joined: lab.Joined{Wanted: f.joined.Wanted, Origin: f.origin}, Watching: f.watching, Program: thisProgram(),
 	}, labOutput{out})
 	if made == nil {
 		return err

@@ -99,7 +99,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	p := &process{cmd: exec.Command(path, args[2:]...), output: ts.MkAbs(name), ended: make(chan struct{})}
 	p.cmd.Dir = ts.MkAbs(".")
-	for _, v := range []string{"HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "LocalAppData", "AppData", "STARMESH_PASSWORD"} {
+	for _, v := range []string{"HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "LocalAppData", "AppData", "STARMESH_PASSWORD", "STARMESH_LAB_CODE"} {
 		if value := ts.Getenv(v); value != "" {
 			p.cmd.Env = append(p.cmd.Env, v+"="+value)
 		}

@@ -20,13 +20,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // bench is a manager that listens.
 type bench struct {
 	*Roster
+	code         Code
 	joined, left chan *Member
 	refused      chan error
 }
 
 func newBench(t *testing.T, cfg Config) *bench {
 	t.Helper()
-	b := &bench{joined: make(chan *Member, 8), left: make(chan *Member, 8), refused: make(chan error, 8)}
+	b := &bench{code: NewCode(), joined: make(chan *Member, 8), left: make(chan *Member, 8), refused: make(chan error, 8)}
+	cfg.Codes = []Code{b.code}
 	cfg.Listen, cfg.Program = "127.0.0.1:0", "v2"
 	cfg.Joined = func(m *Member) { b.joined <- m }
 	cfg.Left = func(m *Member) { b.left <- m }
@@ -63,7 +65,7 @@ func TestANodeJoinsAndAnswersUntilItIsOver(t *testing.T) {
 	b := newBench(t, Config{Nodes: 2})
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	welcome, ended := b.join(ctx, "ann", b.Codes()[0])
+	welcome, ended := b.join(ctx, "ann", b.code)
 	if w := <-welcome; w.Name != "ann" || w.Program != "v2" {
 		t.Errorf("welcome %+v", w)
 	}
@@ -92,7 +94,7 @@ func TestANodeJoinsAndAnswersUntilItIsOver(t *testing.T) {
 
 func TestAManagerThatGoesWithoutAWordIsMissed(t *testing.T) {
 	b := newBench(t, Config{Nodes: 1})
-	welcome, ended := b.join(t.Context(), "ann", b.Codes()[0])
+	welcome, ended := b.join(t.Context(), "ann", b.code)
 	<-welcome
 	_ = (<-b.joined).conn.Close()
 	if err := <-ended; !errors.Is(err, fault.Closed) || !strings.Contains(err.Error(), "is gone") {
@@ -103,7 +105,7 @@ func TestAManagerThatGoesWithoutAWordIsMissed(t *testing.T) {
 func TestANodeThatIsStoppedLeaves(t *testing.T) {
 	b := newBench(t, Config{Nodes: 1})
 	ctx, stop := context.WithCancel(t.Context())
-	welcome, ended := b.join(ctx, "ann", b.Codes()[0])
+	welcome, ended := b.join(ctx, "ann", b.code)
 	<-welcome
 	m := <-b.joined
 	stop()
@@ -118,7 +120,7 @@ func TestANodeThatIsStoppedLeaves(t *testing.T) {
 
 func TestWhoMayNotJoinIsToldWhyAndSoIsTheManager(t *testing.T) {
 	b := newBench(t, Config{Nodes: 1, Once: true})
-	code := b.Codes()[0]
+	code := b.code
 	refused := func(what string, kind error, text, name string, code Code) {
 		t.Helper()
 		_, ended := b.join(t.Context(), name, code)
@@ -136,9 +138,9 @@ func TestWhoMayNotJoinIsToldWhyAndSoIsTheManager(t *testing.T) {
 
 func TestOneNodeTooManyIsRefused(t *testing.T) {
 	b := newBench(t, Config{Nodes: 1})
-	welcome, _ := b.join(t.Context(), "ann", b.Codes()[0])
+	welcome, _ := b.join(t.Context(), "ann", b.code)
 	<-welcome
-	_, ended := b.join(t.Context(), "bob", b.Codes()[0])
+	_, ended := b.join(t.Context(), "bob", b.code)
 	if err := <-ended; !errors.Is(err, fault.Busy) || !strings.Contains(err.Error(), "all 1 nodes") {
 		t.Error(err)
 	}
@@ -148,7 +150,7 @@ func TestANameThatIsTakenGetsANumber(t *testing.T) {
 	b := newBench(t, Config{Nodes: 4})
 	ctx, stop := context.WithCancel(t.Context())
 	for i, want := range []string{"ann", "ann-2", "ANN-3"} {
-		welcome, _ := b.join(ctx, []string{"ann", "ann", "ANN"}[i], b.Codes()[0])
+		welcome, _ := b.join(ctx, []string{"ann", "ann", "ANN"}[i], b.code)
 		if w := <-welcome; w.Name != want {
 			t.Errorf("node %d is called %s, not %s", i, w.Name, want)
 		}
@@ -158,7 +160,7 @@ func TestANameThatIsTakenGetsANumber(t *testing.T) {
 	for range 3 {
 		<-b.left
 	}
-	welcome, _ := b.join(t.Context(), "ann", b.Codes()[0])
+	welcome, _ := b.join(t.Context(), "ann", b.code)
 	if w := <-welcome; w.Name != "ann" {
 		t.Errorf("a node that comes back is called %s", w.Name)
 	}
@@ -191,7 +193,7 @@ func answer(t *testing.T, conn *tls.Conn) error {
 func TestAProofIsWorthNothingOnAnotherConnection(t *testing.T) {
 	b := newBench(t, Config{Nodes: 2})
 	first, second := dial(t, b.Addr()), dial(t, b.Addr())
-	proof, err := b.Codes()[0].proof(nodeSide, first)
+	proof, err := b.code.proof(nodeSide, first)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +208,7 @@ func TestAProofIsWorthNothingOnAnotherConnection(t *testing.T) {
 func TestAProofOfTheOtherSideIsNone(t *testing.T) {
 	b := newBench(t, Config{Nodes: 2})
 	conn := dial(t, b.Addr())
-	proof, err := b.Codes()[0].proof(managerSide, conn)
+	proof, err := b.code.proof(managerSide, conn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +268,7 @@ func TestStrangersWithoutACodeShutNobodyOut(t *testing.T) {
 		}
 		defer conn.Close()
 	}
-	welcome, ended := b.join(t.Context(), "ann", b.Codes()[0])
+	welcome, ended := b.join(t.Context(), "ann", b.code)
 	select {
 	case <-welcome:
 	case err := <-ended:

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/netip"
+	"strings"
 
 	"starmesh/common/fault"
 	"starmesh/common/frame"
@@ -77,6 +78,20 @@ func IsName(name string) bool {
 		}
 	}
 	return true
+}
+
+// NameOf makes a name for a node of that of its machine.
+func NameOf(host string) string {
+	name := strings.Map(func(r rune) rune {
+		if IsName("x" + string(r)) {
+			return r
+		}
+		return '-'
+	}, host)
+	if name = strings.TrimLeft(name[:min(len(name), maxName)], "-."); name == "" {
+		return "node"
+	}
+	return name
 }
 
 // send writes a message: the proof, which may be nothing, and v as JSON.

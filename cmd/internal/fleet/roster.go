@@ -34,6 +34,7 @@ const (
 type Config struct {
 	Listen  string // HOST:PORT
 	Nodes   int    // as many at the most
+	Codes   []Code // with which a node joins; one at the least
 	Once    bool   // each code is good for one node
 	Program string // the version of this program
 	// Joined, Left and Refused are told who comes and goes. None may block, and
@@ -64,11 +65,8 @@ func Listen(ctx context.Context, cfg Config) (*Roster, error) {
 		return nil, err
 	}
 	r := &Roster{
-		cfg: cfg, places: agent.NewPlaces(maxUnprovenAddr), codes: []Code{NewCode()}, changed: make(chan struct{}),
+		cfg: cfg, places: agent.NewPlaces(maxUnprovenAddr), codes: slices.Clone(cfg.Codes), changed: make(chan struct{}),
 		tls: &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true},
-	}
-	for cfg.Once && len(r.codes) < cfg.Nodes {
-		r.codes = append(r.codes, NewCode())
 	}
 	r.ln, err = agent.Listen(ctx, "tcp", cfg.Listen)
 	return r, err
@@ -88,13 +86,6 @@ func certificate() (tls.Certificate, error) {
 
 // Addr is where the manager listens.
 func (r *Roster) Addr() net.Addr { return r.ln.Addr() }
-
-// Codes are those that are good for a node that has not joined yet.
-func (r *Roster) Codes() []Code {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.codes)
-}
 
 // Members are the nodes that are here, in the order in which they came; changed
 // is closed when they are no longer these.

@@ -19,12 +19,13 @@ import (
 
 // Wanted says which nodes a manager waits for.
 type Wanted struct {
-	Listen  string // HOST:PORT, at which they join
-	Nodes   int    // how many
-	Min     int    // with so many it goes on when no more come; 0: with all
-	Once    bool   // each code is good for one node
-	Program string // the version of this program
-	Command string // by which a node joins: "lab node"
+	Listen  string       // HOST:PORT, at which they join
+	Nodes   int          // how many
+	Min     int          // with so many it goes on when no more come; 0: with all
+	Once    bool         // each code is good for one node
+	Given   []fleet.Code // that nodes know already; nil: they are made, and told
+	Program string       // the version of this program
+	Command string       // by which a node joins: "lab node"
 }
 
 // Observer hears of nodes that come and go.
@@ -50,10 +51,14 @@ type Crew struct {
 
 // Gather waits until the nodes have joined. The caller ends with Dismiss.
 func Gather(ctx context.Context, wanted Wanted, seen Observer) (*Crew, error) {
+	codes := wanted.Given
+	for len(codes) == 0 || wanted.Once && len(codes) < wanted.Nodes {
+		codes = append(codes, fleet.NewCode())
+	}
 	c := &Crew{wanted: wanted, seen: seen, ended: make(chan error, 1)}
 	var err error
 	if c.roster, err = fleet.Listen(ctx, fleet.Config{
-		Listen: wanted.Listen, Nodes: wanted.Nodes, Once: wanted.Once, Program: wanted.Program,
+		Listen: wanted.Listen, Nodes: wanted.Nodes, Codes: codes, Once: wanted.Once, Program: wanted.Program,
 		Joined: c.joined, Left: c.left, Refused: c.refused,
 	}); err != nil {
 		return nil, err
@@ -61,7 +66,7 @@ func Gather(ctx context.Context, wanted Wanted, seen Observer) (*Crew, error) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	go func() { c.ended <- c.roster.Run(running) }()
-	c.invite()
+	c.invite(codes)
 	if err := c.wait(ctx); err != nil {
 		return nil, errors.Join(err, c.Dismiss())
 	}
@@ -75,11 +80,15 @@ func (c *Crew) Dismiss() error {
 }
 
 // invite says how to join.
-func (c *Crew) invite() {
+func (c *Crew) invite(codes []fleet.Code) {
 	addr := agent.Reached(c.roster.Addr())[0]
-	c.seen.Event("waiting for nodes", map[string]any{"address": addr, "nodes": c.wanted.Nodes})
+	c.seen.Event("invite", map[string]any{"address": addr, "nodes": c.wanted.Nodes})
+	if c.wanted.Given != nil {
+		c.seen.Note("waiting for %s at %s that know the code", units.Counted(c.wanted.Nodes, "node"), addr)
+		return
+	}
 	c.seen.Note("waiting for %s; on each of their machines:", units.Counted(c.wanted.Nodes, "node"))
-	for _, code := range c.roster.Codes() {
+	for _, code := range codes {
 		c.seen.Note("  %s=%s starmesh %s %s", fleet.CodeVariable, code, c.wanted.Command, addr)
 	}
 }

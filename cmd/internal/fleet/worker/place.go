@@ -102,7 +102,10 @@ func (p *Place) Spawn(s runner.Spec, file string) (runner.Body, error) {
 	stdin, stop := io.Pipe()
 	ctx, kill := context.WithCancel(context.Background())
 	late := time.AfterFunc(startTime, kill)
-	response, err := p.do(ctx, http.MethodPost, "/run", io.MultiReader(bytes.NewReader(append(line, '\n')), stdin))
+	response, err := p.do(ctx, http.MethodPost, "/run", struct {
+		io.Reader
+		io.Closer // or else a connection that breaks would not end the reading of it
+	}{io.MultiReader(bytes.NewReader(append(line, '\n')), stdin), stdin})
 	if err != nil {
 		kill()
 		return nil, fmt.Errorf("cannot start %s: %w", s.Node, err)
