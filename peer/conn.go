@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -20,8 +21,9 @@ import (
 // conn is a connection with one remote. Two of them are equal when they are the
 // same one.
 type conn interface {
-	Remote() peer.ID // who is at the other end, proven
-	Dialled() bool   // by this side
+	Remote() peer.ID  // who is at the other end, proven
+	Dialled() bool    // by this side
+	From() netip.Addr // where the remote is; the zero value where that has no meaning
 	Open(ctx context.Context, proto string) (stream, error)
 	Close() error
 }

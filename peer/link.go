@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,7 @@ type link struct {
 	node    *Node
 	conn    conn
 	control stream
+	from    netip.Addr // where the remote is
 	since   time.Time
 	fail    context.CancelCauseFunc // ends the link
 	out     outbox
@@ -65,7 +67,7 @@ func newLink(ctx context.Context, n *Node, c conn, control stream) (*link, conte
 	id := c.Remote()
 	l := &link{
 		remote: remote{peer: id, key: keyOf(id), carried: n.cfg.Meter.Remote(id.String())},
-		node:   n, conn: c, control: control, since: time.Now(), fail: cancel,
+		node:   n, conn: c, control: control, from: c.From(), since: time.Now(), fail: cancel,
 		out:   outbox{wake: make(chan struct{}, 1)},
 		jobs:  make(chan job, maxJobs),
 		files: newMembership(),

@@ -25,12 +25,14 @@ type membership struct {
 	strange map[topic]join             // files of theirs that are not shared here
 	weight  int                        // of strange, in bytes
 	told    map[content.ID]content.Set // what our JOINs said
+	turned  map[content.ID]turned      // files for which there was no room
 }
 
 func newMembership() membership {
 	return membership{
 		entered: make(chan struct{}), gone: map[topic]bool{},
 		members: map[topic]*member{}, strange: map[topic]join{}, told: map[content.ID]content.Set{},
+		turned: map[content.ID]turned{},
 	}
 }
 
@@ -85,26 +87,19 @@ func (l *link) joined(j join) error {
 // meet brings the remote into a swarm, if it has to do with its file, after
 // our own JOIN.
 func (l *link) meet(s *swarm) error {
-	id := s.list.ID()
 	l.files.mu.Lock()
 	defer l.files.mu.Unlock()
-	for t, j := range l.files.strange {
-		if j.ID != id {
-			continue
-		}
-		if j.Size != s.list.Size() {
-			return fault.Wrapf(fault.Protocol, "%s has %d bytes, not %d", id.Short(), s.list.Size(), j.Size)
-		}
-		if m := s.enter(l, j); m != nil {
-			l.files.forget(t)
-			l.files.members[t] = m
-			l.files.changedLocked()
-		} else {
-			l.files.leftLocked(t) // there are enough: what it sends all the same is not waited for
-		}
+	t, j, ok := l.files.strangeLocked(s.list.ID())
+	switch {
+	case !ok:
+		return nil
+	case j.Size != s.list.Size():
+		return fault.Wrapf(fault.Protocol, "%s has %d bytes, not %d", j.ID.Short(), s.list.Size(), j.Size)
+	case l.enteredLocked(s, t, j):
 		return nil
 	}
-	return nil
+	l.files.leftLocked(t) // what it sends all the same is not waited for
+	return s.turnAway(l)
 }
 
 // join says that this node has to do with the swarm's file.

@@ -168,8 +168,8 @@ func TestIdleMembersMakeRoom(t *testing.T) {
 		for _, r := range idle[:maxMembers] {
 			gone += len(said[leave](r))
 		}
-		if gone != 1 {
-			t.Errorf("%d had to go for one who came", gone)
+		if waited := int(3*time.Second/inviteTime) + 1; gone < 1 || gone > 1+waited {
+			t.Errorf("%d had to go for one who came, and those who had waited", gone)
 		}
 		origin.stop()
 		for _, r := range idle {

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -51,6 +52,7 @@ func startPiped(t *testing.T, id string, change func(*Config)) pipedNode {
 type pipedConn struct {
 	remote  peer.ID
 	dialled bool
+	from    netip.Addr
 	taken   func(proto string, c conn, s stream) // takes streams up, at the other end
 	other   *pipedConn
 
@@ -72,8 +74,9 @@ func newPipedConn(from peer.ID, back func(string, conn, stream), to peer.ID, the
 	return c
 }
 
-func (c *pipedConn) Remote() peer.ID { return c.remote }
-func (c *pipedConn) Dialled() bool   { return c.dialled }
+func (c *pipedConn) Remote() peer.ID  { return c.remote }
+func (c *pipedConn) Dialled() bool    { return c.dialled }
+func (c *pipedConn) From() netip.Addr { return c.from }
 
 func (c *pipedConn) Open(_ context.Context, proto string) (stream, error) {
 	near, far := c.pipe()

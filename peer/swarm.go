@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
@@ -19,10 +18,6 @@ const (
 	// maxMembers is how many remotes a node serves with one file at a time;
 	// others are told of those.
 	maxMembers = 48
-	// idleTime is for how long a member takes and brings nothing before its place
-	// is for another, if there are maxMembers; more on an uplink that does not
-	// come round to all in that time.
-	idleTime = 10 * time.Second
 	// enoughMembers is how many remotes a node looks for itself, per file, but
 	// for the one it knew; about as many find it. More cost more than they
 	// bring: a connection that is used all the time is faster than several
@@ -49,6 +44,9 @@ type swarm struct {
 	give    giving
 	take    taking
 	search  search
+
+	turnedAway bool      // somebody waits for a place
+	invited    time.Time // when those were looked through last
 }
 
 // search is that for more remotes that have the file.
@@ -84,44 +82,6 @@ func newSwarm(n *Node, name string, file store.File, t topic, cfg transfer.Confi
 	s.give = giving{swarm: s, giver: scheduler.NewGiver(n.self.key, file.Have())}
 	s.take = taking{swarm: s, taker: scheduler.NewTaker(n.givers), intake: transfer.NewIntake(file, cfg)}
 	return s
-}
-
-// enter makes the remote of l a member, unless there are enough. The caller
-// holds the lock of l.files.
-func (s *swarm) enter(l *link, j join) *member {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if old := s.members[l.key]; old != nil {
-		s.quitLocked(old) // its link has been replaced by this one
-	}
-	if len(s.members) == maxMembers {
-		s.makeRoomLocked(time.Now())
-	}
-	if len(s.members) < maxMembers {
-		return s.enterLocked(l, j)
-	}
-	l.introduceLocked(s) // LEAVE is of a topic that was JOINed
-	l.post(peers{Topic: s.topic, Places: s.node.around.Tellable(l.peer, s.peersLocked(l))}, leave{Topic: s.topic})
-	delete(l.files.told, j.ID)
-	return nil
-}
-
-// makeRoomLocked ends the membership of who has taken and brought nothing for
-// longest, if that is too long.
-func (s *swarm) makeRoomLocked(now time.Time) {
-	var idle *member
-	for _, m := range s.members {
-		if idle == nil || m.active.Before(idle.active) {
-			idle = m
-		}
-	}
-	round := time.Duration(len(s.members)) * s.give.giver.ChunkTime(now)
-	if now.Sub(idle.active) < max(idleTime, 2*round) {
-		return
-	}
-	s.quitLocked(idle)
-	// Not now: that takes the lock of another link's files.
-	s.node.life.start(func(context.Context) { idle.link.withdraw(s) })
 }
 
 func (s *swarm) enterLocked(l *link, j join) *member {
@@ -179,6 +139,7 @@ func (s *swarm) tick(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seekLocked(now)
+	s.inviteLocked(now)
 	if len(s.members) == 0 {
 		return
 	}

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"net/netip"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -40,7 +41,14 @@ func meets(t *testing.T, n pipedNode, id string) *scripted {
 // meetsTaking is meets for a remote that does with n's chunks what take does.
 func meetsTaking(t *testing.T, n pipedNode, id string, take func(stream)) *scripted {
 	t.Helper()
+	return meetsFrom(t, n, id, netip.Addr{}, take)
+}
+
+// meetsFrom is meetsTaking for a remote at that address.
+func meetsFrom(t *testing.T, n pipedNode, id string, from netip.Addr, take func(stream)) *scripted {
+	t.Helper()
 	r := &scripted{t: t, conn: newPipedConn(peer.ID(id), func(_ string, _ conn, s stream) { take(s) }, n.self.peer, n.accept)}
+	r.conn.other.from = from
 	r.control, _ = r.conn.Open(t.Context(), protoLink)
 	go r.listen()
 	r.say(hello{Version: version, Agent: "scripted"})

@@ -38,13 +38,18 @@ func newConnector(h *p2phost.Host) *connector {
 }
 
 // found takes a node that a finder has heard of. It does not block.
-func (c *connector) found(info peer.AddrInfo) {
+func (c *connector) found(info peer.AddrInfo) { c.take(info, false) }
+
+// told takes a node that a peer has told of. It does not block.
+func (c *connector) told(info peer.AddrInfo) { c.take(info, true) }
+
+func (c *connector) take(info peer.AddrInfo, told bool) {
 	info = p2phost.Usable(info)
 	if info.ID == c.host.ID() || info.ID == "" || len(info.Addrs) == 0 || c.host.Reached(info.ID) {
 		return
 	}
 	c.mu.Lock()
-	c.known.add(info, time.Now())
+	c.known.add(info, told, time.Now())
 	c.mu.Unlock()
 	c.poke()
 }
@@ -113,10 +118,12 @@ func (c *connector) dial(ctx context.Context, info peer.AddrInfo) {
 type candidates struct {
 	peers   map[peer.ID]*candidate
 	dialled int // being dialled now
+	vain    vain
 }
 
 type candidate struct {
 	info     peer.AddrInfo
+	told     bool // only a peer has told of it
 	failures int
 	err      error // of the last one
 	dialling bool
@@ -139,16 +146,18 @@ const (
 // mesh does not dial in step.
 var dialPauses = retry.Backoff{First: 500 * time.Millisecond, Max: 30 * time.Second, Jitter: 0.125}
 
-// add notes that info was found. What is newest about its addresses counts.
-func (c *candidates) add(info peer.AddrInfo, now time.Time) {
+// add notes that info was found, or told of. What is newest about its addresses
+// counts.
+func (c *candidates) add(info peer.AddrInfo, told bool, now time.Time) {
 	p := c.peers[info.ID]
 	if p == nil {
 		if len(c.peers) >= maxCandidates && !c.forget(now) {
 			return
 		}
-		p = &candidate{next: now}
+		p = &candidate{next: now, told: told}
 		c.peers[info.ID] = p
 	}
+	p.told = p.told && told
 	if !p.met.IsZero() {
 		p.lost(now)
 	}
@@ -175,7 +184,11 @@ func (c *candidates) next(now time.Time) []peer.AddrInfo {
 			break
 		}
 		if p.waiting && !p.dialling && !now.Before(p.next) {
-			p.dialling, p.waiting = true, false
+			p.waiting = false
+			if p.told && !c.vain.mayDial(p.info, now) {
+				continue
+			}
+			p.dialling = true
 			c.dialled++
 			out = append(out, p.info)
 		}
@@ -208,6 +221,7 @@ func (c *candidates) tried(id peer.ID, err error, now time.Time) {
 	p := c.peers[id]
 	p.dialling = false
 	if err == nil {
+		c.vain.reached(p.info)
 		p.met, p.waiting = now, false
 		return
 	}

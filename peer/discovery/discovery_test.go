@@ -57,7 +57,7 @@ func TestPausesGrowAndBookkeepingIsBounded(t *testing.T) {
 	one := peer.AddrInfo{ID: "one", Addrs: addrsOf("/ip4/203.0.113.7/tcp/1")}
 	pause, tries := time.Duration(0), 0
 	for range 12 {
-		c.add(one, now)
+		c.add(one, false, now)
 		last := pause
 		for pause = 0; len(c.next(now)) == 0; pause += 100 * time.Millisecond {
 			now = now.Add(100 * time.Millisecond)
@@ -72,7 +72,7 @@ func TestPausesGrowAndBookkeepingIsBounded(t *testing.T) {
 		t.Errorf("%d dials are never ended", c.dialled)
 	}
 	for i := range 2 * maxCandidates {
-		c.add(peer.AddrInfo{ID: peer.ID(strconv.Itoa(i)), Addrs: one.Addrs}, now)
+		c.add(peer.AddrInfo{ID: peer.ID(strconv.Itoa(i)), Addrs: one.Addrs}, false, now)
 	}
 	if len(c.peers) > maxCandidates {
 		t.Errorf("%d candidates are remembered", len(c.peers))
@@ -82,10 +82,57 @@ func TestPausesGrowAndBookkeepingIsBounded(t *testing.T) {
 	}
 }
 
+// TestTheCrowdCanNotHaveAHostKnockedAt: a third one, of which ever new ids are
+// told; while who is met in truth, and what the user knows, is dialled as ever.
+func TestTheCrowdCanNotHaveAHostKnockedAt(t *testing.T) {
+	now := time.Now()
+	c := candidates{peers: make(map[peer.ID]*candidate)}
+	victim, neighbour := addrsOf("/ip4/192.168.1.1/tcp/80", "/ip4/192.168.1.1/tcp/22"), addrsOf("/ip4/192.168.1.2/tcp/4001")
+	knocks := func(addrs []ma.Multiaddr, told bool, err error) (n int) {
+		for i := range 3000 {
+			c.add(peer.AddrInfo{ID: peer.ID(strconv.Itoa(i) + addrs[0].String()), Addrs: addrs}, told, now)
+			for _, info := range c.next(now) {
+				c.tried(info.ID, err, now)
+				n++
+			}
+			now = now.Add(vainTime / 6000)
+		}
+		return n
+	}
+	if n := knocks(victim, true, errHungUp); n != maxVain {
+		t.Errorf("a host is dialled %d times, because others tell of it", n)
+	}
+	now = now.Add(vainTime)
+	if n := knocks(neighbour, true, nil); n < 3000 {
+		t.Errorf("%d of 3000 that are there are met", n)
+	}
+	if n := knocks(neighbour, false, errHungUp); n < 1000 {
+		t.Errorf("of what was found otherwise %d are dialled", n)
+	}
+	n := 0
+	c = candidates{peers: make(map[peer.ID]*candidate)}
+	for i := range 1000 {
+		n += knocksOnce(&c, addrsOf("/ip4/10.0."+strconv.Itoa(i/250)+"."+strconv.Itoa(i%250)+"/tcp/1"), now)
+	}
+	if n > maxVainHosts {
+		t.Errorf("%d hosts are dialled, because others tell of them", n)
+	}
+}
+
+// knocksOnce tells of a node, and returns whether it is dialled.
+func knocksOnce(c *candidates, addrs []ma.Multiaddr, now time.Time) int {
+	c.add(peer.AddrInfo{ID: peer.ID(addrs[0].String()), Addrs: addrs}, true, now)
+	all := c.next(now)
+	for _, info := range all {
+		c.tried(info.ID, errHungUp, now)
+	}
+	return len(all)
+}
+
 func TestANodeThatIsNotFoundAgainIsGivenUp(t *testing.T) {
 	now := time.Now()
 	c := candidates{peers: make(map[peer.ID]*candidate)}
-	c.add(peer.AddrInfo{ID: "one"}, now)
+	c.add(peer.AddrInfo{ID: "one"}, false, now)
 	tries := 0
 	for range 3600 {
 		if len(c.next(now)) > 0 {
@@ -97,7 +144,7 @@ func TestANodeThatIsNotFoundAgainIsGivenUp(t *testing.T) {
 	if tries != maxTries {
 		t.Errorf("dialled %d times in an hour", tries)
 	}
-	c.add(peer.AddrInfo{ID: "one"}, now)
+	c.add(peer.AddrInfo{ID: "one"}, false, now)
 	if len(c.next(now)) != 1 {
 		t.Error("found again, but not dialled")
 	}
@@ -111,7 +158,7 @@ func TestWhoHangsUpAtOnceIsNotDialledAgainAtOnce(t *testing.T) {
 	now := time.Now()
 	c := candidates{peers: make(map[peer.ID]*candidate)}
 	connect := func() {
-		for c.add(peer.AddrInfo{ID: "one"}, now); len(c.next(now)) == 0; c.add(peer.AddrInfo{ID: "one"}, now) {
+		for c.add(peer.AddrInfo{ID: "one"}, false, now); len(c.next(now)) == 0; c.add(peer.AddrInfo{ID: "one"}, false, now) {
 			now = now.Add(100 * time.Millisecond)
 		}
 		c.tried("one", nil, now)

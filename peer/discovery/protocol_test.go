@@ -12,7 +12,12 @@ func TestTheDocumentHasTheFindersLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "\n| peers told of in one message | " + strconv.Itoa(maxTold) + " |"; !strings.Contains(string(text), want) {
-		t.Errorf("the document does not say %q", want)
+	for row, want := range map[string]int{
+		"peers told of in one message":                              maxTold,
+		"dials in vain in 10 minutes to a host that others told of": maxVain, "such hosts": maxVainHosts,
+	} {
+		if !strings.Contains(string(text), "\n| "+row+" | "+strconv.Itoa(want)+" |") {
+			t.Errorf("%q is %d in the code, not in the document", row, want)
+		}
 	}
 }

@@ -47,13 +47,14 @@ func (d *Discovery) Tellable(to peer.ID, about []peer.ID) []peer.AddrInfo {
 }
 
 // Told has at most limit of those dialled that a connected peer told of, picked
-// at random, and returns how many.
+// at random, and returns how many. A host where nobody is met is soon left alone,
+// whoever tells of it.
 func (d *Discovery) Told(by peer.ID, places []peer.AddrInfo, limit int) int {
 	places = checkTold(d.host, by, places)
 	rand.Shuffle(len(places), func(i, j int) { places[i], places[j] = places[j], places[i] })
 	places = places[:min(len(places), max(limit, 0))]
 	for _, p := range places {
-		d.connector.found(p)
+		d.connector.told(p)
 	}
 	return len(places)
 }

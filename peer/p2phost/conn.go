@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
+	manet "github.com/multiformats/go-multiaddr/net"
 	"github.com/multiformats/go-multistream"
 )
 
@@ -30,6 +32,13 @@ func (c Conn) Dialled() bool {
 	var accepted acceptedByDial
 	c.c.As(&accepted)
 	return c.c.Stat().Direction == network.DirOutbound && !bool(accepted)
+}
+
+// From returns the address at which the remote is.
+func (c Conn) From() netip.Addr {
+	ip, _ := manet.ToIP(c.c.RemoteMultiaddr()) // a connection has no name
+	addr, _ := netip.AddrFromSlice(ip)
+	return addr.Unmap()
 }
 
 // Close ends the connection and all its streams.
