@@ -128,7 +128,7 @@ func (f *nodeFlags) watch(n *node, stop func()) (*agent.Watch, error) {
 		w.Commands = map[string]agent.Command{runner.StartCommand: n.gate.Open}
 	}
 	if f.metrics != nil {
-		w.Gatherers = []prometheus.Gatherer{f.metrics}
+		w.Gatherers = []prometheus.Gatherer{load.WellNamed(f.metrics)}
 	}
 	if f.agentAddr == "" {
 		return w, nil

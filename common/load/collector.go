@@ -1,6 +1,13 @@
 package load
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
 
 // metric is one figure of a report as Prometheus sees it. value is not ok when
 // the report lacks it.
@@ -23,12 +30,11 @@ type collector struct {
 func Collector(r *Reporter) prometheus.Collector {
 	return &collector{
 		reporter: r,
-		metrics:  append(trafficMetrics(), connMetrics()...),
+		metrics:  slices.Concat(trafficMetrics(), connMetrics(), transferMetrics(&r.meter.transfers)),
 		build: prometheus.NewDesc("starmesh_build_info",
 			"What runs here: the program's version and the node's part. Always 1.",
 			nil, prometheus.Labels{
-				"version": r.head.Version, "node": r.head.Node,
-				"system": r.head.System, "role": r.head.Role,
+				"version": r.head.Version, "system": r.head.System, "role": r.head.Role,
 			}),
 	}
 }
@@ -72,6 +78,14 @@ func connMetrics() []metric {
 			func(r *Report) (float64, bool) { return known(r.AcceptQueue) }),
 		gauge("accept_backlog", "Connections that may wait to be accepted.",
 			func(r *Report) (float64, bool) { return known(r.AcceptBacklog) }),
+	}
+}
+
+func transferMetrics(t *transferTable) []metric {
+	ever := func(n *atomic.Int64) func(*Report) (float64, bool) {
+		return func(*Report) (float64, bool) { return float64(n.Load()), true }
+	}
+	return []metric{
 		gauge("transfers_running", "Files this node is fetching now.", func(r *Report) (float64, bool) {
 			running := 0
 			for _, t := range r.Transfers {
@@ -81,6 +95,10 @@ func connMetrics() []metric {
 			}
 			return float64(running), true
 		}),
+		counter("transfers_started_total", "Files this node has begun to fetch.", ever(&t.begun)),
+		counter("transfers_done_total", "Files this node has fetched: verified, and in their places.", ever(&t.done)),
+		counter("transfers_failed_total", "Files this node has not got in the end; those that were stopped are not counted.", ever(&t.failed)),
+		counter("transfers_done_bytes_total", "Bytes of the files this node has fetched, those that were there before included.", ever(&t.bytes)),
 	}
 }
 
@@ -115,4 +133,24 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 		}
 	}
 	metrics <- prometheus.MustNewConstMetric(c.build, prometheus.GaugeValue, 1)
+}
+
+// WellNamed gathers what g does, under the names that Prometheus wants: those of
+// counters, and no others, end in _total, and those of single figures not in
+// _count.
+func WellNamed(g prometheus.Gatherer) prometheus.Gatherer {
+	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		families, err := g.Gather()
+		for _, f := range families {
+			name := f.GetName()
+			switch f.GetType() {
+			case dto.MetricType_COUNTER:
+				name = strings.TrimSuffix(name, "_total") + "_total"
+			case dto.MetricType_GAUGE:
+				name = strings.TrimSuffix(strings.TrimSuffix(name, "_total"), "_count")
+			}
+			f.Name = &name
+		}
+		return families, err
+	})
 }

@@ -1,6 +1,8 @@
 package load_test
 
 import (
+	"context"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -32,7 +34,7 @@ func TestMetricsSayWhatTheReportSays(t *testing.T) {
 	c := load.Collector(load.NewReporter(info, m, new(load.Sockets)))
 	want := `# HELP starmesh_build_info What runs here: the program's version and the node's part. Always 1.
 # TYPE starmesh_build_info gauge
-starmesh_build_info{node="server",role="server",system="star",version="v1"} 1
+starmesh_build_info{role="server",system="star",version="v1"} 1
 # HELP starmesh_conns_open Connections open now.
 # TYPE starmesh_conns_open gauge
 starmesh_conns_open 1
@@ -48,6 +50,37 @@ starmesh_transfers_running 1
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+func TestTransfersAreCountedByHowTheyEnd(t *testing.T) {
+	m := new(load.Meter)
+	for i, err := range []error{nil, nil, io.ErrUnexpectedEOF, context.Canceled} {
+		m.Transfer("id", "f", int64(10+i)).End(err)
+	}
+	m.Transfer("id", "f", 100)
+	c := load.Collector(load.NewReporter(load.Info{}, m, new(load.Sockets)))
+	for name, want := range map[string]float64{"started_total": 5, "done_total": 2, "failed_total": 1, "done_bytes_total": 21, "running": 1} {
+		got, err := gathered(c, "starmesh_transfers_"+name)
+		if err != nil || got != want {
+			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
+		}
+	}
+}
+
+// gathered returns the value of a metric.
+func gathered(c prometheus.Collector, name string) (float64, error) {
+	registry := prometheus.NewRegistry()
+	if err := registry.Register(c); err != nil {
+		return 0, err
+	}
+	families, err := registry.Gather()
+	for _, f := range families {
+		if f.GetName() == name {
+			m := f.GetMetric()[0]
+			return m.GetCounter().GetValue() + m.GetGauge().GetValue(), err
+		}
+	}
+	return -1, err
 }
 
 func TestUnknownFiguresAreNoMetrics(t *testing.T) {

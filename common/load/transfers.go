@@ -26,6 +26,7 @@ type Transfer struct {
 	size     int64
 	begin    time.Time
 	have     atomic.Int64
+	table    *transferTable
 
 	mu       sync.Mutex
 	state    string
@@ -40,14 +41,17 @@ type transferTable struct {
 	mu      sync.Mutex
 	all     []*Transfer
 	omitted int64 // ended ones that were dropped from all
+
+	begun, done, failed, bytes atomic.Int64 // ever; bytes are those of the files that are done
 }
 
 // Transfer begins the account of a file that this node fetches: its id (64 hex
 // digits), its name, and its size in bytes. A resumed file is told of by Have
 // right away.
 func (m *Meter) Transfer(id, name string, size int64) *Transfer {
-	t := &Transfer{id: id, name: name, size: size, begin: time.Now(), state: Running}
 	table := &m.transfers
+	t := &Transfer{id: id, name: name, size: size, begin: time.Now(), state: Running, table: table}
+	table.begun.Add(1)
 	table.mu.Lock()
 	defer table.mu.Unlock()
 	if len(table.all) >= maxTransfers {
@@ -103,6 +107,13 @@ func (t *Transfer) finish(state string, err error) {
 		return
 	}
 	t.state, t.err, t.end = state, err, time.Now()
+	switch state {
+	case Done:
+		t.table.done.Add(1)
+		t.table.bytes.Add(t.size)
+	case Failed:
+		t.table.failed.Add(1)
+	}
 	if last != nil { // lets go of whatever the function held on to
 		t.chunkMap = func() []byte { return last }
 	}
