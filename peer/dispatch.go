@@ -41,6 +41,11 @@ func (l *link) handle(kind frame.Type, body []byte) error {
 			m.swarm.give.heard(m, n)
 			return nil
 		})
+	case typeDraw:
+		return about(l, body, decodeDraw, func(m *member, d draw) error {
+			m.swarm.draw.heard(d.Beats)
+			return nil
+		})
 	case typePeers:
 		return about(l, body, decodePeers, func(m *member, p peers) error {
 			m.swarm.introduced(m, p.Places)
@@ -91,6 +96,7 @@ func (m answer) about() (topic, []int) { return m.Topic, []int{m.Chunk} }
 func (m got) about() (topic, []int)    { return m.Topic, []int{m.Chunk} }
 func (m news) about() (topic, []int)   { return m.Topic, m.Chunks }
 func (m peers) about() (topic, []int)  { return m.Topic, nil }
+func (m draw) about() (topic, []int)   { return m.Topic, nil }
 
 // arrived hands a chunk to its swarm.
 func (l *link) arrived(t topic, i int, p []byte) error {

@@ -17,7 +17,11 @@ import (
 // When nothing has arrived for cfg.RetryFor it fails with fault.NoSource and says
 // which share of the chunks exists nowhere in reach. cfg.Counter is the node's
 // meter.
-func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config) error {
+//
+// Servers that have the file may be given: what they bring is passed on like all
+// else, and they are asked for what no node has. When all of them have ended for
+// good and no other node is in reach, Fetch fails with what they said.
+func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config, servers ...transfer.Source) error {
 	cfg.Counter = n.cfg.Meter
 	s, err := n.share(name, file, &cfg)
 	if err != nil {
@@ -25,9 +29,11 @@ func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg tran
 	}
 	defer s.end()
 	n.look(s)
+	ctx, stop := s.draw.run(ctx, servers)
 	err = s.take.intake.Wait(ctx)
+	said := stop()
 	if errors.Is(err, fault.NoSource) {
-		return s.nowhere(cfg.RetryFor)
+		return errors.Join(append([]error{s.nowhere(cfg.RetryFor)}, said...)...)
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"starmesh/common/frame"
 	"starmesh/common/readable"
 	"starmesh/peer/p2phost"
+	"starmesh/peer/scheduler"
 )
 
 // Message types. PROTOCOL.md §5 has the same table.
@@ -27,6 +28,7 @@ const (
 	typeLost   frame.Type = 0x15
 	typePeers  frame.Type = 0x16
 	typeGot    frame.Type = 0x17
+	typeDraw   frame.Type = 0x18
 	typeChunk  frame.Type = 0x20
 	typeList   frame.Type = 0x30
 	typeFiles  frame.Type = 0x31
@@ -325,6 +327,37 @@ func decodeGot(b []byte) (got, error) {
 	d := newDecoder(b)
 	m := got{Topic: d.topic(), Chunk: int(d.Uvarint("chunk", content.MaxChunks-1))}
 	return m, d.end(typeGot)
+}
+
+// draw says which nodes draw on a server that has the file, as far as the sender
+// knows.
+type draw struct {
+	Topic topic
+	Beats []scheduler.Beat
+}
+
+func (draw) kind() frame.Type { return typeDraw }
+
+func (m draw) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(m.Topic))
+	for _, beat := range m.Beats {
+		b = binary.BigEndian.AppendUint64(b, uint64(beat.ID))
+		b = binary.AppendUvarint(b, beat.Count)
+	}
+	return b
+}
+
+func decodeDraw(b []byte) (draw, error) {
+	d := newDecoder(b)
+	m := draw{Topic: d.topic()}
+	for len(d.Rest) > 0 && d.Err == nil {
+		if len(m.Beats) == scheduler.MaxDrawers {
+			d.Fail(fault.Protocol, "more than %d nodes", scheduler.MaxDrawers)
+			break
+		}
+		m.Beats = append(m.Beats, scheduler.Beat{ID: scheduler.ID(d.U64()), Count: d.Uvarint("count", 1<<40-1)})
+	}
+	return m, d.Err
 }
 
 // peers tells of other nodes that have to do with a file.

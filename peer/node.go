@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -54,6 +55,7 @@ type Node struct {
 	around neighbourhood
 
 	life     life
+	expects  atomic.Bool // it knows of other nodes, which are to be met
 	links    links
 	shelf    shelf
 	givers   *scheduler.Reputation // what was promised here, and kept
@@ -69,7 +71,9 @@ func New(cfg Config) (*Node, error) {
 	if err := errors.Join(cfg.Check(), err, cfg.discovery(join).Check()); err != nil {
 		return nil, err
 	}
-	return &Node{cfg: cfg, join: join, trace: steps{trace.New(cfg.Trace)}, links: newLinks(), shelf: newShelf(), givers: scheduler.NewReputation()}, nil
+	n := &Node{cfg: cfg, join: join, trace: steps{trace.New(cfg.Trace)}, links: newLinks(), shelf: newShelf(), givers: scheduler.NewReputation()}
+	n.expects.Store(len(join) > 0)
+	return n, nil
 }
 
 func (c Config) discovery(join []peer.AddrInfo) discovery.Config {

@@ -49,6 +49,7 @@ func examples(t testing.TB) map[string]message {
 		"LOST chunk 1":                        news{what: typeLost, Topic: 5, Chunks: []int{1}},
 		"PEERS: the ticket's node":            peers{Topic: 5, Places: []peer.AddrInfo{at}},
 		"GOT chunk 2":                         got{Topic: 5, Chunk: 2},
+		"DRAW: 1 counts 7, 258 counts 300":    draw{Topic: 5, Beats: []scheduler.Beat{{ID: 1, Count: 7}, {ID: 258, Count: 300}}},
 		"LIST":                                list{},
 		"FILES: one, called a, with 2 chunks held, a folder of 5 GiB": files{[]Shared{{ID: id, Size: 200_000, Name: "a", Held: 2, Folder: true, Total: 5 << 30}}},
 		"PROOF from chunk 0":                   proof{ID: id},
@@ -78,6 +79,8 @@ func decode(t frame.Type, b []byte) (message, error) {
 		return decodePeers(b)
 	case typeGot:
 		return decodeGot(b)
+	case typeDraw:
+		return decodeDraw(b)
 	case typeList:
 		return list{}, nil
 	case typeFiles:
@@ -141,7 +144,7 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 	}
 	for row, want := range map[string]int{
 		"text, bytes": maxText, "addresses of one peer in PEERS": maxAddrs, "peers in PEERS": maxPeers,
-		"chunks in COMING or LOST": maxEach, "files in FILES": maxFiles, "chaining values in VALUES": maxValues,
+		"chunks in COMING or LOST": maxEach, "nodes in DRAW": scheduler.MaxDrawers, "files in FILES": maxFiles, "chaining values in VALUES": maxValues,
 		"body of OFFER, ANSWER and the like, bytes":                       maxControl,
 		"body of JOIN, bytes":                                             bodyLimit(typeJoin),
 		"body of PEERS, bytes":                                            bodyLimit(typePeers),

@@ -72,7 +72,10 @@ func (n *Node) Addrs() []ma.Multiaddr {
 }
 
 // Meet has the node keep looking for the given nodes.
-func (n *Node) Meet(peers ...peer.AddrInfo) { n.found.Meet(peers...) }
+func (n *Node) Meet(peers ...peer.AddrInfo) {
+	n.expects.Store(n.expects.Load() || len(peers) > 0)
+	n.found.Meet(peers...)
+}
 
 // Outside waits until others outside of its own network can reach this node:
 // until it has an address there, or ctx ends. Where that is not to be expected

@@ -30,8 +30,8 @@ const (
 
 // swarm is one file at this node and all remotes that have to do with it. It
 // asks the scheduler what to do and does it, in two halves: what this node
-// gives (seeds, uploads) and what it takes (leeches, downloads). All of it may
-// be used from several goroutines.
+// gives (seeds, uploads) and what it takes (leeches, downloads); and it draws on
+// servers that have the file. All of it may be used from several goroutines.
 type swarm struct {
 	node  *Node
 	name  string
@@ -43,6 +43,7 @@ type swarm struct {
 	members map[scheduler.ID]*member
 	give    giving
 	take    taking
+	draw    drawing
 	search  search
 
 	turnedAway bool      // somebody waits for a place
@@ -81,6 +82,7 @@ func newSwarm(n *Node, name string, file store.File, t topic, cfg transfer.Confi
 	}
 	s.give = giving{swarm: s, giver: scheduler.NewGiver(n.self.key, file.Have())}
 	s.take = taking{swarm: s, taker: scheduler.NewTaker(n.givers), intake: transfer.NewIntake(file, cfg)}
+	s.draw = newDrawing(s)
 	return s
 }
 
@@ -100,6 +102,7 @@ func (s *swarm) enterLocked(l *link, j join) *member {
 		l.post(news{what: typeLost, Topic: s.topic, Chunks: part})
 	}
 	s.members[l.key] = m
+	s.draw.tellLocked(m)
 	s.give.giver.Join(l.key, j.Has)
 	s.give.actLocked()
 	return m
@@ -130,6 +133,7 @@ func (s *swarm) quitLocked(m *member) {
 	delete(s.members, m.link.key)
 	close(m.left)
 	s.give.giver.Leave(m.link.key)
+	s.draw.drawers.Left(m.link.key)
 	s.take.lostLocked(m.claims.ReleaseAll())
 	s.give.actLocked()
 }
@@ -140,6 +144,7 @@ func (s *swarm) tick(now time.Time) {
 	defer s.mu.Unlock()
 	s.seekLocked(now)
 	s.inviteLocked(now)
+	s.draw.tickLocked(now)
 	if len(s.members) == 0 {
 		return
 	}

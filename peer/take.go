@@ -183,6 +183,7 @@ func (t *taking) received(m *member, i int, p []byte) error {
 	m.active = now
 	t.taker.Arrived(m.link.key, i, took, now)
 	t.give.giver.Got(i)
+	t.draw.arrivedLocked(now)
 	t.give.actLocked()
 	return nil
 }

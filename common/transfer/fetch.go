@@ -81,7 +81,7 @@ func (f *fetch) supervise(ctx context.Context, from <-chan Source) error {
 				continue
 			}
 			f.running++
-			go func() { f.ended <- f.drive(ctx, source) }()
+			go func() { f.ended <- f.Drive(ctx, source, f.Claimant(source.Name())) }()
 		case err := <-f.ended:
 			f.running--
 			f.remember(err)
@@ -111,27 +111,36 @@ func (f *fetch) noSource() error {
 	}
 }
 
-// drive runs one source, again and again if Config says so.
-func (f *fetch) drive(ctx context.Context, source Source) error {
-	c := f.Claimant(source.Name())
-	patience := patience{Patience: retry.New(pauses, f.cfg.RetryFor)}
+// Driven is what a source that is driven brings its chunks to, a Claimant or what
+// stands before one.
+type Driven interface {
+	Wanted
+	// ReleaseAll takes back all claims; their chunks are not needed here.
+	ReleaseAll() []int
+}
+
+// Drive runs source for w, again and again if Config says so, and returns nil when
+// nothing is wanted any more. It fails with ctx's error, or with why the source
+// has ended for good.
+func (in *Intake) Drive(ctx context.Context, source Source, w Driven) error {
+	patience := patience{Patience: retry.New(pauses, in.cfg.RetryFor)}
 	for {
-		before := f.Lacking()
-		err := source.Run(ctx, c)
-		c.ReleaseAll()
-		if err == nil || ctx.Err() != nil || f.isOver() {
+		before := in.Lacking()
+		err := source.Run(ctx, w)
+		w.ReleaseAll()
+		if err == nil || ctx.Err() != nil || in.isOver() {
 			return err
 		}
-		wait, ok := patience.next(err, f.Lacking() < before)
+		wait, ok := patience.next(err, in.Lacking() < before)
 		if !ok {
 			return fmt.Errorf("%s: %w", source.Name(), err)
 		}
-		if f.cfg.OnRetry != nil {
-			f.cfg.OnRetry(source.Name(), err, wait)
+		if in.cfg.OnRetry != nil {
+			in.cfg.OnRetry(source.Name(), err, wait)
 		}
 		select {
 		case <-time.After(wait):
-		case <-f.over:
+		case <-in.over:
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)

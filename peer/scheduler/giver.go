@@ -142,6 +142,22 @@ func (g *Giver) Got(i int) {
 	g.chunks.coming.Remove(i)
 }
 
+// Brought records that this node now holds chunk i, from outside of the mesh: like
+// what it had from the start it is for this node to hand out.
+func (g *Giver) Brought(i int) {
+	g.Got(i)
+	g.chunks.source.Add(i)
+}
+
+// Backlog is how many chunks came into the mesh here and no taker has, or is
+// getting.
+func (g *Giver) Backlog() int {
+	if g.chunks.takers == 0 {
+		return 0
+	}
+	return g.chunks.source.Minus(g.chunks.inSome).Count()
+}
+
 // Coming records that this node is about to get chunk i; first tells that it is
 // the one to pass it on. It may be offered from now on if it is surely coming:
 // what was only promised would be promised on and on, and all who did that would

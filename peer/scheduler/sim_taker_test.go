@@ -60,6 +60,9 @@ func (n *node) late() {
 	missing := n.missing()
 	for _, chunk := range slices.Sorted(maps.Keys(n.claimed)) {
 		c := n.claimed[chunk]
+		if n.isFromServer(c) {
+			continue
+		}
 		age := at(n.now).Sub(at(c.since))
 		if !n.taker.IsOverdue(chunk, age, missing, at(n.now)) {
 			continue
@@ -88,9 +91,17 @@ func (n *node) receive(from *node, chunk int) {
 		n.duplicates++
 		return
 	}
+	if n.drawers != nil {
+		n.drawers.Arrived(false, 0, at(n.now))
+	}
+	n.giver.Got(chunk)
+	n.keep(chunk)
+}
+
+// keep stores a chunk, wherever it came from.
+func (n *node) keep(chunk int) {
 	n.have.Add(chunk)
 	delete(n.claimed, chunk)
-	n.giver.Got(chunk)
 	if n.have.Full() {
 		n.done = n.now
 		if n.kind != honest {

@@ -31,6 +31,7 @@ type mesh struct {
 	holds  func(i, chunk int) bool // what receiver i has beforehand
 	near   func(i, j int) bool     // who may connect with whom; nil: degree decides
 	kind   func(i int) hostility   // nil: all are honest
+	server *server                 // has the file in place of node 0, which is not there; nil: node 0 has it
 	seed   uint64
 }
 
@@ -77,6 +78,7 @@ type node struct {
 	waiting  bool
 	alive    bool
 	done     float64
+	drawing
 }
 
 type claim struct {
@@ -95,12 +97,18 @@ const unit = 27 * time.Millisecond
 func at(t float64) time.Time { return time.Unix(0, 0).Add(time.Duration(t * float64(unit))) }
 
 func (m mesh) run() result {
+	if m.server != nil {
+		own := *m.server
+		m.server = &own
+	}
 	s := &sim{mesh: m, rng: rand.New(rand.NewPCG(m.seed, 7))}
 	for i := 0; i <= m.n; i++ {
 		s.nodes = append(s.nodes, s.makeNode(i))
 	}
 	s.wire()
-	s.nodes[0].come()
+	if s.server == nil {
+		s.nodes[0].come()
+	}
 	for _, n := range s.nodes[1:] {
 		if n.have.Full() {
 			n.done = 0
@@ -142,13 +150,14 @@ func (s *sim) makeNode(i int) *node {
 	}
 	n.have = content.NewSet(s.chunks)
 	for c := range s.chunks {
-		if i == 0 || s.holds != nil && s.holds(i, c) || n.floods() {
+		if i == 0 && s.server == nil || s.holds != nil && s.holds(i, c) || n.floods() {
 			n.have.Add(c)
 		}
 	}
 	n.givers = scheduler.NewReputation()
 	n.taker = scheduler.NewTaker(n.givers)
 	n.giver = scheduler.NewGiver(n.key(), n.have)
+	n.asked = map[int]float64{}
 	return n
 }
 
@@ -192,6 +201,7 @@ func (s *sim) byKey(id scheduler.ID) *node { return s.nodes[id&0xffff] }
 
 func (n *node) come() {
 	n.alive = true
+	n.beginDrawing()
 	for _, p := range n.near {
 		if p.alive {
 			n.meet(p)
@@ -208,6 +218,9 @@ func (n *node) quit() {
 		if p.alive {
 			p.giver.Leave(n.key())
 			p.givers.Left(n.key())
+			if p.drawers != nil {
+				p.drawers.Left(n.key())
+			}
 			for _, chunk := range slices.Sorted(maps.Keys(p.claimed)) {
 				if p.claimed[chunk].from == n.id {
 					p.lose(chunk)
@@ -234,6 +247,7 @@ func (n *node) tick() {
 	}
 	n.late()
 	n.giver.Tick(at(n.now))
+	n.drawTick()
 	n.step()
 	n.after(5, n.tick)
 }
@@ -243,6 +257,7 @@ func (n *node) step() {
 	if !n.alive || n.isPassive() {
 		return
 	}
+	n.draw()
 	for {
 		o, ok := n.giver.Offer(at(n.now))
 		if !ok {
@@ -340,6 +355,9 @@ func (n *node) send(to *node, chunk int) {
 
 func (s *sim) result() result {
 	r := result{copies: float64(s.nodes[0].sent) / float64(s.chunks)}
+	if s.server != nil {
+		r.copies = float64(s.server.sent) / float64(s.chunks)
+	}
 	sum, squares := 0.0, 0.0
 	for _, n := range s.nodes[1:] {
 		sum += float64(n.sent)

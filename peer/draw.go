@@ -1,0 +1,214 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"starmesh/common/content"
+	"starmesh/common/transfer"
+	"starmesh/peer/scheduler"
+)
+
+// drawing is what a swarm has to do with servers: this node brings chunks from
+// them into the mesh, if it has any, and passes on who else does. Its methods
+// that handle messages lock the swarm.
+type drawing struct {
+	*swarm
+	drawers *scheduler.Drawers
+	asked   map[int]asked // chunks that servers were asked for
+	news    bool          // members are to be told who draws
+	changed chan struct{} // closed when there may be more to ask for
+}
+
+type asked struct {
+	by    *server
+	since time.Time
+}
+
+func newDrawing(s *swarm) drawing {
+	return drawing{
+		swarm: s, drawers: scheduler.NewDrawers(s.node.self.key, s.list.Len()),
+		asked: map[int]asked{}, changed: make(chan struct{}),
+	}
+}
+
+// run draws on servers until stop is called, which returns what those said that
+// have ended for good. The context that it returns ends with them when nobody
+// else is there.
+func (d *drawing) run(ctx context.Context, servers []transfer.Source) (alive context.Context, stop func() []error) {
+	if len(servers) == 0 {
+		return ctx, func() []error { return nil }
+	}
+	d.mu.Lock()
+	d.drawers.Begin(d.node.expects.Load(), time.Now())
+	d.mu.Unlock()
+	alive, cancel := context.WithCancelCause(ctx)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var said []error
+	for _, source := range servers {
+		group.Go(func() {
+			err := d.take.intake.Drive(alive, source, &server{drawing: d, claims: d.take.intake.Claimant(source.Name())})
+			if err == nil || alive.Err() != nil {
+				return
+			}
+			d.node.cfg.Log.Warn("a server is not asked any more", "file", d.name, "why", err)
+			mu.Lock()
+			defer mu.Unlock()
+			if said = append(said, err); len(said) == len(servers) && d.givesUp() {
+				cancel(errors.Join(said...))
+			}
+		})
+	}
+	return alive, func() []error {
+		cancel(context.Canceled)
+		group.Wait()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.drawers.SetAble(false)
+		return said
+	}
+}
+
+// givesUp notes that there is no server any more, and reports whether nobody else
+// is there.
+func (d *drawing) givesUp() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.drawers.SetAble(false)
+	return len(d.members) == 0
+}
+
+// heard handles DRAW.
+func (d *drawing) heard(beats []scheduler.Beat) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.drawers.Heard(beats, time.Now()) {
+		d.news = true
+	}
+}
+
+// tickLocked does what time alone brings about: who draws is passed on, and what
+// servers do not bring is given up.
+func (d *drawing) tickLocked(now time.Time) {
+	if own := d.drawers.Tick(now); own || d.news {
+		d.news = false
+		for _, m := range d.members {
+			d.tellLocked(m)
+		}
+	}
+	var lost []int
+	for i, a := range d.asked {
+		if d.drawers.IsOverdue(now.Sub(a.since)) {
+			d.drawers.SetAble(false)
+			delete(d.asked, i)
+			if a.by.claims.Release(i) {
+				lost = append(lost, i)
+			}
+		}
+	}
+	d.take.lostLocked(lost)
+	d.wakeLocked()
+}
+
+// tellLocked tells a member who draws, if anybody does.
+func (d *drawing) tellLocked(m *member) {
+	if beats := d.drawers.Tell(time.Now()); len(beats) > 0 {
+		m.link.post(draw{Topic: d.topic, Beats: beats})
+	}
+}
+
+// arrivedLocked notes that a chunk came from another node.
+func (d *drawing) arrivedLocked(now time.Time) {
+	d.drawers.Arrived(false, 0, now)
+	d.wakeLocked()
+}
+
+func (d *drawing) wakeLocked() {
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// server is one server's side of a swarm's intake: it sees as missing what this
+// node is to ask for now.
+type server struct {
+	*drawing
+	claims *transfer.Claimant
+}
+
+func (s *server) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func (s *server) Missing() content.Set {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	giver := s.give.giver
+	return s.drawers.Next(scheduler.Demand{
+		Missing: s.take.intake.Missing(), Lacking: s.take.intake.Lacking(), Nearby: giver.HeldNearby,
+		Nodes: len(s.members), Open: len(s.asked), Backlog: giver.Backlog(),
+	}, time.Now())
+}
+
+func (s *server) Claim(i int) (release func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.claims.Claim(i); !ok {
+		return nil, false
+	}
+	s.asked[i] = asked{s, time.Now()}
+	s.take.announceLocked(i)
+	return func() { s.release(i) }, true
+}
+
+func (s *server) release(i int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.claims.Release(i) {
+		delete(s.asked, i)
+		s.take.lostLocked([]int{i})
+	}
+}
+
+// ReleaseAll takes back all that the server was to bring.
+func (s *server) ReleaseAll() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	released := s.claims.ReleaseAll()
+	for i, a := range s.asked {
+		if a.by == s {
+			delete(s.asked, i)
+		}
+	}
+	s.take.lostLocked(released)
+	return released
+}
+
+func (s *server) Deliver(i int, p []byte) error {
+	c, err := s.claims.Receive(i, p)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, took := time.Now(), time.Duration(0)
+	if a, ok := s.asked[i]; ok {
+		took = now.Sub(a.since)
+		delete(s.asked, i)
+	}
+	s.drawers.SetAble(true)
+	s.drawers.Arrived(true, took, now)
+	if c.Outcome == transfer.Stored {
+		if c.Claimed.IsZero() {
+			s.take.announceLocked(i)
+		}
+		s.give.giver.Brought(i)
+		s.give.actLocked()
+	}
+	s.wakeLocked()
+	return nil
+}

@@ -1,0 +1,198 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"starmesh/common/fault"
+	"starmesh/common/store"
+	"starmesh/common/transfer"
+)
+
+// webServer has a file and gives one chunk after the other, to whoever asks.
+type webServer struct {
+	file *store.Memory
+	each time.Duration
+	turn chan struct{} // holds one while somebody is given something
+
+	mu    sync.Mutex
+	gives map[int]int  // how often, by chunk
+	down  bool         // it fails
+	lies  map[int]bool // chunks that it gives wrong
+}
+
+// drawn is a node's connection with the server.
+type drawn struct {
+	*webServer
+	by string
+}
+
+func (d drawn) Name() string { return "server" }
+
+func (d drawn) Run(ctx context.Context, w transfer.Wanted) error {
+	p := make([]byte, d.file.List().ChunkLen(0))
+	for {
+		changed := w.Changed()
+		i, ok := w.Missing().Next(0)
+		if ok {
+			_, ok = w.Claim(i)
+		}
+		if !ok {
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		chunk := p[:d.file.List().ChunkLen(i)]
+		if err := d.give(ctx, i, chunk); err != nil {
+			return err
+		}
+		if err := w.Deliver(i, chunk); err != nil {
+			return err
+		}
+	}
+}
+
+// give takes its time, during which nobody else is given anything.
+func (s *webServer) give(ctx context.Context, i int, p []byte) error {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	time.Sleep(s.each)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case s.down:
+		return fault.Wrapf(fault.NoSource, "the server is down")
+	}
+	s.gives[i]++
+	if err := s.file.ReadChunk(i, p); err != nil {
+		return err
+	}
+	if s.lies[i] {
+		p[0]++
+	}
+	return nil
+}
+
+// sent is how many chunks the server gave.
+func (s *webServer) sent() (sum int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.gives {
+		sum += n
+	}
+	return sum
+}
+
+func newWebServer(t *testing.T, chunks int) *webServer {
+	return &webServer{file: makeFile(t, chunks*64<<10), each: 20 * time.Millisecond, turn: make(chan struct{}, 1), gives: map[int]int{}, lies: map[int]bool{}}
+}
+
+// TestAServerIsAskedForOneCopyByManyNodes: who draws on it, and what comes from
+// it, each knows of the others.
+func TestAServerIsAskedForOneCopyByManyNodes(t *testing.T) {
+	for _, n := range []int{1, 2, 8} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newWebServer(t, 64)
+			nodes, files := drawAll(t, s, n)
+			var group sync.WaitGroup
+			for i, node := range nodes {
+				group.Go(func() {
+					if err := node.Fetch(testContext(t), "x", files[i], patient(), drawn{s, fmt.Sprint(i)}); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+			for i := range files {
+				same(t, files[i], s.file)
+				nodes[i].stop()
+			}
+			if sent := s.sent(); sent > 64+2*n {
+				t.Errorf("%d nodes: the server gave %d chunks of a file with 64", n, sent)
+			}
+		})
+	}
+}
+
+// drawAll makes nodes that are all linked, and a place for the file at each.
+func drawAll(t *testing.T, s *webServer, n int) (nodes []pipedNode, files []*store.Memory) {
+	for i := range n {
+		node := startPiped(t, fmt.Sprint("node ", i), nil)
+		node.expects.Store(n > 1)
+		for _, other := range nodes {
+			dial(node, other)
+		}
+		nodes, files = append(nodes, node), append(files, store.NewMemory(s.file.List()))
+	}
+	return nodes, files
+}
+
+// TestAServerThatIsDownForATimeIsAskedAgain, by whoever has not got the file.
+func TestAServerThatIsDownForATimeIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newWebServer(t, 40)
+		nodes, files := drawAll(t, s, 3)
+		var group sync.WaitGroup
+		for i, node := range nodes {
+			group.Go(func() {
+				if err := node.Fetch(testContext(t), "x", files[i], patient(), drawn{s, fmt.Sprint(i)}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		set := func(down bool) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.down = down
+		}
+		time.Sleep(500 * time.Millisecond)
+		set(true)
+		time.Sleep(4 * time.Second)
+		if files[0].Have().Full() {
+			t.Fatal("the file was whole before the server went")
+		}
+		set(false)
+		group.Wait()
+		for i := range files {
+			same(t, files[i], s.file)
+			nodes[i].stop()
+		}
+	})
+}
+
+// TestAServerThatLiesIsGivenUp: alone with it a node says so; with another node
+// that has the file it comes from there.
+func TestAServerThatLiesIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newWebServer(t, 4)
+		s.lies[2] = true
+		alone := startPiped(t, "alone", nil)
+		err := alone.Fetch(testContext(t), "x", store.NewMemory(s.file.List()), patient(), drawn{s, "alone"})
+		if !errors.Is(err, fault.Corrupt) {
+			t.Errorf("alone: %v", err)
+		}
+		has, lacks := startPiped(t, "has", nil), startPiped(t, "lacks", nil)
+		if _, err := has.share("x", s.file, nil); err != nil {
+			t.Fatal(err)
+		}
+		dial(lacks, has)
+		to := store.NewMemory(s.file.List())
+		if err := lacks.Fetch(testContext(t), "x", to, patient(), drawn{s, "lacks"}); err != nil {
+			t.Errorf("with another node: %v", err)
+		}
+		same(t, to, s.file)
+		for _, n := range []pipedNode{alone, has, lacks} {
+			n.stop()
+		}
+	})
+}

@@ -1,0 +1,258 @@
+package scheduler_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"starmesh/common/content"
+	"starmesh/peer/scheduler"
+)
+
+// server is what has the file in place of an origin that is a node. It sends one
+// chunk at a time, in the order in which it is asked.
+type server struct {
+	rate   float64                // chunks per unit
+	known  bool                   // it tells all but the first of others that fetch the same
+	down   func(now float64) bool // it does not answer then; nil: it always does
+	unable func(i int) bool       // these nodes do not know it; nil: all do
+	free   float64
+	sent   int
+}
+
+// drawing is the half of a simulated node that asks a server.
+type drawing struct {
+	drawers *scheduler.Drawers
+	asked   map[int]float64 // since when
+}
+
+func (n *node) beginDrawing() {
+	if n.server == nil || n.id == 0 || n.server.unable != nil && n.server.unable(n.id) {
+		return
+	}
+	n.drawers = scheduler.NewDrawers(n.key(), n.chunks)
+	n.drawers.Begin(n.server.known && n.id > 1, at(n.now))
+}
+
+func (n *node) isFromServer(c claim) bool { return n.server != nil && c.from == 0 }
+
+// neighbours are those that are there.
+func (n *node) neighbours() int {
+	count := 0
+	for _, p := range n.near {
+		if p.alive {
+			count++
+		}
+	}
+	return count
+}
+
+func (n *node) drawTick() {
+	if n.drawers == nil {
+		return
+	}
+	for chunk, since := range n.asked {
+		if n.drawers.IsOverdue(at(n.now).Sub(at(since))) {
+			delete(n.asked, chunk)
+			if c, ok := n.claimed[chunk]; ok && n.isFromServer(c) {
+				n.lose(chunk)
+			}
+			n.drawers.SetAble(false)
+		}
+	}
+	if n.drawers.Tick(at(n.now)) {
+		n.tellDrawers()
+	}
+}
+
+// tellDrawers passes on who draws, at the next opportunity.
+func (n *node) tellDrawers() {
+	beats := n.drawers.Tell(at(n.now))
+	for _, p := range n.near {
+		n.word(p, func() {
+			if p.alive && p.drawers != nil && p.drawers.Heard(beats, at(p.now)) {
+				p.after(2, p.tellDrawers)
+			}
+		})
+	}
+}
+
+// draw asks the server for what falls to this node.
+func (n *node) draw() {
+	if n.drawers == nil || n.server.isDown(n.now) {
+		return
+	}
+	missing := content.FullSet(n.chunks).Minus(n.have)
+	for i := range n.claimed {
+		missing.Remove(i)
+	}
+	if missing.Empty() {
+		return
+	}
+	next := n.drawers.Next(scheduler.Demand{
+		Missing: missing, Nearby: n.giver.HeldNearby, Nodes: n.neighbours(),
+		Open: len(n.asked), Backlog: n.giver.Backlog(), Lacking: n.missing(),
+	}, at(n.now))
+	for i := range next.All() {
+		n.ask(i)
+	}
+}
+
+func (s *server) isDown(now float64) bool { return s.down != nil && s.down(now) }
+
+func (n *node) ask(chunk int) {
+	s, since := n.server, n.now
+	n.asked[chunk] = since
+	n.claimed[chunk] = claim{0, n.now}
+	n.tell(chunk, false)
+	s.free = max(s.free, n.now+n.delay) + 1/s.rate
+	s.sent++
+	n.after(s.free-n.now+n.delay, func() {
+		if !n.alive || s.isDown(n.now) {
+			return
+		}
+		delete(n.asked, chunk)
+		n.drawers.SetAble(true)
+		n.drawers.Arrived(true, at(n.now).Sub(at(since)), at(n.now))
+		if n.have.Has(chunk) {
+			n.duplicates++
+			return
+		}
+		n.giver.Brought(chunk)
+		n.keep(chunk)
+	})
+}
+
+// served is a mesh with a server of an equal uplink.
+func served(n, degree int) mesh {
+	return mesh{chunks: 256, n: n, delay: 1, batch: 4, degree: degree, server: &server{rate: 1, known: true}}
+}
+
+// spared is what a mesh that draws on a server may come to at the most.
+type spared struct {
+	name   string
+	mesh   mesh
+	most   float64 // × bound
+	copies float64 // sent by the server
+}
+
+func (c spared) check(t *testing.T) {
+	t.Helper()
+	for seed := range uint64(3) {
+		c.mesh.seed = seed + 1
+		r := c.mesh.run()
+		x := r.makespan / c.mesh.bound()
+		if x > c.most || r.copies > c.copies || r.duplicates > 0.01 {
+			t.Errorf("%s, seed %d: %.3f × bound, %.3f copies, %.3f of all twice; at most %.2f, %.2f and 0.01",
+				c.name, seed, x, r.copies, r.duplicates, c.most, c.copies)
+		}
+	}
+}
+
+func TestTheServerIsSpared(t *testing.T) {
+	for _, c := range []spared{
+		{"1 receiver", served(1, 0), 1.03, 1},
+		{"2 receivers", served(2, 0), 1.05, 1.05},
+		{"4 receivers", served(4, 0), 1.08, 1.05},
+		{"8 receivers", served(8, 0), 1.1, 1.05},
+	} {
+		c.check(t)
+	}
+}
+
+func TestHeavyTheServerIsSparedByMany(t *testing.T) {
+	heavy(t)
+	for _, c := range []spared{
+		{"16 receivers", served(16, 0), 1.14, 1.05},
+		{"32 receivers with 16 neighbours", served(32, 16), 1.15, 1.05},
+		{"128 receivers with 16 neighbours", served(128, 16), 1.2, 1.05},
+	} {
+		c.check(t)
+	}
+}
+
+// TestStrangersSpareTheServerToo: who does not know of others at first asks for one
+// chunk, and then hears of them.
+func TestStrangersSpareTheServerToo(t *testing.T) {
+	m := served(8, 0)
+	m.server.known = false
+	spared{"8 receivers that meet by chance", m, 1.12, 1.1}.check(t)
+}
+
+// TestWhenThoseWhoDrawGoOthersDo: all four at once, in the middle.
+func TestWhenThoseWhoDrawGoOthersDo(t *testing.T) {
+	m := served(12, 0)
+	m.seed = 3
+	s := &sim{mesh: m}
+	var keys []scheduler.ID
+	for i := 1; i <= m.n; i++ {
+		keys = append(keys, (&node{sim: s, id: i}).key())
+	}
+	slices.Sort(keys)
+	m.leave = func(i int) float64 {
+		if slices.Contains(keys[:4], (&node{sim: s, id: i}).key()) {
+			return 100
+		}
+		return 0
+	}
+	r := m.run()
+	if seconds := (r.makespan - 256) * unit.Seconds(); seconds > 3 || r.copies > 1.3 {
+		t.Errorf("they have it %.1f s after the server could have sent it once; %.2f copies", seconds, r.copies)
+	}
+}
+
+// TestTheMeshEndsWhatTheServerBegan: once one copy is out.
+func TestTheMeshEndsWhatTheServerBegan(t *testing.T) {
+	m := served(8, 0)
+	m.seed, m.server.down = 1, func(now float64) bool { return now > 270 }
+	if r := m.run(); r.makespan > 300 {
+		t.Errorf("they have it after %.0f", r.makespan)
+	}
+}
+
+// TestAServerThatComesBackIsAskedAgain: after 10 seconds.
+func TestAServerThatComesBackIsAskedAgain(t *testing.T) {
+	m := served(8, 0)
+	m.seed, m.server.down = 1, func(now float64) bool { return now > 100 && now < 470 }
+	if r := m.run(); (r.makespan-470-156)*unit.Seconds() > 4 || r.copies > 1.3 {
+		t.Errorf("they have it after %.0f, with %.2f copies", r.makespan, r.copies)
+	}
+}
+
+// TestASlowMeshIsHelpedByItsServer: not much slower than a star, though a chunk takes
+// over a second on the receivers' uplinks, and those who promised one bring it late.
+func TestASlowMeshIsHelpedByItsServer(t *testing.T) {
+	m := served(4, 0).withUp(func(int) float64 { return 0.02 })
+	m.seed = 1
+	if r := m.run(); r.makespan > 1.35*4*256 {
+		t.Errorf("they have it after %.0f, a star takes %d", r.makespan, 4*256)
+	}
+}
+
+func TestWhoSaysNothingNewIsNoNews(t *testing.T) {
+	now := at(0)
+	d := scheduler.NewDrawers(1000, 8)
+	if !d.Heard([]scheduler.Beat{{ID: 5, Count: 7}}, now) || d.Heard([]scheduler.Beat{{ID: 5, Count: 7}, {ID: 5, Count: 6}, {ID: 1000, Count: 9}}, now) {
+		t.Error("only a count that grows, of another node, is news")
+	}
+	for id := range scheduler.ID(1000) {
+		d.Heard([]scheduler.Beat{{ID: id + 10, Count: 1}}, now)
+	}
+	if told := d.Tell(now); len(told) != scheduler.MaxDrawers || told[0].ID != 5 || told[1].ID != 10 {
+		t.Errorf("a thousand told: %v", told)
+	}
+	d.Begin(false, now)
+	if d.Tick(now) {
+		t.Error("a node that is not among the lowest makes itself known")
+	}
+	now = now.Add(4 * time.Second)
+	if told := d.Tell(now); len(told) != 0 {
+		t.Errorf("who was not heard of for 4 s is told: %v", told)
+	}
+	if d.Heard([]scheduler.Beat{{ID: 5, Count: 7}}, now) {
+		t.Error("what was heard before is a sign of life")
+	}
+	if !d.Tick(now) || d.Tell(now)[0].ID != 1000 {
+		t.Error("the next one does not take the place")
+	}
+}
