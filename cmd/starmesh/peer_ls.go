@@ -3,16 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/common/readable"
+	"starmesh/peer"
 )
 
 // sharedEvent is a file that nodes of the mesh share, for programs.
@@ -36,15 +39,29 @@ func newPeerList() *cobra.Command {
 		Long: `ls asks the nodes in reach what they share, and merges it by id: id, size, how many
 nodes have all of it (and how many have some), and name. Nodes are found with the
 ticket, with --join, on the local network, or with --dht. A folder's size is that
-of all its files.`,
+of all its files; of a folder whose ticket is given, its files are listed too.
+'peer get' takes each name, and TICKET/PATH.`,
 		Example: `  starmesh peer ls
   starmesh peer ls mesh:4kQ… --json
   starmesh peer ls --join /ip4/192.0.2.1/tcp/4001/p2p/12D3Koo… --wait 5s`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.join = append(f.join, args...)
+			var tickets []fetch.Sought
+			for _, arg := range args {
+				some, err := fetch.ParseSought(arg)
+				if err != nil {
+					return cli.Usage(cmd, err)
+				}
+				for _, s := range some {
+					if s.Tickets() == nil {
+						return cli.Usagef(cmd, "%.200q is no ticket (mesh:…); a node is named with --join", arg)
+					}
+					f.join = append(f.join, s.Tickets()...)
+				}
+				tickets = append(tickets, some...)
+			}
 			return f.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
-				return n.list(ctx, wait)
+				return n.list(ctx, wait, tickets)
 			})
 		},
 	}
@@ -53,8 +70,9 @@ of all its files.`,
 	return cmd
 }
 
-// list waits for nodes to be found and prints what they share.
-func (n *meshNode) list(ctx context.Context, wait time.Duration) error {
+// list waits for nodes to be found and prints what they share, and what is in the
+// folders of tickets.
+func (n *meshNode) list(ctx context.Context, wait time.Duration, tickets []fetch.Sought) error {
 	select {
 	case <-ctx.Done():
 		return nil
@@ -62,21 +80,50 @@ func (n *meshNode) list(ctx context.Context, wait time.Duration) error {
 	}
 	all := n.List(ctx)
 	for _, l := range all {
-		e := sharedEvent{l.ID.String(), l.Name, l.Size, l.Folder, l.Nodes, l.Partly, l.Held, content.ChunkCount(l.Size)}
-		if l.Folder {
-			e.Size = l.Total
-		}
-		n.out.Event("file", e)
-		if n.out.Mode() != cli.JSON {
-			n.out.Result(sharedLine(e))
-		}
+		n.listed(l)
 	}
 	nodes := len(n.Links())
 	if nodes == 0 {
 		return fault.Wrapf(fault.NoSource, "no node of the mesh is in reach: give --join or a ticket, or a longer --wait")
 	}
+	for _, ticket := range tickets {
+		if err := n.listFolder(ctx, wait, ticket, all); err != nil {
+			return err
+		}
+	}
 	n.out.Note("%d shared by %s in reach", len(all), units.Counted(nodes, "node"))
 	return nil
+}
+
+// listFolder prints what is in the folder of a ticket: all who share the folder
+// have it.
+func (n *meshNode) listFolder(ctx context.Context, wait time.Duration, ticket fetch.Sought, all []peer.Listed) error {
+	mesh := fetch.NewMesh(n.Node, fetch.Place{Meter: n.meter, Out: told{n.out}}, fetch.Patience{For: wait})
+	defer mesh.Close(ctx)
+	entries, err := mesh.Files(ctx, ticket)
+	if err != nil {
+		return err
+	}
+	folder := slices.IndexFunc(all, func(l peer.Listed) bool { return ticket.Is(l.ID) })
+	for _, e := range entries {
+		l := peer.Listed{Shared: peer.Shared{ID: e.ID, Name: e.Path, Size: e.Size, Held: content.ChunkCount(e.Size)}}
+		if folder >= 0 {
+			l.Nodes, l.Partly = all[folder].Nodes, all[folder].Partly
+		}
+		n.listed(l)
+	}
+	return nil
+}
+
+func (n *meshNode) listed(l peer.Listed) {
+	e := sharedEvent{l.ID.String(), l.Name, l.Size, l.Folder, l.Nodes, l.Partly, l.Held, content.ChunkCount(l.Size)}
+	if l.Folder {
+		e.Size = l.Total
+	}
+	n.out.Event("file", e)
+	if n.out.Mode() != cli.JSON {
+		n.out.Result(sharedLine(e))
+	}
 }
 
 func sharedLine(e sharedEvent) string {

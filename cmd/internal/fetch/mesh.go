@@ -52,15 +52,18 @@ func NewMesh(node *Node, place Place, retry Patience) *Mesh {
 	return &Mesh{Place: place, Retry: retry, node: node, shares: newShares(node)}
 }
 
-// Sought is something to fetch from the mesh: a ticket, an id or a name.
+// Sought is something to fetch from the mesh: a ticket, an id or a name, or what
+// is below that in a folder.
 type Sought struct {
 	text   string
 	ticket peer.Ticket // its id is zero: there is none
 	id     content.ID  // zero: the name counts
+	below  string      // a file or folder in the folder that ticket or id stands for; "": all
 }
 
-// ParseSought reads an argument. It may hold several tickets, one a line, as a
-// ticket file does.
+// ParseSought reads an argument: a ticket, an id or a name, each of a folder with
+// a path in it if only that is wanted. It may hold several tickets, one a line,
+// as a ticket file does.
 func ParseSought(arg string) (all []Sought, err error) {
 	if strings.TrimSpace(arg) == "" {
 		return nil, fault.Wrapf(fault.Invalid, "an empty argument: a ticket, an id or a name was to be there")
@@ -69,18 +72,25 @@ func ParseSought(arg string) (all []Sought, err error) {
 		return nil, fault.Wrapf(fault.Invalid, "%.200q is the address of a server: use 'starmesh central get'", arg)
 	}
 	if !strings.HasPrefix(strings.TrimSpace(arg), "mesh:") {
-		id, err := content.ParseID(strings.ToLower(arg))
+		name := strings.TrimSuffix(arg, "/") // a folder's, as it is listed
+		head, below, _ := strings.Cut(name, "/")
+		id, err := content.ParseID(strings.ToLower(head))
 		if err != nil {
-			id = content.ID{}
+			return []Sought{{text: name}}, nil
 		}
-		return []Sought{{text: arg, id: id}}, nil
+		return []Sought{{text: arg, id: id, below: below}}, nil
 	}
 	for _, line := range strings.Split(strings.TrimSpace(arg), "\nmesh:") {
-		ticket, err := peer.ParseTicket("mesh:" + strings.TrimPrefix(line, "mesh:"))
+		text, below, _ := strings.Cut(strings.TrimPrefix(line, "mesh:"), "/")
+		ticket, err := peer.ParseTicket("mesh:" + text)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Sought{text: ticket.Name, ticket: ticket, id: ticket.ID})
+		below = strings.Trim(below, "/ \r\n")
+		if below != "" && !ticket.Collection {
+			return nil, fault.Wrapf(fault.Invalid, "/%s: the ticket is of the file %s, not of a folder", readable.Text(below), readable.Text(ticket.Name))
+		}
+		all = append(all, Sought{text: ticket.Name, ticket: ticket, id: ticket.ID, below: below})
 	}
 	return all, nil
 }
@@ -92,6 +102,9 @@ func (s Sought) Tickets() []string {
 	}
 	return []string{s.ticket.String()}
 }
+
+// Is returns whether id is that of what is sought.
+func (s Sought) Is(id content.ID) bool { return s.id == id }
 
 // Get fetches all that is sought, one after the other.
 func (m *Mesh) Get(ctx context.Context, all []Sought) error {
@@ -117,7 +130,7 @@ func (m *Mesh) seek(ctx context.Context, s Sought) error {
 	if !s.ticket.ID.IsZero() {
 		m.node.Meet(s.ticket.Peers...)
 		if s.ticket.Collection {
-			return m.folder(ctx, s.ticket.Name, s.id)
+			return m.folder(ctx, s.ticket.Name, s.id, s.below)
 		}
 		return m.one(ctx, path.Base(s.ticket.Name), s.id, s.ticket.Size)
 	}
@@ -126,7 +139,13 @@ func (m *Mesh) seek(ctx context.Context, s Sought) error {
 		return err
 	}
 	if found.Folder {
-		return m.folder(ctx, found.Name, found.ID)
+		if s.id.IsZero() {
+			s.below = strings.TrimPrefix(strings.TrimPrefix(s.text, found.Name), "/")
+		}
+		return m.folder(ctx, found.Name, found.ID, s.below)
+	}
+	if s.below != "" {
+		return fault.Wrapf(fault.NotFound, "%s is a file, not a folder with %s in it", readable.Text(found.Name), readable.Text(s.below))
 	}
 	return m.one(ctx, path.Base(found.Name), found.ID, found.Size)
 }

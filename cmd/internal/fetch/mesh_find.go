@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"starmesh/common/fault"
@@ -28,12 +29,19 @@ func (m *Mesh) find(ctx context.Context, s Sought) (found peer.Listed, err error
 	return found, err
 }
 
+// matching returns what s stands for; folders in which it is a path, if nothing
+// has that very name.
 func matching(all []peer.Listed, s Sought) []peer.Listed {
-	var found []peer.Listed
+	var found, above []peer.Listed
 	for _, l := range all {
 		if l.ID == s.id || s.id.IsZero() && l.Name == s.text {
 			found = append(found, l)
+		} else if s.id.IsZero() && l.Folder && strings.HasPrefix(s.text, l.Name+"/") {
+			above = append(above, l)
 		}
+	}
+	if len(found) == 0 {
+		return above
 	}
 	return found
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,8 +29,24 @@ const (
 	maxManifest = 256 << 20
 )
 
-// folder fetches a folder: its manifest first, then its files.
-func (m *Mesh) folder(ctx context.Context, name string, id content.ID) error {
+// Files returns what is in the folder that is sought by a ticket, as it can be
+// sought by name; nothing if the ticket is of a file.
+func (m *Mesh) Files(ctx context.Context, s Sought) ([]content.Entry, error) {
+	if !s.ticket.Collection {
+		return nil, nil
+	}
+	m.node.Meet(s.ticket.Peers...)
+	folder := path.Base(s.ticket.Name)
+	entries, err := m.manifest(ctx, folder, s.id)
+	for i := range entries {
+		entries[i].Path = folder + "/" + entries[i].Path
+	}
+	return entries, err
+}
+
+// folder fetches a folder, or what is below in it: its manifest first, then its
+// files.
+func (m *Mesh) folder(ctx context.Context, name string, id content.ID, below string) error {
 	name = path.Base(name)
 	entries, err := m.manifest(ctx, name, id)
 	if err != nil {
@@ -38,14 +55,20 @@ func (m *Mesh) folder(ctx context.Context, name string, id content.ID) error {
 	var wishes []wish
 	total := int64(0)
 	for _, e := range entries {
+		if below != "" && e.Path != below && !strings.HasPrefix(e.Path, below+"/") {
+			continue
+		}
 		if !store.Visible(e.Path) {
 			// No node of ours shares such a name: it might be meant for a place
 			// like .ssh/authorized_keys.
 			m.Out.Warn("%s has the hidden file %s; left out", readable.Text(name), readable.Text(e.Path))
 			continue
 		}
-		wishes = append(wishes, newFolderWish(name, e))
+		wishes = append(wishes, newFolderWish(name, below, e))
 		total += e.Size
+	}
+	if below != "" && len(wishes) == 0 {
+		return fault.Wrapf(fault.NotFound, "%s has no file or folder %s", readable.Text(name), readable.Text(below))
 	}
 	if err := m.To.expect(wishes); err != nil {
 		return err
@@ -64,10 +87,10 @@ func (m *Mesh) folder(ctx context.Context, name string, id content.ID) error {
 	return err
 }
 
-func newFolderWish(folder string, e content.Entry) wish {
+func newFolderWish(folder, below string, e content.Entry) wish {
 	return wish{
 		entry: store.Entry{Name: e.Path, ID: e.ID, Size: e.Size, Mode: fs.FileMode(e.Mode), ModTime: e.ModTime},
-		as:    folder + "/" + e.Path,
+		as:    relative(path.Join(folder, below), path.Join(folder, e.Path)),
 	}
 }
 
