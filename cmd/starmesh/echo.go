@@ -87,6 +87,7 @@ func (s *echoServe) run(cmd *cobra.Command) error {
 	if err := agent.CheckAddress(s.cfg.Address); err != nil {
 		return cli.Usage(cmd, err)
 	}
+	cli.DateLines(cmd)
 	out := cli.ForCommand(cmd)
 	s.cfg.Meter, s.cfg.Sockets = new(load.Meter), new(load.Sockets)
 	s.cfg.Trace = echoTrace(out, s.trace)

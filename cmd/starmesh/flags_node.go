@@ -90,6 +90,7 @@ func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Conte
 	if err := f.managed.check(cmd, f.agentAddr); err != nil {
 		return err
 	}
+	cli.DateLines(cmd)
 	n := &node{
 		out: cli.ForCommand(cmd), meter: new(load.Meter), sockets: new(load.Sockets), health: new(agent.Health),
 		limits: f.limits(), agent: "starmesh/" + thisBuild().Version,

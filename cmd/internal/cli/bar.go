@@ -33,7 +33,7 @@ func (o *Output) Bar(title string, total int64) *Bar {
 	b.total.Store(total)
 	switch o.mode {
 	case Terminal:
-		b.show = newTerminal(o.err)
+		b.show = &terminal{w: o.err}
 	case Plain:
 		b.show = &plain{w: o.err}
 	case JSON:
@@ -44,12 +44,9 @@ func (o *Output) Bar(title string, total int64) *Bar {
 	return b
 }
 
-// Kept tells that some bytes of the total were there already: they are no part
-// of the work, nor of the rate.
-func (b *Bar) Kept(bytes int64) {
-	b.kept.Add(bytes)
-	b.total.Add(-bytes)
-}
+// Kept tells that some bytes of the total were there already: they are done, and
+// no part of the rate.
+func (b *Bar) Kept(bytes int64) { b.kept.Add(bytes) }
 
 // Then tells, before Start, for how long other work is expected to go on after
 // this: how much time is left in all is told too.
@@ -58,7 +55,7 @@ func (b *Bar) Then(after time.Duration) { b.after = after }
 // Add counts n more bytes done.
 func (b *Bar) Add(n int64) { b.done.Add(n) }
 
-// Set says how many bytes are done in all.
+// Set says how many bytes are done, without those that were kept.
 func (b *Bar) Set(n int64) { b.done.Store(n) }
 
 // Total corrects how many bytes there are to do.
@@ -125,13 +122,14 @@ func (o *Output) follow(b *Bar) {
 // progress is how far a piece of work has come.
 type progress struct {
 	title   string
-	done    int64 // bytes
-	total   int64 // bytes, -1 for not known
+	done    int64 // bytes, with those that were there before
+	total   int64 // bytes in all, -1 for not known
 	kept    int64 // bytes that were there before
 	elapsed time.Duration
 	after   time.Duration // of what follows
 }
 
 func (b *Bar) progress() progress {
-	return progress{title: b.title, done: b.done.Load(), total: b.total.Load(), kept: b.kept.Load(), elapsed: time.Since(b.begin), after: b.after}
+	kept := b.kept.Load()
+	return progress{title: b.title, done: b.done.Load() + kept, total: b.total.Load(), kept: kept, elapsed: time.Since(b.begin), after: b.after}
 }

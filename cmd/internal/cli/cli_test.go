@@ -60,7 +60,7 @@ func TestWorkThatTakesLongIsToldOfInPlainLines(t *testing.T) {
 func TestTheTimeOfAllWorkIsToldBesideThatOfThis(t *testing.T) {
 	for mode, want := range map[cli.Mode]string{
 		cli.Plain:    "[1/2] trial: 1.0 KiB of 3.9 KiB (26%), 99 B/s, 30s left, 2m30s in all\n",
-		cli.Terminal: "[1/2] trial, 2m30s in all",
+		cli.Terminal: " 1.0 KiB of 3.9 KiB, 100 B/s, 30s left, 2m30s in all",
 	} {
 		var errOut bytes.Buffer
 		synctest.Test(t, func(t *testing.T) {
@@ -102,6 +102,57 @@ func TestStoppedWorkSaysSo(t *testing.T) {
 	}
 }
 
+// TestWhatWasThereCountsAsDoneAndNotAsSpeed: a file that is resumed is as large as
+// ever.
+func TestWhatWasThereCountsAsDoneAndNotAsSpeed(t *testing.T) {
+	_, got := work(t, cli.Plain, 2<<10, 8<<10, 15, nil)
+	if want := "get model.bin (8.0 KiB kept): 9.0 KiB of 10 KiB (90%), 99 B/s, 10s left\n"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	_, got = work(t, cli.Terminal, 2<<10, 8<<10, 15, nil)
+	for _, want := range []string{"get model.bin (8.0 KiB kept)  90% █", " 9.0 KiB of 10 KiB, 100 B/s, 10s left"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the bar never shows %q:\n%q", want, got)
+		}
+	}
+	if strings.Contains(got, "KiB/s") {
+		t.Errorf("what was kept counts as speed: %q", got)
+	}
+}
+
+// TestLinesOfALogHaveTheTime: those that do not go to a terminal; once each, also
+// where the log's own library would say it.
+func TestLinesOfALogHaveTheTime(t *testing.T) {
+	var errOut bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		cmd := &cobra.Command{Use: "serve"}
+		cmd.SetErr(&errOut)
+		cli.DateLines(cmd)
+		out := cli.ForCommand(cmd)
+		out.Note("serving files")
+		out.Warn("no disk")
+		out.Logger().Info("closed", "remote", "x")
+		bar := out.Bar("get x", 4000)
+		bar.Start()
+		time.Sleep(12 * time.Second)
+		bar.Finish(nil)
+	})
+	lines := strings.Split(strings.TrimSpace(errOut.String()), "\n")
+	if len(lines) != 5 {
+		t.Fatalf("got %q", lines)
+	}
+	at, rest := "", []string{"serving files", "starmesh: no disk", "level=INFO msg=closed remote=x"}
+	for i, line := range lines {
+		if _, err := time.Parse(time.DateTime, line[:min(len(line), len(time.DateTime))]); err != nil || line < at {
+			t.Errorf("%q has no time, or an earlier one than the line before", line)
+		}
+		at = line[:min(len(line), len(time.DateTime))]
+		if i < len(rest) && line[min(len(line), len(time.DateTime)+1):] != rest[i] {
+			t.Errorf("%q does not end in %q", line, rest[i])
+		}
+	}
+}
+
 func TestQuietWorkSaysNothing(t *testing.T) {
 	if out, errOut := work(t, cli.Quiet, 4000, 0, 40, nil); out+errOut != "" {
 		t.Errorf("printed %q and %q", out, errOut)
@@ -131,7 +182,7 @@ func TestWorkIsToldToProgramsInJSON(t *testing.T) {
 	if count != 4 {
 		t.Errorf("3 s of work gave %d events:\n%s", count, out)
 	}
-	if last.Event != "progress" || last.Bytes != 300 || last.Total != 300 || last.Kept != 7 || last.Name == "" {
+	if last.Event != "progress" || last.Bytes != 307 || last.Total != 307 || last.Kept != 7 || last.Name == "" {
 		t.Errorf("the last event is %+v", last)
 	}
 }

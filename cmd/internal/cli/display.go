@@ -3,10 +3,12 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
-	"github.com/schollz/progressbar/v3"
+	"github.com/rivo/uniseg"
 )
 
 // display is one way to show progress. Its methods are called one at a time.
@@ -28,42 +30,56 @@ func (nothing) end(progress, error)     {}
 // terminal is a bar that moves on one line.
 type terminal struct {
 	w     io.Writer
-	bar   *progressbar.ProgressBar
-	total int64 // what bar was made for
+	seen  []progress // of the last seconds
+	shown int        // columns that are written on
 }
 
-func newTerminal(w io.Writer) *terminal { return &terminal{w: w} }
+// maxSeen is over how many updates the rate that is shown is measured.
+const maxSeen = 30
 
 func (t *terminal) interval() time.Duration { return 100 * time.Millisecond }
 
 func (t *terminal) update(p progress) {
-	if t.bar == nil || t.total != p.total {
-		t.clear()
-		t.total = p.total
-		t.bar = progressbar.NewOptions64(p.total,
-			progressbar.OptionSetWriter(t.w),
-			progressbar.OptionSetDescription(label(p)),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionShowCount(),
-			progressbar.OptionUseIECUnits(true),
-			progressbar.OptionSetPredictTime(true),
-			progressbar.OptionFullWidth(),
-			progressbar.OptionSpinnerType(14),
-			progressbar.OptionSetSpinnerChangeInterval(0), // it would start a goroutine; update turns it
-		)
+	before := progress{}
+	if len(t.seen) > 0 {
+		before = t.seen[0]
 	}
-	if p.after > 0 {
-		t.bar.Describe(label(p) + inAll(p))
+	if t.seen = append(t.seen, p); len(t.seen) > maxSeen {
+		t.seen = t.seen[1:]
+	}
+	rate := rate(p, before)
+	head, tail := label(p), fmt.Sprintf("%s, %s/s", amount(p), inBytes(rate))
+	if left, ok := left(p, rate); ok {
+		tail += fmt.Sprintf(", %s left", left.Round(time.Second))
 	}
 	if p.total > 0 {
-		p.done = min(p.done, p.total-1) // the bar ends itself when full; end does that here
+		head += fmt.Sprintf(" %3d%% ", percent(p))
 	}
-	_ = t.bar.Set64(p.done) // fails only past the total
+	t.show(head, tail+inAll(p), p)
+}
+
+// show writes head and tail at the ends of the line, and between them a bar.
+func (t *terminal) show(head, tail string, p progress) {
+	columns := Width(t.w) - 1 // in the last one some terminals go on to the next line
+	room, bar := columns-uniseg.StringWidth(head)-uniseg.StringWidth(tail)-1, ""
+	if room > 0 && p.total > 0 {
+		full := int(int64(room) * percent(p) / 100)
+		bar = strings.Repeat("█", full) + strings.Repeat("░", room-full)
+	}
+	line := head + bar + " " + tail
+	for uniseg.StringWidth(line) > columns {
+		_, size := utf8.DecodeLastRuneInString(line)
+		line = line[:len(line)-size]
+	}
+	width := uniseg.StringWidth(line)
+	fmt.Fprint(t.w, "\r", line, strings.Repeat(" ", max(0, t.shown-width)))
+	t.shown = width
 }
 
 func (t *terminal) clear() {
-	if t.bar != nil {
-		_ = t.bar.Clear() // a terminal that cannot be written to shows nothing
+	if t.shown > 0 {
+		fmt.Fprint(t.w, "\r", strings.Repeat(" ", t.shown), "\r")
+		t.shown = 0
 	}
 }
 
@@ -83,7 +99,11 @@ func (l *plain) update(p progress) {
 	}
 	rate := rate(p, l.last)
 	l.last = p
-	line := fmt.Sprintf("%s: %s, %s/s", label(p), amount(p), humanize.IBytes(uint64(rate+0.5)))
+	done := amount(p)
+	if p.total > 0 {
+		done += fmt.Sprintf(" (%d%%)", percent(p))
+	}
+	line := fmt.Sprintf("%s: %s, %s/s", label(p), done, inBytes(rate))
 	if left, ok := left(p, rate); ok {
 		line += fmt.Sprintf(", %s left", left.Round(time.Second))
 	}
@@ -97,8 +117,8 @@ func (l *plain) end(p progress, err error) {
 	if err != nil {
 		how = "stopped"
 	}
-	fmt.Fprintf(l.w, "%s: %s, %s in %s, %s/s\n", label(p), how, humanize.IBytes(uint64(p.done)),
-		p.elapsed.Round(time.Second/10), humanize.IBytes(uint64(rate(p, progress{})+0.5)))
+	fmt.Fprintf(l.w, "%s: %s, %s in %s, %s/s\n", label(p), how, inBytes(float64(p.done-p.kept)),
+		p.elapsed.Round(time.Second/10), inBytes(rate(p, progress{})))
 }
 
 // events is progress for programs.
@@ -136,13 +156,14 @@ type progressEvent struct {
 	Left    *float64 `json:"seconds_left,omitempty"`
 }
 
-// rate returns bytes per second since the progress before.
+// rate returns bytes per second since the progress before, without those that
+// were kept.
 func rate(now, before progress) float64 {
 	seconds := (now.elapsed - before.elapsed).Seconds()
 	if seconds <= 0 {
 		return 0
 	}
-	return max(0, float64(now.done-before.done)/seconds)
+	return max(0, float64((now.done-now.kept)-(before.done-before.kept))/seconds)
 }
 
 // left guesses the time that is left; ok is false when there is no telling.
@@ -169,15 +190,19 @@ func inAll(p progress) string {
 
 func label(p progress) string {
 	if p.kept > 0 {
-		return fmt.Sprintf("%s (%s kept)", p.title, humanize.IBytes(uint64(p.kept)))
+		return fmt.Sprintf("%s (%s kept)", p.title, inBytes(float64(p.kept)))
 	}
 	return p.title
 }
 
 func amount(p progress) string {
-	done := humanize.IBytes(uint64(p.done))
 	if p.total <= 0 {
-		return done
+		return inBytes(float64(p.done))
 	}
-	return fmt.Sprintf("%s of %s (%d%%)", done, humanize.IBytes(uint64(p.total)), 100*p.done/p.total)
+	return fmt.Sprintf("%s of %s", inBytes(float64(p.done)), inBytes(float64(p.total)))
 }
+
+// percent is for work whose total is known and not zero.
+func percent(p progress) int64 { return min(100, int64(100*float64(p.done)/float64(p.total))) }
+
+func inBytes(n float64) string { return humanize.IBytes(uint64(max(0, n) + 0.5)) }

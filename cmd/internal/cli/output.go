@@ -71,6 +71,22 @@ func ForCommand(cmd *cobra.Command) *Output {
 	return o
 }
 
+// DateLines puts the time of day before each line that cmd writes for people,
+// if they are not on a terminal: whoever reads a log asks when.
+func DateLines(cmd *cobra.Command) {
+	if w := cmd.ErrOrStderr(); !isTerminal(w) {
+		cmd.SetErr(dated{w})
+	}
+}
+
+// dated is a log: each Write is a line.
+type dated struct{ io.Writer }
+
+func (d dated) Write(line []byte) (int, error) {
+	_, err := fmt.Fprintf(d.Writer, "%s %s", time.Now().Format(time.DateTime), line)
+	return len(line), err
+}
+
 func flag(cmd *cobra.Command, name string) bool {
 	set, err := cmd.Flags().GetBool(name)
 	return err == nil && set
@@ -171,15 +187,23 @@ func EventLine(name string, v any) string {
 // Logger returns a logger for what an operator wants to know: lines on stderr,
 // in the mode JSON events called "log", in the mode Quiet only errors.
 func (o *Output) Logger() *slog.Logger {
+	var options slog.HandlerOptions
 	switch o.mode {
 	case JSON:
 		handler := slog.NewJSONHandler(lineWriter(func(line string) { o.line(o.out, readable.JSON(line)) }), nil)
 		return slog.New(handler.WithAttrs([]slog.Attr{slog.String("event", "log")}))
 	case Quiet:
-		return slog.New(slog.NewTextHandler(lineWriter(o.say), &slog.HandlerOptions{Level: slog.LevelError}))
-	default:
-		return slog.New(slog.NewTextHandler(lineWriter(o.say), nil))
+		options.Level = slog.LevelError
 	}
+	if _, ok := o.err.(dated); ok {
+		options.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey && len(groups) == 0 {
+				return slog.Attr{} // the line has it already
+			}
+			return a
+		}
+	}
+	return slog.New(slog.NewTextHandler(lineWriter(o.say), &options))
 }
 
 // Lines returns a writer to stderr that keeps lines, one each Write, apart from
