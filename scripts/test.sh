@@ -127,7 +127,7 @@ torture() {
 	fi
 	local flags
 	read -ra flags <<<"${TORTURE:-}"
-	scripts/torture.sh --minutes 2 --dir "$(mktemp -d)" ${flags[@]+"${flags[@]}"} || fail "torture found something"
+	scripts/torture.sh --minutes 2 ${flags[@]+"${flags[@]}"} || fail "torture found something"
 }
 
 command -v go >/dev/null 2>&1 || fail "needs Go 1.26 or later: https://go.dev/dl/"
