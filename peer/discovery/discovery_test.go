@@ -99,6 +99,9 @@ func TestTheCrowdCanNotHaveAHostKnockedAt(t *testing.T) {
 		}
 		return n
 	}
+	if n := knocks(neighbour, false, nil); n < 3000 { // before anybody has told anything
+		t.Errorf("%d of 3000 that are there are met", n)
+	}
 	if n := knocks(victim, true, errHungUp); n != maxVain {
 		t.Errorf("a host is dialled %d times, because others tell of it", n)
 	}

@@ -42,7 +42,9 @@ func (v *vain) mayDial(info peer.AddrInfo, now time.Time) bool {
 // reached notes that a dial was not in vain.
 func (v *vain) reached(info peer.AddrInfo) {
 	for ip := range hostsOf(info) {
-		if v.of[ip]--; v.of[ip] <= 0 {
+		if v.of[ip] > 1 {
+			v.of[ip]--
+		} else {
 			delete(v.of, ip)
 		}
 	}
