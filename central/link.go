@@ -216,21 +216,30 @@ func (l *link) payload(p []byte) error {
 	return nil
 }
 
-// send sends one message.
-func (l *link) send(m message) error {
+// send sends messages, all in one step.
+func (l *link) send(all ...message) error {
+	if len(all) == 0 {
+		return nil
+	}
 	l.write.mu.Lock()
 	defer l.write.mu.Unlock()
-	l.write.buf = m.append(append(l.write.buf[:0], make([]byte, frame.HeaderSize)...))
-	n := len(l.write.buf) - frame.HeaderSize
-	frame.AppendHeader(l.write.buf[:0], m.kind(), n)
-	if err := l.whole(func() error { _, err := l.conn.Write(l.write.buf); return err }); err != nil {
-		return fmt.Errorf("send %s: %w", typeName(m.kind()), err)
+	b := l.write.buf[:0]
+	for _, m := range all {
+		at := len(b)
+		b = m.append(append(b, make([]byte, frame.HeaderSize)...))
+		frame.AppendHeader(b[:at], m.kind(), len(b)-at-frame.HeaderSize)
 	}
-	if cap(l.write.buf) > 64<<10 {
+	if l.write.buf = b; cap(b) > 64<<10 {
 		l.write.buf = nil // 10,000 idle connections must not each keep a page of a listing
 	}
-	l.watch.Meter.OtherOut.Add(int64(frame.HeaderSize + n))
-	l.watch.message("send", m.kind(), n)
+	if err := l.whole(func() error { _, err := l.conn.Write(b); return err }); err != nil {
+		return fmt.Errorf("send %s: %w", typeName(all[0].kind()), err)
+	}
+	l.watch.Meter.OtherOut.Add(int64(len(b)))
+	for n := 0; len(b) > 0; b = b[frame.HeaderSize+n:] {
+		n = int(binary.BigEndian.Uint32(b))
+		l.watch.message("send", frame.Type(b[frame.HeaderSize-1]), n)
+	}
 	return nil
 }
 
