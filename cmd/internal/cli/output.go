@@ -49,7 +49,7 @@ func NewOutput(out, err io.Writer, mode Mode) *Output {
 func AddFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolP("quiet", "q", false, "say nothing but errors")
 	cmd.Flags().Bool("json", false, "print one JSON object a line on standard output: progress, results, errors")
-	cmd.Flags().BoolP("verbose", "v", false, "name all that is left out, not the first few")
+	cmd.Flags().BoolP("verbose", "v", false, "a line for each of many files; name all that is left out, not the first few")
 	cmd.MarkFlagsMutuallyExclusive("quiet", "json")
 }
 

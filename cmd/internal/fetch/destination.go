@@ -12,6 +12,7 @@ import (
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
+	"starmesh/common/store"
 )
 
 // Destination is where fetched files go: a folder, one file in a folder, or
@@ -126,6 +127,37 @@ func (d *Destination) path(name string) string {
 // stat looks at a file within root.
 func (d *Destination) stat(name string) (fs.FileInfo, error) {
 	return d.root.Lstat(filepath.FromSlash(name))
+}
+
+// inFolder is what a folder of the destination has.
+type inFolder struct {
+	names  map[string]bool
+	making bool // some of it is in the making
+}
+
+// look reads a folder of root, in one go for all files that are to come there.
+func (d *Destination) look(dir string) inFolder {
+	here := inFolder{names: map[string]bool{}}
+	f, err := d.root.Open(filepath.FromSlash(dir))
+	if err != nil {
+		return here // it is not there, or whoever writes into it will see why not
+	}
+	defer f.Close()
+	names, _ := f.Readdirnames(0)
+	for _, name := range names {
+		here.names[name] = true
+		here.making = here.making || !store.Visible(name)
+	}
+	return here
+}
+
+// has reports whether something of the file called name is there.
+func (h inFolder) has(d *Destination, name string) bool {
+	if h.names[path.Base(name)] || !h.making {
+		return h.names[path.Base(name)]
+	}
+	_, saved := store.Saved(d.root, name)
+	return saved
 }
 
 // Close closes what was opened.

@@ -7,6 +7,7 @@ import "time"
 type Output interface {
 	Note(format string, args ...any) // a line for people
 	Warn(format string, args ...any) // of what went wrong without ending the fetch
+	Verbose() bool                   // whether a line for each of many files is wished for
 	Event(name string, fields any)   // for programs; fields make a JSON object
 	// Bar begins to show how far a piece of work has come: kept bytes were there
 	// before, total are to come.

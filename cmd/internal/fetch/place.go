@@ -49,11 +49,8 @@ type placed struct {
 // one of its own.
 func (p Place) fetch(ctx context.Context, by carrier, w wish, bar Bar) (placed, error) {
 	name := p.To.name(w.as)
-	was, there, err := p.alreadyThere(ctx, w, name)
+	was, there, err := p.alreadyThere(ctx, w, name, bar)
 	if there || err != nil {
-		if there && bar != nil {
-			bar.Kept(w.entry.Size)
-		}
 		return placed{p.shelve(name, was), there}, err
 	}
 	list, err := p.chunkList(ctx, by, w.entry, name)
@@ -77,7 +74,7 @@ func (p Place) fetch(ctx context.Context, by carrier, w wish, bar Bar) (placed, 
 		file.Close()
 		return placed{}, fmt.Errorf("%s: %w", readable.Text(w.entry.Name), err)
 	}
-	p.done(w, p.To.path(name), kept, time.Since(began))
+	p.done(w, p.To.path(name), kept, time.Since(began), bar)
 	here := p.shelve(name, list)
 	if here != nil {
 		file.move(here)
@@ -101,7 +98,7 @@ func (p Place) reuse(ctx context.Context, part *store.Part, was content.ChunkLis
 // alreadyThere returns whether the very file is in its place, so that a command
 // that was stopped half-way through a folder can be run again. list is that of
 // the file which is there, zero if it was not hashed.
-func (p Place) alreadyThere(ctx context.Context, w wish, name string) (list content.ChunkList, there bool, err error) {
+func (p Place) alreadyThere(ctx context.Context, w wish, name string, bar Bar) (list content.ChunkList, there bool, err error) {
 	info, err := p.To.stat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != w.entry.Size {
 		return list, false, nil // whether it is in the way, store.Create says
@@ -113,7 +110,10 @@ func (p Place) alreadyThere(ctx context.Context, w wish, name string) (list cont
 	if err := store.Tidy(p.To.root, name, w.entry.ID); err != nil {
 		return list, false, err
 	}
-	p.Out.Note("%s is here already", readable.Text(path))
+	if bar != nil {
+		bar.Kept(w.entry.Size)
+	}
+	p.detail(bar, "%s is here already", readable.Text(path))
 	p.Out.Event(DoneEvent, doneEvent{Name: w.entry.Name, Path: path, ID: w.entry.ID, Size: w.entry.Size, Kept: w.entry.Size})
 	p.Meter.Transfer(w.entry.ID.String(), w.entry.Name, w.entry.Size).Done()
 	return list, true, nil
@@ -199,10 +199,18 @@ type doneEvent struct {
 	Seconds float64    `json:"seconds"`
 }
 
-func (p Place) done(w wish, path string, kept int64, took time.Duration) {
+// detail says something of one file; of one among many, whose bar this is, only
+// to whoever asks for all.
+func (p Place) detail(bar Bar, format string, args ...any) {
+	if bar == nil || p.Out.Verbose() {
+		p.Out.Note(format, args...)
+	}
+}
+
+func (p Place) done(w wish, path string, kept int64, took time.Duration, bar Bar) {
 	p.Out.Event(DoneEvent, doneEvent{w.entry.Name, path, w.entry.ID, w.entry.Size, kept, took.Seconds()})
 	rate := float64(w.entry.Size-kept) / max(took.Seconds(), 1e-9)
-	p.Out.Note("%s  %s in %s, %s/s", readable.Text(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
+	p.detail(bar, "%s  %s in %s, %s/s", readable.Text(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
 }
 
 // stopped says how to go on, if it was the user who ended it.

@@ -23,6 +23,7 @@ type silent struct {
 	pauses []time.Duration
 }
 
+func (s *silent) Verbose() bool                                  { return false }
 func (s *silent) Waiting(_ string, _ error, after time.Duration) { s.pauses = append(s.pauses, after) }
 
 func sessionOf(out Output, retry Patience) *session[*wire] {

@@ -90,30 +90,54 @@ func (s *Star) server(ctx context.Context, targets []Target, failed *failures) (
 	return all, s.files(ctx, wishes, failed)
 }
 
-// files fetches the files that are wished for, one after the other.
-func (s *Star) files(ctx context.Context, wishes []wish, failed *failures) error {
-	began, came, bytes := time.Now(), 0, int64(0)
-	for _, w := range wishes {
-		err := s.describe(ctx, &w)
-		if err == nil {
-			err = s.one(ctx, w)
+// many is what is kept of several files while they are fetched.
+type many struct {
+	bar    Bar // of all of them; nil: there is but one, which has its own
+	failed *failures
+	files  int // that came
+	bytes  int64
+}
+
+func (m *many) came(w wish) {
+	m.files++
+	m.bytes += w.entry.Size
+}
+
+// files fetches the files that are wished for: small ones together, the others
+// one after the other.
+func (s *Star) files(ctx context.Context, wishes []wish, failed *failures) (err error) {
+	began, of := time.Now(), &many{failed: failed}
+	if len(wishes) > 1 {
+		total := int64(0)
+		for _, w := range wishes {
+			total += w.entry.Size
 		}
-		if err == nil {
-			came, bytes = came+1, bytes+w.entry.Size
-		} else if failed.take(err) != nil {
+		of.bar = s.Out.Bar("get "+units.Counted(len(wishes), "file"), 0, total)
+		defer func() {
+			of.bar.Finish(err)
+			s.Out.Note("%s, %s in %s", units.Counted(of.files, "file"), units.Bytes(of.bytes), units.Duration(time.Since(began)))
+		}()
+	}
+	rest, err := s.small(ctx, wishes, of)
+	for _, w := range rest {
+		if err != nil {
 			return err
 		}
+		if err = s.describe(ctx, &w); err == nil {
+			err = s.one(ctx, w, of.bar)
+		}
+		if err == nil {
+			of.came(w)
+		}
+		err = failed.take(err)
 	}
-	if len(wishes) > 1 {
-		s.Out.Note("%s, %s in %s", units.Counted(came, "file"), units.Bytes(bytes), units.Duration(time.Since(began)))
-	}
-	return nil
+	return err
 }
 
 // one fetches a single file.
-func (s *Star) one(ctx context.Context, w wish) error {
+func (s *Star) one(ctx context.Context, w wish, bar Bar) error {
 	if !s.To.isStream() {
-		_, err := s.fetch(ctx, s, w, nil)
+		_, err := s.fetch(ctx, s, w, bar)
 		return err
 	}
 	return s.toStdout(ctx, s, w, func(list content.ChunkList, read <-chan struct{}) (store.File, error) {

@@ -36,7 +36,7 @@ func (p Place) toStdout(ctx context.Context, by carrier, w wish, keep func(list 
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("%s: %w", readable.Text(w.entry.Name), err)
 	}
-	p.done(w, p.To.dir, 0, time.Since(began))
+	p.done(w, p.To.dir, 0, time.Since(began), nil)
 	return nil
 }
 
