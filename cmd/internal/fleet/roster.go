@@ -36,6 +36,7 @@ type Config struct {
 	Nodes   int    // as many at the most
 	Codes   []Code // with which a node joins; one at the least
 	Once    bool   // each code is good for one node
+	Push    bool   // nodes are to keep files that are pushed; else they are a lab's
 	Program string // the version of this program
 	// Joined, Left and Refused are told who comes and goes. None may block, and
 	// none may be nil.
@@ -203,6 +204,10 @@ func (r *Roster) admit(m *Member, shown []byte, conn *tls.Conn) ([]byte, error) 
 		return nil, fault.Wrapf(fault.Unauthorized, "the code was good for one node, which has joined with it")
 	case i < 0:
 		return nil, fault.Wrapf(fault.Unauthorized, "the code is not the manager's")
+	case m.Push && !r.cfg.Push:
+		return nil, fault.Wrapf(fault.Invalid, "the manager runs a lab, and this node keeps files: join with 'starmesh lab node'")
+	case r.cfg.Push && !m.Push:
+		return nil, fault.Wrapf(fault.Invalid, "the manager pushes a file, and this node keeps none: join with 'starmesh node --allow-push DIR'")
 	case len(r.members) >= r.cfg.Nodes:
 		return nil, fault.Wrapf(fault.Busy, "all %d nodes that the manager waits for are there", r.cfg.Nodes)
 	}

@@ -90,7 +90,11 @@ func (l *lab) muster(ctx context.Context, what scenario.Run) error {
 		}
 		l.crew.sent = here[0]
 	}
-	l.crew.places, err = l.crew.Places(ctx, here, l.file.Path)
+	proof, err := worker.Prove(ctx, l.file.Path)
+	if err != nil {
+		return err
+	}
+	l.crew.places, err = l.crew.Places(ctx, here, proof)
 	return err
 }
 

@@ -23,6 +23,7 @@ type Wanted struct {
 	Nodes   int          // how many
 	Min     int          // with so many it goes on when no more come; 0: with all
 	Once    bool         // each code is good for one node
+	Push    bool         // they are to keep what they get
 	Given   []fleet.Code // that nodes know already; nil: they are made, and told
 	Program string       // the version of this program
 	Command string       // by which a node joins: "lab node"
@@ -58,7 +59,7 @@ func Gather(ctx context.Context, wanted Wanted, seen Observer) (*Crew, error) {
 	c := &Crew{wanted: wanted, seen: seen, ended: make(chan error, 1)}
 	var err error
 	if c.roster, err = fleet.Listen(ctx, fleet.Config{
-		Listen: wanted.Listen, Nodes: wanted.Nodes, Codes: codes, Once: wanted.Once, Program: wanted.Program,
+		Listen: wanted.Listen, Nodes: wanted.Nodes, Codes: codes, Once: wanted.Once, Push: wanted.Push, Program: wanted.Program,
 		Joined: c.joined, Left: c.left, Refused: c.refused,
 	}); err != nil {
 		return nil, err
@@ -194,14 +195,16 @@ func (c *Crew) Await(ctx context.Context, nodes int) ([]Remote, error) {
 	}
 }
 
-// Places makes places of nodes. Their clocks are measured, and path is the
-// original of what they are to receive.
-func (c *Crew) Places(ctx context.Context, nodes []Remote, path string) ([]*Place, error) {
-	proof := new(Proof)
-	_, _ = rand.Read(proof.Key[:]) // it never fails
-	if err := proof.Of(ctx, path); err != nil {
-		return nil, err
-	}
+// Prove makes the proof of a file, under a new key.
+func Prove(ctx context.Context, path string) (*Proof, error) {
+	p := new(Proof)
+	_, _ = rand.Read(p.Key[:]) // it never fails
+	return p, p.Of(ctx, path)
+}
+
+// Places makes places of nodes, whose clocks are measured. They are to prove
+// what they have received, unless proof is nil.
+func (c *Crew) Places(ctx context.Context, nodes []Remote, proof *Proof) ([]*Place, error) {
 	places := make([]*Place, len(nodes))
 	each(nodes, func(i int, m Remote) {
 		places[i] = &Place{Remote: m, Proof: proof, host: labdir.Host{Machine: m.Name}}

@@ -159,13 +159,49 @@ func (w *Worker) site(r *http.Request, s *runner.Spec) (at runner.Site, err erro
 		Host: hostOf(r), File: w.path(fileDir, s.File), Folder: w.path(runDir, "got"), Cache: w.path(cacheDir),
 		Identity: w.path(runDir, "key"), Log: w.path(runDir, "log.jsonl"),
 	}
-	if s.Origin {
+	if host, port, err := net.SplitHostPort(s.Way.Listen); err == nil && net.ParseIP(host).IsUnspecified() {
+		manager, _, _ := net.SplitHostPort(r.RemoteAddr) // the origin is on the manager's machine
+		s.Way.Listen = net.JoinHostPort(manager, port)
+	}
+	switch {
+	case w.cfg.Keep != "":
+		at.Folder, err = w.kept(r, s)
+		return at, err
+	case s.To != "":
+		return at, fault.Wrapf(fault.Refused, "this node keeps no files: it works for a lab")
+	case s.Origin:
 		return at, nil
 	}
 	if err := w.room(r, w.cfg.Dir, s.Bytes); err != nil {
 		return at, err
 	}
 	return at, os.MkdirAll(at.Folder, 0o700)
+}
+
+// kept makes the folder, below the one in which this node keeps files, into
+// which a file is pushed. Nothing leads out of that: neither the name nor a
+// link that is there.
+func (w *Worker) kept(r *http.Request, s *runner.Spec) (dir string, err error) {
+	if s.Origin || !filepath.IsLocal(s.To) || filepath.ToSlash(filepath.Clean(s.To)) != s.To {
+		return "", fault.Wrapf(fault.Refused, "nothing is put into %q: a folder below the one that this node allows, without '..'", s.To)
+	}
+	root, err := os.OpenRoot(w.cfg.Keep)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	if err := root.MkdirAll(s.To, 0o777); err != nil {
+		return "", fault.Wrapf(fault.Refused, "nothing is put into %q: %w", s.To, err)
+	}
+	if info, err := root.Lstat(filepath.Join(s.To, s.File)); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		return "", fault.Wrapf(fault.Refused, "%q is a link in the folder of this node: nothing is put there", s.File)
+	}
+	dir = filepath.Join(w.cfg.Keep, s.To)
+	held := int64(0)
+	if info, err := os.Stat(filepath.Join(dir, s.File)); err == nil {
+		held = info.Size()
+	}
+	return dir, w.room(r, dir, max(0, s.Bytes-held))
 }
 
 // flusher writes at once.

@@ -61,6 +61,16 @@ type Node struct {
 	// DoneSeconds is when it held the verified file, since the receivers were
 	// told to start; absent if it never did.
 	DoneSeconds *float64 `json:"done_s,omitempty"`
+	Receipt     *Receipt `json:"receipt,omitempty"`
+	Failed      string   `json:"failed,omitempty"` // why it ended without; "" if it did not
+}
+
+// A Receipt is what a receiver says of the file that it holds, all of which it
+// has verified.
+type Receipt struct {
+	ID        string `json:"id"` // 64 hex digits
+	Size      int64  `json:"size"`
+	KeptBytes int64  `json:"kept_bytes"` // of it, which it had before
 }
 
 // A Host is the machine that a node was on, if that had joined. The clock of a

@@ -75,6 +75,9 @@ type Place struct {
 	space  *space // nil: the network of this process
 }
 
+// At is a place on this machine, on links that it has and nobody limits.
+func At(host string) *Place { return &Place{host: host} }
+
 // Host is the IP address other nodes reach this one at, and it listens on.
 func (p *Place) Host() string { return p.host }
 

@@ -43,8 +43,10 @@ func (r *run) startNodes(ctx context.Context) error {
 			if err == nil {
 				err = n.ask(ctx, "/load", new(load.Report))
 			}
-			if n.place.Gone() {
-				return nil // the others go on: why is seen when it is polled
+			if err != nil && n.elsewhere() && context.Cause(ctx) != context.Canceled {
+				p, _ := n.running()
+				p.Kill()
+				return nil // the others go on, as above
 			}
 			return err
 		})
@@ -69,8 +71,8 @@ func (r *run) start(n *node, again bool) error {
 	}
 	n.starts++
 	b, err := n.place.Spawn(r.spec(n, again), r.file(n))
-	if err != nil && n.place.Gone() {
-		b, err = absent{err}, nil
+	if err != nil && n.elsewhere() {
+		b, err = absent{err}, nil // the others go on: why is seen when it is polled
 	}
 	if err != nil {
 		return err

@@ -151,6 +151,7 @@ func (r *run) balance(err error) {
 		if !n.done.IsZero() && !n.wrong {
 			line.DoneSeconds = new(n.done.Sub(r.book.Began).Seconds())
 		}
+		line.Receipt, line.Failed = n.receipt, n.failed
 		if line.Excused = r.excused(n); line.Excused != "" {
 			continue
 		}

@@ -19,13 +19,15 @@ type Config struct {
 	Stall   time.Duration // without progress, after which a run is given up; 0: by its bound
 	Keep    bool          // received copies stay
 	Cache   string        // folder in which origins find the file's id
+	To      string        // Spec.To of all nodes
 
 	Watch Watch
 	// Faults gives what is to go wrong in a run, or nil; nil: nothing ever.
 	Faults func(scenario.Run) (Faults, error)
 	// Elsewhere gives a run's nodes their places on machines that have joined,
 	// the origin's first, and says in a sentence how these are connected; nil:
-	// all are on this machine.
+	// all are on this machine. The origin may have none of these: then it is on
+	// this machine, and listens at all of its addresses.
 	Elsewhere func(scenario.Run) (places []Place, about string, err error)
 }
 

@@ -34,8 +34,9 @@ type watched struct {
 	last     labdir.Reading
 	progress time.Time // when it last got something new
 	done     time.Time // when it held the verified file; zero: not yet
-	failed   string    // why it ended without; "" if it has not
-	wrong    bool      // what it says is the file is not
+	receipt  *labdir.Receipt
+	failed   string // why it ended without; "" if it has not
+	wrong    bool   // what it says is the file is not
 	polls    int64
 	mute     int  // polls in a row without an answer
 	closed   bool // its last report was read
@@ -43,6 +44,10 @@ type watched struct {
 
 // receiver reports whether the node is to get the file.
 func (n *node) receiver() bool { return n.index > 0 }
+
+// elsewhere reports whether the node lives on a machine that has joined. What
+// is wrong with one of them is no failure of the lab.
+func (n *node) elsewhere() bool { return n.place.Where().Machine != "" }
 
 // running returns the node's process and its agent's address as they are now.
 func (n *node) running() (p *Process, agent string) {

@@ -33,8 +33,9 @@ func (r *run) poll(ctx context.Context) {
 // look finds out how a node is.
 func (r *run) look(ctx context.Context, n *node) {
 	p, _ := n.running()
-	if at, ok := p.Told(DoneEvent, nil); ok && n.done.IsZero() && n.receiver() {
-		n.done = at
+	var receipt labdir.Receipt
+	if at, ok := p.Told(DoneEvent, &receipt); ok && n.done.IsZero() && n.receiver() {
+		n.done, n.receipt = at, &receipt
 	}
 	if !p.Alive() {
 		r.lastWords(n, p)

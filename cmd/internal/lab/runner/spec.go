@@ -26,6 +26,9 @@ type Spec struct {
 	// Misbehave is what it does wrong on purpose, as the flag of its system
 	// has it; "": nothing.
 	Misbehave string `json:"misbehave,omitempty"`
+	// To is the folder, below the one in which a node keeps what is pushed, into
+	// which this goes, in place of what is there and differs; "": it is a lab's.
+	To string `json:"to,omitempty"`
 }
 
 // A Site is where a node finds and leaves things on the machine that it starts
@@ -59,6 +62,9 @@ func (s *Spec) Args(how *system.Launch, at Site) []string {
 		if limit.rate > 0 {
 			args = append(args, limit.flag, strconv.FormatFloat(limit.rate, 'f', -1, 64)+"B/s")
 		}
+	}
+	if s.To != "" && !s.Origin {
+		args = append(args, "--force")
 	}
 	if s.Misbehave != "" {
 		args = append(args, how.Misbehave, s.Misbehave)

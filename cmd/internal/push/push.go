@@ -1,0 +1,187 @@
+// Package push brings a file or folder from this machine to nodes that have
+// joined, and tells who has it. Each of them keeps it below a folder that it has
+// allowed. It is one run of package runner, whose receivers live elsewhere.
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"starmesh/cmd/internal/fileerr"
+	"starmesh/cmd/internal/fleet/worker"
+	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/links"
+	"starmesh/cmd/internal/lab/runner"
+	"starmesh/cmd/internal/lab/scenario"
+	"starmesh/cmd/internal/lab/system"
+	"starmesh/common/fault"
+	"starmesh/common/store"
+)
+
+// Options say what is pushed, and to whom.
+type Options struct {
+	worker.Wanted
+	Path  string         // of a file or folder
+	To    string         // the folder into which it goes, below what each node allows, with slashes
+	Via   *system.System // by which it goes
+	Rates scenario.Rates // limits; the zero value: none
+	Cache string         // folder in which ids are remembered
+}
+
+// Observer hears how it goes.
+type Observer interface {
+	worker.Observer
+	Bar(title string, total int64, then time.Duration) Bar
+}
+
+// Bar shows how far it is, until it is dropped.
+type Bar interface {
+	Add(bytes int64)
+	Set(bytes int64)
+	Finish(err error)
+	Drop()
+}
+
+// A Receipt is what became of one node.
+type Receipt struct {
+	Node     string  `json:"node"`
+	Verified bool    `json:"verified"` // it holds all, and has verified each piece
+	ID       string  `json:"id,omitempty"`
+	Bytes    int64   `json:"bytes"`
+	Kept     int64   `json:"kept_bytes"` // of them, which it had before
+	Seconds  float64 `json:"seconds"`    // since all were told to start
+	Why      string  `json:"why,omitempty"`
+}
+
+// Run pushes, and returns a receipt for each node, those that have it first, the
+// soonest before the others.
+func Run(ctx context.Context, o Options, seen Observer) (all []Receipt, err error) {
+	dir, leave, err := labdir.TemporaryDir("starmesh-push-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, leave()) }()
+	what, id, err := look(ctx, &o, seen)
+	if err != nil {
+		return nil, err
+	}
+	o.Command, o.Push = "node --allow-push DIR", true
+	crew, err := worker.Gather(ctx, o.Wanted, seen)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, crew.Dismiss()) }()
+	places, err := crew.Places(ctx, crew.Here(), nil)
+	if err != nil || len(places) == 0 {
+		return nil, errors.Join(err, fault.Wrapf(fault.NoSource, "no node is here any more"))
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("cannot find this program to send with: %w", err)
+	}
+	s := scenario.Scenario{Systems: system.Table{o.Via}, Receivers: []int{len(places)}, Runs: 1, FileBytes: what.Bytes, Links: links.Rate, Rates: o.Rates}
+	show := newScreen(seen, what.Bytes, places)
+	result, err := runner.New(runner.Config{
+		Program: program, Dir: dir, File: what, Links: links.Rate, Poll: time.Second, Cache: o.Cache, To: o.To,
+		Watch: runner.Watch{Event: show.event},
+		Elsewhere: func(scenario.Run) ([]runner.Place, string, error) {
+			return append([]runner.Place{nil}, asPlaces(places)...), "pushed", nil
+		},
+	}).Run(ctx, s.Sequence()[0])
+	show.end()
+	if err != nil {
+		return nil, err
+	}
+	return receipts(&result, id), nil
+}
+
+func asPlaces(all []*worker.Place) (places []runner.Place) {
+	for _, p := range all {
+		places = append(places, p)
+	}
+	return places
+}
+
+// look looks at what is to be pushed, and hashes a file, so that no node has to
+// wait for that. The id of a folder is not known before it is shared.
+func look(ctx context.Context, o *Options, seen Observer) (what runner.File, id string, err error) {
+	if what.Path, err = filepath.Abs(o.Path); err != nil {
+		return what, "", err
+	}
+	info, err := os.Stat(what.Path)
+	if err != nil {
+		return what, "", fileerr.Named(o.Path, err)
+	}
+	if info.IsDir() {
+		if !o.Via.Relays {
+			return what, "", fault.Wrapf(fault.Invalid, "%s is a folder, which goes through a mesh as one thing, and not by %s", o.Path, o.Via.Words.Called)
+		}
+		what.Bytes, err = sizeOf(what.Path)
+		return what, "", err
+	}
+	cache, err := store.OpenCache(o.Cache)
+	if err != nil {
+		return what, "", err
+	}
+	bar := seen.Bar("hash "+filepath.Base(what.Path), info.Size(), 0)
+	list, err := store.HashFile(ctx, what.Path, cache, bar.Add)
+	bar.Finish(err)
+	if err != nil {
+		return what, "", err
+	}
+	what.Bytes, what.Chunks = list.Size(), list.Len()
+	return what, list.ID().String(), nil
+}
+
+// sizeOf is how many bytes the files in a folder have.
+func sizeOf(dir string) (sum int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			sum += info.Size()
+		}
+		return err
+	})
+	return sum, err
+}
+
+// receipts are those of all receivers of a run. A node that has another file
+// than the one of that id has none; "" is not known.
+func receipts(run *labdir.Run, id string) (all []Receipt) {
+	for _, n := range run.Nodes[1:] {
+		r := Receipt{Node: n.Machine, Why: n.Failed}
+		if r.Why == "" {
+			r.Why = n.Excused
+		}
+		if got := n.Receipt; got != nil && n.DoneSeconds != nil {
+			r.ID, r.Bytes, r.Kept, r.Seconds = got.ID, got.Size, got.KeptBytes, *n.DoneSeconds
+			r.Verified, r.Why = id == "" || got.ID == id, ""
+			if !r.Verified {
+				r.Why = "it says that it has another file"
+			}
+		} else if r.Why == "" {
+			r.Why = run.Error
+		}
+		all = append(all, r)
+	}
+	slices.SortStableFunc(all, func(a, b Receipt) int {
+		if a.Verified != b.Verified {
+			if a.Verified {
+				return -1
+			}
+			return 1
+		}
+		return int(math.Copysign(1, a.Seconds-b.Seconds))
+	})
+	return all
+}
