@@ -8,6 +8,7 @@ import (
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
+	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
 )
@@ -84,6 +85,7 @@ func (f *peerGetFlags) get(cmd *cobra.Command, args []string) error {
 		if err := mesh.Get(ctx, all); err != nil {
 			return err
 		}
+		n.out.Event(runner.AllEvent, map[string]any{"id": all[0].ID()})
 		f.linger(ctx, n.out)
 		return nil
 	})

@@ -61,6 +61,11 @@ type Sought struct {
 	below  string      // a file or folder in the folder that ticket or id stands for; "": all
 }
 
+// ID is the id that is sought; zero if only a name is.
+func (s *Sought) ID() content.ID {
+	return s.id
+}
+
 // ParseSought reads an argument: a ticket, an id or a name, each of a folder with
 // a path in it if only that is wanted. It may hold several tickets, one a line,
 // as a ticket file does.

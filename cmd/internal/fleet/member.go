@@ -34,11 +34,12 @@ type Member struct {
 	Remote  net.Addr // from which its connection came
 
 	conn *http2.ClientConn
+	open bool // it can be asked; the roster's mutex guards it
 	gone chan struct{}
 }
 
-// open turns the roles round: conn is used for requests from now on.
-func (m *Member) open(conn *tls.Conn) error {
+// turn turns the roles round: conn is used for requests from now on.
+func (m *Member) turn(conn *tls.Conn) error {
 	transport, err := http2.ConfigureTransports(&http.Transport{HTTP2: heartbeat()})
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ type Roster struct {
 	mu      sync.Mutex
 	codes   []Code // that are good
 	spent   []Code
-	members []*Member     // in the order in which they came
+	members []*Member     // in the order in which they came, those being welcomed too
 	changed chan struct{} // closed when members are about to be others
 }
 
@@ -93,7 +93,12 @@ func (r *Roster) Addr() net.Addr { return r.ln.Addr() }
 func (r *Roster) Members() (here []*Member, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.members), r.changed
+	for _, m := range r.members {
+		if m.open {
+			here = append(here, m)
+		}
+	}
+	return here, r.changed
 }
 
 // Run takes nodes until ctx ends. Then it lets all of them know that it is over,
@@ -158,12 +163,16 @@ func (r *Roster) meet(raw net.Conn) (*Member, error) {
 	}
 	if err := send(conn, typeWelcome, proof, Welcome{Program: r.cfg.Program, Name: m.Name}); err == nil {
 		_ = raw.SetDeadline(time.Time{})
-		err = m.open(conn)
+		err = m.turn(conn)
 	}
 	if err != nil {
 		r.remove(m)
 		return nil, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m.open = true
+	r.change(r.members)
 	return m, nil
 }
 

@@ -68,7 +68,7 @@ func Run(ctx context.Context, o Options, seen Observer) (all []Receipt, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	what, id, err := look(ctx, &o, seen)
+	what, isFolder, id, err := look(ctx, &o, seen)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func Run(ctx context.Context, o Options, seen Observer) (all []Receipt, err erro
 	s := scenario.Scenario{Systems: system.Table{o.Via}, Receivers: []int{len(places)}, Runs: 1, FileBytes: what.Bytes, Links: links.Rate, Rates: o.Rates}
 	show := newScreen(seen, what.Bytes, places)
 	result, err := runner.New(runner.Config{
-		Program: program, Dir: dir, File: what, Links: links.Rate, Poll: time.Second, Cache: o.Cache, To: o.To,
+		Program: program, Dir: dir, File: what, Links: links.Rate, Poll: time.Second, Cache: o.Cache, To: o.To, Folder: isFolder,
 		Watch: runner.Watch{Event: show.event},
 		Elsewhere: func(scenario.Run) ([]runner.Place, string, error) {
 			return append([]runner.Place{nil}, asPlaces(places)...), "pushed", nil
@@ -99,7 +99,7 @@ func Run(ctx context.Context, o Options, seen Observer) (all []Receipt, err erro
 	if err != nil {
 		return nil, err
 	}
-	return receipts(&result, id), nil
+	return receipts(&result, what.Bytes, id), nil
 }
 
 func asPlaces(all []*worker.Place) (places []runner.Place) {
@@ -111,33 +111,33 @@ func asPlaces(all []*worker.Place) (places []runner.Place) {
 
 // look looks at what is to be pushed, and hashes a file, so that no node has to
 // wait for that. The id of a folder is not known before it is shared.
-func look(ctx context.Context, o *Options, seen Observer) (what runner.File, id string, err error) {
+func look(ctx context.Context, o *Options, seen Observer) (what runner.File, isFolder bool, id string, err error) {
 	if what.Path, err = filepath.Abs(o.Path); err != nil {
-		return what, "", err
+		return what, false, "", err
 	}
 	info, err := os.Stat(what.Path)
 	if err != nil {
-		return what, "", fileerr.Named(o.Path, err)
+		return what, false, "", fileerr.Named(o.Path, err)
 	}
 	if info.IsDir() {
 		if !o.Via.Relays {
-			return what, "", fault.Wrapf(fault.Invalid, "%s is a folder, which goes through a mesh as one thing, and not by %s", o.Path, o.Via.Words.Called)
+			return what, true, "", fault.Wrapf(fault.Invalid, "%s is a folder, which goes through a mesh as one thing, and not by %s", o.Path, o.Via.Words.Called)
 		}
 		what.Bytes, err = sizeOf(what.Path)
-		return what, "", err
+		return what, true, "", err
 	}
 	cache, err := store.OpenCache(o.Cache)
 	if err != nil {
-		return what, "", err
+		return what, false, "", err
 	}
 	bar := seen.Bar("hash "+filepath.Base(what.Path), info.Size(), 0)
 	list, err := store.HashFile(ctx, what.Path, cache, bar.Add)
 	bar.Finish(err)
 	if err != nil {
-		return what, "", err
+		return what, false, "", err
 	}
 	what.Bytes, what.Chunks = list.Size(), list.Len()
-	return what, list.ID().String(), nil
+	return what, false, list.ID().String(), nil
 }
 
 // sizeOf is how many bytes the files in a folder have.
@@ -155,16 +155,16 @@ func sizeOf(dir string) (sum int64, err error) {
 	return sum, err
 }
 
-// receipts are those of all receivers of a run. A node that has another file
+// receipts are those of all receivers of a run, of so many bytes. A node that has another file
 // than the one of that id has none; "" is not known.
-func receipts(run *labdir.Run, id string) (all []Receipt) {
+func receipts(run *labdir.Run, bytes int64, id string) (all []Receipt) {
 	for _, n := range run.Nodes[1:] {
 		r := Receipt{Node: n.Machine, Why: n.Failed}
 		if r.Why == "" {
 			r.Why = n.Excused
 		}
 		if got := n.Receipt; got != nil && n.DoneSeconds != nil {
-			r.ID, r.Bytes, r.Kept, r.Seconds = got.ID, got.Size, got.KeptBytes, *n.DoneSeconds
+			r.ID, r.Bytes, r.Kept, r.Seconds = got.ID, bytes, got.KeptBytes, *n.DoneSeconds
 			r.Verified, r.Why = id == "" || got.ID == id, ""
 			if !r.Verified {
 				r.Why = "it says that it has another file"

@@ -110,7 +110,7 @@ func (w *Worker) run(rw http.ResponseWriter, r *http.Request) {
 	<-work.process.Ended()
 	why := ""
 	if err := work.process.Err(); err != nil {
-		why = err.Error()
+		why = strings.TrimPrefix(err.Error(), work.spec.Node+" ended: ") // the manager says that itself
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		why = "it took longer than the " + units.Duration(w.cfg.MaxTime) + " that this node lets a transfer take"

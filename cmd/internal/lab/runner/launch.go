@@ -14,5 +14,6 @@ const (
 	HeldEvent    = "held"               // the node is ready and waits
 	AgentEvent   = "agent"              // the node's agent answers at "address"
 	DoneEvent    = "done"               // the receiver holds the verified file
+	AllEvent     = "all"                // it holds all that it was to fetch
 	ErrorEvent   = "error"              // why the node ends: "error", "kind"
 )

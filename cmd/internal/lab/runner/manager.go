@@ -19,6 +19,7 @@ type Config struct {
 	Stall   time.Duration // without progress, after which a run is given up; 0: by its bound
 	Keep    bool          // received copies stay
 	Cache   string        // folder in which origins find the file's id
+	Folder  bool          // File is a folder: a receiver is done when it tells AllEvent
 	To      string        // Spec.To of all nodes
 
 	Watch Watch

@@ -34,7 +34,11 @@ func (r *run) poll(ctx context.Context) {
 func (r *run) look(ctx context.Context, n *node) {
 	p, _ := n.running()
 	var receipt labdir.Receipt
-	if at, ok := p.Told(DoneEvent, &receipt); ok && n.done.IsZero() && n.receiver() {
+	done := DoneEvent
+	if r.cfg.Folder {
+		done = AllEvent
+	}
+	if at, ok := p.Told(done, &receipt); ok && n.done.IsZero() && n.receiver() {
 		n.done, n.receipt = at, &receipt
 	}
 	if !p.Alive() {
