@@ -31,6 +31,7 @@ var decoders = map[frame.Type]func(b []byte) (message, error){
 	typeList: decodes(decodeList), typeEntries: decodes(decodeEntries),
 	typeDescribe: decodes(decodeDescribe), typeFile: decodes(decodeFile), typeWorking: decodes(decodeWorking),
 	typeProof: decodes(decodeProof), typeValues: decodes(decodeValues), typeGet: decodes(decodeGet),
+	typeMeet: decodes(decodeMeet), typeMet: decodes(decodeMet),
 	typePut: decodes(decodePut), typeWatch: decodes(decodeWatch), typeEvent: decodes(decodeEvent),
 }
 

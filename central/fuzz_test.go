@@ -43,6 +43,8 @@ func FuzzFile(f *testing.F)     { fuzz(f, typeFile) }
 func FuzzWorking(f *testing.F)  { fuzz(f, typeWorking) }
 func FuzzProof(f *testing.F)    { fuzz(f, typeProof) }
 func FuzzValues(f *testing.F)   { fuzz(f, typeValues) }
+func FuzzMeet(f *testing.F)     { fuzz(f, typeMeet) }
+func FuzzMet(f *testing.F)      { fuzz(f, typeMet) }
 func FuzzGet(f *testing.F)      { fuzz(f, typeGet) }
 func FuzzPut(f *testing.F)      { fuzz(f, typePut) }
 func FuzzWatch(f *testing.F)    { fuzz(f, typeWatch) }

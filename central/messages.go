@@ -28,6 +28,8 @@ const (
 	typeWorking  frame.Type = 0x14
 	typeProof    frame.Type = 0x15
 	typeValues   frame.Type = 0x16
+	typeMeet     frame.Type = 0x17
+	typeMet      frame.Type = 0x18
 	typeGet      frame.Type = 0x20
 	typeChunk    frame.Type = 0x21
 	typePut      frame.Type = 0x30

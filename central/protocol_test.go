@@ -78,7 +78,7 @@ func TestDocumentHasTheLimits(t *testing.T) {
 		"body of CHUNK, bytes": maxBody, "body of VALUES, bytes": int64(bodyLimit(typeValues)),
 		"body of ENTRIES, bytes": maxEntries, "body of any other message, bytes": maxSmall,
 		"name, bytes": maxName, "name, elements": content.MaxElements, "element of a name, bytes": content.MaxElement, "other str, bytes": maxText, "entries in one LIST": maxListLimit,
-		"chunks in one PROOF": maxValues, "chunks in one GET": maxGet,
+		"chunks in one PROOF": maxValues, "chunks in one GET": maxGet, "places in MEET or MET": MaxPlaces, "place, bytes": maxPlace,
 		"chunks of a file": content.MaxChunks, "size of a file, bytes": content.MaxSize,
 	}
 	text := section(t, "8 Limits")
@@ -116,6 +116,8 @@ func examples() []message {
 		working{Req: 4, Done: 1 << 20, Total: 1 << 30},
 		proof{Req: 5, ID: id, First: 0, Count: 2},
 		values{Req: 5, First: 0, CVs: bytes.Repeat([]byte{0xcd}, 64)},
+		meet{Req: 10, ID: id, Places: []string{"/ip4/192.0.2.1/tcp/4001"}},
+		met{Req: 10, Places: []string{"/ip4/192.0.2.2/tcp/4001", "b"}},
 		get{Req: 6, ID: id, First: 16, Count: 4},
 		chunkExample{Req: 6, Index: 16, Payload: []byte("hello")},
 		put{Req: 8, Force: true, Entry: entry},

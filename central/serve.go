@@ -28,11 +28,14 @@ type ServerConfig struct {
 	Instruments
 	Log   *slog.Logger // what an operator wants to know; nil: nothing
 	Agent string       // program and version, told to clients
+
+	NoIntroduce bool // receivers of a file are not told of each other
 }
 
 // Server answers requests on every connection of a listener.
 type Server struct {
-	cfg ServerConfig
+	cfg      ServerConfig
+	meetings meetings
 
 	mu      sync.Mutex // guards the fields below
 	links   map[net.Conn]struct{}

@@ -24,6 +24,7 @@ type session struct {
 	link    *link
 	user    string
 	open    *store.Held // the file asked for last
+	fetches content.ID  // the file of which others are told that it is fetched
 	watches sync.WaitGroup
 	stops   []func()
 }
@@ -74,6 +75,7 @@ func (s *session) end(ctx context.Context, err error) {
 		stop()
 	}
 	s.watches.Wait()
+	s.server.meetings.leave(s)
 	first, why := s.farewell(ctx, err)
 	if s.open != nil {
 		s.open.Close()
@@ -178,6 +180,8 @@ func (s *session) answer(ctx context.Context, kind frame.Type, b []byte) error {
 		req, err = reply(b, decodeDescribe, func(m describe) (uint32, error) { return m.Req, s.describe(ctx, m) })
 	case typeProof:
 		req, err = reply(b, decodeProof, func(m proof) (uint32, error) { return m.Req, s.prove(m) })
+	case typeMeet:
+		req, err = reply(b, decodeMeet, func(m meet) (uint32, error) { return m.Req, s.meet(m) })
 	case typeGet:
 		req, err = reply(b, decodeGet, func(m get) (uint32, error) { return m.Req, s.give(m) })
 	case typePut:

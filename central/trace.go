@@ -15,7 +15,7 @@ var typeNames = frame.Names{
 	typeHello: "HELLO", typeWelcome: "WELCOME", typeAuth: "AUTH", typeOK: "OK",
 	typeError: "ERROR", typeBye: "BYE", typePing: "PING", typePong: "PONG",
 	typeList: "LIST", typeEntries: "ENTRIES", typeDescribe: "DESCRIBE", typeFile: "FILE",
-	typeWorking: "WORKING", typeProof: "PROOF", typeValues: "VALUES", typeGet: "GET",
+	typeWorking: "WORKING", typeProof: "PROOF", typeValues: "VALUES", typeMeet: "MEET", typeMet: "MET", typeGet: "GET",
 	typeChunk: "CHUNK", typePut: "PUT", typeWatch: "WATCH", typeEvent: "EVENT",
 }
 

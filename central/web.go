@@ -53,8 +53,10 @@ func NewWeb(address string, cfg ClientConfig) (*Web, error) {
 	if a.HostPort, err = withPort(u.Host, scheme.port); err != nil {
 		return nil, err
 	}
-	if err := a.setFingerprint(withoutQuery(address), fragment); err != nil {
-		return nil, err
+	if fragment != "" {
+		if err := a.setFingerprint(withoutQuery(address), fragment); err != nil {
+			return nil, err
+		}
 	}
 	c := NewHTTPClient(a, cfg)
 	c.anywhere = true

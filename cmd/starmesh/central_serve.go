@@ -33,6 +33,7 @@ type serveFlags struct {
 	bounds    central.Bounds
 	maxUpload units.Size
 	cache     cacheFlags
+	strangers bool // receivers are not told of each other
 }
 
 // accessFlags say who may come in and do what.
@@ -78,6 +79,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	flags.StringVarP(&f.listen, "listen", "l", fmt.Sprintf("127.0.0.1:%d", central.DefaultPort), "listen at `ADDR`; :7070 is every interface")
 	flags.IntVar(&f.backlog, "backlog", 1024, "how many connections may wait to be accepted")
 	flags.StringVar(&f.http, "http", "", "serve the same files over HTTP at `ADDR` too, such as :8080")
+	flags.BoolVar(&f.strangers, "no-introduce", false, "do not tell receivers of a file of each other")
 	f.access.add(cmd)
 	flags.IntVar(&f.bounds.Conns, "max-conns", 12_000, "connections at once")
 	flags.IntVar(&f.bounds.ConnsPerAddr, "max-conns-per-ip", 1024, "connections at once from one address other than this machine's own")
@@ -115,7 +117,7 @@ func (f *serveFlags) config(cmd *cobra.Command) (cfg central.ServerConfig, finge
 			return cfg, "", err
 		}
 	}
-	cfg.Bounds = b
+	cfg.Bounds, cfg.NoIntroduce = b, f.strangers
 	cfg.Bounds.Upload = int64(f.maxUpload)
 	if cfg.Access, err = f.access.rules(cmd); err != nil {
 		return cfg, "", err

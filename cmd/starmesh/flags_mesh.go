@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,7 +55,7 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 	if f.publicDHT && f.networkKey != "" {
 		return cli.Usagef(cmd, "--public-dht with --network-key: a private mesh is not looked for in public; take --dht")
 	}
-	f.node.system, f.node.metrics, f.node.trait = system.Mesh, prometheus.NewRegistry(), f.misbehave.trait()
+	f.node.system, f.node.metrics, f.node.trait = cmp.Or(f.node.system, system.Mesh), prometheus.NewRegistry(), f.misbehave.trait()
 	return f.node.run(cmd, role, func(ctx context.Context, n *node) error {
 		if f.node.managed.hold { // one of many on this machine
 			defer cores.Spare()()

@@ -29,10 +29,15 @@ type connectFlags struct {
 
 func (f *connectFlags) add(cmd *cobra.Command) {
 	f.node.add(cmd)
+	f.addLogin(cmd)
+	cmd.Flags().BoolVar(&f.tls, "tls", false, "encrypt (TLS 1.3), as an address stars://… does")
+}
+
+// addLogin adds the flags by which client and server trust each other.
+func (f *connectFlags) addLogin(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.user, "user", "", "log in as `NAME`; the password comes from $"+cli.PasswordVariable+", --password-file or the terminal")
 	flags.StringVar(&f.passwordFile, "password-file", "", "read the password from the first line of `FILE`")
-	flags.BoolVar(&f.tls, "tls", false, "encrypt (TLS 1.3), as an address stars://… does")
 	flags.StringVar(&f.pins, "known-servers", "", "keep the certificates seen in `FILE` (default: in the user's configuration folder)")
 }
 

@@ -22,7 +22,7 @@ type peerGetFlags struct {
 }
 
 func newPeerGet() *cobra.Command {
-	f := peerGetFlags{retryFor: units.Wait(2 * time.Minute)}
+	var f peerGetFlags
 	cmd := &cobra.Command{
 		Use:   "get TICKET|ID|NAME...",
 		Short: "Fetch files and folders from the mesh, verified and resumable",
@@ -43,14 +43,19 @@ When it is whole, get ends; --stay has it share the file for a time.`,
 			return f.get(cmd, args)
 		},
 	}
-	flags := cmd.Flags()
 	f.to.add(cmd)
-	flags.Var(&f.stay, "stay", "share for so long after all is there, or forever")
-	f.mesh.node.managed.addHold(cmd)
-	flags.Var(&f.retryFor, "retry-for", "while nothing arrives from anywhere, wait for so long, or forever")
-	f.mesh.addMisbehave(cmd)
+	f.addSharing(cmd)
 	f.mesh.add(cmd)
 	return cmd
+}
+
+// addSharing adds the flags of a node that fetches, and shares what it has.
+func (f *peerGetFlags) addSharing(cmd *cobra.Command) {
+	f.retryFor = units.Wait(2 * time.Minute)
+	cmd.Flags().Var(&f.stay, "stay", "share for so long after all is there, or forever")
+	cmd.Flags().Var(&f.retryFor, "retry-for", "while nothing arrives from anywhere, wait for so long, or forever")
+	f.mesh.node.managed.addHold(cmd)
+	f.mesh.addMisbehave(cmd)
 }
 
 func (f *peerGetFlags) get(cmd *cobra.Command, args []string) error {

@@ -116,7 +116,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 }
 
 func commands() []*cobra.Command {
-	return []*cobra.Command{newCentral(), newPeer(), newCompare(), newPlan(), newLab(), newPush(), newNode(), echoCommand(), newHash(), newVersion()}
+	return []*cobra.Command{newGet(), newCentral(), newPeer(), newCompare(), newPlan(), newLab(), newPush(), newNode(), echoCommand(), newHash(), newVersion()}
 }
 
 // strict makes every mistake in the command line of cmd and those below it a

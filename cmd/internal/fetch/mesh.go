@@ -26,8 +26,8 @@ func (n *Node) Publish(name string, file store.File, collection bool) (peer.Tick
 }
 
 // Fetch is peer.Node's, of what others get to see.
-func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config) error {
-	return n.Node.Fetch(ctx, name, n.shown(file), cfg)
+func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config, servers ...transfer.Source) error {
+	return n.Node.Fetch(ctx, name, n.shown(file), cfg, servers...)
 }
 
 func (n *Node) shown(file store.File) store.File {
@@ -43,6 +43,7 @@ type Mesh struct {
 	Retry Patience
 
 	node    *Node
+	servers servers // that have the file, too
 	shares  *shares
 	cleanUp []func() // done at the end, while the node still runs
 }
@@ -213,7 +214,8 @@ func (m *Mesh) carry(ctx context.Context, file store.File, entry store.Entry, b 
 	defer watching.Wait()
 	defer stop()
 	watching.Go(func() { m.tellOfWaiting(watched, entry, b) })
-	err = m.node.Fetch(ctx, entry.Name, file, transfer.Config{RetryFor: m.goOn(), OnChunk: b.chunk})
+	cfg := transfer.Config{RetryFor: m.goOn(), OnChunk: b.chunk, OnRetry: m.Out.Waiting}
+	err = m.node.Fetch(ctx, entry.Name, file, cfg, m.servers.sources(file.List())...)
 	if err != nil {
 		settle(ctx, m.node, m.Out) // the node leaves; it has what others wait for
 	}

@@ -11,22 +11,13 @@ import (
 // whoever came. So a run over HTTP has receivers of one system and an origin
 // that calls itself another's.
 
-// loggedAs is what the origin of a system calls itself in its log where it does
-// not know whom it serves; "": it does.
-func loggedAs(s *system.System) string {
-	if s.Asks == nil {
-		return ""
-	}
-	return s.Asks.Logged
-}
-
 // withServers moves servers to the receivers over HTTP that they alone served:
 // those in the server's folder while it ran, or at that time in other folders
 // when its own has no receivers. A server that served receivers of several
 // systems at once stays what its log says: its load cannot be divided.
 func withServers(all []bucket, systems system.Table) []bucket {
 	for i := range all {
-		server := loggedAs(systems.Named(all[i].system))
+		server := systems.Named(all[i].system).Logged
 		if server == "" || among(all[i].nodes, metrics.Origin) != nil {
 			continue
 		}

@@ -15,8 +15,8 @@ func http(kin *System) *System {
 		Says: "The same star, asked in HTTP/1.1 over a connection that is kept and used again."}
 	s.Look = Look{Light: "#009e73", Dark: "#2fc79b", Mark: Triangle}
 	s.Asks = &Asking{Way: "HTTP, one connection used again", Long: "HTTP/1.1 with a kept connection",
-		Cost: "here that costs %s for each chunk over a connection that is used again", HTTP: true, Logged: Star}
-	s.Launch = overHTTP()
+		Cost: "here that costs %s for each chunk over a connection that is used again", HTTP: true}
+	s.Launch, s.Logged = overHTTP(), kin.Name
 	return &s
 }
 

@@ -11,7 +11,7 @@ func httpClose(kin *System) *System {
 	s.Look = Look{Light: "#aa4499", Dark: "#dd99cc", Mark: Diamond}
 	s.Asks = &Asking{Way: "HTTP, a connection for each request", Long: "HTTP with a connection for each request",
 		Cost: "%s when every request has a connection of its own, which one side opens, the other accepts, and both close",
-		HTTP: true, OneByOne: true, Logged: Star}
-	s.Launch = overHTTP("--http-close")
+		HTTP: true, OneByOne: true}
+	s.Launch, s.Logged = overHTTP("--http-close"), kin.Name
 	return &s
 }

@@ -32,6 +32,9 @@ type System struct {
 	Costs  Costs
 	Asks   *Asking // how receivers ask a server; nil: not what sets it apart
 	Launch Launch
+	// Logged is the Name that the origin writes into its load log, not knowing
+	// whom it serves; "": its own.
+	Logged string
 
 	place int // in the table, from 1; 0: after all of it
 }
@@ -67,9 +70,6 @@ type Asking struct {
 	HTTP bool
 	// OneByOne tells that each request has a connection of its own.
 	OneByOne bool
-	// Logged is the Name that the server writes into its load log, not knowing
-	// how it will be asked; "": its own.
-	Logged string
 }
 
 // Head is the system that stands for this one and all its kin.
@@ -101,8 +101,8 @@ type Table []*System
 
 // All are the systems of this program, in the order in which they are shown.
 func All() Table {
-	s := star()
-	all := Table{s, http(s), httpClose(s), mesh()}
+	s, m := star(), mesh()
+	all := Table{s, http(s), httpClose(s), m, hybrid(s, m)}
 	for i, s := range all {
 		s.place = i + 1
 	}

@@ -1,0 +1,320 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"path"
+	"strings"
+
+	"starmesh/central"
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/readable"
+	"starmesh/common/retry"
+	"starmesh/common/transfer"
+	"starmesh/peer"
+	"starmesh/peer/p2phost"
+)
+
+// Hybrid fetches one file from all that have it, servers and nodes of the mesh
+// alike: what a server brings is passed on in the mesh.
+type Hybrid struct {
+	*Mesh
+	Client    central.ClientConfig
+	Sidecar   content.Sidecar // of the file, if the user has it
+	Introduce bool            // servers may tell other receivers of this one
+}
+
+// Sources are where one file is to be had.
+type Sources struct {
+	servers []string
+	tickets []peer.Ticket
+	wanted  content.ID // zero: what the servers have
+	said    string     // who says so
+}
+
+// ParseSources reads addresses of servers, tickets and ids. It fails with
+// fault.Invalid, also for tickets and ids that are not of one file.
+func ParseSources(args []string) (s Sources, err error) {
+	for _, arg := range args {
+		if strings.Contains(arg, "://") {
+			if _, err := newServer(arg, central.ClientConfig{}, nil); err != nil {
+				return s, err
+			}
+			s.servers = append(s.servers, arg)
+			continue
+		}
+		all, err := ParseSought(arg)
+		if err != nil {
+			return s, err
+		}
+		for _, one := range all {
+			if err := s.seek(one); err != nil {
+				return s, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// seek adds a ticket or an id.
+func (s *Sources) seek(one Sought) error {
+	switch {
+	case one.id.IsZero():
+		return fault.Wrapf(fault.Invalid, "%q is no source: a source is an address such as https://host/FILE or star://host/FILE, a ticket, or an id", one.text)
+	case one.ticket.Collection:
+		return fault.Wrapf(fault.Invalid, "the ticket of %s is for a folder; folders come from one kind of source alone, as with 'starmesh peer get'", readable.Text(one.text))
+	case !one.ticket.ID.IsZero():
+		s.tickets = append(s.tickets, one.ticket)
+	}
+	return s.agree(one.id, readable.Text(one.text))
+}
+
+// agree notes that who names that id. It fails when another one was named before.
+func (s *Sources) agree(id content.ID, who string) error {
+	if s.wanted.IsZero() {
+		s.wanted, s.said = id, who
+	}
+	if s.wanted == id {
+		return nil
+	}
+	return fault.Wrapf(fault.Invalid, "the sources do not name the same file: %s is %s, but %s is %s; nothing was fetched", s.said, s.wanted, who, id)
+}
+
+// Tickets are those among the sources: they say where to begin.
+func (s Sources) Tickets() (all []string) {
+	for _, t := range s.tickets {
+		all = append(all, t.String())
+	}
+	return all
+}
+
+// servers are some that have one file, whose chunk list they know.
+type servers struct {
+	all  []server
+	list content.ChunkList
+}
+
+func (s servers) sources(list content.ChunkList) (all []transfer.Source) {
+	for _, one := range s.all {
+		all = append(all, one.source(list))
+	}
+	return all
+}
+
+func (s servers) close() {
+	for _, one := range s.all {
+		one.close()
+	}
+}
+
+// Get fetches the file that the sources name. It fails with fault.Invalid when
+// they do not name the same one: then nothing is mixed.
+func (h *Hybrid) Get(ctx context.Context, from Sources) error {
+	defer h.servers.close()
+	name, err := h.look(ctx, &from)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	for _, t := range from.tickets {
+		h.node.Meet(t.Peers...)
+		name = path.Base(t.Name)
+	}
+	if name == "" || content.CheckPath(name) != nil {
+		name = from.wanted.String()
+	}
+	if h.Introduce {
+		h.meet(ctx, from.wanted)
+	}
+	return stopped(ctx, h.one(ctx, name, from.wanted, h.servers.list.Size()))
+}
+
+// look asks all servers what they have, and returns what the first one calls it. A
+// server that cannot be asked now is no reason to fail while others, or the mesh,
+// know the file.
+func (h *Hybrid) look(ctx context.Context, from *Sources) (name string, err error) {
+	if list := h.Sidecar.List; list.ID() != (content.ID{}) {
+		h.servers.list = list
+		if err := from.agree(list.ID(), "the sidecar"); err != nil {
+			return "", err
+		}
+		h.meetTicket(h.Sidecar.Ticket)
+	}
+	var failed []error
+	for _, address := range from.servers {
+		s, err := newServer(address, h.Client, h.Mesh)
+		if err != nil {
+			return "", err
+		}
+		h.servers.all = append(h.servers.all, s)
+		if name == "" {
+			name = s.name()
+		}
+		list, ticket, err := s.look(ctx)
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		if err := from.agree(list.ID(), s.String()); err != nil {
+			return "", err
+		}
+		h.servers.list = list
+		h.meetTicket(ticket)
+	}
+	if from.wanted.IsZero() {
+		return "", errors.Join(failed...)
+	}
+	for _, err := range failed {
+		h.Out.Warn("%s; it is asked for chunks all the same", h.Out.Words(err))
+	}
+	return name, nil
+}
+
+// meetTicket has the node look for those that a sidecar's ticket names.
+func (h *Hybrid) meetTicket(text string) {
+	if text == "" {
+		return
+	}
+	t, err := peer.ParseTicket(text)
+	if err != nil {
+		h.Out.Warn("the ticket in the sidecar is of no use: %s", h.Out.Words(err))
+		return
+	}
+	h.node.Meet(t.Peers...)
+}
+
+// meet has servers tell others of this node, and this node of others.
+func (h *Hybrid) meet(ctx context.Context, id content.ID) {
+	var own []string
+	for _, a := range h.node.Addrs() {
+		own = append(own, a.String())
+	}
+	for _, s := range h.servers.all {
+		places, err := s.meet(ctx, id, own)
+		if err != nil {
+			h.Out.Event("not introduced", map[string]string{"server": s.String(), "why": h.Out.Words(err)})
+			continue
+		}
+		others := 0
+		for _, place := range places {
+			if info, err := p2phost.ParsePeer(place); err == nil && info.ID != h.node.ID() {
+				h.node.Meet(info)
+				others++
+			}
+		}
+		if others > 0 {
+			h.Out.Note("%s knows of others that fetch it, at %d addresses", s, others)
+		}
+	}
+}
+
+// server is one that has the file that is sought.
+type server interface {
+	String() string
+	name() string // of the file there
+	// look returns the file's chunk list, and a ticket if there is one.
+	look(ctx context.Context) (content.ChunkList, string, error)
+	source(list content.ChunkList) transfer.Source
+	// meet introduces this node, which can be reached at own, and others.
+	meet(ctx context.Context, id content.ID, own []string) (places []string, err error)
+	close()
+}
+
+// newServer returns the server at an address, which has the file named there; m
+// may be nil to check the address.
+func newServer(address string, cfg central.ClientConfig, m *Mesh) (server, error) {
+	if strings.HasPrefix(address, "http://") || strings.HasPrefix(address, "https://") {
+		web, err := central.NewWeb(address, cfg)
+		if err != nil {
+			return nil, err
+		}
+		web.OnWhole = func() { m.Out.Note("%s gives no parts of files: the whole comes from there", web) }
+		return &webServer{web, m}, nil
+	}
+	addr, err := central.ParseAddress(address)
+	if err == nil && (addr.Name == "" || strings.HasSuffix(addr.Name, "/")) {
+		err = fault.Wrapf(fault.Invalid, "which file of %s? An address of a source ends in the file's name", addr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &starServer{addr: addr}
+	if m != nil {
+		s.session = &session[*central.Client]{addr: addr, client: cfg, dial: central.Dial, retry: m.Retry, out: m.Out}
+	}
+	return s, nil
+}
+
+// starServer is a server of ours, over the raw protocol.
+type starServer struct {
+	addr    central.Address
+	session *session[*central.Client]
+}
+
+func (s *starServer) String() string { return s.addr.String() }
+func (s *starServer) name() string   { return path.Base(s.addr.Name) }
+func (s *starServer) close()         { s.session.close() }
+
+func (s *starServer) look(ctx context.Context) (list content.ChunkList, ticket string, err error) {
+	err = s.session.do(ctx, func(c *central.Client) error {
+		entry, err := c.Describe(ctx, s.addr.Name, content.ID{}, func(done, _ int64) { s.session.progress(done) })
+		if err == nil && content.ChunkCount(entry.Size) > 0 {
+			list, err = c.ChunkList(ctx, entry)
+		} else if err == nil {
+			list, err = content.NewChunkList(0, nil)
+		}
+		return err
+	})
+	return list, "", err
+}
+
+func (s *starServer) source(list content.ChunkList) transfer.Source {
+	if s.session.connected && s.session.conn.Alive() {
+		return s.session.conn.Source(list)
+	}
+	return central.NewSource(s.addr, s.session.client, list)
+}
+
+func (s *starServer) meet(ctx context.Context, id content.ID, own []string) (places []string, err error) {
+	if !s.session.connected {
+		return nil, fault.Wrapf(fault.NoSource, "it is not connected")
+	}
+	return s.session.conn.Meet(ctx, id, own)
+}
+
+// webServer is any web server.
+type webServer struct {
+	*central.Web
+	mesh *Mesh
+}
+
+func (w *webServer) name() string                                  { return w.Name() }
+func (w *webServer) close()                                        { _ = w.Close() }
+func (w *webServer) source(list content.ChunkList) transfer.Source { return w.Source(list) }
+
+func (w *webServer) meet(context.Context, content.ID, []string) ([]string, error) {
+	return nil, fault.Wrapf(fault.Unknown, "a web server introduces nobody")
+}
+
+// look asks for the list, and again while the server is busy or away and there is
+// patience.
+func (w *webServer) look(ctx context.Context) (list content.ChunkList, ticket string, err error) {
+	patience := retry.New(pauses, w.mesh.Retry.For)
+	for {
+		list, ticket, err = w.ChunkList(ctx)
+		if err == nil || ctx.Err() != nil || fault.Final(err) {
+			return list, ticket, err
+		}
+		wait, worth := patience.Next(err)
+		if !worth || !errors.Is(err, fault.Busy) && !w.mesh.Retry.ToBegin {
+			return list, ticket, err
+		}
+		w.mesh.Out.Waiting(w.String(), err, wait)
+		if err := retry.Wait(ctx, wait); err != nil {
+			return list, ticket, err
+		}
+	}
+}
