@@ -122,6 +122,22 @@ func TestTheCrowdCanNotHaveAHostKnockedAt(t *testing.T) {
 	}
 }
 
+func TestNodesAtDifferentHostsComeFirst(t *testing.T) {
+	var all []peer.AddrInfo
+	for i := range 40 {
+		all = append(all, peer.AddrInfo{ID: peer.ID("crowd " + strconv.Itoa(i)), Addrs: addrsOf("/ip4/10.0.0.1/tcp/" + strconv.Itoa(1+i))})
+	}
+	for i := range 3 {
+		all = append(all, peer.AddrInfo{ID: peer.ID("other " + strconv.Itoa(i)), Addrs: addrsOf("/ip4/10.0.1." + strconv.Itoa(i) + "/tcp/1")})
+	}
+	first := spread(all)[:4]
+	for i, want := range []peer.ID{"crowd 0", "other 0", "other 1", "other 2"} {
+		if first[i].ID != want {
+			t.Errorf("%d: %s, not %s", i, first[i].ID, want)
+		}
+	}
+}
+
 // knocksOnce tells of a node, and returns whether it is dialled.
 func knocksOnce(c *candidates, addrs []ma.Multiaddr, now time.Time) int {
 	c.add(peer.AddrInfo{ID: peer.ID(addrs[0].String()), Addrs: addrs}, true, now)

@@ -2,6 +2,8 @@ package discovery
 
 import (
 	"math/rand/v2"
+	"net/netip"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
@@ -33,9 +35,6 @@ func (d *Discovery) Learn(of peer.ID, addrs []ma.Multiaddr) {
 func (d *Discovery) Tellable(to peer.ID, about []peer.ID) []peer.AddrInfo {
 	var out []peer.AddrInfo
 	for _, p := range about {
-		if len(out) == maxTold {
-			break
-		}
 		if p == to || p == d.host.ID() {
 			continue
 		}
@@ -43,16 +42,31 @@ func (d *Discovery) Tellable(to peer.ID, about []peer.ID) []peer.AddrInfo {
 			out = append(out, info)
 		}
 	}
-	return out
+	return spread(out)[:min(len(out), maxTold)]
+}
+
+// spread puts nodes at as many hosts as there are first: a crowd at one host is
+// not to keep the others from being told of, or dialled.
+func spread(all []peer.AddrInfo) []peer.AddrInfo {
+	before := make(map[netip.Addr]int)
+	turn := make(map[peer.ID]int, len(all))
+	for _, info := range all {
+		for ip := range hostsOf(info) {
+			turn[info.ID] = max(turn[info.ID], before[ip])
+			before[ip]++
+		}
+	}
+	slices.SortStableFunc(all, func(a, b peer.AddrInfo) int { return turn[a.ID] - turn[b.ID] })
+	return all
 }
 
 // Told has at most limit of those dialled that a connected peer told of, picked
-// at random, and returns how many. A host where nobody is met is soon left alone,
+// at random, at different hosts first, and returns how many. A host where nobody is met is soon left alone,
 // whoever tells of it.
 func (d *Discovery) Told(by peer.ID, places []peer.AddrInfo, limit int) int {
 	places = checkTold(d.host, by, places)
 	rand.Shuffle(len(places), func(i, j int) { places[i], places[j] = places[j], places[i] })
-	places = places[:min(len(places), max(limit, 0))]
+	places = spread(places)[:min(len(places), max(limit, 0))]
 	for _, p := range places {
 		d.connector.told(p)
 	}

@@ -18,7 +18,7 @@ func floods() []scenario {
 		{"flood-node", strings.Replace(checks, "+ 1 s", "+ 2 s", 1), 5 * time.Second, time.Minute, nil, floodNode},
 		{"soak", "transfers without a pause by ever new clients, one in seven killed: all others right; server and origin keep their memory, descriptors, goroutines",
 			20 * time.Second, 15 * time.Minute, nil, soak},
-		{"hostile", "free riders, liars among the peers: the honest are done in 1.5 × their time without, + 2 s", 12 * time.Second, 2 * time.Minute, nil, hostile},
+		{"hostile", "free riders, liars, crowds, those who stall among the peers: the honest are done in 1.5 × their time without, + 2 s", 12 * time.Second, 2 * time.Minute, nil, hostile},
 	}
 }
 

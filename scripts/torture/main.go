@@ -3,7 +3,7 @@
 // and looks at what is left. scripts/torture.sh builds both and runs it.
 //
 // It knows the program from outside only: its command line, its events, its
-// load logs. What it does is drawn from a seed, so that a round that failed
+// load logs, and of the mesh the protocol, which its own hostile nodes speak. What it does is drawn from a seed, so that a round that failed
 // can be done again.
 package main
 
@@ -26,9 +26,17 @@ type config struct {
 	only    []string // scenarios; empty: all
 	round   int      // this round of each scenario alone; 0: as many as there is time for
 	list    bool
+	table   bool // of what hostile nodes cost the honest
 }
 
 func main() {
+	if len(os.Args) == 6 && os.Args[1] == "foreign" {
+		if err := runForeign(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "foreign:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	c, err := parse(os.Args[1:])
 	if err == nil {
 		err = torture(c)
@@ -58,6 +66,7 @@ func parse(args []string) (config, error) {
 		return nil
 	})
 	f.IntVar(&c.round, "round", 0, "this round of each scenario alone, as a failed one is named")
+	f.BoolVar(&c.table, "hostile-table", false, "print what each kind of hostile node costs the honest")
 	f.BoolVar(&c.list, "list", false, "list the scenarios")
 	if err := f.Parse(args); err != nil {
 		return c, err

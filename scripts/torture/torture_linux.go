@@ -45,7 +45,12 @@ func torture(c config) error {
 			return err
 		}
 	}
-	return enter(func(h house) error { return rounds(c, h, rows) })
+	return enter(func(h house) error {
+		if c.table {
+			return hostileTable(c, h)
+		}
+		return rounds(c, h, rows)
+	})
 }
 
 func chosen(only []string) ([]*row, error) {
