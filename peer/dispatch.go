@@ -1,6 +1,8 @@
 package peer
 
 import (
+	"time"
+
 	"starmesh/common/fault"
 	"starmesh/common/frame"
 )
@@ -47,6 +49,9 @@ func (l *link) handle(kind frame.Type, body []byte) error {
 			return nil
 		})
 	case typePeers:
+		if !l.introductions.take(time.Now(), maxPeersRate, maxTopics) {
+			return nil
+		}
 		return about(l, body, decodePeers, func(m *member, p peers) error {
 			m.swarm.introduced(m, p.Places)
 			return nil

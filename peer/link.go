@@ -50,7 +50,8 @@ type link struct {
 	jobs    chan job
 	files   membership
 
-	receiving atomic.Bool // whether its data stream has been opened
+	introductions quota       // of PEERS; the reader's
+	receiving     atomic.Bool // whether its data stream has been opened
 }
 
 // remote is a node as this one knows it.

@@ -23,6 +23,9 @@ const (
 	// bring: a connection that is used all the time is faster than several
 	// that begin anew for every chunk.
 	enoughMembers = 6
+	// maxPeersRate is how often in a second a remote is heard that tells of
+	// others, beyond once for each file.
+	maxPeersRate = 1
 	// dryTime is how long nothing arrives before the table is asked for more who
 	// have the file, however many there are.
 	dryTime = 3 * time.Second

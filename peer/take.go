@@ -49,21 +49,21 @@ func (t *taking) offered(m *member, o offer) {
 	if t.members[m.link.key] != m {
 		return // it has left meanwhile
 	}
-	if m.quota.take(time.Now(), t.list.Len()+maxOfferRate) {
+	if m.quota.take(time.Now(), maxOfferRate, t.list.Len()+maxOfferRate) {
 		t.offeredLocked(m, o)
 	}
 }
 
-// quota bounds how often a remote may say something: maxOfferRate in a second,
-// and a number at once (a token bucket).
+// quota bounds how often a remote may say something: so often in a second, and a
+// number at once (a token bucket).
 type quota struct {
 	used  float64
 	since time.Time
 }
 
 // take returns whether one more is within bounds.
-func (q *quota) take(now time.Time, atOnce int) bool {
-	q.used = max(0, q.used-maxOfferRate*now.Sub(q.since).Seconds())
+func (q *quota) take(now time.Time, perSecond float64, atOnce int) bool {
+	q.used = max(0, q.used-perSecond*now.Sub(q.since).Seconds())
 	q.since = now
 	if q.used >= float64(atOnce) {
 		return false

@@ -228,6 +228,16 @@ func TestItIsSaidWhyNobodyIsReached(t *testing.T) {
 	}
 }
 
+// TestWhatIsTriedIsSaid while nobody has answered.
+func TestWhatIsTriedIsSaid(t *testing.T) {
+	c := newConnector(nil)
+	c.known.add(peer.AddrInfo{ID: "one", Addrs: addrsOf("/ip4/192.0.2.1/tcp/1", "/ip4/192.0.2.2/tcp/1")}, false, time.Now())
+	c.known.next(time.Now())
+	if why := c.why(); !strings.Contains(why, "no answer yet from /ip4/192.0.2.1/tcp/1, /ip4/192.0.2.2/tcp/1") {
+		t.Error(why)
+	}
+}
+
 // TestANodeThatStartsAgainIsMetSoon: at its old address, where it was dialled
 // in vain meanwhile.
 func TestANodeThatStartsAgainIsMetSoon(t *testing.T) {

@@ -27,7 +27,7 @@ func (c *connector) why() string {
 		case p.err != nil:
 			all = append(all, "node "+p2phost.Short(id)+": "+p.err.Error())
 		case p.dialling:
-			all = append(all, "node "+p2phost.Short(id)+": no answer yet")
+			all = append(all, "node "+p2phost.Short(id)+": no answer yet from "+p2phost.Named(p.info.Addrs))
 		}
 	}
 	slices.Sort(all)

@@ -141,9 +141,18 @@ func dialled(err error) string {
 	if !errors.As(err, &dial) || len(dial.DialErrors) == 0 {
 		return "any of its addresses"
 	}
+	var addrs []ma.Multiaddr
+	for _, e := range dial.DialErrors {
+		addrs = append(addrs, e.Address)
+	}
+	return Named(addrs)
+}
+
+// Named names addresses for people, a few at most.
+func Named(addrs []ma.Multiaddr) string {
 	var all []string
-	for _, e := range dial.DialErrors[:min(len(dial.DialErrors), maxNamed)] {
-		all = append(all, e.Address.String())
+	for _, a := range addrs[:min(len(addrs), maxNamed)] {
+		all = append(all, a.String())
 	}
 	return strings.Join(all, ", ")
 }
