@@ -81,6 +81,10 @@ func Dial(ctx context.Context, a Address, cfg ClientConfig) (*Client, error) {
 	return c, nil
 }
 
+// slowHandshake is how long a trace waits for a connection before it says why it
+// may take long.
+const slowHandshake = 500 * time.Millisecond
+
 func dialTCP(ctx context.Context, a Address, cfg ClientConfig) (*net.TCPConn, error) {
 	dialer := net.Dialer{ControlContext: func(_ context.Context, network, address string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) {
@@ -88,8 +92,16 @@ func dialTCP(ctx context.Context, a Address, cfg ClientConfig) (*net.TCPConn, er
 			cfg.Trace.Step("connect(fd %d, %s)", fd, address)
 		})
 	}}
+	patience := time.AfterFunc(slowHandshake, func() {
+		cfg.Trace.Step("connect: no answer yet. Is its accept queue full? Then the kernel knocks again after 1, 3, 7 … s")
+	})
 	conn, err := dialer.DialContext(ctx, "tcp", a.HostPort)
+	patience.Stop()
+	if err == nil {
+		err = cfg.Limits.Handshake(ctx)
+	}
 	if err != nil {
+		cfg.Trace.Step("connect: %v", bare(err))
 		return nil, dialError(a, err)
 	}
 	tcp := conn.(*net.TCPConn)

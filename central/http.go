@@ -20,7 +20,9 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/common/store"
+	"starmesh/common/trace"
 )
 
 // ServeHTTP serves the same files over HTTP on ln, which it closes, until ctx
@@ -41,7 +43,7 @@ func (s *Server) ServeHTTP(ctx context.Context, ln net.Listener) error {
 	listening := s.cfg.Sockets.Listening(ln)
 	defer listening.Close()
 	ended := make(chan error, 1)
-	counted := &httpListener{Listener: ln, server: s}
+	counted := &httpListener{Listener: ln, server: s, ctx: ctx, fd: trace.Descriptor(ln)}
 	go func() { ended <- server.Serve(s.maybeTLS(counted)) }()
 	select {
 	case err := <-ended:
@@ -66,7 +68,9 @@ func (s *Server) maybeTLS(ln net.Listener) net.Listener {
 	return tls.NewListener(ln, cfg)
 }
 
-func (s *Server) httpHandle(w http.ResponseWriter, r *http.Request) {
+func (s *Server) httpHandle(plain http.ResponseWriter, r *http.Request) {
+	w := &answerWriter{ResponseWriter: plain, conn: connOf(r)}
+	s.cfg.Trace.Step("recv(fd %d) %s %s %s", w.conn.fd, readable.Text(r.Method), readable.Text(r.RequestURI), r.Proto)
 	w.Header().Set("Server", s.cfg.Agent)
 	if len(r.TransferEncoding) > 0 { // perhaps with a Content-Length as well: RFC 9112, 6.3
 		w.Header().Set("Connection", "close")
@@ -146,7 +150,7 @@ func (s *Server) httpFail(w http.ResponseWriter, err error) {
 	http.Error(w, err.Error(), status)
 }
 
-func (s *Server) httpFile(w http.ResponseWriter, r *http.Request, name string) {
+func (s *Server) httpFile(w *answerWriter, r *http.Request, name string) {
 	if r.URL.ForceQuery || r.URL.RawQuery != "" && r.URL.RawQuery != chunksQuery {
 		s.httpFail(w, fault.Wrapf(fault.NotFound, "a file has no ?query here; a question mark in its name is written %%3F"))
 		return
@@ -171,9 +175,7 @@ func (s *Server) httpFile(w http.ResponseWriter, r *http.Request, name string) {
 		http.ServeContent(w, r, "", entry.ModTime, bytes.NewReader(list.Bytes()))
 		return
 	}
-	if r.Method == http.MethodGet {
-		w = &payloadWriter{ResponseWriter: w, conn: connOf(r)}
-	}
+	w.payload = r.Method == http.MethodGet
 	setRange(r, list.Size())
 	http.ServeContent(w, r, path.Base(name), entry.ModTime, newSharedFile(f.OS(), list.Size()))
 }
@@ -241,6 +243,7 @@ func (s *Server) httpList(w http.ResponseWriter, r *http.Request, folder string)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodHead {
 		return
 	}

@@ -1,6 +1,7 @@
 package central
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 
 	"starmesh/common/load"
+	"starmesh/common/retry"
+	"starmesh/common/trace"
 )
 
 // httpListener admits connections by the server's rules and counts them. One
@@ -20,14 +23,22 @@ import (
 type httpListener struct {
 	net.Listener
 	server *Server
+	ctx    context.Context // of ServeHTTP, for net/http gives none
+	fd     int
+	taken  bool // there was a connection before
 }
 
 func (l *httpListener) Accept() (net.Conn, error) {
 	for {
+		if l.taken {
+			_ = retry.Wait(l.ctx, l.server.cfg.AcceptPause) // then the listener is closed
+		}
 		conn, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
+		l.taken = true
+		l.server.traceAccept(l.fd, conn)
 		if c := l.server.httpConn(conn); c != nil {
 			return c, nil
 		}
@@ -38,7 +49,7 @@ func (l *httpListener) Accept() (net.Conn, error) {
 // httpConn returns what HTTP is spoken over; nil when too many strangers are
 // being refused at the moment, or descriptors are scarce.
 func (s *Server) httpConn(conn net.Conn) *httpConn {
-	c := &httpConn{tcp: conn, server: s}
+	c := &httpConn{tcp: conn, server: s, fd: trace.Descriptor(conn)}
 	if c.refused = s.enter(conn); c.refused != nil {
 		s.cfg.Meter.ConnRefused()
 		if scarce(conn, 1) || !s.beginRefusal() {
@@ -60,6 +71,7 @@ func (s *Server) httpConn(conn net.Conn) *httpConn {
 type httpConn struct {
 	net.Conn          // perhaps behind a rate limit
 	tcp      net.Conn // the socket
+	fd       int
 	server   *Server
 	socket   *load.Socket
 	remote   *load.Remote
@@ -132,6 +144,7 @@ func (c *httpConn) CloseWrite() error {
 func (c *httpConn) Close() error {
 	err := net.ErrClosed
 	c.close.Do(func() {
+		c.server.cfg.Trace.Step("close(fd %d)", c.fd)
 		if c.refused != nil {
 			err = c.Conn.Close()
 			c.server.endRefusal()
@@ -157,23 +170,25 @@ func rememberConn(ctx context.Context, conn net.Conn) context.Context {
 
 func connOf(r *http.Request) *httpConn { return r.Context().Value(connKey{}).(*httpConn) }
 
-// payloadWriter announces the body of an answer to its connection as payload.
-type payloadWriter struct {
+// answerWriter tells of an answer when its head is sent, and announces a body
+// that is payload to its connection.
+type answerWriter struct {
 	http.ResponseWriter
-	conn *httpConn
+	conn    *httpConn
+	payload bool
 }
 
-func (p *payloadWriter) WriteHeader(status int) {
-	if status == http.StatusOK || status == http.StatusPartialContent {
-		if n, err := strconv.ParseInt(p.Header().Get("Content-Length"), 10, 64); err == nil {
-			p.conn.due.Store(n)
-		}
+func (a *answerWriter) WriteHeader(status int) {
+	length := a.Header().Get("Content-Length")
+	if n, err := strconv.ParseInt(length, 10, 64); err == nil && a.payload && (status == http.StatusOK || status == http.StatusPartialContent) {
+		a.conn.due.Store(n)
 	}
-	p.ResponseWriter.WriteHeader(status)
+	a.conn.server.cfg.Trace.Step("send(fd %d) %d %s, %s bytes follow", a.conn.fd, status, http.StatusText(status), cmp.Or(length, "some"))
+	a.ResponseWriter.WriteHeader(status)
 }
 
 // ReadFrom lets net/http hand a body to httpConn.ReadFrom.
-func (p *payloadWriter) ReadFrom(r io.Reader) (int64, error) { return io.Copy(p.ResponseWriter, r) }
+func (a *answerWriter) ReadFrom(r io.Reader) (int64, error) { return io.Copy(a.ResponseWriter, r) }
 
 // sharedFile reads a file whose descriptor many answers share, each at a place
 // of its own.

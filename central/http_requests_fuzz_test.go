@@ -33,7 +33,7 @@ func FuzzHTTPRequests(f *testing.F) {
 		if err != nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(rememberConn(t.Context(), &httpConn{}), 5*time.Second)
+		ctx, cancel := context.WithTimeout(rememberConn(t.Context(), &httpConn{server: s}), 5*time.Second)
 		defer cancel()
 		w := httptest.NewRecorder()
 		s.httpHandle(w, r.WithContext(ctx))

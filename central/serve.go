@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -25,6 +26,9 @@ type ServerConfig struct {
 	Bounds Bounds
 	Limits rate.Limits
 	TLS    *tls.Config // nil: plain TCP
+	// AcceptPause is how long the server waits after each connection it takes,
+	// so that the accept queue can be seen; 0: it does not.
+	AcceptPause time.Duration
 	Instruments
 	Log   *slog.Logger // what an operator wants to know; nil: nothing
 	Agent string       // program and version, told to clients
@@ -120,10 +124,19 @@ func (s *Server) accept(ctx context.Context, ln *net.TCPListener, conns *sync.Wa
 			continue
 		}
 		failures = 0
-		s.cfg.Trace.Step("accept(fd %d) → fd %d: %s ← %s, port class %s", listenFD, trace.Descriptor(conn),
-			conn.LocalAddr(), conn.RemoteAddr(), load.PortClass(tcpPort(conn.RemoteAddr())))
+		s.traceAccept(listenFD, conn)
 		conns.Go(func() { s.serve(ctx, conn) })
+		_ = retry.Wait(ctx, s.cfg.AcceptPause) // the end of ctx is seen above
 	}
+}
+
+func (s *Server) traceAccept(listenFD int, conn net.Conn) {
+	queue := ""
+	if waiting, _, ok := s.cfg.Sockets.AcceptQueue(); ok && waiting > 0 {
+		queue = fmt.Sprintf("; %d more wait to be accepted", waiting)
+	}
+	s.cfg.Trace.Step("accept(fd %d) → fd %d: %s ← %s, port class %s%s", listenFD, trace.Descriptor(conn),
+		conn.LocalAddr(), conn.RemoteAddr(), load.PortClass(tcpPort(conn.RemoteAddr())), queue)
 }
 
 // drain waits for the connections, and closes those that take too long.

@@ -21,6 +21,7 @@ import (
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
 	"starmesh/common/store"
+	"starmesh/common/trace"
 )
 
 // serveFlags say how a server serves.
@@ -29,6 +30,7 @@ type serveFlags struct {
 	access    accessFlags
 	listen    string
 	backlog   int
+	slowly    time.Duration
 	http      string
 	bounds    central.Bounds
 	maxUpload units.Size
@@ -78,6 +80,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.listen, "listen", "l", fmt.Sprintf("127.0.0.1:%d", central.DefaultPort), "listen at `ADDR`; :7070 is every interface")
 	flags.IntVar(&f.backlog, "backlog", 1024, "how many connections may wait to be accepted")
+	flags.DurationVar(&f.slowly, "accept-slowly", 0, "wait so long after each connection, so that clients can be seen to queue (try it with --backlog 2)")
 	flags.StringVar(&f.http, "http", "", "serve the same files over HTTP at `ADDR` too, such as :8080")
 	flags.BoolVar(&f.strangers, "no-introduce", false, "do not tell receivers of a file of each other")
 	f.access.add(cmd)
@@ -109,7 +112,7 @@ func (f *accessFlags) add(cmd *cobra.Command) {
 // instruments are still missing.
 func (f *serveFlags) config(cmd *cobra.Command) (cfg central.ServerConfig, fingerprint string, err error) {
 	b := f.bounds
-	if f.backlog < 1 || b.Conns < 1 || b.ConnsPerAddr < 1 || min(b.Idle, b.Handshake, b.Stall, b.Grace) <= 0 {
+	if f.backlog < 1 || b.Conns < 1 || b.ConnsPerAddr < 1 || min(b.Idle, b.Handshake, b.Stall, b.Grace) <= 0 || f.slowly < 0 {
 		return cfg, "", cli.Usagef(cmd, "--backlog, --max-conns… and the time-outs must be above zero")
 	}
 	for name, address := range map[string]string{"listen": f.listen, "http": f.http} {
@@ -117,7 +120,7 @@ func (f *serveFlags) config(cmd *cobra.Command) (cfg central.ServerConfig, finge
 			return cfg, "", err
 		}
 	}
-	cfg.Bounds, cfg.NoIntroduce = b, f.strangers
+	cfg.Bounds, cfg.NoIntroduce, cfg.AcceptPause = b, f.strangers, f.slowly
 	cfg.Bounds.Upload = int64(f.maxUpload)
 	if cfg.Access, err = f.access.rules(cmd); err != nil {
 		return cfg, "", err
@@ -191,7 +194,7 @@ func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central
 	if err != nil {
 		return err
 	}
-	web, err := f.listenHTTP(ctx)
+	web, err := f.listenHTTP(cfg.Trace)
 	if err != nil {
 		ln.Close()
 		return err
@@ -215,11 +218,11 @@ func sayStopping(out *cli.Output, grace time.Duration) {
 	out.Event("stopping", map[string]any{"grace_seconds": grace.Seconds()})
 }
 
-func (f *serveFlags) listenHTTP(ctx context.Context) (net.Listener, error) {
+func (f *serveFlags) listenHTTP(steps *trace.Trace) (net.Listener, error) {
 	if f.http == "" {
-		return nil, nil
+		return nil, nil // and not a listener that is nil
 	}
-	return agent.Listen(ctx, "tcp", f.http)
+	return central.Listen(f.http, f.backlog, steps)
 }
 
 // serveAll runs the server on both listeners until ctx ends or one fails. The

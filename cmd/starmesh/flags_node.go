@@ -24,6 +24,7 @@ import (
 // how it is watched.
 type nodeFlags struct {
 	up, down units.Rate
+	delay    time.Duration
 	log      string
 	interval time.Duration
 	name     string
@@ -40,6 +41,7 @@ func (f *nodeFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.Var(&f.up, "up", "send no faster than this, such as 20mbit or 2.5MB/s")
 	flags.Var(&f.down, "down", "receive no faster than this")
+	flags.DurationVar(&f.delay, "delay", 0, "see what comes over TCP so much later, as over a distance; to connect takes twice that")
 	flags.StringVar(&f.log, "load-log", "", "write what this node carries to `FILE`, as JSON Lines")
 	flags.DurationVar(&f.interval, "load-interval", time.Second, "time between two lines of the load log")
 	flags.StringVar(&f.agentAddr, "agent", "", "answer /metrics, /load and /sockets over HTTP at `ADDR`, such as 127.0.0.1:7071")
@@ -62,7 +64,7 @@ func checkAddress(cmd *cobra.Command, flag, address string) error {
 }
 
 func (f *nodeFlags) limits() rate.Limits {
-	return rate.Limits{Up: rate.New(float64(f.up)), Down: rate.New(float64(f.down))}
+	return rate.Limits{Up: rate.New(float64(f.up)), Down: rate.New(float64(f.down)), Delay: f.delay}
 }
 
 // node is a running command that moves bytes, and all that watches it.
@@ -83,6 +85,9 @@ type node struct {
 func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Context, *node) error) error {
 	if f.interval < 10*time.Millisecond {
 		return cli.Usagef(cmd, "--load-interval %v: the least is 10ms", f.interval)
+	}
+	if f.delay < 0 {
+		return cli.Usagef(cmd, "--delay %v: above zero", f.delay)
 	}
 	if err := checkAddress(cmd, "agent", f.agentAddr); err != nil {
 		return err

@@ -47,6 +47,7 @@ type labLinks struct {
 	kind               string
 	originUp, up, down units.Rate
 	profile            string
+	delay              time.Duration
 }
 
 func newLabRun() *cobra.Command {
@@ -98,6 +99,7 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.Var(&f.links.down, "down", "downlink of every node; 0 is no limit")
 	flags.Var(&f.links.originUp, "origin-up", "uplink of the origin (default: that of --up)")
 	flags.Lookup("origin-up").DefValue = ""
+	flags.DurationVar(&f.links.delay, "delay", 0, "how long everything is on its way from one node to another; a round trip is twice that")
 	flags.StringVar(&f.links.profile, "profile", "", "read the links of single nodes from `FILE`")
 	flags.StringSliceVar(&f.faults, "faults", nil, "what is to go wrong, of "+strings.Join(faultinject.Examples(), ", "))
 	flags.StringVarP(&f.folder.Dir, "out", "o", "", "leave everything in the folder `DIR` (default: a new one below results)")
@@ -118,7 +120,7 @@ func (f *labFlags) add(cmd *cobra.Command) {
 
 // scenario checks the flags and makes the scenario of them.
 func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
-	s := &scenario.Scenario{Runs: f.runs, FileBytes: int64(f.size), Seed: f.seed}
+	s := &scenario.Scenario{Runs: f.runs, FileBytes: int64(f.size), Delay: f.links.delay, Seed: f.seed}
 	if f.watching.Poll < 20*time.Millisecond || f.watching.Stall < 0 {
 		return nil, cli.Usagef(cmd, "--poll-interval is 20ms at the least, and --stall-limit above zero")
 	}

@@ -13,6 +13,9 @@ import (
 // unlimited.
 type Limits struct {
 	Up, Down *Limiter
+	// Delay is how much later what has arrived is seen, as if it had come a long
+	// way; a connection that is made is to wait for Handshake. 0: at once.
+	Delay time.Duration
 }
 
 // Conn returns c with its writes passing Up and its reads passing Down. When
@@ -20,9 +23,12 @@ type Limits struct {
 // that depends on c's own type stays possible.
 //
 // Deadlines and Close end a wait for the limiter as they end a wait for the
-// network. The connection given back owns c; its NetConn method returns c. It
-// starts no goroutine.
+// network. The connection given back owns c; its NetConn method returns c, or
+// what does. It starts no goroutine, but with a Delay one that ends with c.
 func (l Limits) Conn(c net.Conn) net.Conn {
+	if l.Delay > 0 {
+		c = newDelayed(c, l.Delay)
+	}
 	if l.Up == nil && l.Down == nil {
 		return c
 	}

@@ -80,7 +80,10 @@ type upgrader struct {
 }
 
 func (u upgrader) Upgrade(ctx context.Context, t transport.Transport, c manet.Conn, dir network.Direction, p peer.ID, scope network.ConnManagementScope) (transport.CapableConn, error) {
-	if _, dialled := c.(*tcpConn); !dialled { // accepted ones have it already
+	if _, accepted := c.(*tcpConn); !accepted {
+		if err := u.w.limits.Handshake(ctx); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
 		c = u.w.tcp(c)
 	}
 	return u.Upgrader.Upgrade(ctx, t, c, dir, p, scope)

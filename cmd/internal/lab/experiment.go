@@ -23,7 +23,7 @@ func (l *lab) experiment(ctx context.Context) error {
 		return fmt.Errorf("cannot find this program to start nodes with: %w", err)
 	}
 	m := l.start(runner.Config{
-		Program: program, Dir: l.dir, File: l.file, Links: l.Scenario.Links, Cache: l.scratch.Path(labdir.ScratchCache),
+		Program: program, Dir: l.dir, File: l.file, Links: l.Scenario.Links, Delay: l.Scenario.Delay, Cache: l.scratch.Path(labdir.ScratchCache),
 		Poll: l.Watching.Poll, Stall: l.Watching.Stall, Keep: l.Folder.Keep,
 		Watch: runner.Watch{Event: l.event, Poll: l.polled}, Faults: l.faults(), Elsewhere: l.elsewhere(),
 	})

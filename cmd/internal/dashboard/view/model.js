@@ -162,7 +162,7 @@ const isReturn = (note) => note.fault && note.text.startsWith("started again");
 const noFlows = new Map();
 
 function nothing(node) {
-  return {t: 0, state: "waiting", have: 0, out: 0, in: 0, from: noFlows, map: null, cpu: 0, rss: 0, conns: 0, polls: 0, holds: false};
+  return {t: 0, state: "waiting", have: 0, out: 0, in: 0, from: noFlows, map: null, cpu: 0, rss: 0, conns: 0, queue: 0, polls: 0, holds: false};
 }
 
 // total adds what a node had carried before it was started again to what it tells, and keeps the numbers of one that is
@@ -178,7 +178,7 @@ function total(node, before, t, r) {
   return {
     t, state: r.state, have: silent ? before.have : r.have_bytes,
     out: raw.out_bytes + node.base.out, in: raw.in_bytes + node.base.in, from,
-    map: r.chunk_map || (silent ? before.map : null), cpu: raw.cpu_s, rss: r.rss_bytes, conns: r.conns,
+    map: r.chunk_map || (silent ? before.map : null), cpu: raw.cpu_s, rss: r.rss_bytes, conns: r.conns, queue: r.accept_queue || 0,
     polls: r.polls || (before ? before.polls + 1 : 1),
     holds: r.state === "done" || Boolean(before && before.holds),
   };

@@ -53,6 +53,8 @@ type seen struct {
 	awaited bool
 	// bad counts wrong chunks that it received in earlier lives.
 	bad int64
+	// queue is how many connections at once were not accepted yet.
+	queue int
 	// again is by how much more it received in earlier lives than it kept.
 	again int64
 }
@@ -93,7 +95,7 @@ func (c *Course) started() bool { return c.now > 0 }
 
 func (c *Course) note(r *labdir.Reading) {
 	n := c.nodes[r.Node]
-	n.Reading = *r
+	n.Reading, n.queue = *r, max(n.queue, r.Queue)
 	if r.HaveBytes > n.have {
 		n.have, c.grown = r.HaveBytes, c.now
 	}

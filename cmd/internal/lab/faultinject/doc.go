@@ -12,4 +12,5 @@
 //	free-rider:4         four receivers give nothing
 //	liar:1               one receiver gives wrong bytes
 //	slow:2               two receivers have a tenth of the rates
+//	slow-accept:1s       the origin waits after each connection that it takes
 package faultinject

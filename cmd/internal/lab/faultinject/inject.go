@@ -49,7 +49,7 @@ func (f *faults) Shape(_ int, node string, link scenario.Rate) runner.Shape {
 		Trait:     f.Trait(node),
 		Link:      scenario.Rate{Up: link.Up * slowness, Down: link.Down * slowness},
 		NoUplink:  f.with(node).trait.silent,
-		Misbehave: f.Misbehave(node),
+		Misbehave: f.Misbehave(node), AcceptPause: f.acceptPause(node),
 	}
 }
 

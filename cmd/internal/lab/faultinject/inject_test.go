@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"starmesh/cmd/internal/lab/faultinject"
 	"starmesh/cmd/internal/lab/labdir"
@@ -203,5 +204,40 @@ func TestTheManagersAccountCountsWhereReadingsDoNotTell(t *testing.T) {
 	what.Nodes[2].DoneSeconds = new(1.0)
 	if got := begin(t, system.Mesh, 2, "free-rider:1").Judge(what); !got[0].Met || !strings.Contains(got[0].Found, "It took 1 s, ") {
 		t.Errorf("with all: %+v", got)
+	}
+}
+
+// TestThoseWhoQueueAreSeen: at the origin of a star, which alone is told to be
+// slow; a mesh has no queue that matters.
+func TestThoseWhoQueueAreSeen(t *testing.T) {
+	for _, c := range []struct {
+		system, expected string
+		queue            int
+		met              bool
+		found            string
+	}{
+		{system.Star, "the last of 3 is served after 2 s", 2, true, "Up to 2 connections were seen to wait in the accept queue."},
+		{system.Star, "the last of 3 is served after 2 s", 0, false, "nobody was seen to wait"},
+		{system.HTTPClose, "with a connection for each of 16 chunks that takes all of them 47 s at the least", 2, true, "Up to 2 connections"},
+		{system.Mesh, "no effect", 0, true, "All receivers got the file"},
+	} {
+		made := begin(t, c.system, 3, "slow-accept:1s")
+		origin := system.Named(c.system).Nodes.Origin
+		if pause := made.Shape(0, origin, scenario.Rate{}).AcceptPause; pause != time.Second {
+			t.Errorf("%s: the origin pauses for %v", c.system, pause)
+		}
+		name := system.Named(c.system).Nodes.Receiver + "-"
+		if pause := made.Shape(1, name+"1", scenario.Rate{}).AcceptPause; pause != 0 {
+			t.Errorf("%s: a receiver pauses for %v", c.system, pause)
+		}
+		queued := reading(1, origin, fileBytes)
+		queued.Reading.Queue = c.queue
+		watch(t.Context(), made, &nodes{}, queued, reading(2, origin, fileBytes),
+			reading(3, name+"1", fileBytes), reading(3, name+"2", fileBytes), reading(3, name+"3", fileBytes))
+		got := made.Judge(&labdir.Run{Verified: 3, Nodes: []labdir.Node{{Name: name + "1", DoneSeconds: new(3.0)},
+			{Name: name + "2", DoneSeconds: new(3.0)}, {Name: name + "3", DoneSeconds: new(3.0)}}})
+		if len(got) != 1 || got[0].Met != c.met || !strings.Contains(got[0].Found, c.found) || !strings.Contains(got[0].Expected, c.expected) {
+			t.Errorf("%s, %d: %+v", c.system, c.queue, got)
+		}
 	}
 }

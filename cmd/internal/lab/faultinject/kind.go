@@ -31,5 +31,5 @@ func (t trait) is() bool { return t != trait{} }
 
 // kinds are all there are, in the order in which they are told of.
 func kinds() []*kind {
-	return []*kind{stopOrigin(), killReceivers(), churn(), freeRider(), liar(), slow()}
+	return []*kind{stopOrigin(), killReceivers(), churn(), freeRider(), liar(), slow(), slowAccept()}
 }

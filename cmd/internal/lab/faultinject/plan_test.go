@@ -44,6 +44,7 @@ func TestParseReadsEveryKind(t *testing.T) {
 		{Kind: faultinject.FreeRider, Count: 4},
 		{Kind: faultinject.Liar, Count: 1},
 		{Kind: faultinject.Slow, Count: 2},
+		{Kind: faultinject.SlowAccept, Every: time.Second},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v", got)
@@ -52,7 +53,7 @@ func TestParseReadsEveryKind(t *testing.T) {
 
 func TestParseRefusesAndSaysTheRightForm(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                            `no fault ""; there are stop-origin@50%, kill-receivers:3@30%, churn:10s, free-rider:4, liar:1, slow:2`,
+		"":                            `no fault ""; there are stop-origin@50%, kill-receivers:3@30%, churn:10s, free-rider:4, liar:1, slow:2, slow-accept:1s`,
 		"fire":                        `no fault "fire"`,
 		"stop-origin":                 "when is missing, as a share of all bytes; it is written like stop-origin@50%",
 		"stop-origin:2@50%":           "there is just one; it is written like stop-origin@50%",

@@ -19,6 +19,7 @@ type Run struct {
 	Began      time.Time `json:"began"`               // when the receivers were told to start
 	Links      string    `json:"links"`               // rate or netns
 	LinksHow   string    `json:"links_how,omitempty"` // the same in a sentence
+	Delay      float64   `json:"delay_s,omitempty"`   // of what is on its way from one node to another
 	Nodes      []Node    `json:"nodes"`               // the origin first
 	Polls      int       `json:"polls"`               // readings the manager took of agents
 

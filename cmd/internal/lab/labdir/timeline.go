@@ -53,8 +53,9 @@ type Reading struct {
 	CPU       float64 `json:"cpu_s"`
 	RSSBytes  int64   `json:"rss_bytes"`
 	Conns     int64   `json:"conns"`
-	ChunksBad int64   `json:"chunks_bad,omitempty"` // received and found wrong
-	Polls     int64   `json:"polls,omitempty"`      // of this node's agent so far, this one included
+	ChunksBad int64   `json:"chunks_bad,omitempty"`   // received and found wrong
+	Queue     int     `json:"accept_queue,omitempty"` // connections that it has not accepted yet
+	Polls     int64   `json:"polls,omitempty"`        // of this node's agent so far, this one included
 }
 
 // A Flow is payload received from a node, since the receiver's start.

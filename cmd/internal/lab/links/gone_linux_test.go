@@ -18,7 +18,7 @@ import (
 // manage is a manager of two nodes. It says the namespaces they are in and the
 // processes they are, and waits for its end. The nodes end with it.
 func manage() error {
-	n, err := links.Open(links.Netns, []links.Rates{{Up: 1e6}, {Down: 1e6}})
+	n, err := links.Open(links.Netns, []links.Rates{{Up: 1e6}, {Down: 1e6}}, 0)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func alive(pid int) bool {
 
 func TestNothingIsLeftWhenANetworkIsClosed(t *testing.T) {
 	needNetns(t)
-	n, err := links.Open(links.Netns, []links.Rates{{Up: 1e6}, {Down: 1e6}})
+	n, err := links.Open(links.Netns, []links.Rates{{Up: 1e6}, {Down: 1e6}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestNothingIsLeftWhenANetworkCannotBeMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := links.Open(links.Netns, make([]links.Rates, 2000)); err == nil {
+	if n, err := links.Open(links.Netns, make([]links.Rates, 2000), 0); err == nil {
 		t.Errorf("2000 nodes on one bridge: %v", n)
 	}
 	after, err := opened()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"time"
 
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
@@ -27,6 +28,7 @@ type Network struct {
 	kind   string
 	places []*Place
 	about  string
+	delay  time.Duration
 	close  func() error
 }
 
@@ -43,21 +45,33 @@ func Check(kind string) error {
 	return fault.Wrapf(fault.Invalid, "there are no %q links: rate (the program limits itself) or netns (shaped by the kernel; Linux, as root)", kind)
 }
 
-// Open makes a place for each of rates. The caller closes the network after
-// the last process in it has ended.
-func Open(kind string, rates []Rates) (*Network, error) {
+// Open makes a place for each of rates; from one to another everything takes the
+// delay besides. The caller closes the network after the last process in it has
+// ended.
+func Open(kind string, rates []Rates, delay time.Duration) (*Network, error) {
 	if err := Check(kind); err != nil {
 		return nil, err
 	}
 	if kind == Netns {
-		return openNetns(rates)
+		return openNetns(rates, delay)
 	}
-	n := &Network{kind: Rate, about: "every node on 127.0.0.1, limited by itself (--up, --down)", close: func() error { return nil }}
+	n := &Network{kind: Rate, delay: delay, about: "every node on 127.0.0.1, limited by itself (--up, --down)" + ByItself(delay), close: func() error { return nil }}
 	for _, r := range rates {
 		n.places = append(n.places, &Place{host: "127.0.0.1", limits: r})
 	}
 	return n, nil
 }
+
+// ByItself says of a delay that the nodes keep by themselves.
+func ByItself(delay time.Duration) string {
+	if delay == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; what comes over TCP is seen %v later, and to connect takes %v (--delay: by the program, not on the way)", delay, 2*delay)
+}
+
+// Delay is what the nodes have to keep by themselves: none where the kernel does.
+func (n *Network) Delay() time.Duration { return n.delay }
 
 // Place returns the place of node i; the network's rates had its number.
 func (n *Network) Place(i int) *Place { return n.places[i] }

@@ -3,14 +3,16 @@ package links_test
 import (
 	"errors"
 	"os/exec"
+	"strings"
 	"testing"
+	"time"
 
 	"starmesh/cmd/internal/lab/links"
 	"starmesh/common/fault"
 )
 
 func TestTheProgramLimitsItselfOnRateLinks(t *testing.T) {
-	n, err := links.Open(links.Rate, []links.Rates{{Up: 2.5e6, Down: 1.25e7}, {Up: 1e6}, {}})
+	n, err := links.Open(links.Rate, []links.Rates{{Up: 2.5e6, Down: 1.25e7}, {Up: 1e6}, {}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +34,7 @@ func TestTheProgramLimitsItselfOnRateLinks(t *testing.T) {
 }
 
 func TestANodeOnRateLinksIsStartedAndReached(t *testing.T) {
-	n, err := links.Open(links.Rate, []links.Rates{{}})
+	n, err := links.Open(links.Rate, []links.Rates{{}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +58,28 @@ func TestLinksThatDoNotExistAreNamed(t *testing.T) {
 	if err := links.Check("wifi"); !errors.Is(err, fault.Invalid) {
 		t.Errorf("Check says %v, want fault.Invalid", err)
 	}
-	if n, err := links.Open("wifi", nil); err == nil {
+	if n, err := links.Open("wifi", nil, 0); err == nil {
 		t.Errorf("Open gives %v", n)
+	}
+}
+
+// TestADelayIsKeptByTheKernelOrByTheNodes: and which of them is said.
+func TestADelayIsKeptByTheKernelOrByTheNodes(t *testing.T) {
+	for _, kind := range []string{links.Rate, links.Netns} {
+		if err := links.Check(kind); err != nil {
+			t.Logf("%s: %v", kind, err)
+			continue
+		}
+		n, err := links.Open(kind, []links.Rates{{Up: 1e6}, {}}, 25*time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := map[time.Duration]string{0: "25ms later on its way (netem)", 25 * time.Millisecond: "seen 25ms later, and to connect takes 50ms"}[n.Delay()]
+		if said == "" || !strings.Contains(n.About(), said) || kind == links.Rate && n.Delay() == 0 {
+			t.Errorf("%s: the nodes keep %v; it says %q", kind, n.Delay(), n.About())
+		}
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -35,9 +36,10 @@ type hub struct {
 	*space
 	*netlink.Handle
 	bridge netlink.Link
+	delay  time.Duration // that the kernel is to keep
 }
 
-func openNetns(rates []Rates) (*Network, error) {
+func openNetns(rates []Rates, delay time.Duration) (*Network, error) {
 	if len(rates) > maxPlaces {
 		return nil, fault.Wrapf(fault.TooLarge, "netns links connect %d nodes at the most, and these are %d", maxPlaces, len(rates))
 	}
@@ -45,7 +47,10 @@ func openNetns(rates []Rates) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netns links: %w", err)
 	}
-	n := &Network{}
+	n := &Network{delay: delay}
+	if delay > 0 && h.canDelay() {
+		h.delay, n.delay = delay, 0
+	}
 	n.close = sync.OnceValue(func() error { return closeAll(h, n.places) })
 	cubic := true
 	for i, r := range rates {
@@ -56,7 +61,7 @@ func openNetns(rates []Rates) (*Network, error) {
 		n.places = append(n.places, &Place{host: hostOf(i).String(), space: space})
 		cubic = cubic && usual
 	}
-	n.about = about(cubic)
+	n.about = about(cubic, h.delay) + ByItself(n.delay)
 	return n, nil
 }
 
@@ -108,11 +113,15 @@ func hostOf(i int) net.IP {
 	return net.IPv4(10, 77, byte(i/250), byte(i%250+1)).To4()
 }
 
-func about(cubic bool) string {
+func about(cubic bool, delay time.Duration) string {
 	control := "TCP congestion control cubic"
 	if !cubic {
 		control = "TCP congestion control as this system has it"
 	}
+	late := "no added delay or loss"
+	if delay > 0 {
+		late = fmt.Sprintf("%v later on its way (netem), no added loss", delay)
+	}
 	return fmt.Sprintf("every node in a network namespace of its own, behind a link that the kernel shapes at both ends: "+
-		"token bucket of ten frames or 1 ms, queue of 50 ms, MTU %d, IPv4, no added delay or loss; %s", mtu, control)
+		"token bucket of ten frames or 1 ms, queue of 50 ms, MTU %d, IPv4, %s; %s", mtu, late, control)
 }

@@ -25,7 +25,7 @@ func needNetns(t *testing.T) {
 func openNetns(t *testing.T, rates ...links.Rates) *links.Network {
 	t.Helper()
 	needNetns(t)
-	n, err := links.Open(links.Netns, rates)
+	n, err := links.Open(links.Netns, rates, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package links
 
 import (
 	"runtime"
+	"time"
 
 	"starmesh/common/fault"
 )
@@ -12,7 +13,7 @@ func checkNetns() error {
 	return fault.Wrapf(fault.Refused, "netns links need Linux's network namespaces, and this is %s: use --links rate, where the program limits itself", runtime.GOOS)
 }
 
-func openNetns([]Rates) (*Network, error) { return nil, checkNetns() }
+func openNetns([]Rates, time.Duration) (*Network, error) { return nil, checkNetns() }
 
 // space cannot be had here.
 type space struct{}

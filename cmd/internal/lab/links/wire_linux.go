@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"time"
 
 	"github.com/safchain/ethtool"
 	"github.com/vishvananda/netlink"
@@ -69,7 +70,7 @@ func (h *hub) wire(s *space, i int, r Rates) (usual bool, err error) {
 		return false, fmt.Errorf("cannot find the link %s: %w", name, err)
 	}
 	s.link = &accessLink{h, end.Attrs().Index}
-	if err := raise(h.space, h.Handle, end, r.Down); err != nil {
+	if err := raise(h.space, h.Handle, end, r.Down, 0); err != nil {
 		return false, err
 	}
 	node, err := netlink.NewHandleAt(s.handle, unix.NETLINK_ROUTE)
@@ -77,11 +78,11 @@ func (h *hub) wire(s *space, i int, r Rates) (usual bool, err error) {
 		return false, fmt.Errorf("cannot speak to the kernel: %w", err)
 	}
 	defer node.Close()
-	return furnish(s, node, i, r.Up)
+	return furnish(s, node, i, r.Up, h.delay)
 }
 
 // furnish gives the node's end its address, its shaper and its routes.
-func furnish(s *space, node *netlink.Handle, i int, up units.Rate) (usual bool, err error) {
+func furnish(s *space, node *netlink.Handle, i int, up units.Rate, delay time.Duration) (usual bool, err error) {
 	lo, err := node.LinkByName("lo")
 	if err == nil {
 		err = node.LinkSetUp(lo)
@@ -97,22 +98,29 @@ func furnish(s *space, node *netlink.Handle, i int, up units.Rate) (usual bool, 
 	if err := node.AddrAdd(end, address); err != nil {
 		return false, fmt.Errorf("cannot give a node the address %s: %w", address.IP, err)
 	}
-	if err := raise(s, node, end, up); err != nil {
+	if err := raise(s, node, end, up, delay); err != nil {
 		return false, err
 	}
 	return routes(node, end, hostOf(i))
 }
 
-// raise shapes what leaves by a link, then starts the link.
-func raise(s *space, in *netlink.Handle, link netlink.Link, r units.Rate) error {
+// raise shapes and delays what leaves by a link, then starts the link.
+func raise(s *space, in *netlink.Handle, link netlink.Link, r units.Rate, delay time.Duration) error {
 	if err := s.do(func() error { return onePacketAtATime(link.Attrs().Name) }); err != nil {
 		return err
 	}
 	if err := in.LinkSetGSOMaxSegs(link, 1); err != nil {
 		return fmt.Errorf("cannot keep TCP from sending more than a packet at a time: %w", err)
 	}
+	parent := uint32(netlink.HANDLE_ROOT)
+	if delay > 0 {
+		if err := in.QdiscReplace(delayer(link.Attrs().Index, delay)); err != nil {
+			return fmt.Errorf("cannot delay a link by %v: %w", delay, err)
+		}
+		parent = netlink.MakeHandle(delays, 1)
+	}
 	if r > 0 {
-		if err := in.QdiscReplace(shaper(link.Attrs().Index, float64(r))); err != nil {
+		if err := in.QdiscReplace(shaper(link.Attrs().Index, parent, float64(r))); err != nil {
 			return fmt.Errorf("cannot limit a link to %v (does this kernel have the module sch_tbf?): %w", r, err)
 		}
 	}
@@ -122,12 +130,29 @@ func raise(s *space, in *netlink.Handle, link netlink.Link, r units.Rate) error 
 	return nil
 }
 
+// delays is the number of the queue that delays; the shaper hangs below it.
+const delays = 2
+
+// delayer is a queue (tc-netem(8)) that holds all that leaves a link for so long.
+func delayer(link int, delay time.Duration) *netlink.Netem {
+	return netlink.NewNetem(
+		netlink.QdiscAttrs{LinkIndex: link, Handle: netlink.MakeHandle(delays, 0), Parent: netlink.HANDLE_ROOT},
+		netlink.NetemQdiscAttrs{Latency: uint32(delay.Microseconds()), Limit: 100_000}) // packets: none is lost for being many
+}
+
+// canDelay reports whether the kernel has a queue that delays. It is tried on the
+// bridge, over which nothing goes yet.
+func (h *hub) canDelay() bool {
+	try := delayer(h.bridge.Attrs().Index, time.Millisecond)
+	return h.QdiscReplace(try) == nil && h.QdiscDel(try) == nil
+}
+
 // shaper is a token bucket (tc-tbf(8)) that lets rate bytes a second leave a
 // link.
-func shaper(link int, rate float64) *netlink.Tbf {
+func shaper(link int, parent uint32, rate float64) *netlink.Tbf {
 	size := max(burst, rate*late)
 	return &netlink.Tbf{
-		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT},
+		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link, Handle: netlink.MakeHandle(1, 0), Parent: parent},
 		Rate:       uint64(math.Round(rate)),
 		Buffer:     netlink.Xmittime(uint64(rate), uint32(min(size, math.MaxUint32))),
 		Limit:      uint32(min(max(rate*queue, size)+size, math.MaxUint32)),

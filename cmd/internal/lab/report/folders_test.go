@@ -33,6 +33,7 @@ type made struct {
 	repetition int
 	slower     float64 // times all is slower; 0 is 1
 	undone     int     // receivers that never got the whole file
+	queue      int     // connections that wait at first to be accepted by a server
 	name       func(i int) string
 }
 
@@ -63,6 +64,7 @@ type node struct {
 	info    load.Info
 	out, in int64
 	seconds float64
+	queue   int // connections that wait to be accepted, fewer and fewer
 	fetches bool
 	state   string
 }
@@ -82,7 +84,7 @@ func (m made) origin() node {
 	if m.system == "mesh" {
 		return node{info: m.info(0, "origin"), out: m.given(), seconds: m.seconds()}
 	}
-	return node{info: m.info(0, "server"), out: fileBytes * int64(m.receivers), seconds: m.seconds()}
+	return node{info: m.info(0, "server"), out: fileBytes * int64(m.receivers), seconds: m.seconds(), queue: m.queue}
 }
 
 // given is what a mesh's origin sends.
@@ -139,6 +141,9 @@ func (n node) at(share float64) *load.Report {
 		Traffic: load.Traffic{PayloadOutBytes: int64(share * float64(n.out)), PayloadInBytes: int64(share * float64(n.in)),
 			OtherOutBytes: 100, OtherInBytes: 100},
 		Process: load.Process{CPUSeconds: &cpu, RSSBytes: &rss, RSSPeakBytes: &rss},
+	}
+	if n.queue > 0 {
+		r.AcceptQueue = new(int(float64(n.queue) * (1 - share)))
 	}
 	if !n.fetches {
 		return r

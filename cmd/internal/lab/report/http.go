@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ func (v *view) HTTP() *httpView {
 	if !ok {
 		return nil
 	}
-	return &httpView{Ways: ways(v.Systems), Words: httpWords(v.Cases), Grid: grid}
+	return &httpView{Ways: ways(v.Systems), Words: httpWords(v.Cases, v.delay()), Grid: grid}
 }
 
 // ways says how receivers may ask a server.
@@ -129,13 +130,13 @@ func share(s, base *metrics.Series, key metrics.Key) string {
 // httpWords tells in two paragraphs what the table of httpTable
 // shows, and what it cannot show; none when no case was run over HTTP. Its
 // numbers are those of the last case over HTTP, which has most receivers.
-func httpWords(cases []*metrics.Case) []string {
+func httpWords(cases []*metrics.Case, delay float64) []string {
 	over := slices.DeleteFunc(slices.Clone(cases), func(cs *metrics.Case) bool { return asker(cs, true) == nil })
 	if len(over) == 0 {
 		return nil
 	}
 	cs := over[len(over)-1]
-	return []string{costInWords(cs), packetsInWords(cs) + " " + delayInWords(cs)}
+	return []string{costInWords(cs), packetsInWords(cs) + " " + delayInWords(cs, delay)}
 }
 
 func costInWords(cs *metrics.Case) string {
@@ -174,19 +175,32 @@ func packetsInWords(cs *metrics.Case) string {
 	return "With the packets that open and close connections and the headers of TCP and IP, as the links counted them, the overhead is: " + strings.Join(all, "; ") + "."
 }
 
-// delayInWords says what the links of a lab cannot show.
-func delayInWords(cs *metrics.Case) string {
-	const text = "Not in these times: distance. Over HTTP each request waits for the answer before it, so a round trip is paid once a chunk, and once more where a connection is made for it, which then also begins slowly (TCP slow start); the raw socket pays it a few times in all"
-	chunks := 0
+// delayInWords says what distance does to the ways: in these times, or in others
+// where the links have none. delay is of one way, in seconds.
+func delayInWords(cs *metrics.Case, delay float64) string {
+	const text = "Over HTTP each request waits for the answer before it, so a round trip is paid once a chunk, and once more where a connection is made for it, which then also begins slowly (TCP slow start); the raw socket pays it a few times in all"
+	chunks, trip := 0, cmp.Or(2*delay, 0.05)
 	for _, s := range cs.Series {
 		for _, r := range s.Runs {
 			chunks = max(chunks, r.Chunks)
 		}
 	}
-	if chunks < 2 {
-		return text + "."
+	begin, would := "In these times: distance.", "makes"
+	if delay == 0 {
+		begin, would = "Not in these times: distance.", "would make"
 	}
-	const trip = 0.05
-	return fmt.Sprintf("%s. With the %d chunks of this file and a round trip of 50 ms that would be %s more over HTTP, and at least %s with a connection for each request.",
-		text, chunks, Value(float64(chunks)*trip, metrics.Seconds), Value(2*float64(chunks)*trip, metrics.Seconds))
+	if chunks < 2 {
+		return begin + " " + text + "."
+	}
+	return fmt.Sprintf("%s %s. With the %d chunks of this file a round trip of %s %s it take up to %s more over HTTP, and up to %s with a connection for each request.",
+		begin, text, chunks, Value(trip, metrics.Seconds), would, Value(float64(chunks)*trip, metrics.Seconds), Value(2*float64(chunks)*trip, metrics.Seconds))
+}
+
+// delay is how long, in seconds, what is sent was on its way in the runs that a
+// lab has noted.
+func (v *view) delay() (seconds float64) {
+	for _, r := range v.records() {
+		seconds = max(seconds, r.Delay)
+	}
+	return seconds
 }

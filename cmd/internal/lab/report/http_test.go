@@ -39,8 +39,8 @@ func TestHTTPAgainstASocket(t *testing.T) {
 			t.Errorf("%q under %q, not %q", got, g.Head, want)
 		}
 	}
-	words := strings.Join(report.HTTPWords(cases), "\n")
-	for _, want := range []string{"600 B for each chunk", "700 B when every request", "(66 connections to each receiver)", "raw socket costs 50 B", "64 chunks", "3.20 s more", "at least 6.40 s with"} {
+	words := strings.Join(report.HTTPWords(cases, 0), "\n")
+	for _, want := range []string{"600 B for each chunk", "700 B when every request", "(66 connections to each receiver)", "raw socket costs 50 B", "Not in these times", "64 chunks", "up to 3.20 s more", "up to 6.40 s with"} {
 		if !strings.Contains(words, want) {
 			t.Errorf("%q is not said: %s", want, words)
 		}
@@ -59,18 +59,19 @@ func TestCountedLinksAreInTheTableOfHTTP(t *testing.T) {
 	if row := strings.Join(g.Rows[1], "|"); !strings.Contains(row, "|8.00 %|") || len(g.Rows[1]) != len(g.Head) {
 		t.Errorf("%q under %q", row, g.Head)
 	}
-	if words := strings.Join(report.HTTPWords(with), " "); !strings.Contains(words, "raw socket 6.90 %; HTTP, one connection used again 8.00 %.") {
+	if words := strings.Join(report.HTTPWords(with, 0.01), " "); !strings.Contains(words, "raw socket 6.90 %; HTTP, one connection used again 8.00 %.") ||
+		!strings.Contains(words, "In these times: distance.") || !strings.Contains(words, "round trip of 20.0 ms") {
 		t.Error(words)
 	}
 	without := metrics.Compare([]*metrics.Report{asked("star", 4, 50, 2), asked("http", 5, 600, 2)})
-	if words := strings.Join(report.HTTPWords(without), " "); !strings.Contains(words, "--links netns") {
+	if words := strings.Join(report.HTTPWords(without, 0), " "); !strings.Contains(words, "--links netns") {
 		t.Error(words)
 	}
 }
 
 func TestWithoutHTTPNothingIsSaidOfIt(t *testing.T) {
 	cases := metrics.Compare([]*metrics.Report{asked("mesh", 2, 500, 2), asked("star", 4, 50, 2)})
-	if _, ok := report.HTTPTable(cases); ok || report.HTTPWords(cases) != nil {
+	if _, ok := report.HTTPTable(cases); ok || report.HTTPWords(cases, 0) != nil {
 		t.Error("there is a table of what was not run")
 	}
 	alone := metrics.Compare([]*metrics.Report{asked("http", 5, 600, 2)})
@@ -78,7 +79,7 @@ func TestWithoutHTTPNothingIsSaidOfIt(t *testing.T) {
 	if !ok || g.Rows[0][3] != table.Missing {
 		t.Errorf("HTTP without a socket beside it: %q", g.Rows)
 	}
-	if words := strings.Join(report.HTTPWords(alone), " "); strings.Contains(words, "socket costs") {
+	if words := strings.Join(report.HTTPWords(alone, 0), " "); strings.Contains(words, "socket costs") {
 		t.Errorf("a cost that nobody measured: %s", words)
 	}
 }

@@ -93,6 +93,36 @@ func (s *studio) progress() {
 	}
 }
 
+// queues draws how many connections waited at the origin to be accepted; nothing
+// if none did.
+func (s *studio) queues() {
+	var lines []charts.Series
+	longest, text := 0, ""
+	for _, series := range s.of.Series {
+		run, most := s.run(series.Typical()), 0
+		if run == nil {
+			continue
+		}
+		line := charts.Series{Name: series.Label(), Look: s.look(series)}
+		for i, log := range run.Logs {
+			for _, p := range log.Points {
+				at := log.Start.Sub(run.Start).Seconds() + p.Seconds
+				if run.Nodes[i].Part == metrics.Origin && p.AcceptQueue != nil && at >= 0 && at <= s.end(series) {
+					most = max(most, *p.AcceptQueue)
+					line.Points = append(line.Points, charts.Point{X: at, Y: float64(*p.AcceptQueue)})
+				}
+			}
+		}
+		longest, lines = max(longest, most), append(lines, line)
+		text += fmt.Sprintf("%s: up to %d. ", series.Label(), most)
+	}
+	if longest == 0 {
+		return
+	}
+	axes := charts.Axes{X: sinceStart, Unit: "connections that wait to be accepted", Whole: true}
+	s.add(Plot{Name: s.name("queue", nil), Group: "queue", Caption: "Accept queue of the origin"}, charts.Lines(axes, lines), text)
+}
+
 // events are the faults that were made in a run.
 func (v *view) events(r *metrics.Report) []charts.Event {
 	record := v.record(r)

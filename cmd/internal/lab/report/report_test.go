@@ -313,6 +313,22 @@ func TestFaultsAreToldWithTheirOutcome(t *testing.T) {
 		"the fault liar:1 did not end as foretold: somebody was", "in 1 run something went wrong on purpose (stop-origin@50%, liar:1), and 1 of 2 times the outcome was the one foretold")
 }
 
+// TestTheAcceptQueueIsDrawn: where somebody waited in it, and nowhere else.
+func TestTheAcceptQueueIsDrawn(t *testing.T) {
+	for queue, plots := range map[int]int{0: 0, 3: 1} {
+		dir := t.TempDir()
+		made{system: "star", receivers: 4, repetition: 1, queue: queue}.write(t, dir)
+		made{system: "mesh", receivers: 4, repetition: 1}.write(t, dir)
+		_, text := makeReport(t, report.Options{Dirs: []string{dir}})
+		if got := strings.Count(text, "Accept queue of the origin</figcaption>"); got != plots {
+			t.Errorf("up to %d waited, and there are %d plots of it", queue, got)
+		}
+		if queue > 0 {
+			says(t, text, "Who waits to be let in", "star: up to 3. mesh: up to 0.")
+		}
+	}
+}
+
 func TestTheReplayMayRunItsOwnScriptAlone(t *testing.T) {
 	dir := lab(t, []int{1}, 1)
 	replay := &report.Replay{Style: ".replay{}", Body: `<p id="replay-here">again</p>`, Script: "document.title += '!'"}

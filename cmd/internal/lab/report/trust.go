@@ -168,7 +168,7 @@ func (v *view) limits() []string {
 		all = append(all, "A node that a fault kills writes no last report: what it carried and used after its last reading counts nowhere.")
 	}
 	return append(all,
-		"Not measured: delay, jitter and loss on the way, the network between the access links, energy, and what else the machines did meanwhile (but for the share of busy processors, where it is told).",
+		"Not measured: jitter and loss on the way, the network between the access links, energy, and what else the machines did meanwhile (but for the share of busy processors, where it is told).",
 		"Not counted in any time: hashing the file at the origin before the run. Counted: connecting, finding each other, verifying every chunk and writing it.",
 	)
 }
@@ -179,12 +179,16 @@ func (v *view) linkLimits() []string {
 	for _, r := range v.records() {
 		rate, netns = rate || r.Links == "rate", netns || r.Links == "netns"
 	}
+	late := ", but no distance"
+	if v.delay() > 0 {
+		late = ", and a delay that was added (see the links)"
+	}
 	var all []string
 	if rate {
-		all = append(all, "The links were the program's own rate limits over the loopback interface: no queue of a router, no delay, no loss; headers of TCP and IP pass free of charge. A limit lets what 20 ms carry pass at once, so that very short times may lie a little below the bound.")
+		all = append(all, "The links were the program's own rate limits over the loopback interface: no queue of a router, no loss"+late+"; headers of TCP and IP pass free of charge. A limit lets what 20 ms carry pass at once, so that very short times may lie a little below the bound.")
 	}
 	if netns {
-		all = append(all, "The links were shaped by the kernel between network namespaces of one machine: real packets, real queues and real headers, but no distance.")
+		all = append(all, "The links were shaped by the kernel between network namespaces of one machine: real packets, real queues and real headers"+late+".")
 	}
 	if !rate && !netns {
 		all = append(all, "How the links were made is not told by load logs; limits named by the nodes themselves are the program's own.")

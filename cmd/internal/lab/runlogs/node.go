@@ -60,6 +60,7 @@ type Point struct {
 	HaveBytes         int64   // verified, of all files it fetches
 	CPUSeconds        *float64
 	RSSBytes          *int64
+	AcceptQueue       *int // connections that wait to be accepted
 }
 
 // End is the time of the last line by the wall clock of the node's machine, as
@@ -123,7 +124,7 @@ func startOf(r *load.Report) time.Time {
 func pointOf(r *load.Report) Point {
 	p := Point{
 		Seconds: r.ElapsedSeconds, OutBytes: r.PayloadOutBytes, InBytes: r.PayloadInBytes,
-		CPUSeconds: r.CPUSeconds, RSSBytes: r.RSSBytes,
+		CPUSeconds: r.CPUSeconds, RSSBytes: r.RSSBytes, AcceptQueue: r.AcceptQueue,
 	}
 	for _, t := range r.Transfers {
 		p.HaveBytes += t.HaveBytes

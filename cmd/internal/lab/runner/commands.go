@@ -72,7 +72,7 @@ func (r *run) spec(n *node, again bool) Spec {
 		Node: n.name, System: r.System.Name, Origin: !n.receiver(),
 		File: filepath.Base(r.cfg.File.Path), Bytes: r.cfg.File.Bytes, Way: r.ways.toOrigin(),
 		Hold: n.receiver() && !again, Interval: r.logInterval(), Misbehave: n.shape.Misbehave, To: r.cfg.To,
-		Up: float64(n.limits.Up), Down: float64(n.limits.Down),
+		Up: float64(n.limits.Up), Down: float64(n.limits.Down), Delay: r.network.delay, AcceptPause: n.shape.AcceptPause,
 	}
 }
 

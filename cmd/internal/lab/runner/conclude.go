@@ -94,7 +94,7 @@ func (r *run) account() labdir.Run {
 func (r *run) newBook() labdir.Run {
 	b := labdir.Run{
 		Format: labdir.RunFormat, Name: r.Name(), System: r.System.Name, Receivers: r.Receivers,
-		Repetition: r.Repetition, Began: time.Now(), Links: r.cfg.Links, LinksHow: r.network.about,
+		Repetition: r.Repetition, Began: time.Now(), Links: r.cfg.Links, LinksHow: r.network.about, Delay: r.cfg.Delay.Seconds(),
 	}
 	for _, n := range r.nodes {
 		part := partName

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"time"
 
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/scenario"
@@ -32,6 +33,8 @@ type Shape struct {
 	// Misbehave is what it does wrong, as the flag of its system has it; "":
 	// nothing.
 	Misbehave string
+	// AcceptPause is how long an origin waits after each connection it takes.
+	AcceptPause time.Duration
 }
 
 // Control is what may be done to the nodes of a run. Each returns when it is

@@ -15,6 +15,7 @@ type Config struct {
 	Dir     string // the lab's folder
 	File    File
 	Links   string        // rate or netns
+	Delay   time.Duration // of everything on its way from one node to another
 	Poll    time.Duration // between two questions to an agent
 	Stall   time.Duration // without progress, after which a run is given up; 0: by its bound
 	Keep    bool          // received copies stay

@@ -144,6 +144,9 @@ func (r *run) reading(n *node, report *load.Report) labdir.Reading {
 	if report.RSSBytes != nil {
 		got.RSSBytes = *report.RSSBytes
 	}
+	if report.AcceptQueue != nil {
+		got.Queue = *report.AcceptQueue
+	}
 	if !n.receiver() {
 		got.HaveBytes = r.cfg.File.Bytes
 		return got

@@ -75,6 +75,7 @@ func open(cfg *Config, what scenario.Run) (*run, error) {
 type network struct {
 	about string // in a sentence
 	Close func() error
+	delay time.Duration // that the nodes have to keep by themselves
 }
 
 // connect gives every node its place.
@@ -86,11 +87,11 @@ func (r *run) connect() (err error) {
 	for i, n := range r.nodes {
 		rates[i] = links.Rates{Up: units.Rate(n.shape.Link.Up), Down: units.Rate(n.shape.Link.Down)}
 	}
-	net, err := links.Open(r.cfg.Links, rates)
+	net, err := links.Open(r.cfg.Links, rates, r.cfg.Delay)
 	if err != nil {
 		return err
 	}
-	r.network = network{net.About(), net.Close}
+	r.network = network{net.About(), net.Close, net.Delay()}
 	for i, n := range r.nodes {
 		place := net.Place(i)
 		n.place, n.limits = here{place, r, n.name}, place.Limits()
@@ -105,7 +106,7 @@ func (r *run) connectMachines() error {
 	if err != nil {
 		return err
 	}
-	r.network = network{about, func() error { return nil }}
+	r.network = network{about + links.ByItself(r.cfg.Delay), func() error { return nil }, r.cfg.Delay}
 	for i, n := range r.nodes {
 		n.place = places[i]
 		if n.place == nil {

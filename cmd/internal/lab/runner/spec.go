@@ -23,6 +23,11 @@ type Spec struct {
 	// 0 is no limit.
 	Up   float64 `json:"up,omitempty"`
 	Down float64 `json:"down,omitempty"`
+	// Delay is how much later it is to see what comes over TCP.
+	Delay time.Duration `json:"delay_ns,omitempty"`
+	// AcceptPause is how long an origin waits after each connection that it
+	// takes, where its system has a flag for that.
+	AcceptPause time.Duration `json:"accept_pause_ns,omitempty"`
 	// Misbehave is what it does wrong on purpose, as the flag of its system
 	// has it; "": nothing.
 	Misbehave string `json:"misbehave,omitempty"`
@@ -65,6 +70,12 @@ func (s *Spec) Args(how *system.Launch, at Site) []string {
 	}
 	if s.To != "" && !s.Origin {
 		args = append(args, "--force")
+	}
+	if s.Delay > 0 {
+		args = append(args, "--delay", s.Delay.String())
+	}
+	if s.AcceptPause > 0 && how.AcceptSlowly != "" {
+		args = append(args, how.AcceptSlowly, s.AcceptPause.String())
 	}
 	if s.Misbehave != "" {
 		args = append(args, how.Misbehave, s.Misbehave)

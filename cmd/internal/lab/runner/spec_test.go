@@ -28,6 +28,14 @@ func TestACommandLineIsMadeOfASpecAndASite(t *testing.T) {
 			runner.Spec{System: system.Mesh, Way: system.Told{Ticket: "mesh:x"}, Misbehave: "lie"},
 			"peer get mesh:x -o /here/got/ --stay forever --retry-for forever --no-mdns --listen /ip4/192.0.2.7/tcp/0 --listen /ip4/192.0.2.7/udp/0/quic-v1" + watched + " --misbehave lie",
 		},
+		{
+			runner.Spec{System: system.HTTPClose, Origin: true, Delay: 25 * time.Millisecond, AcceptPause: time.Second},
+			"central serve /here/f --listen 192.0.2.7:0 --cache /here/ids --grace 100ms --http 192.0.2.7:0" + watched + " --delay 25ms --accept-slowly 1s",
+		},
+		{
+			runner.Spec{System: system.Mesh, Origin: true, AcceptPause: time.Second}, // it has no gate
+			"peer serve /here/f --cache /here/ids --no-mdns --identity /here/key --listen /ip4/192.0.2.7/tcp/0 --listen /ip4/192.0.2.7/udp/0/quic-v1" + watched,
+		},
 	} {
 		c.spec.Node, c.spec.Interval = "n", time.Second
 		how := &system.Named(c.spec.System).Launch

@@ -14,6 +14,7 @@ import (
 const (
 	maxReceivers = 1000
 	maxRuns      = 1000
+	maxDelay     = 10 * time.Second
 )
 
 // A Scenario is what a lab is to do.
@@ -24,6 +25,7 @@ type Scenario struct {
 	FileBytes int64
 	Links     string // rate or netns
 	Rates     Rates
+	Delay     time.Duration // of everything on its way from one node to another
 	Seed      uint64
 }
 
@@ -56,6 +58,9 @@ func (s *Scenario) Check() error {
 	}
 	if s.FileBytes < 1 {
 		return fault.Wrapf(fault.Invalid, "the file is empty: there is nothing to compare")
+	}
+	if s.Delay < 0 || s.Delay > maxDelay {
+		return fault.Wrapf(fault.Invalid, "a delay of %v: from 0 to %v", s.Delay, maxDelay)
 	}
 	return s.Rates.check(slices.Max(s.Receivers))
 }

@@ -33,6 +33,6 @@ func overHTTP(more ...string) Launch {
 		Get: func(s Start) []string {
 			return get(s, append([]string{s.Origin.HTTP + filepath.Base(s.File)}, more...)...)
 		},
-		Ready: listening,
+		Ready: listening, AcceptSlowly: acceptSlowly,
 	}
 }

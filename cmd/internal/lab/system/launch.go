@@ -10,6 +10,9 @@ type Launch struct {
 	// Misbehave is the flag that makes a receiver do wrong on purpose; "":
 	// there is nothing that it could do wrong.
 	Misbehave string
+	// AcceptSlowly is the flag that has an origin wait after each connection it
+	// takes; "": not all receivers come to it.
+	AcceptSlowly string
 }
 
 // Start is what the arguments of one node depend on.

@@ -23,10 +23,12 @@ func star() *System {
 		Launch: Launch{
 			Serve: func(s Start) []string { return serve(s) },
 			Get:   func(s Start) []string { return get(s, s.Origin.Listen, filepath.Base(s.File)) },
-			Ready: listening,
+			Ready: listening, AcceptSlowly: acceptSlowly,
 		},
 	}
 }
+
+const acceptSlowly = "--accept-slowly"
 
 // serve starts the server, of the star and its kin.
 func serve(s Start, more ...string) []string {
