@@ -55,8 +55,8 @@ func newCentralServe() *cobra.Command {
 		Short: "Serve the files of a folder",
 		Long: `serve lets clients list and download the files of a folder (or one file), over
 starmesh's own protocol on raw TCP and, with --http, over HTTP. Files that are
-added while it runs are served too; dot-files, files in the making and links out
-of the folder are not. Ctrl-C lets downloads finish for ten seconds at most.`,
+added while it runs are served too; dot-files, files in the making and links are
+not. Ctrl-C lets downloads finish for ten seconds at most.`,
 		Example: `  starmesh central serve ./files
   starmesh central serve ./files --listen :7070 --http :8080 --load-log server.jsonl
   starmesh central serve ./files --listen :7070 --tls --users htpasswd --writable --write-users ann

@@ -145,7 +145,7 @@ func (h *hasher) writeBeside(ctx context.Context, name string) error {
 func (h *hasher) fail(name string, err error) {
 	h.failed = true
 	h.out.Warn("%s", cli.OneLine(err))
-	h.out.Event("error", map[string]any{"name": name, "error": cli.OneLine(err)})
+	h.out.Event("error", map[string]any{"name": name, "error": cli.OneLine(err), "kind": kind(err)})
 }
 
 func (h *hasher) print(name string, id content.ID, size int64) {

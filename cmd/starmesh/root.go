@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -57,6 +58,9 @@ func kind(err error) string {
 		return "interrupted"
 	}
 	code := fault.Code(err)
+	if code == fault.Code(fault.Internal) && errors.Is(err, fs.ErrNotExist) {
+		code = fault.Code(fault.NotFound) // a file here
+	}
 	for name, c := range fault.Codes() {
 		if c == code {
 			return name
@@ -76,6 +80,7 @@ and measures what each way costs and whom it loads.`,
 		Example: `  starmesh hash model.bin
   starmesh central serve ./files --listen :7070
   starmesh central get 192.0.2.1:7070 model.bin`,
+		Version:       thisBuild().Version,
 		SilenceErrors: true, // report prints them
 		SilenceUsage:  true,
 	}

@@ -25,7 +25,7 @@ func TestAListingLeavesOutWhatAServerWould(t *testing.T) {
 	if err != nil || fmt.Sprint(namesOf(files)) != "[a/b/c f]" || files[0].Size != 5 || files[0].Mode == 0 {
 		t.Errorf("%+v, %v", files, err)
 	}
-	if left.Count != 3 || len(left.Examples) != 3 {
+	if left.Count != 4 || len(left.Examples) != 4 {
 		t.Errorf("%+v", left)
 	}
 	os.RemoveAll(dir)

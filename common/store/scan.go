@@ -34,8 +34,9 @@ func (s Scan) same(as Scan) bool {
 		slices.Equal(s.LeftOut.Examples, as.LeftOut.Examples)
 }
 
-// LeftOut is what a scan could not take in: names that can not be sent, files
-// and folders that can not be read, files past the millionth.
+// LeftOut is what a scan could not take in: names that can not be sent, links and
+// what else is no file, files and folders that can not be read, files past the
+// millionth.
 type LeftOut struct {
 	Count    int
 	Examples []string // the first hundred, each with its reason
@@ -109,7 +110,11 @@ func (w *walk) folder(ctx context.Context, dir string) error {
 	}
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
-		if strings.HasPrefix(e.Name(), ".") || !e.IsDir() && !(e.Type().IsRegular() && Visible(name)) {
+		if strings.HasPrefix(e.Name(), ".") || !e.IsDir() && !Visible(name) {
+			continue
+		}
+		if !e.IsDir() && !e.Type().IsRegular() {
+			w.out.add(name, irregular(e.Type()))
 			continue
 		}
 		if err := content.CheckPath(name); err != nil {
@@ -125,6 +130,14 @@ func (w *walk) folder(ctx context.Context, dir string) error {
 		w.file(name, e)
 	}
 	return nil
+}
+
+// irregular says why what is neither a file nor a folder is left out.
+func irregular(mode fs.FileMode) string {
+	if mode&fs.ModeSymlink != 0 {
+		return "a link, which is not followed"
+	}
+	return "a pipe, a socket or a device"
 }
 
 func (w *walk) file(name string, e fs.DirEntry) {

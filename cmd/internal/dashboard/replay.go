@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/system"
 )
@@ -87,7 +88,7 @@ func Load(dir string, take func(labdir.Event)) (runs int, err error) {
 	folders, err := os.ReadDir(filepath.Join(dir, labdir.RunsDir))
 	if os.IsNotExist(err) {
 		_, err = os.Stat(dir) // is there a folder at all?
-		return 0, err
+		return 0, fileerr.Named(dir, err)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("cannot look for runs: %w", err)
