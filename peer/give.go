@@ -11,8 +11,7 @@ import (
 // methods that handle messages lock the swarm.
 type giving struct {
 	*swarm
-	giver   *scheduler.Giver
-	waiting bool // for when a chunk may be sent
+	giver *scheduler.Giver
 }
 
 // actLocked does all that is to be done now: offers, and accepted chunks.
@@ -42,17 +41,6 @@ func (g *giving) actLocked() {
 			g.giver.Lost(to, chunk) // it is stuck; others are not
 		}
 	}
-	if wait := g.giver.Wait(now); wait > 0 && !g.waiting {
-		g.waiting = true
-		time.AfterFunc(wait, g.waited)
-	}
-}
-
-func (g *giving) waited() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.waiting = false
-	g.actLocked()
 }
 
 // answered handles ANSWER, a remote's answer to an offer.

@@ -30,9 +30,8 @@ const (
 	// maxUnsent is how many bytes of control messages may wait for a remote
 	// that does not read them before it is given up.
 	maxUnsent = 4 << 20
-	// maxJobs is how many chunks may wait for a remote; the giver hands out
-	// far fewer.
-	maxJobs = 64
+	// maxJobs is how many chunks may wait for a remote: no more are on their way.
+	maxJobs = scheduler.MaxWindow + 1
 )
 
 // link is everything with one remote: a control stream, on which both sides

@@ -221,9 +221,10 @@ const (
 func newYamux() *yamux.Transport {
 	t := *yamux.DefaultTransport
 	t.MaxMessageSize = maxFrame
-	// A reader that does not read makes us hold this much for each stream of
-	// his; 4 MiB carry 40 MB/s over 100 ms.
-	t.MaxStreamWindowSize = 4 << 20
+	// It grows to this with the rate and the distance: 16 MiB carry 1 Gbit/s over
+	// 130 ms. A reader that does not read makes us hold as much for each stream of
+	// his, within maxMemoryPeer.
+	t.MaxStreamWindowSize = 16 << 20
 	// With the window it begins with the reader says "go on" every 128 KiB.
 	t.InitialStreamWindowSize = 1 << 20
 	t.ConnectionWriteTimeout, t.KeepAliveInterval = frameTime, quietTime

@@ -24,15 +24,15 @@ func (g *Giver) Accepted(id ID, i int, now time.Time) {
 	if n == nil {
 		return
 	}
-	since, ok := n.open.since(i)
 	n.answers(i)
-	if ok {
-		if !g.uplink.holds(delivery{id, i}) { // else it was accepted before, or is sure
-			g.uplink.accepted(delivery{id, i}, now.Sub(since))
+	if o := n.open.of(i); o != nil {
+		if !o.accepted { // else it was before, or is sure
+			o.accepted = true
+			g.uplink.accepted(delivery{id, i}, now.Sub(o.since))
 		}
 	} else if n.withdrawn[i] { // it waits for the chunk: we promised it
 		delete(n.withdrawn, i)
-		n.open.put(i, now)
+		n.open.put(openOffer{chunk: i, since: now, accepted: true})
 		if !n.has.Has(i) {
 			g.mark(n, i)
 		}
@@ -48,9 +48,10 @@ func (g *Giver) Declined(id ID, i int, now time.Time) {
 		return
 	}
 	n.answers(i)
-	if since, ok := n.open.since(i); ok {
+	if o := n.open.of(i); o != nil {
+		took := now.Sub(o.since)
 		n.open.remove(i)
-		g.uplink.declined(delivery{id, i}, now.Sub(since))
+		g.uplink.declined(delivery{id, i}, took)
 	}
 }
 
@@ -62,7 +63,7 @@ func (g *Giver) Postponed(id ID, i int, until time.Time) {
 		return
 	}
 	n.answers(i)
-	if _, ok := n.open.since(i); ok {
+	if n.open.of(i) != nil {
 		g.withdraw(n, i)
 		n.notBefore = until
 	}
@@ -99,6 +100,7 @@ func (g *Giver) Written(id ID, i int, now time.Time) {
 func (g *Giver) Delivered(id ID, i int, now time.Time) {
 	if n := g.near[id]; n != nil {
 		n.answers(i)
+		n.confirmed = n.confirmed || n.open.of(i) != nil
 		n.open.remove(i)
 	}
 	g.uplink.delivered(delivery{id, i}, now)
@@ -111,7 +113,7 @@ func (g *Giver) Tick(now time.Time) {
 	for _, n := range g.takers {
 		open := slices.Clone(n.open)
 		for _, o := range open {
-			unanswered := !g.uplink.holds(delivery{n.id, o.chunk}) && now.Sub(o.since) > timeout
+			unanswered := !o.accepted && now.Sub(o.since) > timeout
 			if unanswered || g.uplink.isLost(delivery{n.id, o.chunk}, now) {
 				g.withdraw(n, o.chunk)
 				n.withdrawn[o.chunk] = true
@@ -137,10 +139,6 @@ func (g *Giver) Next(now time.Time) (to ID, chunk int, ok bool) {
 	d, ok := g.uplink.next(g.chunks.have, now)
 	return d.to, d.chunk, ok
 }
-
-// Wait is how long to wait before asking Next again, although nothing happens
-// meanwhile; 0 when that would be of no use.
-func (g *Giver) Wait(now time.Time) time.Duration { return g.uplink.wait(now) }
 
 // Owed counts the chunks that this node holds and has still to bring to
 // neighbours: those that they accepted, and those on their way.

@@ -19,8 +19,8 @@ type Offer struct {
 	// on before anything else.
 	First bool
 	// Sure offers are hardly ever declined, for nobody else has this chunk: it
-	// follows when its turn comes, unless the neighbour says no. That spares
-	// the answers.
+	// follows when its turn comes, unless the neighbour says no before. That
+	// spares the answers, and over a distance their time.
 	Sure bool
 }
 
@@ -48,6 +48,7 @@ type neighbour struct {
 	withdrawn map[int]bool  // offers taken back that it may still accept
 	notBefore time.Time     // it asked for no offers until then, or did not answer
 	lapses    int           // how often it did not answer since it last did
+	confirmed bool          // it has received a chunk from here
 	chunkTime time.Duration // what its uplink takes for one chunk, as it says; 0: unknown
 }
 
@@ -102,6 +103,9 @@ func (g *Giver) Leave(id ID) {
 	if n.isTaker {
 		g.takers = slices.DeleteFunc(g.takers, func(t *neighbour) bool { return t == n })
 		g.chunks.leave(n.has)
+		if len(g.takers) == 0 {
+			g.uplink.window = window{} // whoever comes next may be at another distance
+		}
 	}
 }
 

@@ -36,10 +36,10 @@ const (
 func (n *node) accept(from *node, o scheduler.Offer) bool {
 	switch n.kind {
 	case mute:
-		n.word(from, func() { from.giver.Accepted(n.key(), o.Chunk, at(n.now)); from.step() })
+		n.word(from, func() { from.giver.Accepted(n.key(), o.Chunk, n.at(n.now)); from.step() })
 		return true
 	case promiser, trickler:
-		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, at(n.now)); from.step() })
+		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, n.at(n.now)); from.step() })
 		return true
 	default:
 		return n.isFrozen()
@@ -128,7 +128,7 @@ func TestHeavyHostileNeighboursDoNotStopTheOthers(t *testing.T) {
 					}
 					return 1
 				}
-				if with := m.run().makespan; with > 1.5*without+float64(2*time.Second/unit) {
+				if with := m.run().makespan; with > 1.5*without+float64(2*time.Second/at20Mbit) {
 					t.Errorf("seed %d: %.0f chunk times, %.0f without", m.seed, with, without)
 				}
 			}
@@ -148,7 +148,7 @@ func TestWhoComesAfterOneThatFrozeIsServed(t *testing.T) {
 			return honest
 		}
 		m.start = func(i int) float64 { return 100 * float64(i-1) }
-		if took := m.run().makespan - 100; took > 256+float64(2*time.Second/unit) {
+		if took := m.run().makespan - 100; took > 256+float64(2*time.Second/at20Mbit) {
 			t.Errorf("after one that is %v it took %.0f chunk times", kind, took)
 		}
 	}

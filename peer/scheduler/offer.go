@@ -72,11 +72,11 @@ func (g *Giver) open(p pick, now time.Time) Offer {
 		p.to.firsts = append(p.to.firsts, p.chunk)
 		g.initial.gave(p.chunk, &g.chunks)
 	}
-	p.to.open.put(p.chunk, now)
+	o.Sure = p.first && g.uplink.answerTime > 0 // the first answers tell how long they take
+	p.to.open.put(openOffer{chunk: p.chunk, since: now, accepted: o.Sure})
 	g.mark(p.to, p.chunk)
-	if p.first && g.uplink.answerTime > 0 { // before the first answer nothing is known of how long they take
-		o.Sure = true
-		g.uplink.expect(delivery{p.to.id, p.chunk}, now)
+	if o.Sure {
+		g.uplink.expect(delivery{p.to.id, p.chunk})
 	}
 	return o
 }
@@ -103,18 +103,17 @@ type candidate struct {
 // nothing more.
 func (g *Giver) look(now time.Time) openOffersNow {
 	open := openOffersNow{answering: make([]candidate, 0, len(g.takers))}
-	crawling := g.uplink.crawling(now)
+	crawling, unconfirmed := g.uplink.late(now)
 	timeout := g.uplink.lateAnswer()
 	mean := g.meanCount()
 	for _, n := range g.takers {
 		crawls := slices.Contains(crawling, n.id)
-		silent := g.uplink.owesReceipt(n.id, now)
+		silent := slices.Contains(unconfirmed, n.id)
 		for _, o := range n.open {
-			accepted := g.uplink.holds(delivery{n.id, o.chunk})
 			switch {
-			case !accepted && now.Sub(o.since) > timeout:
+			case !o.accepted && now.Sub(o.since) > timeout:
 				silent = true
-			case crawls && accepted:
+			case crawls && o.accepted:
 			default:
 				open.filling++
 				if g.chunks.have.Has(o.chunk) {
@@ -122,12 +121,16 @@ func (g *Giver) look(now time.Time) openOffersNow {
 				}
 			}
 		}
-		if !silent && !now.Before(n.notBefore) {
+		if n.takesMore() && !silent && !now.Before(n.notBefore) {
 			open.answering = append(open.answering, candidate{n, g.behind(n, mean, now)})
 		}
 	}
 	return open
 }
+
+// takesMore reports whether n would take one more promise: of a giver that has
+// brought nothing yet it takes a few.
+func (n *neighbour) takesMore() bool { return n.confirmed || len(n.open) < MaxUnproven }
 
 // withFewerThan returns those of answering with fewer open offers.
 func (o openOffersNow) withFewerThan(offers int) []candidate {

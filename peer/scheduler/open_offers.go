@@ -10,22 +10,23 @@ import (
 type openOffers []openOffer
 
 type openOffer struct {
-	chunk int
-	since time.Time
+	chunk    int
+	since    time.Time
+	accepted bool // by a word, or because it is sure: the uplink has it
 }
 
-func (o openOffers) since(chunk int) (time.Time, bool) {
-	at := o.find(chunk)
-	if at < 0 {
-		return time.Time{}, false
+// of returns the open offer of a chunk; nil when there is none.
+func (o openOffers) of(chunk int) *openOffer {
+	if at := o.find(chunk); at >= 0 {
+		return &o[at]
 	}
-	return o[at].since, true
+	return nil
 }
 
 // put opens an offer, or opens it anew.
-func (o *openOffers) put(chunk int, now time.Time) {
-	o.remove(chunk)
-	*o = append(*o, openOffer{chunk, now})
+func (o *openOffers) put(offer openOffer) {
+	o.remove(offer.chunk)
+	*o = append(*o, offer)
 }
 
 func (o *openOffers) remove(chunk int) {

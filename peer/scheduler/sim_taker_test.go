@@ -20,13 +20,13 @@ func (n *node) offered(from *node, o scheduler.Offer) {
 		if promised {
 			n.taker.Disputed(o.Chunk)
 		}
-		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, at(n.now)); from.step() })
+		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, n.at(n.now)); from.step() })
 		return
 	}
-	if p := n.promises(from); !n.taker.Accepts(from.key(), o.Chunk, p, at(n.now)) {
+	if p := n.promises(from); !n.taker.Accepts(from.key(), o.Chunk, p, n.at(n.now)) {
 		n.declines++
-		wait := n.taker.Postpone(from.key(), o.Chunk, p, at(n.now))
-		n.word(from, func() { from.giver.Postponed(n.key(), o.Chunk, at(n.now).Add(wait)); from.step() })
+		wait := n.taker.Postpone(from.key(), o.Chunk, p, n.at(n.now))
+		n.word(from, func() { from.giver.Postponed(n.key(), o.Chunk, n.at(n.now).Add(wait)); from.step() })
 		return
 	}
 	n.claimed[o.Chunk] = claim{from.id, n.now}
@@ -37,7 +37,7 @@ func (n *node) offered(from *node, o scheduler.Offer) {
 		return
 	}
 	for range n.answers(o) {
-		n.word(from, func() { from.giver.Accepted(n.key(), o.Chunk, at(n.now)); from.step() })
+		n.word(from, func() { from.giver.Accepted(n.key(), o.Chunk, n.at(n.now)); from.step() })
 	}
 }
 
@@ -63,12 +63,12 @@ func (n *node) late() {
 		if n.isFromServer(c) {
 			continue
 		}
-		age := at(n.now).Sub(at(c.since))
-		if !n.taker.IsOverdue(chunk, age, missing, at(n.now)) {
+		age := n.at(n.now).Sub(n.at(c.since))
+		if !n.taker.IsOverdue(chunk, age, missing, n.at(n.now)) {
 			continue
 		}
 		from := n.nodes[c.from]
-		n.taker.GaveUp(from.key(), chunk, age, at(n.now))
+		n.taker.GaveUp(from.key(), chunk, age, n.at(n.now))
 		n.lose(chunk)
 		n.word(from, func() { from.giver.Lost(n.key(), chunk); from.step() })
 	}
@@ -84,9 +84,9 @@ func (n *node) receive(from *node, chunk int) {
 	n.arrivals++
 	took := time.Duration(0)
 	if c, ok := n.claimed[chunk]; ok && c.from == from.id {
-		took = at(n.now).Sub(at(c.since))
+		took = n.at(n.now).Sub(n.at(c.since))
 	}
-	n.taker.Arrived(from.key(), chunk, took, at(n.now))
+	n.taker.Arrived(from.key(), chunk, took, n.at(n.now))
 	if n.have.Has(chunk) {
 		n.duplicates++
 		return

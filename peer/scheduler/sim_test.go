@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -32,6 +33,7 @@ type mesh struct {
 	near   func(i, j int) bool     // who may connect with whom; nil: degree decides
 	kind   func(i int) hostility   // nil: all are honest
 	server *server                 // has the file in place of node 0, which is not there; nil: node 0 has it
+	unit   time.Duration           // what a chunk takes on an uplink of rate 1; 0: at20Mbit
 	seed   uint64
 }
 
@@ -75,7 +77,6 @@ type node struct {
 	busyTo   map[*node]float64 // until when a chunk is being sent to it
 	news     []news
 	flushing bool
-	waiting  bool
 	alive    bool
 	done     float64
 	drawing
@@ -91,10 +92,14 @@ type news struct {
 	lost  bool
 }
 
-// unit is what 64 KiB take at 20 Mbit/s.
-const unit = 27 * time.Millisecond
+// at20Mbit is what 64 KiB take at 20 Mbit/s.
+const at20Mbit = 27 * time.Millisecond
 
-func at(t float64) time.Time { return time.Unix(0, 0).Add(time.Duration(t * float64(unit))) }
+func (m mesh) at(t float64) time.Time {
+	return time.Unix(0, 0).Add(time.Duration(t * float64(cmp.Or(m.unit, at20Mbit))))
+}
+
+func at(t float64) time.Time { return mesh{}.at(t) }
 
 func (m mesh) run() result {
 	if m.server != nil {
@@ -246,7 +251,7 @@ func (n *node) tick() {
 		return
 	}
 	n.late()
-	n.giver.Tick(at(n.now))
+	n.giver.Tick(n.at(n.now))
 	n.drawTick()
 	n.step()
 	n.after(5, n.tick)
@@ -259,7 +264,7 @@ func (n *node) step() {
 	}
 	n.draw()
 	for {
-		o, ok := n.giver.Offer(at(n.now))
+		o, ok := n.giver.Offer(n.at(n.now))
 		if !ok {
 			break
 		}
@@ -267,15 +272,11 @@ func (n *node) step() {
 		n.word(n.byKey(o.To), func() { n.byKey(o.To).offered(n, o) })
 	}
 	for {
-		to, chunk, ok := n.giver.Next(at(n.now))
+		to, chunk, ok := n.giver.Next(n.at(n.now))
 		if !ok {
 			break
 		}
 		n.send(n.byKey(to), chunk)
-	}
-	if wait := n.giver.Wait(at(n.now)); wait > 0 && !n.waiting {
-		n.waiting = true
-		n.after(float64(wait)/float64(unit)+0.001, func() { n.waiting = false; n.step() })
 	}
 }
 
@@ -305,7 +306,7 @@ func (n *node) tell(chunk int, lost bool) {
 		batch := n.news
 		n.news = nil
 		for _, p := range n.near {
-			each := n.giver.ChunkTime(at(n.now))
+			each := n.giver.ChunkTime(n.at(n.now))
 			n.word(p, func() { p.hear(n, batch, each) })
 		}
 	})
@@ -336,7 +337,7 @@ func (n *node) send(to *node, chunk int) {
 	n.busyTo[to] = out
 	to.downFree = max(to.downFree, n.now) + 1/to.down
 	in := max(out, to.downFree)
-	n.after(out-n.now, func() { n.giver.Written(to.key(), chunk, at(n.now)) })
+	n.after(out-n.now, func() { n.giver.Written(to.key(), chunk, n.at(n.now)) })
 	n.after(in-n.now, func() {
 		if to.alive && n.alive {
 			to.receive(n, chunk)
@@ -347,7 +348,7 @@ func (n *node) send(to *node, chunk int) {
 			return
 		}
 		to.word(n, func() { // the receipt
-			n.giver.Delivered(to.key(), chunk, at(n.now))
+			n.giver.Delivered(to.key(), chunk, n.at(n.now))
 			n.step()
 		})
 	})

@@ -14,9 +14,10 @@ const (
 	// doubt, whatever is usual.
 	minSilence = time.Second
 	// minPromises is how many chunks may be promised at a time whatever the
-	// rate; beyond, no more than arrive in promisedTime.
-	minPromises  = 16
-	promisedTime = time.Second
+	// rate; beyond, promisedRounds times as many as arrived in promisedTime.
+	minPromises    = 16
+	promisedTime   = time.Second
+	promisedRounds = 2
 	// MaxUnproven is how many of them one giver may hold that has not brought
 	// anything yet: promises cost it nothing.
 	MaxUnproven = 6
@@ -30,8 +31,9 @@ type Taker struct {
 	givers   *Reputation
 	interval time.Duration // between two arrivals
 	last     time.Time     // arrival
-	overdue  map[int]bool  // chunks that were given up once
-	disputed map[int]bool  // chunks that others offered while they were promised
+	recent   recent
+	overdue  map[int]bool // chunks that were given up once
+	disputed map[int]bool // chunks that others offered while they were promised
 }
 
 // Promises is what is promised when a giver makes one offer more.
@@ -91,7 +93,7 @@ func (t *Taker) Postpone(from ID, i int, p Promises, now time.Time) time.Duratio
 	case unproven:
 		return minPatience
 	case full:
-		return t.interval * minPromises / 2
+		return min(t.interval*minPromises/2, promisedTime)
 	case tooSlow:
 		return t.givers.forgive(from, now)
 	default:
@@ -105,10 +107,25 @@ func (t *Taker) Disputed(i int) { t.disputed[i] = true }
 // maxPromises is how many chunks may be promised at a time: no more than a slow
 // downlink takes within a moment, so that no giver is kept from others by it.
 func (t *Taker) maxPromises() int {
-	if t.interval <= 0 {
-		return minPromises
+	return minPromises + promisedRounds*max(t.recent.now, t.recent.before)
+}
+
+// recent counts arrivals: those of the promisedTime that runs, and of the one
+// before. They come in clumps, so that the time between two tells little.
+type recent struct {
+	since       time.Time
+	now, before int
+}
+
+func (r *recent) add(now time.Time) {
+	if past := now.Sub(r.since); past >= promisedTime {
+		r.before = 0
+		if past < 2*promisedTime {
+			r.before = r.now
+		}
+		r.since, r.now = now, 0
 	}
-	return minPromises + int(promisedTime/t.interval)
+	r.now++
 }
 
 // patience is how long a promised chunk may take: as long as it does not hold
@@ -128,6 +145,7 @@ func (t *Taker) Arrived(from ID, i int, took time.Duration, now time.Time) {
 		t.interval = smooth(t.interval, now.Sub(t.last))
 	}
 	t.last = now
+	t.recent.add(now)
 	delete(t.overdue, i)
 	delete(t.disputed, i)
 }

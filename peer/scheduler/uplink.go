@@ -14,7 +14,7 @@ const (
 	// all.
 	initialOffers = 6
 	// maxOffersAhead bounds the offers open at a time, whatever was measured.
-	maxOffersAhead = 64
+	maxOffersAhead = MaxWindow
 	// slowChunkTime and verySlowChunkTime are what one chunk takes on slow
 	// uplinks: of 64 KiB, at 6.5 Mbit/s and at 0.6.
 	slowChunkTime     = 80 * time.Millisecond
@@ -49,7 +49,7 @@ const (
 // uplink holds the accepted offers, and measures how far ahead offers must be
 // made so that it does not run dry.
 type uplink struct {
-	waiting []waiting
+	waiting []delivery // to be sent, in order
 	sending []*transit
 	window  window
 	// answerTime is what passes from an offer to its answer, declinedShare how
@@ -79,28 +79,17 @@ type transit struct {
 	overtaken int       // chunks that were sent later and are delivered
 }
 
-// waiting is a chunk to be sent.
-type waiting struct {
-	delivery
-	from time.Time // not before: its taker may still say no
-}
+// enqueue takes what is to be sent when its turn comes.
+func (u *uplink) enqueue(d delivery) { u.waiting = append(u.waiting, d) }
 
-func (w waiting) isReady(have content.Set, now time.Time) bool {
-	return have.Has(w.chunk) && !now.Before(w.from)
-}
-
-// enqueue takes what is to be sent at once.
-func (u *uplink) enqueue(d delivery) { u.waiting = append(u.waiting, waiting{delivery: d}) }
-
-// expect takes an offer for accepted unless an answer comes in time.
-func (u *uplink) expect(d delivery, now time.Time) {
-	u.waiting = append(u.waiting, waiting{delivery: d, from: now.Add(u.answerTime * 3 / 2)})
+// expect takes an offer for accepted.
+func (u *uplink) expect(d delivery) {
+	u.enqueue(d)
 	u.declinedShare -= u.declinedShare / smoothingSamples
 }
 
 func (u *uplink) accepted(d delivery, took time.Duration) {
-	u.enqueue(d)
-	u.declinedShare -= u.declinedShare / smoothingSamples
+	u.expect(d)
 	u.answered(took)
 }
 
@@ -124,17 +113,6 @@ func (u *uplink) lateAnswer() time.Duration {
 	return max(lateAnswerTrips*u.answerTime, minLateAnswer)
 }
 
-// wait is the time until the first chunk may be sent that only waits for a no.
-func (u *uplink) wait(now time.Time) time.Duration {
-	var first time.Duration
-	for _, w := range u.waiting {
-		if d := w.from.Sub(now); d > 0 && (first == 0 || d < first) {
-			first = d
-		}
-	}
-	return first
-}
-
 // owed counts what waits for its turn or is on its way, of the chunks in have.
 func (u *uplink) owed(have content.Set) int {
 	n := len(u.sending)
@@ -149,24 +127,24 @@ func (u *uplink) owed(have content.Set) int {
 // next takes the first chunk that is ready and whose taker is not still busy
 // with an earlier one, if the uplink has room.
 func (u *uplink) next(have content.Set, now time.Time) (delivery, bool) {
-	crawling := u.crawling(now)
+	crawling, _ := u.late(now)
 	room := len(u.sending)-len(crawling) < u.size()
 	if !room && now.Sub(u.lastMoved) < u.receiptTimeout(now) {
 		return delivery{}, false
 	}
 	for at, w := range u.waiting {
-		if !w.isReady(have, now) || slices.Contains(crawling, w.to) || !room && u.sendingTo(w.to) > 0 {
+		if !have.Has(w.chunk) || slices.Contains(crawling, w.to) || !room && u.sendingTo(w.to) > 0 {
 			continue
 		}
-		if u.sendingTo(w.to) >= max(u.size()-1, 1) && u.othersWait(w.to, have, now) {
+		if u.sendingTo(w.to) >= max(u.size()-1, 1) && u.othersWait(w.to, have) {
 			continue // whose downlink may be slower than our uplink
 		}
 		u.waiting = slices.Delete(u.waiting, at, at+1)
-		u.sending = append(u.sending, &transit{delivery: w.delivery, since: now})
+		u.sending = append(u.sending, &transit{delivery: w, since: now})
 		if !room || len(u.sending) == 1 {
 			u.lastMoved = now
 		}
-		return w.delivery, true
+		return w, true
 	}
 	return delivery{}, false
 }
@@ -209,8 +187,8 @@ func (u *uplink) sendingTo(to ID) int {
 }
 
 // othersWait reports whether a chunk for anyone but to could be sent now.
-func (u *uplink) othersWait(to ID, have content.Set, now time.Time) bool {
-	return slices.ContainsFunc(u.waiting, func(w waiting) bool { return w.to != to && w.isReady(have, now) })
+func (u *uplink) othersWait(to ID, have content.Set) bool {
+	return slices.ContainsFunc(u.waiting, func(w delivery) bool { return w.to != to && have.Has(w.chunk) })
 }
 
 // transit returns the chunk being sent; nil when there is none.
@@ -223,28 +201,26 @@ func (u *uplink) transit(d delivery) *transit {
 	return nil
 }
 
-// holds reports whether an offer was accepted and is not delivered yet.
-func (u *uplink) holds(d delivery) bool {
-	return u.transit(d) != nil || slices.ContainsFunc(u.waiting, func(w waiting) bool { return w.delivery == d })
-}
-
 // isLost reports whether a chunk has been on its way for too long.
 func (u *uplink) isLost(d delivery, now time.Time) bool {
 	t := u.transit(d)
 	return t != nil && (u.isOvertaken(t) || u.isUnconfirmed(t, now)) && now.Sub(t.since) > transitTimeout
 }
 
-// crawling returns the neighbours whose chunk was overtaken by so many others,
-// or has left so long ago, that it must be their downlink that is slow, one for
-// each chunk. What they are sent does not fill our uplink.
-func (u *uplink) crawling(now time.Time) []ID {
-	var to []ID
+// late returns the neighbours whose chunk was overtaken by so many others, or has
+// left so long ago, that it must be their downlink that is slow, one for each
+// chunk: what they are sent does not fill our uplink. silent are those of them
+// whose receipt is late.
+func (u *uplink) late(now time.Time) (crawling, silent []ID) {
 	for _, t := range u.sending {
-		if u.isOvertaken(t) || u.isUnconfirmed(t, now) || u.slowDownlinks[t.to] {
-			to = append(to, t.to)
+		switch {
+		case u.isUnconfirmed(t, now):
+			crawling, silent = append(crawling, t.to), append(silent, t.to)
+		case u.isOvertaken(t), u.slowDownlinks[t.to]:
+			crawling = append(crawling, t.to)
 		}
 	}
-	return to
+	return crawling, silent
 }
 
 // isUnconfirmed reports whether the receipt of a chunk is late, or the chunk does
@@ -259,11 +235,6 @@ func (u *uplink) isUnconfirmed(t *transit, now time.Time) bool {
 	default:
 		return now.Sub(t.since) > maxReceiptTimeout
 	}
-}
-
-// owesReceipt reports whether a neighbour's receipt is late.
-func (u *uplink) owesReceipt(to ID, now time.Time) bool {
-	return slices.ContainsFunc(u.sending, func(t *transit) bool { return t.to == to && u.isUnconfirmed(t, now) })
 }
 
 func (u *uplink) isOvertaken(t *transit) bool { return t.overtaken > 2*u.size() }
@@ -320,7 +291,7 @@ func (u *uplink) pace(now time.Time) time.Duration {
 	return max(u.chunkTime, underWay/time.Duration(max(n, 1)))
 }
 
-// ahead is how many offers should be open to so many takers: one being sent,
+// ahead is how many offers should be open to so many takers: what is on its way,
 // one that waits behind it, and what the uplink sends while an offer and its
 // answer travel; more where some will be declined.
 func (u *uplink) ahead(takers int) int {
@@ -329,7 +300,7 @@ func (u *uplink) ahead(takers int) int {
 	}
 	accepted := 1 - min(u.declinedShare, maxDeclinedShare)
 	trips := (1 + float64(u.answerTime)/float64(u.chunkTime)) / accepted
-	return min(u.size()+int(math.Ceil(trips)), maxOffersAhead+u.size())
+	return u.size() + min(int(math.Ceil(trips)), maxOffersAhead)
 }
 
 // drop forgets a chunk, whether it waits or is being sent.
@@ -342,7 +313,7 @@ func (u *uplink) dropAll(to ID) {
 }
 
 func (u *uplink) forget(which func(delivery) bool) {
-	u.waiting = slices.DeleteFunc(u.waiting, func(w waiting) bool { return which(w.delivery) })
+	u.waiting = slices.DeleteFunc(u.waiting, which)
 	u.sending = slices.DeleteFunc(u.sending, func(t *transit) bool { return which(t.delivery) })
 }
 
