@@ -50,6 +50,9 @@ type places interface {
 	Own(to peer.ID) []ma.Multiaddr
 	// Learn keeps the addresses that a linked node says are its own.
 	Learn(of peer.ID, addrs []ma.Multiaddr)
+	// Ending takes note of what is to be said of a linked node when its connection
+	// ends; until then it may be said anew. Nothing was, if it never said HELLO.
+	Ending(of peer.ID, why error)
 	// Tellable returns what may be told to one node about others.
 	Tellable(to peer.ID, about []peer.ID) []peer.AddrInfo
 	// Told has at most limit of the nodes dialled that a linked one told of, and

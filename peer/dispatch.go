@@ -1,6 +1,8 @@
 package peer
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"starmesh/common/fault"
@@ -17,6 +19,7 @@ func (l *link) handle(kind frame.Type, body []byte) error {
 		if err != nil {
 			return err
 		}
+		l.node.around.Ending(l.peer, fmt.Errorf("it ended the link: %w", m.err()))
 		return fault.Wrapf(fault.Closed, "it ended the link: %s", m.Text)
 	case typeJoin:
 		return handling(body, decodeJoin, l.joined)
@@ -61,11 +64,16 @@ func (l *link) handle(kind frame.Type, body []byte) error {
 	}
 }
 
+// errEnded is all there is to say of a node that went without a word, but had
+// said HELLO.
+var errEnded = errors.New("the connection with it ended")
+
 // greeted handles HELLO.
 func (l *link) greeted(m hello) error {
 	if m.Version != version {
 		return fault.Wrapf(fault.Version, "it speaks version %d of the protocol, this is %d", m.Version, version)
 	}
+	l.node.around.Ending(l.peer, errEnded)
 	l.node.around.Learn(l.peer, m.Addrs)
 	return nil
 }

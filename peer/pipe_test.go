@@ -117,6 +117,7 @@ func (nowhere) Told(peer.ID, []peer.AddrInfo, int) int      { return 0 }
 func (nowhere) Have(content.ID)                             {}
 func (nowhere) Want(content.ID)                             {}
 func (nowhere) Enough(content.ID)                           {}
+func (nowhere) Ending(peer.ID, error)                       {}
 func (nowhere) Drop(content.ID)                             {}
 func (nowhere) Why() string                                 { return "" }
 

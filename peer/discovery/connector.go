@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -114,6 +115,15 @@ func (c *connector) dial(ctx context.Context, info peer.AddrInfo) {
 	}
 }
 
+// ending notes what is to be said when the connection with a node ends.
+func (c *connector) ending(id peer.ID, why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.known.peers[id]; p != nil {
+		p.ending = why
+	}
+}
+
 // candidates is the bookkeeping of a connector.
 type candidates struct {
 	peers   map[peer.ID]*candidate
@@ -130,6 +140,7 @@ type candidate struct {
 	waiting  bool      // is to be dialled, at next or later
 	next     time.Time // not before this
 	met      time.Time // when it was connected; zero: not since the last failure
+	ending   error     // what is to be said when that ends; nil: it never said a word
 }
 
 const (
@@ -140,6 +151,8 @@ const (
 	// goodTime is how long a good connection lasts at least. One that ends
 	// sooner counts as a failure: nodes of a private mesh hang up at once.
 	goodTime = 10 * time.Second
+	// maxAsked is for how long a node can have itself not dialled.
+	maxAsked = 5 * time.Minute
 )
 
 // dialPauses are those before a node is dialled again; with jitter, so that a
@@ -201,9 +214,12 @@ func (p *candidate) lost(now time.Time) {
 	if now.Sub(p.met) >= goodTime {
 		p.failures, p.err, p.next = 0, nil, now
 	} else {
-		p.fail(errHungUp, now)
+		p.fail(cmp.Or(p.ending, errHungUp), now)
 	}
-	p.met = time.Time{}
+	if asked := now.Add(min(fault.RetryAfter(p.ending), maxAsked)); asked.After(p.next) {
+		p.next = asked
+	}
+	p.met, p.ending = time.Time{}, nil
 }
 
 // fail notes a failure and when to try again.

@@ -119,6 +119,11 @@ func (d *Discovery) Drop(id content.ID) {
 	}
 }
 
+// Ending takes note of what is to be said of a connected node when its connection
+// ends, in place of a guess. It is not dialled again before fault.RetryAfter(why),
+// within bounds.
+func (d *Discovery) Ending(of peer.ID, why error) { d.connector.ending(of, why) }
+
 // Why says, for people, why nodes that were found are not connected: one line
 // for each, a few at most; "" when there is nothing to say.
 func (d *Discovery) Why() string { return d.connector.why() }

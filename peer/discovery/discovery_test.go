@@ -82,6 +82,39 @@ func TestPausesGrowAndBookkeepingIsBounded(t *testing.T) {
 	}
 }
 
+// TestWhatIsSaidOfAConnectionThatEnds: a node is only suspected to be private that
+// never said a word; and one that asks for a pause gets it.
+func TestWhatIsSaidOfAConnectionThatEnds(t *testing.T) {
+	for _, c := range []struct {
+		ended error
+		says  string
+		pause time.Duration // at the least
+	}{
+		{nil, "is its mesh private?", 0},
+		{errors.New("the connection with it ended"), "the connection with it ended", 0},
+		{fault.FromCode(fault.Code(fault.Busy), "full", 8*time.Second), "full", 8 * time.Second},
+		{fault.FromCode(fault.Code(fault.Busy), "full", 1000*time.Hour), "full", maxAsked},
+	} {
+		now := time.Now()
+		k := &connector{known: candidates{peers: make(map[peer.ID]*candidate)}}
+		one := peer.AddrInfo{ID: "one", Addrs: addrsOf("/ip4/203.0.113.7/tcp/1")}
+		k.known.add(one, false, now)
+		k.known.next(now)
+		k.known.tried("one", nil, now)
+		if c.ended != nil {
+			k.ending("one", c.ended)
+		}
+		now = now.Add(time.Second)
+		k.known.add(one, false, now) // it is found again
+		if why := k.why(); !strings.Contains(why, c.says) || c.ended != nil && strings.Contains(why, "private") {
+			t.Errorf("%v: %q", c.ended, why)
+		}
+		if p := k.known.peers["one"]; p.next.Sub(now) < c.pause || p.next.Sub(now) > max(c.pause, 10*time.Second) {
+			t.Errorf("%v: dialled again after %v", c.ended, p.next.Sub(now))
+		}
+	}
+}
+
 // TestTheCrowdCanNotHaveAHostKnockedAt: a third one, of which ever new ids are
 // told; while who is met in truth, and what the user knows, is dialled as ever.
 func TestTheCrowdCanNotHaveAHostKnockedAt(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 	"starmesh/peer/p2phost"
 )
 
-// errHungUp is that a node ended a connection right after it was made.
+// errHungUp is that a node ended a connection right after it was made, and never
+// said a word: as those do who want a proof that this node does not give.
 var errHungUp = errors.New("it hung up at once (is its mesh private? then its network key is needed)")
 
 // maxWhy is how many failures are worth telling of.
