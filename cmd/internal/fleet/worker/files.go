@@ -18,10 +18,11 @@ import (
 	"starmesh/common/fault"
 )
 
-// isFileName reports whether a file may be called so in a folder of the node.
+// isFileName reports whether a file may be called so in a folder of the node,
+// and on a command line.
 func isFileName(name string) bool {
 	const maxLength = 255 // bytes: of every usual file system
-	return name != "." && len(name) <= maxLength && filepath.IsLocal(name) && !strings.ContainsAny(name, `/\`)
+	return name != "." && len(name) <= maxLength && filepath.IsLocal(name) && !strings.ContainsAny(name, "/\\\x00") && name[0] != '-'
 }
 
 // incoming is the file that a request is about: it lies in a folder of its own,

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"starmesh/cmd/internal/agent"
@@ -93,7 +94,7 @@ func (w *Worker) run(rw http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	rw.Header().Set("Trailer", endedIn)
 	body := bufio.NewReaderSize(r.Body, maxWay+4<<10)
-	out := &flusher{Writer: rw, flush: http.NewResponseController(rw).Flush}
+	out := &flusher{w: rw, flush: http.NewResponseController(rw).Flush}
 	work, err := w.start(r, body, out)
 	if err != nil {
 		refuse(rw, err)
@@ -101,8 +102,8 @@ func (w *Worker) run(rw http.ResponseWriter, r *http.Request) {
 	}
 	stop := context.AfterFunc(ctx, work.process.Kill)
 	defer stop()
-	_ = out.flush() // the process may have nothing to say for long
-	go func() {     // until the request has ended
+	_, _ = out.Write(nil) // it is started, though the process may have nothing to say for long
+	go func() {           // until the request has ended
 		if _, err := io.Copy(io.Discard, body); err == nil {
 			work.process.Stop()
 		}
@@ -204,14 +205,17 @@ func (w *Worker) kept(r *http.Request, s *runner.Spec) (dir string, err error) {
 	return dir, w.room(r, dir, max(0, s.Bytes-held))
 }
 
-// flusher writes at once.
+// flusher writes at once, one after the other.
 type flusher struct {
-	io.Writer
+	mu    sync.Mutex
+	w     io.Writer
 	flush func() error
 }
 
 func (f *flusher) Write(p []byte) (int, error) {
-	n, err := f.Writer.Write(p)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n, err := f.w.Write(p)
 	_ = f.flush() // a manager that is gone ends the request
 	return n, err
 }
