@@ -103,7 +103,11 @@ func (p *Place) Spawn(s runner.Spec, file string) (runner.Body, error) {
 		return nil, err
 	}
 	stdin, stop := io.Pipe()
-	ctx, kill := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	kill := func() {
+		cancel()
+		_ = stdin.Close() // while its body is being sent a request does not see that it is cancelled
+	}
 	late := time.AfterFunc(startTime, kill)
 	response, err := p.do(ctx, http.MethodPost, "/run", struct {
 		io.Reader
