@@ -16,7 +16,7 @@ import (
 func besieged(t *testing.T, file store.File, addrs ...netip.Addr) (pipedNode, []*scripted) {
 	t.Helper()
 	origin := startPiped(t, "origin", nil)
-	if _, err := origin.share("file", file, nil); err != nil {
+	if _, err := origin.share("file", oneFile{file}, nil); err != nil {
 		t.Fatal(err)
 	}
 	var all []*scripted

@@ -27,7 +27,7 @@ func (n *Node) answerQuestion(ctx context.Context, s stream) {
 		return
 	}
 	var answers []message
-	if answers, err = n.answerTo(kind, body); err != nil {
+	if answers, err = n.answerTo(ctx, kind, body); err != nil {
 		answers = []message{failed(typeError, err)}
 	}
 	var b []byte
@@ -40,7 +40,7 @@ func (n *Node) answerQuestion(ctx context.Context, s stream) {
 	}
 }
 
-func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
+func (n *Node) answerTo(ctx context.Context, kind frame.Type, body []byte) ([]message, error) {
 	switch kind {
 	case typeList:
 		if len(body) > 0 {
@@ -52,11 +52,15 @@ func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := n.shelf.swarm(q.ID)
-		if s == nil {
-			return nil, fault.Wrapf(fault.NotFound, "%s is not shared here", q.ID.Short())
+		s, err := n.lend(ctx, q.ID)
+		if err != nil {
+			return nil, err
 		}
-		cvs := s.list.Bytes()
+		list, ok := s.list.(content.ChunkList)
+		if !ok {
+			return nil, fault.Wrapf(fault.Invalid, "%s is not a file but the contents of a folder", q.ID.Short())
+		}
+		cvs := list.Bytes()
 		from := min(q.From*content.CVSize, len(cvs))
 		until := min(from+maxValues*content.CVSize, len(cvs))
 		return []message{values{Size: s.list.Size(), Name: s.name, CVs: cvs[from:until]}}, nil
@@ -70,9 +74,17 @@ func (n *Node) answerTo(kind frame.Type, body []byte) ([]message, error) {
 func (n *Node) shared() []message {
 	var all []Shared
 	for _, s := range n.shelf.all() {
-		held := s.list.Len() - s.take.intake.Lacking()
-		total, folder := n.shelf.folderSize(s.list.ID())
-		all = append(all, Shared{ID: s.list.ID(), Size: s.list.Size(), Name: s.name, Held: held, Folder: folder, Total: total})
+		if s.quiet {
+			continue
+		}
+		one := Shared{ID: s.list.ID(), Size: s.list.Size(), Name: s.name, Held: s.list.Len() - s.take.intake.Lacking()}
+		if tree := n.shelf.folder(one.ID); tree != nil {
+			one.Folder, one.Total = true, tree.Collection().Total()
+			if !tree.Have().Full() { // a manifest alone is no folder
+				one.Held = min(one.Held, s.list.Len()-1)
+			}
+		}
+		all = append(all, one)
 	}
 	var answers []message
 	for {

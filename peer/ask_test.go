@@ -45,7 +45,7 @@ func TestNodesThatDoNotAnswerHoldNobodyUp(t *testing.T) {
 	t.Parallel()
 	file := makeFile(t, 3*chunk)
 	asker, knows := startNode(t, nil), startNode(t, nil)
-	if _, err := knows.Publish("file", file, false); err != nil {
+	if _, err := knows.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -86,7 +86,7 @@ func TestANodeThatDidNotKnowIsAskedAgain(t *testing.T) {
 		found <- list
 	}()
 	waitFor(t, func() bool { return said.count("PROOF") >= 2 })
-	if _, err := other.Publish("file", file, false); err != nil {
+	if _, err := other.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	if list := <-found; list.ID() != file.List().ID() {

@@ -124,7 +124,7 @@ func (w *world) breaks() {
 // share has a node share all files.
 func (w *world) share(name string) {
 	for _, file := range w.files {
-		if _, err := w.nodes[name].share("file", file, nil); err != nil {
+		if _, err := w.nodes[name].share("file", oneFile{file}, nil); err != nil {
 			w.t.Error(err)
 		}
 	}

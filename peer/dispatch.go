@@ -21,8 +21,9 @@ func (l *link) handle(kind frame.Type, body []byte) error {
 		}
 		l.node.around.Ending(l.peer, fmt.Errorf("it ended the link: %w", m.err()))
 		return fault.Wrapf(fault.Closed, "it ended the link: %s", m.Text)
-	case typeJoin:
-		return handling(body, decodeJoin, l.joined)
+	case typeJoin, typeGather:
+		decode := func(b []byte) (join, error) { return decodeJoin(kind, b) }
+		return handling(body, decode, l.joined)
 	case typeLeave:
 		return handling(body, decodeLeave, l.leaves)
 	case typeOffer:

@@ -182,7 +182,7 @@ func TestAServerThatLiesIsGivenUp(t *testing.T) {
 			t.Errorf("alone: %v", err)
 		}
 		has, lacks := startPiped(t, "has", nil), startPiped(t, "lacks", nil)
-		if _, err := has.share("x", s.file, nil); err != nil {
+		if _, err := has.share("x", oneFile{s.file}, nil); err != nil {
 			t.Fatal(err)
 		}
 		dial(lacks, has)

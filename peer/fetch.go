@@ -22,6 +22,16 @@ import (
 // else, and they are asked for what no node has. When all of them have ended for
 // good and no other node is in reach, Fetch fails with what they said.
 func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config, servers ...transfer.Source) error {
+	return n.fetch(ctx, name, oneFile{file}, cfg, servers...)
+}
+
+// FetchFolder is Fetch for the contents of a folder, whose manifest this node has.
+func (n *Node) FetchFolder(ctx context.Context, name string, tree *store.Tree, cfg transfer.Config) error {
+	n.shelf.addFolder(tree)
+	return n.fetch(ctx, name, contents{tree}, cfg)
+}
+
+func (n *Node) fetch(ctx context.Context, name string, file atHand, cfg transfer.Config, servers ...transfer.Source) error {
 	cfg.Counter = n.cfg.Meter
 	s, err := n.share(name, file, &cfg)
 	if err != nil {

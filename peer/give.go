@@ -120,10 +120,30 @@ func (m *member) load(buf []byte, i int) ([]byte, error) {
 	return buf, m.swarm.file.ReadChunk(i, buf[chunkOverhead:])
 }
 
-// unreadable ends the membership in a file that can not be read any longer.
+// unreadable ends the membership in a file that can not be read any longer; of a
+// folder the pieces that can are given all the same.
 func (m *member) unreadable(i int, err error) {
 	s := m.swarm
-	m.link.post(leave{Topic: s.topic})
-	s.quit(m)
+	if !s.give.shrink() {
+		m.link.post(leave{Topic: s.topic})
+		s.quit(m)
+	}
 	s.node.cfg.Log.Warn("a shared file can not be read", "file", s.name, "chunk", i, "error", err)
+}
+
+// shrink tells all of what can be given no longer, and returns whether there is
+// any.
+func (g *giving) shrink() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	have := g.file.Have()
+	var gone []int
+	for i := range g.list.Len() {
+		if g.giver.Holds(i) && !have.Has(i) {
+			g.giver.Gone(i)
+			gone = append(gone, i)
+		}
+	}
+	g.take.lostLocked(gone)
+	return len(gone) > 0
 }

@@ -61,7 +61,7 @@ func (r *rogue) cutOff(n testNode) {
 }
 
 func (r *rogue) joins(list content.ChunkList, t topic) {
-	r.say(hello{Version: version, Agent: "rogue"}, join{Topic: t, ID: list.ID(), Size: list.Size(), Has: content.FullSet(list.Len())})
+	r.say(hello{Version: version, Agent: "rogue"}, join{what: typeJoin, Topic: t, ID: list.ID(), Size: list.Size(), Has: content.FullSet(list.Len())})
 }
 
 func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
@@ -84,7 +84,7 @@ func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
 			t.Errorf("%d bad chunks counted", bad)
 		}
 		origin := startNode(t, nil)
-		if _, err := origin.Publish("file", file, false); err != nil {
+		if _, err := origin.Publish("file", file); err != nil {
 			t.Fatal(err)
 		}
 		taker.Meet(origin.host.Where())
@@ -142,7 +142,7 @@ func TestAChunkMayOvertakeItsOffer(t *testing.T) {
 	waitFor(t, func() bool { return taker.meter.PayloadIn.Load() == chunk })
 	r.say(offer{Topic: 7, Chunk: 3, Sure: true})
 	waitFor(t, func() bool { return got.Have().Has(3) })
-	if _, err := origin.Publish("file", file, false); err != nil { // the rest
+	if _, err := origin.Publish("file", file); err != nil { // the rest
 		t.Fatal(err)
 	}
 	taker.Meet(origin.host.Where())
@@ -164,7 +164,7 @@ func TestAStallerIsWorkedAround(t *testing.T) {
 	waitFor(t, func() bool {
 		return taker.shelf.swarm(file.List().ID()).take.has().Count() > 0
 	})
-	if _, err := origin.Publish("file", file, false); err != nil {
+	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
@@ -189,11 +189,11 @@ func TestWhoBreaksTheGrammarIsCutOff(t *testing.T) {
 		"a chunk outside": func(r *rogue) { joined(r); r.say(offer{Topic: 1, Chunk: 5}) },
 		"news outside":    func(r *rogue) { joined(r); r.say(news{what: typeComing, Topic: 1, Chunks: []int{99}}) },
 		"another size": func(r *rogue) {
-			r.say(hello{Version: version}, join{Topic: 1, ID: list.ID(), Size: 1, Has: content.NewSet(1)})
+			r.say(hello{Version: version}, join{what: typeJoin, Topic: 1, ID: list.ID(), Size: 1, Has: content.NewSet(1)})
 		},
 		"a topic twice": func(r *rogue) {
 			joined(r)
-			r.say(join{Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(5)})
+			r.say(join{what: typeJoin, Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(5)})
 		},
 		"a short chunk": func(r *rogue) { joined(r); awaitMember(r); r.send(1, 0, []byte{1}) },
 		"no chunk": func(r *rogue) {
@@ -210,20 +210,20 @@ func TestWhoBreaksTheGrammarIsCutOff(t *testing.T) {
 		"endless files": func(r *rogue) {
 			r.say(hello{Version: version})
 			for i := range 2 * maxTopics {
-				r.say(join{Topic: topic(i), ID: content.ID{byte(i), byte(i >> 8)}, Size: 1, Has: content.NewSet(1)})
+				r.say(join{what: typeJoin, Topic: topic(i), ID: content.ID{byte(i), byte(i >> 8)}, Size: 1, Has: content.NewSet(1)})
 			}
 		},
 		"giant files": func(r *rogue) {
 			r.say(hello{Version: version})
 			for i := range 100 {
-				r.say(join{Topic: topic(i), ID: content.ID{byte(i)}, Size: content.MaxSize, Has: content.Set{}})
+				r.say(join{what: typeJoin, Topic: topic(i), ID: content.ID{byte(i)}, Size: content.MaxSize, Has: content.Set{}})
 			}
 		},
 	}
 	for name, misbehave := range tests {
 		t.Run(name, func(t *testing.T) {
 			n := startNode(t, nil)
-			if _, err := n.Publish("file", file, false); err != nil {
+			if _, err := n.Publish("file", file); err != nil {
 				t.Fatal(err)
 			}
 			r := loose(t, n)
@@ -257,11 +257,11 @@ func awaitMember(r *rogue) {
 func TestARogueThatNeverReadsIsGivenUp(t *testing.T) {
 	file := makeFile(t, 64*chunk)
 	origin := startNode(t, nil)
-	if _, err := origin.Publish("file", file, false); err != nil {
+	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	r := loose(t, origin)
-	r.say(hello{Version: version}, join{Topic: 1, ID: file.List().ID(), Size: file.List().Size(), Has: content.NewSet(64)})
+	r.say(hello{Version: version}, join{what: typeJoin, Topic: 1, ID: file.List().ID(), Size: file.List().Size(), Has: content.NewSet(64)})
 	taker := startNode(t, nil)
 	taker.Meet(origin.host.Where())
 	got := store.NewMemory(file.List())

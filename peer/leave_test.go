@@ -63,7 +63,7 @@ func TestAnOriginThatDiesEarlyIsMissedExactlyAndCanBeReplaced(t *testing.T) {
 	file := makeFile(t, 60*chunk)
 	slow := func(c *Config) { c.Limits = limitUp(1 << 20) }
 	origin := startNode(t, slow)
-	if _, err := origin.Publish("file", file, false); err != nil {
+	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	all, end := crowd(t, 3, file, origin, slow)
@@ -76,7 +76,7 @@ func TestAnOriginThatDiesEarlyIsMissedExactlyAndCanBeReplaced(t *testing.T) {
 	}
 
 	another := startNode(t, slow)
-	if _, err := another.Publish("file", file, false); err != nil {
+	if _, err := another.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	another.Meet(all[0].host.Where()) // whoever brings it back knows one, and is told of the rest
@@ -90,7 +90,7 @@ func TestAnOriginThatDiesAfterOneCopyIsNotMissed(t *testing.T) {
 	t.Parallel()
 	file := makeFile(t, 100*chunk)
 	origin := startNode(t, func(c *Config) { c.Limits = limitUp(8 << 20) })
-	if _, err := origin.Publish("file", file, false); err != nil {
+	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	all, end := crowd(t, 3, file, origin, func(c *Config) { c.Limits = limitUp(3 << 20) })

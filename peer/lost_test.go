@@ -20,11 +20,11 @@ import (
 func TestWhatHasJustComeIsNotToldAsLost(t *testing.T) {
 	whole := makeFile(t, 3*chunk)
 	taker := startNode(t, nil)
-	s := newSwarm(taker.Node, "file", store.NewMemory(whole.List()), 1, transfer.Config{})
+	s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(whole.List())}, 1, transfer.Config{})
 	enter := func(key scheduler.ID) *member {
 		l := &link{remote: remote{key: key}, node: taker.Node, files: newMembership()}
 		l.out.wake = make(chan struct{}, 1)
-		return s.enter(l, join{Topic: 7, Has: content.FullSet(3)})
+		return s.enter(l, join{what: typeJoin, Topic: 7, Has: content.FullSet(3)})
 	}
 	giver, other := enter(1), enter(2)
 	s.take.offered(giver, offer{Chunk: 0, Sure: true})
@@ -52,7 +52,7 @@ func TestWhatIsTakenBackIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := makeFile(t, 20*chunk)
 		origin := startPiped(t, "origin", nil)
-		if _, err := origin.share("file", file, nil); err != nil {
+		if _, err := origin.share("file", oneFile{file}, nil); err != nil {
 			t.Fatal(err)
 		}
 		chunks := make(chan stream, 1)

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -81,6 +82,9 @@ func (l *link) joined(j join) error {
 	if s := l.node.shelf.swarm(j.ID); s != nil {
 		return l.meet(s)
 	}
+	if l.node.shelf.holds(j.ID) {
+		l.node.life.start(func(ctx context.Context) { _, _ = l.node.lend(ctx, j.ID) }) // it may have to be hashed
+	}
 	return nil
 }
 
@@ -93,8 +97,8 @@ func (l *link) meet(s *swarm) error {
 	switch {
 	case !ok:
 		return nil
-	case j.Size != s.list.Size():
-		return fault.Wrapf(fault.Protocol, "%s has %d bytes, not %d", j.ID.Short(), s.list.Size(), j.Size)
+	case j.Size != s.list.Size() || j.Has.Len() != s.list.Len():
+		return fault.Wrapf(fault.Protocol, "%s has %d bytes in %d chunks, not %d in %d", j.ID.Short(), s.list.Size(), s.list.Len(), j.Size, j.Has.Len())
 	case l.enteredLocked(s, t, j):
 		return nil
 	}
@@ -123,9 +127,18 @@ func (l *link) introduceLocked(s *swarm) content.Set {
 	if !ok {
 		told = s.take.has()
 		l.files.told[id] = told
-		l.post(join{Topic: s.topic, ID: id, Size: s.list.Size(), Has: told})
+		l.post(s.join(s.topic, told))
 	}
 	return told
+}
+
+// join is how has is told of the swarm's chunks.
+func (s *swarm) join(t topic, has content.Set) join {
+	what := typeJoin
+	if _, folder := s.list.(*content.Collection); folder {
+		what = typeGather
+	}
+	return join{what: what, Topic: t, ID: s.list.ID(), Size: s.list.Size(), Has: has}
 }
 
 // leaves handles LEAVE.
@@ -155,7 +168,7 @@ func (l *link) withdraw(s *swarm) {
 			delete(f.members, t)
 			has := content.NewSet(s.list.Len())
 			f.weight += content.SetBytes(has.Len())
-			f.strange[t] = join{Topic: t, ID: s.list.ID(), Size: s.list.Size(), Has: has}
+			f.strange[t] = s.join(t, has)
 			defer s.quit(m)
 		}
 	}

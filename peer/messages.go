@@ -29,6 +29,7 @@ const (
 	typePeers  frame.Type = 0x16
 	typeGot    frame.Type = 0x17
 	typeDraw   frame.Type = 0x18
+	typeGather frame.Type = 0x19
 	typeChunk  frame.Type = 0x20
 	typeList   frame.Type = 0x30
 	typeFiles  frame.Type = 0x31
@@ -56,7 +57,7 @@ func bodyLimit(t frame.Type) int {
 	switch t {
 	case typeChunk:
 		return chunkHead + content.MaxChunk
-	case typeJoin:
+	case typeJoin, typeGather:
 		return maxJoin
 	case typePeers:
 		return 64 + maxPeers*(64+maxAddrs*(p2phost.MaxAddrBytes+2))
@@ -152,44 +153,6 @@ func decodeFailure(t frame.Type, b []byte) (failure, error) {
 		After: time.Duration(d.Uvarint("wait", 1<<32-1)) * time.Millisecond,
 	}
 	return m, d.end(t)
-}
-
-// join says that the sender holds, or wants, a file.
-type join struct {
-	Topic topic
-	ID    content.ID
-	Size  int64
-	Has   content.Set // what it holds or is about to get
-}
-
-func (join) kind() frame.Type { return typeJoin }
-
-func (m join) append(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(m.Topic))
-	b = append(b, m.ID[:]...)
-	b = binary.AppendUvarint(b, uint64(m.Size))
-	if m.Has.Empty() {
-		return b // most who join have nothing yet
-	}
-	return append(b, m.Has.Bytes()...)
-}
-
-func decodeJoin(b []byte) (join, error) {
-	d := newDecoder(b)
-	m := join{Topic: d.topic(), ID: content.ID(d.Take(32)), Size: int64(d.Uvarint("size", uint64(content.MaxSize)))}
-	n := content.ChunkCount(m.Size)
-	if len(d.Rest) == 0 {
-		m.Has = content.NewSet(n)
-		return m, d.Err
-	}
-	if d.Err != nil {
-		return m, d.Err
-	}
-	var err error
-	if m.Has, err = content.ParseSet(n, d.Rest); err != nil {
-		d.Fail(fault.Protocol, "bad set of chunks: %w", err)
-	}
-	return m, d.Err
 }
 
 // leave says that the sender has nothing more to do with a file.

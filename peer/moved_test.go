@@ -66,7 +66,7 @@ func TestMoveProcess(t *testing.T) {
 		c.Limits = limitUp(4 << 20) // 2.5 s
 	})
 	if len(args) == 1 {
-		if _, err := n.Publish("file", file, false); err != nil {
+		if _, err := n.Publish("file", file); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println("addr", n.Addrs()[0])

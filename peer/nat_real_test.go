@@ -215,11 +215,11 @@ func TestNATProcess(t *testing.T) {
 // natServe shares the file and prints a ticket with which it can be reached.
 func natServe(t *testing.T, n testNode) {
 	file := makeFile(t, natFile)
-	if _, err := n.Publish("file", file, false); err != nil {
+	if _, err := n.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	n.Outside(testContext(t))
-	ticket := n.Ticket("file", file.List(), false)
+	ticket := n.Ticket("file", file.List())
 	fmt.Printf("ticket %s\n", ticket)
 }
 

@@ -68,7 +68,7 @@ func TestWhoConfirmsNothingKeepsNothingFromOthers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				file := makeFile(t, 40*chunk)
 				origin := startPiped(t, "origin", nil)
-				if _, err := origin.share("file", file, nil); err != nil {
+				if _, err := origin.share("file", oneFile{file}, nil); err != nil {
 					t.Fatal(err)
 				}
 				var mutes []*scripted
@@ -102,7 +102,7 @@ func TestWhoPromisesAndBringsNothingIsWorkedAround(t *testing.T) {
 		}
 		origin, taker := startPiped(t, "origin", nil), startPiped(t, "taker", nil)
 		for i, f := range files {
-			if _, err := origin.share(fmt.Sprint("file ", i), f, nil); err != nil {
+			if _, err := origin.share(fmt.Sprint("file ", i), oneFile{f}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -112,7 +112,7 @@ func TestWhoPromisesAndBringsNothingIsWorkedAround(t *testing.T) {
 			if !ok || j.Has.Full() {
 				return
 			}
-			_, _ = r.control.Write(encode(nil, join{Topic: j.Topic, ID: j.ID, Size: j.Size, Has: content.FullSet(j.Has.Len())}))
+			_, _ = r.control.Write(encode(nil, join{what: typeJoin, Topic: j.Topic, ID: j.ID, Size: j.Size, Has: content.FullSet(j.Has.Len())}))
 			offering.Go(func() {
 				for i := 0; ; i++ {
 					if _, err := r.control.Write(encode(nil, offer{Topic: j.Topic, Chunk: i % j.Has.Len()})); err != nil {
@@ -150,7 +150,7 @@ func TestIdleMembersMakeRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := makeFile(t, 40*chunk)
 		origin := startPiped(t, "origin", nil)
-		if _, err := origin.share("file", file, nil); err != nil {
+		if _, err := origin.share("file", oneFile{file}, nil); err != nil {
 			t.Fatal(err)
 		}
 		var idle []*scripted
@@ -202,10 +202,10 @@ func TestACrowdHasFewDialled(t *testing.T) {
 		origin, lacking := startPiped(t, "origin", nil), startPiped(t, "lacking", nil)
 		around := map[string]*crowded{"origin": {}, "lacking": {}}
 		origin.around, lacking.around = around["origin"], around["lacking"]
-		if _, err := origin.share("file", file, nil); err != nil {
+		if _, err := origin.share("file", oneFile{file}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := lacking.share("file", store.NewMemory(file.List()), &transfer.Config{}); err != nil {
+		if _, err := lacking.share("file", oneFile{store.NewMemory(file.List())}, &transfer.Config{}); err != nil {
 			t.Fatal(err)
 		}
 		addr := ma.StringCast("/ip4/127.0.0.1/tcp/4009")

@@ -123,7 +123,7 @@ func TestFilesOfEverySizeArrive(t *testing.T) {
 	taker.Meet(origin.host.Where())
 	for _, size := range []int{0, 1, chunk - 1, chunk, chunk + 1, 3*chunk + 7, 20*chunk + 12345} {
 		file := makeFile(t, size)
-		ticket, err := origin.Publish("file", file, false)
+		ticket, err := origin.Publish("file", file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func TestTenNodesShareTheWork(t *testing.T) {
 	file := makeFile(t, 64*chunk)
 	slow := func(c *Config) { c.Limits = limitUp(3 << 20) }
 	origin := startNode(t, slow)
-	if _, err := origin.Publish("file", file, false); err != nil {
+	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	var nodes []testNode
@@ -199,7 +199,7 @@ func TestAFetchGoesOnFromOtherPeersThanBefore(t *testing.T) {
 		}
 	}
 	origin, taker := startNode(t, nil), startNode(t, nil)
-	if _, err := origin.Publish("file", file, false); err != nil {
+	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	taker.Meet(origin.host.Where())
@@ -248,7 +248,7 @@ func TestWhenTheOriginLeavesTheRestSaysWhatExistsNowhere(t *testing.T) {
 		}
 	}
 	a, b := startNode(t, nil), startNode(t, nil)
-	if _, err := a.Publish("file", half, false); err != nil {
+	if _, err := a.Publish("file", half); err != nil {
 		t.Fatal(err)
 	}
 	b.Meet(a.host.Where())
@@ -267,7 +267,7 @@ func TestWhenTheOriginLeavesTheRestSaysWhatExistsNowhere(t *testing.T) {
 
 	// Somebody brings the rest back.
 	c := startNode(t, nil)
-	if _, err := c.Publish("file", file, false); err != nil {
+	if _, err := c.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	b.Meet(c.host.Where())
@@ -282,7 +282,7 @@ func TestAFetchOutlivesALinkThatBreaks(t *testing.T) {
 	file := makeFile(t, 200*chunk)
 	origin := startNode(t, func(c *Config) { c.Limits = limitUp(8 << 20) })
 	taker := startNode(t, nil)
-	if _, err := origin.Publish("file", file, false); err != nil {
+	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	taker.Meet(origin.host.Where())
@@ -307,14 +307,14 @@ func TestAFetchOutlivesALinkThatBreaks(t *testing.T) {
 
 func TestListMergesWhatTheOthersShare(t *testing.T) {
 	a, b, c := startNode(t, nil), startNode(t, nil), startNode(t, nil)
-	both, one := makeFile(t, 3*chunk), makeFile(t, 100)
+	both, one := makeFile(t, 3*chunk), makeFolder(t, 3)
 	for _, n := range []testNode{a, b} {
-		if _, err := n.Publish("both", both, false); err != nil {
+		if _, err := n.Publish("both", both); err != nil {
 			t.Fatal(err)
 		}
 		c.Meet(n.host.Where())
 	}
-	if _, err := b.Publish("one", one, true); err != nil {
+	if _, err := b.PublishFolder("one", one.manifest, one.Tree); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, func() bool { return len(c.links.all()) == 2 })

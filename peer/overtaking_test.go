@@ -29,7 +29,7 @@ func TestAChunkMayOvertakeItsJoin(t *testing.T) {
 	if got.Have().Has(0) {
 		t.Fatal("it was taken before it was offered")
 	}
-	r.say(join{Topic: 7, ID: list.ID(), Size: list.Size(), Has: content.FullSet(1)}, offer{Topic: 7, Sure: true})
+	r.say(join{what: typeJoin, Topic: 7, ID: list.ID(), Size: list.Size(), Has: content.FullSet(1)}, offer{Topic: 7, Sure: true})
 	done()
 	same(t, got, file)
 	if again := taker.meter.AgainIn.Load(); again > 0 {
@@ -70,13 +70,17 @@ func TestAChunkIsHeldBackOnlyWhileItsJoinMayCome(t *testing.T) {
 			then: func(l *link) { _ = l.leaves(leave{Topic: 7}) }, after: time.Second,
 		},
 		"a JOIN for a file that is not shared here": {
-			then: func(l *link) { _ = l.joined(join{Topic: 7, ID: content.ID{elsewhere}, Has: content.NewSet(1)}) }, after: time.Second,
+			then: func(l *link) {
+				_ = l.joined(join{what: typeJoin, Topic: 7, ID: content.ID{elsewhere}, Has: content.NewSet(1)})
+			}, after: time.Second,
 		},
 		"a file that is not shared here": {
-			before: func(l *link) { _ = l.joined(join{Topic: 7, ID: content.ID{elsewhere}, Has: content.NewSet(1)}) },
+			before: func(l *link) {
+				_ = l.joined(join{what: typeJoin, Topic: 7, ID: content.ID{elsewhere}, Has: content.NewSet(1)})
+			},
 		},
 		"a file that is, and begins to be served": {
-			before: func(l *link) { l.files.strange[7] = join{Topic: 7, ID: content.ID{here}} },
+			before: func(l *link) { l.files.strange[7] = join{what: typeJoin, Topic: 7, ID: content.ID{here}} },
 			then:   func(l *link) { enters(l, 7) }, want: true, after: time.Second,
 		},
 		"the end of the link": {

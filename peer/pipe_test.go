@@ -125,7 +125,7 @@ func TestAFileTravelsOverPipes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := makeFile(t, 20*chunk+5)
 		origin := startPiped(t, "origin", nil)
-		if _, err := origin.share("file", file, nil); err != nil {
+		if _, err := origin.share("file", oneFile{file}, nil); err != nil {
 			t.Fatal(err)
 		}
 		takers := []pipedNode{startPiped(t, "a", nil), startPiped(t, "b", nil), startPiped(t, "c", nil)}
@@ -177,7 +177,7 @@ func TestANodeOnPipesLeavesInGoodOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := makeFile(t, 200*chunk)
 		origin, taker := startPiped(t, "origin", nil), startPiped(t, "taker", nil)
-		if _, err := origin.share("file", file, nil); err != nil {
+		if _, err := origin.share("file", oneFile{file}, nil); err != nil {
 			t.Fatal(err)
 		}
 		dial(taker, origin)

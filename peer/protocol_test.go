@@ -37,8 +37,9 @@ func examples(t testing.TB) map[string]message {
 	return map[string]message{
 		"HELLO version 1, agent starmesh/1, the ticket's address": hello{Version: 1, Agent: "starmesh/1", Addrs: at.Addrs},
 		"BYE busy, \"it does not read what it is sent\"":          failed(typeBye, fault.Wrapf(fault.Busy, "it does not read what it is sent")),
-		"JOIN":                                join{Topic: 5, ID: id, Size: 200_000, Has: has},
-		"JOIN with nothing":                   join{Topic: 5, ID: id, Size: 200_000, Has: content.NewSet(4)},
+		"JOIN":                                join{what: typeJoin, Topic: 5, ID: id, Size: 200_000, Has: has},
+		"JOIN with nothing":                   join{what: typeJoin, Topic: 5, ID: id, Size: 200_000, Has: content.NewSet(4)},
+		"GATHER: a folder of 4 pieces":        join{what: typeGather, Topic: 5, ID: id, Size: 200_000, Has: has},
 		"LEAVE":                               leave{Topic: 5},
 		"OFFER chunk 2":                       offer{Topic: 5, Chunk: 2},
 		"OFFER chunk 300, first and sure":     offer{Topic: 5, Chunk: 300, First: true, Sure: true},
@@ -65,8 +66,8 @@ func decode(t frame.Type, b []byte) (message, error) {
 		return decodeHello(b)
 	case typeBye, typeError:
 		return decodeFailure(t, b)
-	case typeJoin:
-		return decodeJoin(b)
+	case typeJoin, typeGather:
+		return decodeJoin(t, b)
 	case typeLeave:
 		return decodeLeave(b)
 	case typeOffer:
@@ -127,11 +128,7 @@ func TestTheDocumentsMessagesAreOurs(t *testing.T) {
 func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 	text := protocolText(t)
 	for _, m := range examples(t) {
-		name := strings.ToUpper(strings.TrimPrefix(fmt.Sprintf("%T", m), "peer."))
-		switch m.kind() {
-		case typeBye, typeError, typeComing, typeLost:
-			continue // several types share a struct
-		}
+		name := typeName(m.kind())
 		if !strings.Contains(text, fmt.Sprintf("| %#02x | %s |", byte(m.kind()), name)) &&
 			!strings.Contains(text, fmt.Sprintf("| 0x%02x | %s |", byte(m.kind()), name)) {
 			t.Errorf("the document lacks type %#x, %s", byte(m.kind()), name)
@@ -171,6 +168,30 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 
 // TestTheLargestMessagesPass: what may be said fits the limit of its message,
 // and is taken.
+func TestTheDocumentsCollectionIsOurs(t *testing.T) {
+	_, section, _ := strings.Cut(protocolText(t), "### A collection")
+	parts := strings.Split(section, "```")
+	if len(parts) < 3 {
+		t.Fatal("there is no example")
+	}
+	manifest, err := hex.DecodeString(strings.Join(strings.Fields(parts[1]), ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := content.DecodeCollection(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := content.EncodeCollection(c.Entries())
+	if err != nil || !slices.Equal(again, manifest) {
+		t.Errorf("it is encoded anew as %x, %v", again, err)
+	}
+	says := fmt.Sprintf("The manifest's id is `%s`, that of the contents `%s`; they have %d bytes in %d piece.", c.Manifest(), c.ID(), c.Size(), c.Len())
+	if !strings.Contains(parts[2], says) {
+		t.Errorf("the document lacks\n%s", says)
+	}
+}
+
 func TestTheDocumentHasTheBatchesOfAnnouncements(t *testing.T) {
 	for _, want := range []string{
 		fmt.Sprintf("\n| chunks in a batch | %d |", batchChunks),
@@ -195,7 +216,8 @@ func TestTheLargestMessagesPass(t *testing.T) {
 	for _, m := range []message{
 		hello{Version: version, Agent: long, Addrs: many},
 		failed(typeBye, errors.New(long+long)), failed(typeError, errors.New(long+long)),
-		join{Topic: math.MaxUint32, Size: content.MaxSize, Has: content.FullSet(content.MaxChunks)},
+		join{what: typeJoin, Topic: math.MaxUint32, Size: content.MaxSize, Has: content.FullSet(content.MaxChunks)},
+		join{what: typeGather, Topic: math.MaxUint32, Size: content.MaxSize, Has: content.FullSet(content.MaxChunks)},
 		news{what: typeComing, Topic: math.MaxUint32, Chunks: slices.Repeat(last, maxEach)},
 		news{what: typeLost, Topic: math.MaxUint32, Chunks: slices.Repeat(last, maxEach)},
 		peers{Topic: math.MaxUint32, Places: slices.Repeat([]peer.AddrInfo{{ID: decodeID(t, anID), Addrs: many}}, maxPeers)},

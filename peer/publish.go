@@ -11,63 +11,55 @@ import (
 
 // Publish shares a file, whole or in part, under a name, and gives the ticket
 // with which others fetch it. The file stays the caller's: it is closed only
-// after Withdraw, or when Run has returned. collection tells that it is the
-// manifest of a folder. It fails with fault.Exists when a file with the same
-// content is shared already.
-func (n *Node) Publish(name string, file store.File, collection bool) (Ticket, error) {
-	if _, err := n.share(name, file, nil); err != nil {
+// after Withdraw, or when Run has returned. It fails with fault.Exists when a file
+// with the same content is shared already.
+func (n *Node) Publish(name string, file store.File) (Ticket, error) {
+	if _, err := n.share(name, oneFile{file}, nil); err != nil {
 		return Ticket{}, err
 	}
-	list := file.List()
-	if collection {
-		n.shelf.folder(list.ID(), folderSize(file))
-	}
-	return n.Ticket(name, list, collection), nil
+	return n.Ticket(name, file.List()), nil
 }
 
-// folderSize is what all files of the folder with this manifest have, in
-// bytes; the manifest's own size if it is none.
-func folderSize(manifest store.File) int64 {
-	list := manifest.List()
-	text := make([]byte, list.Size())
-	for i := range list.Len() {
-		if manifest.ReadChunk(i, text[list.Offset(i):][:list.ChunkLen(i)]) != nil {
-			return list.Size()
-		}
+// PublishFolder shares a folder under a name: its manifest, its contents, and each
+// of its files for who asks for that alone. Both stay the caller's, as with
+// Publish. It fails with fault.Exists when the same folder is shared already.
+func (n *Node) PublishFolder(name string, manifest store.File, tree *store.Tree) (Ticket, error) {
+	n.shelf.addFolder(tree)
+	if _, err := n.share(name, oneFile{manifest}, nil); err != nil {
+		return Ticket{}, err
 	}
-	c, err := content.DecodeCollection(text)
-	if err != nil {
-		return list.Size()
-	}
-	return c.Total()
+	_, err := n.share(name, contents{tree}, nil)
+	return n.Ticket(name, manifest.List()), err
 }
 
-// Ticket makes the ticket of a file that this node has. That of a folder tells
-// the size of its files if its manifest is shared.
-func (n *Node) Ticket(name string, list content.ChunkList, collection bool) Ticket {
-	size := list.Size()
-	if total, folder := n.shelf.folderSize(list.ID()); folder && collection {
-		size = total
+// Ticket makes the ticket of a file that this node has. That of a manifest is the
+// ticket of the folder, if that is shared.
+func (n *Node) Ticket(name string, list content.ChunkList) Ticket {
+	t := Ticket{ID: list.ID(), Name: name, Size: list.Size(), Peers: []peer.AddrInfo{n.host.Where()}}
+	if tree := n.shelf.folder(t.ID); tree != nil {
+		t.Collection, t.Size = true, min(tree.Collection().Total(), content.MaxSize)
 	}
-	return Ticket{
-		ID: list.ID(), Name: name, Size: size, Collection: collection,
-		Peers: []peer.AddrInfo{n.host.Where()},
-	}
+	return t
 }
 
 // share makes the swarm of a file, which is fetched as cfg says, if it says
 // something. That is settled before anybody hears of the swarm, for the first
 // offers, and chunks, come at once.
-func (n *Node) share(name string, file store.File, cfg *transfer.Config) (*swarm, error) {
-	id := file.List().ID()
+func (n *Node) share(name string, file atHand, cfg *transfer.Config) (*swarm, error) {
+	id := file.chunks().ID()
 	s := n.shelf.add(id, func(t topic) *swarm {
+		how := transfer.Config{Counter: n.cfg.Meter}
 		if cfg != nil {
-			s := newSwarm(n, name, file, t, *cfg)
-			s.take.fetching = true
-			return s
+			how = *cfg
 		}
-		s := newSwarm(n, name, file, t, transfer.Config{Counter: n.cfg.Meter})
-		s.take.intake.Close()
+		s := newSwarm(n, name, file, t, how)
+		switch file.(type) {
+		case contents, lentFile:
+			s.quiet = true // they are found by the folder
+		}
+		if s.take.fetching = cfg != nil; !s.take.fetching {
+			s.take.intake.Close()
+		}
 		return s
 	})
 	if s == nil {
@@ -82,8 +74,11 @@ func (n *Node) share(name string, file store.File, cfg *transfer.Config) (*swarm
 	return s, nil
 }
 
-// Withdraw ends the sharing of a file.
+// Withdraw ends the sharing of a file, or of the folder with that manifest.
 func (n *Node) Withdraw(id content.ID) {
+	if tree := n.shelf.folder(id); tree != nil {
+		defer n.Withdraw(tree.Collection().ID())
+	}
 	s := n.shelf.remove(id)
 	if s == nil {
 		return

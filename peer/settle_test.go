@@ -22,7 +22,7 @@ func partly(t *testing.T) (origin, taker testNode, got *store.Memory, end func()
 	file := makeFile(t, 64*chunk)
 	origin = startNode(t, func(c *Config) { c.Limits = limitUp(1 << 20) })
 	taker = startNode(t, nil)
-	if _, err := origin.Publish("file", file, false); err != nil {
+	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	taker.Meet(origin.host.Where())
@@ -73,7 +73,7 @@ func TestANodeThatIsToldToStopStillFinishesWhatItSends(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	err = n.Run(ctx, func(ctx context.Context) error {
-		if _, err := n.Publish("file", file, false); err != nil {
+		if _, err := n.Publish("file", file); err != nil {
 			return err
 		}
 		taker.Meet(n.host.Where())
@@ -97,14 +97,14 @@ func TestANodeThatIsToldToStopStillFinishesWhatItSends(t *testing.T) {
 func TestASettlingNodeDoesNotWaitForThoseWhoDoNotRead(t *testing.T) {
 	file := makeFile(t, 64*chunk)
 	origin := startNode(t, nil)
-	if _, err := origin.Publish("file", file, false); err != nil {
+	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	r := loose(t, origin, func(h testHost) {
 		h.SetStreamHandler(protoData, func(network.Stream) {}) // taken up, never read
 	})
 	list := file.List()
-	r.say(hello{Version: version}, join{Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(list.Len())})
+	r.say(hello{Version: version}, join{what: typeJoin, Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(list.Len())})
 	r.acceptOne()
 	waitFor(t, func() bool { return origin.promised() > 0 })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -1,23 +1,32 @@
 package peer
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
 
 	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/store"
 )
 
 // shelf is all files that a node shares or fetches.
 type shelf struct {
+	lending sync.Mutex // held while a file of a folder is made ready for others
+
 	mu      sync.Mutex // guards the fields below
 	swarms  map[content.ID]*swarm
-	folders map[content.ID]int64 // of manifests: the size of all files
-	topics  topic                // the last one that was given away
+	folders map[content.ID]*store.Tree // by manifest
+	lent    []content.ID               // single files of them, the oldest first
+	topics  topic                      // the last one that was given away
 }
 
+// maxLent is how many files of folders are shared as files of their own at a time.
+const maxLent = 1000
+
 func newShelf() shelf {
-	return shelf{swarms: map[content.ID]*swarm{}, folders: map[content.ID]int64{}}
+	return shelf{swarms: map[content.ID]*swarm{}, folders: map[content.ID]*store.Tree{}}
 }
 
 // add enters the swarm of a file, made with a topic of its own; it returns nil
@@ -57,17 +66,62 @@ func (f *shelf) all() []*swarm {
 	return slices.Collect(maps.Values(f.swarms))
 }
 
-// folder notes that a file is the manifest of a folder with so many bytes.
-func (f *shelf) folder(id content.ID, total int64) {
+// addFolder notes whose manifest a file is.
+func (f *shelf) addFolder(tree *store.Tree) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.folders[id] = total
+	f.folders[tree.Collection().Manifest()] = tree
 }
 
-// folderSize returns what all files of a folder have, in bytes.
-func (f *shelf) folderSize(id content.ID) (total int64, folder bool) {
+// folder returns the folder with that manifest; nil when there is none.
+func (f *shelf) folder(manifest content.ID) *store.Tree {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	total, folder = f.folders[id]
-	return total, folder
+	return f.folders[manifest]
+}
+
+// find returns the folder, and in it the entry, that has a file.
+func (f *shelf) find(id content.ID) (tree *store.Tree, entry int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, tree := range f.folders {
+		if entry, ok := tree.Collection().Find(id); ok {
+			return tree, entry
+		}
+	}
+	return nil, 0
+}
+
+// holds reports whether a file is in one of the folders.
+func (f *shelf) holds(id content.ID) bool {
+	tree, _ := f.find(id)
+	return tree != nil
+}
+
+// lend returns the swarm of a file, which is made if the file is in a folder that
+// is shared: there may be many, and hardly ever does anybody ask for one alone. It
+// fails with fault.NotFound, and as store.Tree.File does.
+func (n *Node) lend(ctx context.Context, id content.ID) (*swarm, error) {
+	n.shelf.lending.Lock()
+	defer n.shelf.lending.Unlock()
+	if s := n.shelf.swarm(id); s != nil {
+		return s, nil
+	}
+	tree, entry := n.shelf.find(id)
+	if tree == nil {
+		return nil, fault.Wrapf(fault.NotFound, "%s is not shared here", id.Short())
+	}
+	file, err := tree.File(ctx, entry)
+	if err != nil {
+		return nil, err
+	}
+	s, err := n.share(tree.Collection().Entries()[entry].Path, lentFile{oneFile{file}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if n.shelf.lent = append(n.shelf.lent, id); len(n.shelf.lent) > maxLent {
+		n.Withdraw(n.shelf.lent[0])
+		n.shelf.lent = n.shelf.lent[1:]
+	}
+	return s, nil
 }

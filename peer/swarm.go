@@ -7,9 +7,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
-	"starmesh/common/content"
 	"starmesh/common/fault"
-	"starmesh/common/store"
 	"starmesh/common/transfer"
 	"starmesh/peer/scheduler"
 )
@@ -31,16 +29,18 @@ const (
 	dryTime = 3 * time.Second
 )
 
-// swarm is one file at this node and all remotes that have to do with it. It
+// swarm is one file at this node, or the contents of a folder, and all remotes
+// that have to do with it. It
 // asks the scheduler what to do and does it, in two halves: what this node
 // gives (seeds, uploads) and what it takes (leeches, downloads); and it draws on
 // servers that have the file. All of it may be used from several goroutines.
 type swarm struct {
 	node  *Node
 	name  string
-	file  store.File
-	list  content.ChunkList
+	file  atHand
+	list  chunks
 	topic topic // ours
+	quiet bool  // it is not told of in FILES
 
 	mu      sync.Mutex // guards the fields below, those of the halves and of the members
 	members map[scheduler.ID]*member
@@ -78,13 +78,13 @@ type member struct {
 
 // newSwarm makes the swarm of a file of which more is taken until its intake is
 // closed.
-func newSwarm(n *Node, name string, file store.File, t topic, cfg transfer.Config) *swarm {
+func newSwarm(n *Node, name string, file atHand, t topic, cfg transfer.Config) *swarm {
 	s := &swarm{
-		node: n, name: name, file: file, list: file.List(), topic: t,
+		node: n, name: name, file: file, list: file.chunks(), topic: t,
 		members: map[scheduler.ID]*member{},
 	}
 	s.give = giving{swarm: s, giver: scheduler.NewGiver(n.self.key, file.Have())}
-	s.take = taking{swarm: s, taker: scheduler.NewTaker(n.givers), intake: transfer.NewIntake(file, cfg)}
+	s.take = taking{swarm: s, taker: scheduler.NewTaker(n.givers), intake: transfer.NewIntake(file.sink(), cfg)}
 	s.draw = newDrawing(s)
 	return s
 }

@@ -47,7 +47,7 @@ func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
 	var givers []testNode
 	for range enoughMembers {
 		n := startNode(t, func(c *Config) { c.Limits = limitUp(200_000) })
-		if _, err := n.Publish("file", file, false); err != nil {
+		if _, err := n.Publish("file", file); err != nil {
 			t.Fatal(err)
 		}
 		givers = append(givers, n)

@@ -182,7 +182,11 @@ func (t *taking) received(m *member, i int, p []byte) error {
 	}
 	m.active = now
 	t.taker.Arrived(m.link.key, i, took, now)
-	t.give.giver.Got(i)
+	if t.file.Have().Has(i) {
+		t.give.giver.Got(i)
+	} else {
+		t.give.giver.NotComing(i) // it is of use here only
+	}
 	t.draw.arrivedLocked(now)
 	t.give.actLocked()
 	return nil

@@ -12,7 +12,7 @@ import (
 func TestOneThatTakesOnlyGetsTheFileAndGivesNothing(t *testing.T) {
 	file := makeFile(t, 60*chunk)
 	origin := startNode(t, nil)
-	ticket, err := origin.Publish("file", file, false)
+	ticket, err := origin.Publish("file", file)
 	if err != nil {
 		t.Fatal(err)
 	}

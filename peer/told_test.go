@@ -19,12 +19,12 @@ func TestWhoJoinsIsToldOfOthersBeforeIdentify(t *testing.T) {
 	file := makeFile(t, 4*chunk)
 	origin := startNode(t, nil)
 	origin.host.RemoveStreamHandler(identify.IDPush) // by which they would say it unasked
-	if _, err := origin.Publish("file", file, false); err != nil {
+	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
 	list := file.List()
 	where := ma.StringCast("/ip4/127.0.0.1/tcp/4009")
-	joins := join{Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(list.Len())}
+	joins := join{what: typeJoin, Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(list.Len())}
 	first := loose(t, origin, mute)
 	first.say(hello{Version: version, Addrs: []ma.Multiaddr{where}}, joins)
 	first.await(typeJoin)

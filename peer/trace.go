@@ -42,7 +42,7 @@ func (t steps) posted(p peer.ID, messages []message) {
 var typeNames = frame.Names{
 	typeHello: "HELLO", typeBye: "BYE", typeJoin: "JOIN", typeLeave: "LEAVE",
 	typeOffer: "OFFER", typeAnswer: "ANSWER", typeComing: "COMING", typeLost: "LOST",
-	typePeers: "PEERS", typeGot: "GOT", typeDraw: "DRAW", typeChunk: "CHUNK", typeList: "LIST",
+	typePeers: "PEERS", typeGot: "GOT", typeDraw: "DRAW", typeGather: "GATHER", typeChunk: "CHUNK", typeList: "LIST",
 	typeFiles: "FILES", typeProof: "PROOF", typeValues: "VALUES", typeError: "ERROR",
 }
 

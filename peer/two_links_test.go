@@ -115,7 +115,7 @@ func (r *scripted) say(messages ...message) {
 }
 
 func (r *scripted) joins(list content.ChunkList, has content.Set) {
-	r.say(join{Topic: 7, ID: list.ID(), Size: list.Size(), Has: has})
+	r.say(join{what: typeJoin, Topic: 7, ID: list.ID(), Size: list.Size(), Has: has})
 }
 
 // sends sends a chunk of a file.
@@ -225,7 +225,7 @@ func TestALateJoinOfAReplacedLinkIsNotHeard(t *testing.T) {
 		file := makeFile(t, 5*chunk)
 		list := file.List()
 		origin := startPiped(t, "origin", nil)
-		if _, err := origin.share("file", file, nil); err != nil {
+		if _, err := origin.share("file", oneFile{file}, nil); err != nil {
 			t.Fatal(err)
 		}
 		before := meets(t, origin, "taker")
@@ -238,7 +238,7 @@ func TestALateJoinOfAReplacedLinkIsNotHeard(t *testing.T) {
 			t.Fatal("the second link did not replace the first")
 		}
 		// Its reader had that in its buffer still.
-		_ = old.joined(join{Topic: 7, ID: list.ID(), Size: list.Size(), Has: content.NewSet(5)})
+		_ = old.joined(join{what: typeJoin, Topic: 7, ID: list.ID(), Size: list.Size(), Has: content.NewSet(5)})
 		old.quitAll()
 		s := origin.shelf.swarm(list.ID())
 		s.mu.Lock()

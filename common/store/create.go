@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 
@@ -27,6 +28,9 @@ func Create(root *os.Root, name string, list content.ChunkList, opt Options) (*P
 		return nil, err
 	}
 	p := &Part{root: root, n: n, list: list, opt: opt, progress: progress{every: syncEvery}}
+	if opt.NoSync {
+		p.progress.every = math.MaxInt64
+	}
 	if err := p.checkTarget(true); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,9 @@ import (
 // Kill leaves a Part as kill -9 does: what is open is closed, and no more.
 func (p *Part) Kill() { p.closeFiles() }
 
+// Open opens the file as it was when it was last known to be right.
+func (f *Shelved) Open() (*Held, error) { return f.open() }
+
 // FinishSteps does the first n steps of Finish, and returns how many there are.
 func (p *Part) FinishSteps(n int) (all int, err error) {
 	p.busy.Lock()

@@ -46,7 +46,7 @@ const presyncFrom = 8 << 20
 func (p *Part) presync() error {
 	p.busy.RLock()
 	defer p.busy.RUnlock()
-	if p.files.data == nil {
+	if p.files.data == nil || p.opt.NoSync {
 		return nil
 	}
 	p.mu.Lock()
@@ -74,7 +74,7 @@ func (p *Part) flush() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := &p.progress
-	if p.files.data == nil || g.failed != nil || g.unsynced == 0 {
+	if p.files.data == nil || g.failed != nil || g.unsynced == 0 || p.opt.NoSync {
 		return g.failed
 	}
 	err := syncData(p.files.data)
@@ -157,6 +157,9 @@ func (p *Part) forget() error {
 // syncNames makes the names in the file's folder last, and those of the
 // folders on the way if they are new.
 func (p *Part) syncNames() error {
+	if p.opt.NoSync {
+		return nil
+	}
 	dir := p.n.dir
 	err := atomicfile.SyncFolder(p.root, dir)
 	for err == nil && p.made && dir != "." {
@@ -233,6 +236,13 @@ func (p *Part) Close() error {
 		return explain(err, p.n.state)
 	}
 	return explain(p.syncNames(), p.n.dir)
+}
+
+// letGo closes what is open without asking the disk for anything.
+func (p *Part) letGo() {
+	p.busy.Lock()
+	defer p.busy.Unlock()
+	p.closeFiles()
 }
 
 func (p *Part) closeFiles() {

@@ -25,6 +25,9 @@ type Options struct {
 	// Sparse does not reserve the disk space beforehand, nor ask whether there
 	// is enough.
 	Sparse bool
+	// NoSync leaves it to the caller to make the disk confirm what is written,
+	// once for many files.
+	NoSync bool
 	// Progress is told of bytes that are verified again because the state was
 	// lost, from several goroutines at once; it may be nil.
 	Progress func(n int64)

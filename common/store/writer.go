@@ -58,10 +58,15 @@ func (w *Writer) Write(name string, b []byte, opt Options) (Stamp, error) {
 	if err != nil {
 		return Stamp{}, explain(err, name)
 	}
+	w.note(name)
+	return stamp, nil
+}
+
+// note has the next Sync see to a file.
+func (w *Writer) note(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.written = append(w.written, name)
-	return stamp, nil
 }
 
 // writeAside writes b under another name, and then gives it that one.

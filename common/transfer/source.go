@@ -43,7 +43,6 @@ type Wanted interface {
 
 // Sink is where the chunks go; a store.File is one.
 type Sink interface {
-	List() content.ChunkList
-	Have() content.Set
+	Have() content.Set // what is not to be brought
 	WriteChunk(i int, p []byte) error
 }

@@ -162,6 +162,19 @@ func (g *Giver) Backlog() int {
 	return g.chunks.source.Minus(g.chunks.inSome).Count()
 }
 
+// Gone records that this node holds chunk i no longer: what it has promised of it
+// is void.
+func (g *Giver) Gone(i int) {
+	g.chunks.have.Remove(i)
+	g.chunks.source.Remove(i)
+	g.NotComing(i)
+	for _, n := range g.near {
+		if n.open.find(i) >= 0 {
+			g.withdraw(n, i)
+		}
+	}
+}
+
 // Coming records that this node is about to get chunk i; first tells that it is
 // the one to pass it on. It may be offered from now on if it is surely coming:
 // what was only promised would be promised on and on, and all who did that would

@@ -20,6 +20,8 @@ type Bar struct {
 	after time.Duration
 	total atomic.Int64
 	done  atomic.Int64
+	files atomic.Int64
+	all   atomic.Int64 // files
 
 	begin time.Time
 	stop  chan struct{}
@@ -60,6 +62,12 @@ func (b *Bar) Set(n int64) { b.done.Store(n) }
 
 // Total corrects how many bytes there are to do.
 func (b *Bar) Total(bytes int64) { b.total.Store(bytes) }
+
+// Files says how many files of how many are done, where the work is on many.
+func (b *Bar) Files(done, all int) {
+	b.files.Store(int64(done))
+	b.all.Store(int64(all))
+}
 
 // Start begins to show b; Finish must follow.
 func (b *Bar) Start() {
@@ -125,11 +133,16 @@ type progress struct {
 	done    int64 // bytes, with those that were there before
 	total   int64 // bytes in all, -1 for not known
 	kept    int64 // bytes that were there before
+	files   int64 // that are done
+	all     int64 // files, 0 for one
 	elapsed time.Duration
 	after   time.Duration // of what follows
 }
 
 func (b *Bar) progress() progress {
 	kept := b.kept.Load()
-	return progress{title: b.title, done: b.done.Load() + kept, total: b.total.Load(), kept: kept, elapsed: time.Since(b.begin), after: b.after}
+	return progress{
+		title: b.title, done: b.done.Load() + kept, total: b.total.Load(), kept: kept, files: b.files.Load(), all: b.all.Load(),
+		elapsed: time.Since(b.begin), after: b.after,
+	}
 }

@@ -132,7 +132,7 @@ func (e *events) interval() time.Duration { return time.Second }
 func (e *events) update(p progress) {
 	rate := rate(p, e.last)
 	e.last = p
-	fields := progressEvent{Name: p.title, Bytes: p.done, Kept: p.kept, Rate: int64(rate), Seconds: p.elapsed.Seconds()}
+	fields := progressEvent{Name: p.title, Bytes: p.done, Kept: p.kept, Rate: int64(rate), Seconds: p.elapsed.Seconds(), Files: p.files, All: p.all}
 	if p.total >= 0 {
 		fields.Total = &p.total
 	}
@@ -147,6 +147,8 @@ func (e *events) clear()                  {}
 func (e *events) end(p progress, _ error) { e.update(p) }
 
 type progressEvent struct {
+	Files   int64    `json:"files,omitempty"`
+	All     int64    `json:"total_files,omitempty"`
 	Name    string   `json:"name"`
 	Bytes   int64    `json:"bytes"`
 	Total   *int64   `json:"total_bytes,omitempty"`
@@ -189,10 +191,14 @@ func inAll(p progress) string {
 }
 
 func label(p progress) string {
-	if p.kept > 0 {
-		return fmt.Sprintf("%s (%s kept)", p.title, inBytes(float64(p.kept)))
+	label := p.title
+	if p.all > 0 {
+		label += fmt.Sprintf(" (%s of %s files)", humanize.Comma(p.files), humanize.Comma(p.all))
 	}
-	return p.title
+	if p.kept > 0 {
+		label += fmt.Sprintf(" (%s kept)", inBytes(float64(p.kept)))
+	}
+	return label
 }
 
 func amount(p progress) string {

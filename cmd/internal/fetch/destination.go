@@ -84,15 +84,20 @@ func openStream(ctx context.Context, name string) (*Destination, error) {
 // expect checks that what is to come fits the destination. A single file that
 // was to be renamed may turn out to be a folder: then the name is the folder's.
 func (d *Destination) expect(wishes []wish) error {
-	one := len(wishes) == 1 && path.Base(wishes[0].as) == wishes[0].as
+	return d.expectFiles(len(wishes), len(wishes) == 1 && path.Base(wishes[0].as) == wishes[0].as)
+}
+
+// expectFiles is expect for so many files; alone says that there is one, in no
+// folder.
+func (d *Destination) expectFiles(n int, alone bool) error {
 	switch {
-	case d.isStream() && len(wishes) != 1:
-		return fault.Wrapf(fault.Invalid, "-o %s takes one file, these are %d", d.dir, len(wishes))
-	case d.rename == "" || one:
+	case d.isStream() && n != 1:
+		return fault.Wrapf(fault.Invalid, "-o %s takes one file, these are %d", d.dir, n)
+	case d.rename == "" || alone:
 		return nil
 	}
 	if info, err := d.root.Stat(d.rename); err == nil && !info.IsDir() {
-		return fault.Wrapf(fault.Exists, "%s is a file, but %d files are to be put there", d.path(d.rename), len(wishes))
+		return fault.Wrapf(fault.Exists, "%s is a file, but %d files are to be put there", d.path(d.rename), n)
 	}
 	if err := d.root.MkdirAll(d.rename, 0o777); err != nil {
 		return fileerr.Named(d.path(d.rename), err)

@@ -11,6 +11,7 @@ import (
 	"starmesh/common/fault"
 	"starmesh/common/readable"
 	"starmesh/common/retry"
+	"starmesh/common/store"
 	"starmesh/common/transfer"
 	"starmesh/peer"
 	"starmesh/peer/p2phost"
@@ -126,7 +127,7 @@ func (h *Hybrid) Get(ctx context.Context, from Sources) error {
 	if h.Introduce {
 		h.meet(ctx, from.wanted)
 	}
-	return stopped(ctx, h.one(ctx, name, from.wanted, h.servers.list.Size()))
+	return stopped(ctx, h.one(ctx, store.Entry{Name: name, ID: from.wanted, Size: h.servers.list.Size()}))
 }
 
 // look asks all servers what they have, and returns what the first one calls it. A

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"path"
 	"strings"
 	"sync"
@@ -21,8 +22,8 @@ type Node struct {
 }
 
 // Publish is peer.Node's, of what others get to see.
-func (n *Node) Publish(name string, file store.File, collection bool) (peer.Ticket, error) {
-	return n.Node.Publish(name, n.shown(file), collection)
+func (n *Node) Publish(name string, file store.File) (peer.Ticket, error) {
+	return n.Node.Publish(name, n.shown(file))
 }
 
 // Fetch is peer.Node's, of what others get to see.
@@ -43,14 +44,14 @@ type Mesh struct {
 	Retry Patience
 
 	node    *Node
-	servers servers // that have the file, too
-	shares  *shares
-	cleanUp []func() // done at the end, while the node still runs
+	servers servers                   // that have the file, too
+	shared  map[content.ID]store.File // single files that are whole
+	cleanUp []func()                  // done at the end, while the node still runs
 }
 
 // NewMesh returns a Mesh of which node is a part.
 func NewMesh(node *Node, place Place, retry Patience) *Mesh {
-	return &Mesh{Place: place, Retry: retry, node: node, shares: newShares(node)}
+	return &Mesh{Place: place, Retry: retry, node: node, shared: map[content.ID]store.File{}}
 }
 
 // Sought is something to fetch from the mesh: a ticket, an id or a name, or what
@@ -138,7 +139,7 @@ func (m *Mesh) seek(ctx context.Context, s Sought) error {
 		if s.ticket.Collection {
 			return m.folder(ctx, s.ticket.Name, s.id, s.below)
 		}
-		return m.one(ctx, path.Base(s.ticket.Name), s.id, s.ticket.Size)
+		return m.one(ctx, store.Entry{Name: path.Base(s.ticket.Name), ID: s.id, Size: s.ticket.Size})
 	}
 	found, err := m.find(ctx, s)
 	if err != nil {
@@ -153,12 +154,13 @@ func (m *Mesh) seek(ctx context.Context, s Sought) error {
 	if s.below != "" {
 		return fault.Wrapf(fault.NotFound, "%s is a file, not a folder with %s in it", readable.Text(found.Name), readable.Text(s.below))
 	}
-	return m.one(ctx, path.Base(found.Name), found.ID, found.Size)
+	return m.one(ctx, store.Entry{Name: path.Base(found.Name), ID: found.ID, Size: found.Size})
 }
 
 // one fetches a single file.
-func (m *Mesh) one(ctx context.Context, name string, id content.ID, size int64) error {
-	w := wish{entry: store.Entry{Name: name, ID: id, Size: size}, as: name}
+func (m *Mesh) one(ctx context.Context, entry store.Entry) error {
+	name := entry.Name
+	w := wish{entry: entry, as: name}
 	if err := m.To.expect([]wish{w}); err != nil {
 		return err
 	}
@@ -168,17 +170,15 @@ func (m *Mesh) one(ctx context.Context, name string, id content.ID, size int64) 
 	if !store.Visible(name) && m.To.name(name) == name {
 		return fault.Wrapf(fault.Refused, "the file would be hidden here, as %s: choose a name with -o", readable.Text(name))
 	}
-	return m.fetch(ctx, w, nil)
-}
-
-// fetch brings one file to its place, from where it is shared. It may be used
-// from several goroutines.
-func (m *Mesh) fetch(ctx context.Context, w wish, bar Bar) error {
-	here, err := m.Place.fetch(ctx, m, w, bar)
-	if err == nil && here.before && here.shelved != nil {
-		m.shares.publish(w.entry.Name, here.shelved)
+	here, err := m.Place.fetch(ctx, m, w, nil)
+	if err != nil || !here.before || here.Shelved == nil || m.shared[entry.ID] != nil {
+		return err
 	}
-	return err
+	m.shared[entry.ID] = here.Shelved
+	if _, err := m.node.Publish(name, here.Shelved); !errors.Is(err, fault.Exists) { // in a folder, perhaps
+		return err
+	}
+	return nil
 }
 
 // toStdout writes one file to standard output, and keeps it for others who want
@@ -202,31 +202,38 @@ func (m *Mesh) carry(ctx context.Context, file store.File, entry store.Entry, b 
 	if file.List().Len() == 0 {
 		return nil // nobody needs others for nothing
 	}
-	twin, mine, err := m.shares.begin(ctx, entry.ID)
-	if err != nil {
-		return err
-	}
-	if !mine {
+	if twin := m.shared[entry.ID]; twin != nil {
 		return copyChunks(ctx, file, twin, b.chunk)
 	}
+	err := m.watched(ctx, entry, b, func(cfg transfer.Config) error {
+		return m.node.Fetch(ctx, entry.Name, file, cfg, m.servers.sources(file.List())...)
+	})
+	if err != nil {
+		m.node.Withdraw(entry.ID)
+		return err
+	}
+	m.shared[entry.ID] = file
+	return nil
+}
+
+// watched fetches what entry names, and says meanwhile why nothing arrives.
+func (m *Mesh) watched(ctx context.Context, entry store.Entry, b *books, fetch func(transfer.Config) error) error {
 	watched, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer stop()
 	watching.Go(func() { m.tellOfWaiting(watched, entry, b) })
-	cfg := transfer.Config{RetryFor: m.goOn(), OnChunk: b.chunk, OnRetry: m.Out.Waiting}
-	err = m.node.Fetch(ctx, entry.Name, file, cfg, m.servers.sources(file.List())...)
+	err := fetch(transfer.Config{RetryFor: m.goOn(), OnChunk: b.chunk, OnRetry: m.Out.Waiting})
 	if err != nil {
 		settle(ctx, m.node, m.Out) // the node leaves; it has what others wait for
 	}
-	m.shares.end(entry, file, err)
 	return err
 }
 
 // copyChunks fills to with the chunks of a file that holds them all.
 func copyChunks(ctx context.Context, to, from store.File, told func(transfer.Chunk)) error {
 	list := to.List()
-	p := make([]byte, content.ChunkSize(list.Size()))
+	p := make([]byte, list.ChunkSize())
 	for i := range list.Len() {
 		if ctx.Err() != nil {
 			return ctx.Err()

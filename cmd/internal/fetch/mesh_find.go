@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/readable"
 	"starmesh/peer"
@@ -19,6 +20,11 @@ func (m *Mesh) find(ctx context.Context, s Sought) (found peer.Listed, err error
 				found = all[0]
 				return oneOf(all, s)
 			}
+			if known, ok := m.unlisted(ctx, s.id); ok {
+				all = matching(m.node.List(ctx), s) // of nodes that were met meanwhile
+				found = append(all, known)[0]
+				return nil
+			}
 			select {
 			case <-ctx.Done():
 				return fault.Wrapf(fault.NotFound, "no node in reach shares %s", readable.Text(s.text))
@@ -31,6 +37,19 @@ func (m *Mesh) find(ctx context.Context, s Sought) (found peer.Listed, err error
 
 // matching returns what s stands for; folders in which it is a path, if nothing
 // has that very name.
+// unlisted asks whether somebody has a file with that id in a folder, of which only
+// the folder is listed.
+func (m *Mesh) unlisted(ctx context.Context, id content.ID) (found peer.Listed, ok bool) {
+	if id.IsZero() {
+		return found, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	list, name, err := m.node.ChunkList(ctx, id)
+	found.ID, found.Name, found.Size = id, name, list.Size()
+	return found, err == nil
+}
+
 func matching(all []peer.Listed, s Sought) []peer.Listed {
 	var found, above []peer.Listed
 	for _, l := range all {

@@ -1,33 +1,25 @@
 package fetch
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
-	"strings"
-	"sync"
+	"slices"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/readable"
 	"starmesh/common/store"
+	"starmesh/common/transfer"
 )
 
-const (
-	// maxAtOnce is how many small files of a folder are fetched at a time: each
-	// costs a few round trips before its bytes flow.
-	maxAtOnce = 16
-	// maxSmall is up to where a file is fetched beside others, in bytes.
-	maxSmall = 4 << 20
-	// maxManifest is the largest manifest taken, in bytes.
-	maxManifest = 256 << 20
-)
+// maxManifest is the largest manifest taken, in bytes.
+const maxManifest = 256 << 20
 
 // Files returns what is in the folder that is sought by a ticket, as it can be
 // sought by name; nothing if the ticket is of a file.
@@ -37,86 +29,137 @@ func (m *Mesh) Files(ctx context.Context, s Sought) ([]content.Entry, error) {
 	}
 	m.node.Meet(s.ticket.Peers...)
 	folder := path.Base(s.ticket.Name)
-	entries, err := m.manifest(ctx, folder, s.id)
+	c, err := m.manifest(ctx, folder, s.id)
+	if err != nil {
+		return nil, err
+	}
+	entries := slices.Clone(c.Entries())
 	for i := range entries {
 		entries[i].Path = folder + "/" + entries[i].Path
 	}
-	return entries, err
+	return entries, nil
 }
 
-// folder fetches a folder, or what is below in it: its manifest first, then its
-// files.
+// folder fetches a folder, or what is below in it: its manifest first,
+// then its contents.
 func (m *Mesh) folder(ctx context.Context, name string, id content.ID, below string) error {
 	name = path.Base(name)
-	entries, err := m.manifest(ctx, name, id)
+	c, err := m.manifest(ctx, name, id)
 	if err != nil {
 		return err
 	}
-	var wishes []wish
-	total := int64(0)
-	for _, e := range entries {
-		if below != "" && e.Path != below && !strings.HasPrefix(e.Path, below+"/") {
-			continue
+	n := 0
+	for _, e := range c.Entries() {
+		if e.Path == below || m.To.isStream() && len(c.Entries()) == 1 {
+			return m.one(ctx, store.Entry{Name: path.Base(e.Path), ID: e.ID, Size: e.Size, Mode: fs.FileMode(e.Mode), ModTime: e.ModTime})
 		}
-		if !store.Visible(e.Path) {
-			// No node of ours shares such a name: it might be meant for a place
-			// like .ssh/authorized_keys.
-			m.Out.Warn("%s has the hidden file %s; left out", readable.Text(name), readable.Text(e.Path))
-			continue
+		if below == "" || len(e.Path) > len(below) && e.Path[:len(below)+1] == below+"/" {
+			n++
 		}
-		wishes = append(wishes, newFolderWish(name, below, e))
-		total += e.Size
 	}
-	if below != "" && len(wishes) == 0 {
+	if n == 0 && below != "" {
 		return fault.Wrapf(fault.NotFound, "%s has no file or folder %s", readable.Text(name), readable.Text(below))
 	}
-	if err := m.To.expect(wishes); err != nil {
+	if err := m.To.expectFiles(n, false); err != nil {
 		return err
 	}
-	if m.To.isStream() {
-		return m.toStdout(ctx, wishes[0])
-	}
-	began := time.Now()
-	bar := m.Out.Bar("get "+readable.Text(name), 0, total)
-	var failed failures
-	err = cmp.Or(m.all(ctx, wishes, bar, &failed), failed.err(len(wishes)))
-	bar.Finish(err)
-	if err == nil {
-		m.Out.Note("%s  %s, %s in %s", readable.Text(name), units.Counted(len(wishes), "file"), units.Bytes(total), units.Duration(time.Since(began)))
-	}
-	return err
+	f := &incoming{Mesh: m, name: name, below: below, c: c, files: n}
+	return f.fetch(ctx)
 }
 
-func newFolderWish(folder, below string, e content.Entry) wish {
-	return wish{
-		entry: store.Entry{Name: e.Path, ID: e.ID, Size: e.Size, Mode: fs.FileMode(e.Mode), ModTime: e.ModTime},
-		as:    relative(path.Join(folder, below), path.Join(folder, e.Path)),
-	}
+// incoming is a folder that is being fetched.
+type incoming struct {
+	*Mesh
+	name   string
+	below  string
+	c      *content.Collection
+	files  int // that are wanted
+	bar    atomic.Pointer[Bar]
+	placed atomic.Int64
+	failed failures
 }
 
-// all fetches the files of a folder: small ones at the same time, large ones
-// one after the other. One that fails does not keep the others from coming.
-func (m *Mesh) all(ctx context.Context, wishes []wish, bar Bar, failed *failures) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(maxAtOnce)
-	var large sync.Mutex // held by the large file that is being fetched
-	for _, w := range wishes {
-		if ctx.Err() != nil {
-			break
-		}
-		group.Go(func() error {
-			if w.entry.Size > maxSmall {
-				large.Lock()
-				defer large.Unlock()
-			}
-			return failed.take(m.fetch(ctx, w, bar))
-		})
+func (f *incoming) fetch(ctx context.Context) error {
+	began, under := time.Now(), f.name
+	if f.below != "" {
+		under = ""
 	}
-	return group.Wait()
+	looking := f.Out.Bar("look at what is there of "+readable.Text(f.name), 0, -1)
+	tree := store.NewTree(f.To.root, under, f.c, store.TreeOptions{
+		Force: f.Force, Only: f.below, Placed: f.isPlaced, Progress: looking.Add,
+		Failed: func(e content.Entry, err error) error {
+			return f.failed.take(fmt.Errorf("%s: %w", readable.Text(f.at(e)), err))
+		},
+	})
+	f.cleanUp = append(f.cleanUp, func() { _ = tree.Close() }) // others are given of it until then
+	err := tree.Look(ctx)
+	looking.Finish(err)
+	if err != nil {
+		return err
+	}
+	if err := f.fill(ctx, tree); err != nil {
+		return fmt.Errorf("%s: %w", readable.Text(f.name), err)
+	}
+	took := time.Since(began)
+	if err := f.failed.err(f.files); err != nil {
+		return err
+	}
+	f.Out.Event(DoneEvent, doneEvent{Name: f.name, Path: f.To.path(under), ID: f.c.Manifest(), Size: f.c.Total(), Seconds: took.Seconds()})
+	f.Out.Note("%s  %s, %s in %s", readable.Text(f.name), units.Counted(f.files, "file"), units.Bytes(f.c.Total()), units.Duration(took))
+	return nil
+}
+
+// fill brings what the tree lacks.
+func (f *incoming) fill(ctx context.Context, tree *store.Tree) (err error) {
+	kept := int64(0)
+	for i := range tree.Done().All() {
+		kept += int64(f.c.ChunkLen(i))
+	}
+	account := f.Meter.Transfer(f.c.Manifest().String(), f.name, f.c.Size())
+	account.Have(kept)
+	account.ChunkMap(f.c.Len(), func() []byte { return tree.Done().Bytes() })
+	defer func() { account.End(err) }()
+	bar := f.Out.Bar("get "+readable.Text(f.name), kept, f.c.Size()-kept)
+	f.bar.Store(&bar)
+	f.count(0)
+	defer func() { bar.Finish(err) }()
+	b := &books{account: account, bar: bar, kept: kept}
+	contents := store.Entry{Name: f.name, ID: f.c.ID(), Size: f.c.Size()}
+	if err := f.watched(ctx, contents, b, func(cfg transfer.Config) error {
+		return f.node.FetchFolder(ctx, f.name, tree, cfg)
+	}); err != nil {
+		return err
+	}
+	return tree.Finish(ctx)
+}
+
+// at is the path at which a file gets its place.
+func (f *incoming) at(e content.Entry) string {
+	if f.below != "" {
+		return f.To.path(relative(f.below, e.Path))
+	}
+	return f.To.path(path.Join(f.name, e.Path))
+}
+
+// isPlaced tells of a file that is whole and in its place.
+func (f *incoming) isPlaced(e content.Entry, kept int64) {
+	at := f.at(e)
+	f.Out.Event(DoneEvent, doneEvent{Name: e.Path, Path: at, ID: e.ID, Size: e.Size, Kept: kept})
+	if f.Out.Verbose() {
+		f.Out.Note("%s", readable.Text(at))
+	}
+	f.count(1)
+}
+
+func (f *incoming) count(more int64) {
+	done := f.placed.Add(more)
+	if bar := f.bar.Load(); bar != nil {
+		(*bar).Files(int(done), f.files)
+	}
 }
 
 // manifest fetches the list of a folder's files, and shares it too.
-func (m *Mesh) manifest(ctx context.Context, name string, id content.ID) ([]content.Entry, error) {
+func (m *Mesh) manifest(ctx context.Context, name string, id content.ID) (*content.Collection, error) {
 	w := wish{entry: store.Entry{Name: name, ID: id}}
 	list, err := m.Place.chunkList(ctx, m, w.entry, "")
 	if err != nil {
@@ -131,17 +174,16 @@ func (m *Mesh) manifest(ctx context.Context, name string, id content.ID) ([]cont
 	if err := m.fill(ctx, m, file, w.entry, 0, nil, func() error { return nil }); err != nil {
 		return nil, fmt.Errorf("%s: %w", readable.Text(name), err)
 	}
-	m.node.Withdraw(id) // to share it anew as what it is
-	if _, err := m.node.Publish(name, file, true); err != nil {
-		return nil, err
-	}
 	text, err := file.Bytes()
 	if err != nil {
 		return nil, err
 	}
 	c, err := content.DecodeCollection(text)
-	if err != nil {
+	switch {
+	case errors.Is(err, fault.Version):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("%s is no folder, or damaged: %w", readable.Text(name), err)
 	}
-	return c.Entries(), nil
+	return c, nil
 }

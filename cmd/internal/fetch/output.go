@@ -22,6 +22,7 @@ type Bar interface {
 	Add(bytes int64)
 	Kept(bytes int64) // so many of those to come were there already
 	Set(bytes int64)
-	Total(bytes int64) // corrects how much there is to do
+	Total(bytes int64)   // corrects how much there is to do
+	Files(done, all int) // of a folder
 	Finish(err error)
 }

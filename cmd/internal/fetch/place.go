@@ -41,8 +41,8 @@ type wish struct {
 
 // placed is a file that is whole and in its place.
 type placed struct {
-	*shelved      // nil: it has gone meanwhile
-	before   bool // it was there before
+	*store.Shelved      // nil: it has gone meanwhile
+	before         bool // it was there before
 }
 
 // fetch brings one file to its place. bar is that of a whole folder, nil for
@@ -79,7 +79,7 @@ func (p Place) fetch(ctx context.Context, by carrier, w wish, bar Bar) (placed, 
 	if here != nil {
 		file.move(here)
 	}
-	return placed{shelved: here}, nil
+	return placed{Shelved: here}, nil
 }
 
 // reuse takes over what is right of the file that is to be replaced; was is its
@@ -130,12 +130,12 @@ func hashFile(ctx context.Context, out Output, title, path string, size int64, c
 
 // shelve returns the finished file called name; nil if it is not there: whoever
 // removed it wants it no more.
-func (p Place) shelve(name string, list content.ChunkList) *shelved {
+func (p Place) shelve(name string, list content.ChunkList) *store.Shelved {
 	info, err := p.To.stat(name)
 	if err != nil || !info.Mode().IsRegular() {
 		return nil
 	}
-	return newShelved(p.To.root, name, list, store.StampOf(info))
+	return store.NewShelved(p.To.root, name, list, store.StampOf(info))
 }
 
 // chunkList returns a file's chunk list: the one kept from last time under name,

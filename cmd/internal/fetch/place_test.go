@@ -45,9 +45,10 @@ func (h *heard) Bar(string, int64, int64) Bar { return &moved{h} }
 
 type moved struct{ *heard }
 
-func (m *moved) Total(int64)  {}
-func (m *moved) Set(int64)    {}
-func (m *moved) Finish(error) {}
+func (m *moved) Total(int64)    {}
+func (m *moved) Set(int64)      {}
+func (m *moved) Files(int, int) {}
+func (m *moved) Finish(error)   {}
 func (m *moved) Add(bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

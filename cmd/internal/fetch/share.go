@@ -6,7 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/content"
@@ -23,7 +27,8 @@ type Sharer struct {
 	out       Output
 	cache     *store.Cache // nil: every file is hashed anew
 	roots     []*os.Root
-	shelved   []*shelved
+	shelved   []*store.Shelved
+	trees     []*store.Tree
 	published map[content.ID]bool
 }
 
@@ -36,6 +41,9 @@ func NewSharer(node *Node, cache *store.Cache, out Output) *Sharer {
 // the user wants it to stop.
 func (s *Sharer) Close(ctx context.Context) {
 	settle(ctx, s.node, s.out)
+	for _, tree := range s.trees {
+		_ = tree.Close()
+	}
 	for _, root := range s.roots {
 		root.Close()
 	}
@@ -96,7 +104,7 @@ func (s *Sharer) file(ctx context.Context, name, real string, info fs.FileInfo) 
 	if err != nil {
 		return Shared{}, err
 	}
-	ticket, err := s.publish(name, newShelved(root, filepath.Base(real), list, store.StampOf(info)))
+	ticket, err := s.publish(name, store.NewShelved(root, filepath.Base(real), list, store.StampOf(info)))
 	if err != nil {
 		return Shared{}, err
 	}
@@ -113,98 +121,123 @@ func (s *Sharer) root(dir string) (*os.Root, error) {
 }
 
 // publish shares one file, unless another with the same content is shared.
-func (s *Sharer) publish(name string, file *shelved) (peer.Ticket, error) {
+func (s *Sharer) publish(name string, file *store.Shelved) (peer.Ticket, error) {
 	list := file.List()
 	s.shelved = append(s.shelved, file)
 	if s.published[list.ID()] {
-		return s.node.Ticket(name, list, false), nil
+		return s.node.Ticket(name, list), nil
 	}
 	s.published[list.ID()] = true
-	return s.node.Publish(name, file, false)
+	return s.node.Publish(name, file)
 }
 
-// folder publishes all files in a folder, and the manifest that names them.
+// folder publishes a folder as it is now.
 func (s *Sharer) folder(ctx context.Context, name, dir string) (Shared, error) {
 	root, err := s.root(dir)
 	if err != nil {
 		return Shared{}, err
 	}
-	files, _, left, err := ListFolder(ctx, dir)
+	files, total, left, err := ListFolder(ctx, dir)
 	if err != nil {
 		return Shared{}, err
 	}
-	files, err = s.files(ctx, root, dir, files, &left)
+	bar := s.out.Bar("hash "+readable.Text(filepath.Base(dir)), 0, total)
+	hashed, err := s.hashAll(ctx, root, dir, files, &left, bar)
+	bar.Finish(err)
 	if err != nil {
 		return Shared{}, err
 	}
-	total := int64(0)
-	for _, f := range files {
-		total += f.Size
-	}
-	ticket, err := s.manifest(ctx, name, files)
+	ticket, err := s.publishFolder(ctx, name, root, hashed)
 	if err != nil {
 		return Shared{}, err
 	}
+	tree := s.trees[len(s.trees)-1]
 	return Shared{
-		Name: name, Ticket: ticket.String(), ID: ticket.ID.String(), Size: total, Collection: true, Files: len(files), Left: left,
+		Name: name, Ticket: ticket.String(), ID: ticket.ID.String(), Size: tree.Collection().Total(), Collection: true,
+		Files: len(hashed), Left: left,
 	}, nil
 }
 
-// files hashes and publishes the files of a folder, and returns those that it
-// could; the others are added to left.
-func (s *Sharer) files(ctx context.Context, root *os.Root, dir string, files []content.Entry, left *load.LeftOut) (shared []content.Entry, err error) {
-	total := int64(0)
-	for _, f := range files {
-		total += f.Size
-	}
-	bar := s.out.Bar("hash "+readable.Text(filepath.Base(dir)), 0, total)
-	defer func() { bar.Finish(err) }()
-	for _, entry := range files {
-		err := s.fileOf(ctx, root, dir, &entry, bar)
-		var failed failures
-		if err := failed.take(err); err != nil {
-			return nil, err
-		}
-		if failed.count() > 0 {
-			left.Add(entry.Path, err)
-		} else {
-			shared = append(shared, entry)
-		}
-	}
-	return shared, nil
+// hashedFile is a file of a folder, and what it looked like when it was hashed.
+type hashedFile struct {
+	content.Entry
+	stamp store.Stamp
 }
 
-// fileOf hashes and publishes one file of a folder.
-func (s *Sharer) fileOf(ctx context.Context, root *os.Root, dir string, entry *content.Entry, bar Bar) error {
+// hashAll hashes the files of a folder, on all cores, and returns those that it
+// could; the others are added to left.
+func (s *Sharer) hashAll(ctx context.Context, root *os.Root, dir string, files []content.Entry, left *load.LeftOut, bar Bar) ([]hashedFile, error) {
+	hashed, errs := make([]hashedFile, len(files)), make([]error, len(files))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, entry := range files {
+		group.Go(func() error {
+			hashed[i], errs[i] = s.hashOne(ctx, root, dir, entry, bar)
+			var failed failures
+			return failed.take(errs[i])
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	good := hashed[:0]
+	for i, err := range errs {
+		if err != nil {
+			left.Add(files[i].Path, err)
+		} else {
+			good = append(good, hashed[i])
+		}
+	}
+	return good, nil
+}
+
+// hashOne hashes one file of a folder.
+func (s *Sharer) hashOne(ctx context.Context, root *os.Root, dir string, entry content.Entry, bar Bar) (hashedFile, error) {
 	info, err := root.Lstat(filepath.FromSlash(entry.Path))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fault.Wrapf(fault.NotFound, "it has gone")
+		return hashedFile{}, fault.Wrapf(fault.NotFound, "it has gone")
 	}
 	if err != nil {
-		return fileerr.Named(filepath.Join(dir, entry.Path), err)
+		return hashedFile{}, fileerr.Named(filepath.Join(dir, entry.Path), err)
 	}
 	list, err := store.HashFile(ctx, filepath.Join(dir, filepath.FromSlash(entry.Path)), s.cache, bar.Add)
 	if err != nil {
-		return err
+		return hashedFile{}, err
 	}
-	entry.ID, entry.Size, entry.List = list.ID(), list.Size(), list
-	_, err = s.publish(entry.Path, newShelved(root, entry.Path, list, store.StampOf(info)))
-	return err
+	entry.ID, entry.Size = list.ID(), list.Size()
+	if list.Len() > 1 { // of the others the id is the list
+		entry.List = list
+	}
+	return hashedFile{entry, store.StampOf(info)}, nil
 }
 
-// manifest publishes the list of a folder's files.
-func (s *Sharer) manifest(ctx context.Context, name string, files []content.Entry) (peer.Ticket, error) {
-	text, err := content.EncodeCollection(files)
+// publishFolder publishes the files of a folder as one thing.
+func (s *Sharer) publishFolder(ctx context.Context, name string, root *os.Root, files []hashedFile) (peer.Ticket, error) {
+	entries, stamps := make([]content.Entry, len(files)), make(map[string]store.Stamp, len(files))
+	for i, f := range files {
+		entries[i], stamps[f.Path] = f.Entry, f.stamp
+	}
+	text, err := content.EncodeCollection(entries)
 	if err != nil {
 		return peer.Ticket{}, err
 	}
-	file, err := inMemory(ctx, text)
+	c, err := content.DecodeCollection(text)
 	if err != nil {
 		return peer.Ticket{}, err
 	}
-	ticket, err := s.node.Publish(name, file, true)
+	tree := store.NewTree(root, "", c, store.TreeOptions{Failed: func(e content.Entry, err error) error {
+		s.withdrawn(e.Path, e.ID, err)
+		return nil
+	}})
+	tree.Hold(func(e content.Entry) store.Stamp { return stamps[e.Path] })
+	s.trees = append(s.trees, tree)
+	manifest, err := inMemory(ctx, text)
+	if err != nil {
+		return peer.Ticket{}, err
+	}
+	ticket, err := s.node.PublishFolder(name, manifest, tree)
 	if errors.Is(err, fault.Exists) { // the same folder, or one just like it
-		return s.node.Ticket(name, file.List(), true), nil
+		return s.node.Ticket(name, manifest.List()), nil
 	}
 	return ticket, err
 }
@@ -220,11 +253,21 @@ func (s *Sharer) Watch(ctx context.Context) error {
 		}
 		began := time.Now()
 		s.shelved = s.unchanged(ctx)
-		if len(s.shelved) == 0 {
+		s.trees = slices.DeleteFunc(s.trees, func(t *store.Tree) bool {
+			_ = t.Check(ctx) // it says itself what has changed
+			return t.Have().Empty() && t.Collection().Size() > 0
+		})
+		if len(s.shelved)+len(s.trees) == 0 {
 			return fault.Wrapf(fault.Changed, "all that was shared has changed or gone")
 		}
 		pause = max(2*time.Second, 20*time.Since(began)) // at most 5 % of the time
 	}
+}
+
+// withdrawn tells that a file is shared no longer, and why.
+func (s *Sharer) withdrawn(name string, id content.ID, why error) {
+	s.out.Warn("no longer shared: %s", s.out.Words(why))
+	s.out.Event("withdrawn", map[string]string{"name": name, "id": id.String(), "why": s.out.Words(why)})
 }
 
 // isOther reports whether err, of a look at a file, says that it is no longer
@@ -241,18 +284,17 @@ func isOther(err error) bool {
 
 // unchanged looks at all files and withdraws those that are no longer what
 // they were.
-func (s *Sharer) unchanged(ctx context.Context) []*shelved {
+func (s *Sharer) unchanged(ctx context.Context) []*store.Shelved {
 	kept := s.shelved[:0]
 	for _, file := range s.shelved {
-		err := file.check(ctx)
+		err := file.Check(ctx)
 		if ctx.Err() != nil || !isOther(err) {
 			kept = append(kept, file)
 			continue
 		}
 		id := file.List().ID()
 		s.node.Withdraw(id)
-		s.out.Warn("no longer shared: %s", s.out.Words(err))
-		s.out.Event("withdrawn", map[string]string{"name": file.name, "id": id.String(), "why": s.out.Words(err)})
+		s.withdrawn(file.Name(), id, err)
 	}
 	return kept
 }

@@ -1,4 +1,4 @@
-package fetch
+package store_test
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ func TestASharedFileThatIsTouchedIsStillShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newShelved(root, "f", list, store.StampOf(info))
+	f := store.NewShelved(root, "f", list, store.StampOf(info))
 	p := make([]byte, list.ChunkLen(0))
 	other := time.Unix(1_600_000_000, 0)
 	if err := os.Chtimes(dir+"/f", other, other); err != nil {
@@ -42,10 +42,10 @@ func TestASharedFileThatIsTouchedIsStillShared(t *testing.T) {
 	if err := f.ReadChunk(0, p); err != nil || !bytes.Equal(p, data[:len(p)]) {
 		t.Error("touched:", err)
 	}
-	if err := f.check(t.Context()); err != nil {
+	if err := f.Check(t.Context()); err != nil {
 		t.Error("touched:", err)
 	}
-	if held, err := f.open(); err != nil {
+	if held, err := f.Open(); err != nil {
 		t.Error("its new time is not known:", err)
 	} else {
 		held.Close()
@@ -60,16 +60,11 @@ func TestASharedFileThatIsTouchedIsStillShared(t *testing.T) {
 	if err := f.ReadChunk(1, p[:list.ChunkLen(1)]); err != nil {
 		t.Error("a chunk that did not:", err)
 	}
-	if err := f.check(t.Context()); !errors.Is(err, fault.Changed) {
+	if err := f.Check(t.Context()); !errors.Is(err, fault.Changed) {
 		t.Error("changed:", err)
 	}
 	os.Remove(dir + "/f")
-	if err := f.check(t.Context()); !isOther(err) {
+	if err := f.Check(t.Context()); !errors.Is(err, fault.NotFound) {
 		t.Error("gone:", err)
-	}
-	for _, err := range []error{nil, fault.Wrapf(fault.Busy, "too many files are open"), os.ErrClosed} {
-		if isOther(err) {
-			t.Errorf("%v says nothing of the file", err)
-		}
 	}
 }
