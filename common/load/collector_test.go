@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -22,6 +23,26 @@ func TestMetricsFollowPrometheusConventions(t *testing.T) {
 	}
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+// TestEveryCounterOfTheReportIsAMetric under the same name.
+func TestEveryCounterOfTheReportIsAMetric(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(load.Collector(reporter(new(load.Meter))))
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := make(map[string]bool)
+	for _, f := range families {
+		names[f.GetName()] = true
+	}
+	for i := range reflect.TypeFor[load.Traffic]().NumField() {
+		key, rest, _ := strings.Cut(reflect.TypeFor[load.Traffic]().Field(i).Tag.Get("json"), ",")
+		if known := rest == ""; known && !names["starmesh_"+key+"_total"] {
+			t.Errorf("%s is in no metric", key)
+		}
 	}
 }
 
