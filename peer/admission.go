@@ -19,8 +19,9 @@ const (
 	// is for another, if there are maxMembers; more on an uplink that does not
 	// come round to all in that time.
 	idleTime = 10 * time.Second
-	// maxCrowd is how many of maxMembers keep their places for sure that come from
-	// one address, or one network of addresses.
+	// maxCrowd is how many of maxMembers there may be from one address, once there
+	// are some from another: names cost nothing, addresses do. Of one network of
+	// addresses so many keep their places when others want them.
 	maxCrowd = maxMembers / 4
 	// maxImpatient is how often a remote may ask again before its time.
 	maxImpatient = 16
@@ -45,14 +46,41 @@ func (s *swarm) enter(l *link, j join) *member {
 	if old := s.members[l.key]; old != nil {
 		s.quitLocked(old) // its link has been replaced by this one
 	}
-	if len(s.members) == maxMembers {
+	mayCome := s.thinLocked(networkOf(l.from, oneAddress))
+	if mayCome && len(s.members) == maxMembers {
 		s.makeRoomLocked(l, time.Now())
 	}
-	if len(s.members) == maxMembers {
+	if !mayCome || len(s.members) == maxMembers {
 		s.turnedAway = true
 		return nil
 	}
 	return s.enterLocked(l, j)
+}
+
+// thinLocked returns whether one more may come from an address. If so, others
+// than that keep no more than a crowd.
+func (s *swarm) thinLocked(own netip.Prefix) bool {
+	crowds := s.fromLocked(oneAddress)
+	here := len(crowds[own])
+	delete(crowds, own)
+	if len(crowds) > 0 && here >= maxCrowd {
+		return false
+	}
+	for _, g := range crowds {
+		for len(g) > maxCrowd {
+			goes := idlest(g)
+			delete(g, goes.link.key)
+			s.replaceLocked(goes)
+		}
+	}
+	return true
+}
+
+// replaceLocked ends a membership so that another may have its place.
+func (s *swarm) replaceLocked(m *member) {
+	s.quitLocked(m)
+	// Not now: that takes the lock of another link's files.
+	s.node.life.start(func(context.Context) { m.link.withdraw(s) })
 }
 
 // turnAway answers one for whom there is no room, with others to turn to; not
@@ -91,24 +119,15 @@ func (s *swarm) makeRoomLocked(l *link, now time.Time) {
 			return
 		}
 	}
-	s.quitLocked(goes)
-	// Not now: that takes the lock of another link's files.
-	s.node.life.start(func(context.Context) { goes.link.withdraw(s) })
+	s.replaceLocked(goes)
 }
 
 // crowdLocked returns the members from the one address, or else network, that
 // has the most, if those are more than a crowd may be and than there would be
 // from where l is; none otherwise.
 func (s *swarm) crowdLocked(l *link) map[scheduler.ID]*member {
-	for _, bits := range [][2]int{{32, 64}, {24, 48}} { // of IPv4, of IPv6
-		groups := map[netip.Prefix]map[scheduler.ID]*member{}
-		for key, m := range s.members {
-			at := networkOf(m.link.from, bits)
-			if groups[at] == nil {
-				groups[at] = map[scheduler.ID]*member{}
-			}
-			groups[at][key] = m
-		}
+	for _, bits := range [][2]int{oneAddress, oneNetwork} {
+		groups := s.fromLocked(bits)
 		var largest map[scheduler.ID]*member
 		for _, g := range groups {
 			if len(g) > len(largest) {
@@ -120,6 +139,22 @@ func (s *swarm) crowdLocked(l *link) map[scheduler.ID]*member {
 		}
 	}
 	return nil
+}
+
+// How many bits of an address of IPv4 and of IPv6 tell who has it.
+var oneAddress, oneNetwork = [2]int{32, 64}, [2]int{24, 48}
+
+// fromLocked returns the members by where they are.
+func (s *swarm) fromLocked(bits [2]int) map[netip.Prefix]map[scheduler.ID]*member {
+	groups := map[netip.Prefix]map[scheduler.ID]*member{}
+	for key, m := range s.members {
+		at := networkOf(m.link.from, bits)
+		if groups[at] == nil {
+			groups[at] = map[scheduler.ID]*member{}
+		}
+		groups[at][key] = m
+	}
+	return groups
 }
 
 func networkOf(addr netip.Addr, bits [2]int) netip.Prefix {

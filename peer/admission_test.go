@@ -55,12 +55,13 @@ func TestACrowdKeepsNobodyOut(t *testing.T) {
 		crowd []netip.Addr
 		comes func(i int) string
 		in    int // of 20 who come
+		all   int // members then
 	}{
-		"an address": {many(200, func(int) string { return "10.1.1.1" }), func(i int) string { return fmt.Sprint("10.1.1.", 100+i) }, 20},
-		"a network":  {many(200, func(i int) string { return fmt.Sprint("10.1.1.", i) }), func(i int) string { return fmt.Sprint("10.2.1.", i) }, 20},
-		"IPv6":       {many(200, func(i int) string { return fmt.Sprintf("2001:db8:1:1::%x", i) }), func(i int) string { return fmt.Sprintf("2001:db8:1:2::%x", i) }, 20},
-		"two fairly": {many(200, func(int) string { return "10.1.1.1" }), func(int) string { return "10.1.1.2" }, 20},
-		"the same":   {many(200, func(int) string { return "10.1.1.1" }), func(int) string { return "10.1.1.1" }, 0},
+		"an address": {many(200, func(int) string { return "10.1.1.1" }), func(i int) string { return fmt.Sprint("10.1.1.", 100+i) }, 20, maxCrowd + 20},
+		"a network":  {many(200, func(i int) string { return fmt.Sprint("10.1.1.", i) }), func(i int) string { return fmt.Sprint("10.2.1.", i) }, 20, maxMembers},
+		"IPv6":       {many(200, func(i int) string { return fmt.Sprintf("2001:db8:1:1::%x", i) }), func(i int) string { return fmt.Sprintf("2001:db8:1:%x::1", 2+i) }, 20, maxCrowd + 20},
+		"two alike":  {many(200, func(int) string { return "10.1.1.1" }), func(int) string { return "10.1.1.2" }, maxCrowd, 2 * maxCrowd},
+		"the same":   {many(200, func(int) string { return "10.1.1.1" }), func(int) string { return "10.1.1.1" }, 0, maxMembers},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -75,8 +76,8 @@ func TestACrowdKeepsNobodyOut(t *testing.T) {
 				if in != c.in {
 					t.Errorf("%d of 20 were let in, want %d", in, c.in)
 				}
-				if n := len(origin.shelf.swarm(file.List().ID()).members); n != maxMembers {
-					t.Errorf("%d members", n)
+				if n := len(origin.shelf.swarm(file.List().ID()).members); n != c.all {
+					t.Errorf("%d members, want %d", n, c.all)
 				}
 				hangUp(origin, all...)
 			})

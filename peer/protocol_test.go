@@ -150,7 +150,7 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 		"body of CHUNK, bytes":                                            bodyLimit(typeChunk),
 		"files that one remote may join":                                  maxTopics,
 		"remotes served with one file at a time":                          maxMembers,
-		"of them from one address or network, while others wait":          maxCrowd,
+		"of them from one address, when there are some from others":       maxCrowd,
 		"questions for a place before their time":                         maxImpatient,
 		"promises of a giver that has brought nothing yet":                scheduler.MaxUnproven,
 		"control messages waiting for a remote that does not read, bytes": maxUnsent,
