@@ -117,7 +117,7 @@ func (s Sought) Is(id content.ID) bool { return s.id == id }
 func (m *Mesh) Get(ctx context.Context, all []Sought) error {
 	for _, s := range all {
 		if err := m.seek(ctx, s); err != nil {
-			return stopped(ctx, err)
+			return m.stopped(ctx, err)
 		}
 	}
 	return nil

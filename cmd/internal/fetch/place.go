@@ -213,10 +213,19 @@ func (p Place) done(w wish, path string, kept int64, took time.Duration, bar Bar
 	p.detail(bar, "%s  %s in %s, %s/s", readable.Text(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
 }
 
-// stopped says how to go on, if it was the user who ended it.
-func stopped(ctx context.Context, err error) error {
+// stopped says how to go on, if it was the user who ended it: of a stream nothing
+// is kept that the same command could go on from.
+func (p Place) stopped(ctx context.Context, err error) error {
+	if p.To.isStream() {
+		return endedBy(ctx, err, "stopped; what was written to "+p.To.dir+" is a part of it only")
+	}
+	return endedBy(ctx, err, "stopped; what has arrived is kept, the same command goes on from there")
+}
+
+// endedBy is err, in these words if it was the user who ended it.
+func endedBy(ctx context.Context, err error, words string) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return fault.Wrapf(context.Canceled, "stopped; what has arrived is kept, the same command goes on from there")
+		return fault.Wrapf(context.Canceled, "%s", words)
 	}
 	return err
 }

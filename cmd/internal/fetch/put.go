@@ -91,7 +91,7 @@ func (p *Put) Put(ctx context.Context, addr central.Address, files []Upload) err
 	for _, u := range files {
 		if err := p.one(ctx, u); err != nil {
 			if err := failed.take(fmt.Errorf("%s: %w", u.path(), err)); err != nil {
-				return err
+				return endedBy(ctx, err, "stopped; what has arrived at the server is kept there, the same command goes on from there")
 			}
 		}
 	}

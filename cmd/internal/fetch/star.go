@@ -60,7 +60,7 @@ func (s *Star) Get(ctx context.Context, targets []Target) error {
 		n, err := s.server(ctx, targets[from:until], &failed)
 		s.session.close()
 		if err != nil {
-			return stopped(ctx, err)
+			return s.stopped(ctx, err)
 		}
 		from, all = until, all+n
 	}
