@@ -20,6 +20,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/httphost"
 	"starmesh/common/readable"
 	"starmesh/common/store"
 	"starmesh/common/trace"
@@ -97,7 +98,7 @@ func (s *Server) httpAllowed(r *http.Request) error {
 		return why
 	}
 	if s.cfg.Access.Users == nil {
-		return nil
+		return s.askedByName(r)
 	}
 	if r.TLS == nil && !loopbackString(r.RemoteAddr) {
 		return fault.Wrapf(fault.Refused, "names and passwords are taken over TLS only")
@@ -112,6 +113,15 @@ func (s *Server) httpAllowed(r *http.Request) error {
 		s.cfg.Log.Warn("login failed", "remote", r.RemoteAddr, "user", user)
 	}
 	return err
+}
+
+// askedByName refuses a page whose name points here only so that it can read what
+// its reader may. Certificates and passwords keep it out as well.
+func (s *Server) askedByName(r *http.Request) error {
+	if r.TLS != nil || s.cfg.HTTPNames.Allow(r.Host) {
+		return nil
+	}
+	return fault.Wrapf(fault.Refused, "%s", httphost.Refusal(r.Host))
 }
 
 func loopbackString(addr string) bool {

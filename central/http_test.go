@@ -2,6 +2,7 @@ package central
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -74,6 +75,7 @@ func (w *web) ask(t *testing.T, method, path string, headers ...string) (*http.R
 	for pair := range slices.Chunk(headers, 2) {
 		r.Header.Set(pair[0], pair[1])
 	}
+	r.Host = cmp.Or(r.Header.Get("Host"), r.Host)
 	response, err := w.client.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -617,6 +619,27 @@ func TestAQuestionMarkIsNotLeftOut(t *testing.T) {
 	for _, query := range []string{"?.txt", "?", "?chunks=1"} {
 		if r, body := w.ask(t, http.MethodGet, "/what"+query); r.StatusCode != http.StatusNotFound || !strings.Contains(body, "%3F") {
 			t.Errorf("%q: %s, %q", query, r.Status, body)
+		}
+	}
+}
+
+// TestAPageWhoseNamePointsHereReadsNothing: a browser that was led here names the
+// other site. Certificates and passwords keep such a page out as well.
+func TestAPageWhoseNamePointsHereReadsNothing(t *testing.T) {
+	w := startHTTP(t, func(c *ServerConfig) { c.HTTPNames = []string{"files.example.org"} })
+	w.add(t, "x", []byte("secret"))
+	for host, want := range map[string]int{"evil.example": 403, "evil.example:80": 403, "files.example.org": 200, "localhost": 200, "": 200} {
+		for _, path := range []string{"/", "/x"} {
+			eventually(t, "the file is there", func() bool {
+				r, body := w.ask(t, http.MethodGet, path, "Host", host)
+				if want == 200 && r.StatusCode == http.StatusNotFound {
+					return false
+				}
+				if r.StatusCode != want || want == 403 && (strings.Contains(body, "secret") || !strings.Contains(body, "not known as")) {
+					t.Errorf("%s as %q: %s, %s", path, host, r.Status, body)
+				}
+				return true
+			})
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"starmesh/common/fault"
+	"starmesh/common/httphost"
 	"starmesh/common/load"
 	"starmesh/common/rate"
 	"starmesh/common/retry"
@@ -29,6 +30,8 @@ type ServerConfig struct {
 	// AcceptPause is how long the server waits after each connection it takes,
 	// so that the accept queue can be seen; 0: it does not.
 	AcceptPause time.Duration
+	// HTTPNames are those it may be asked by over plain HTTP, beside the machine's.
+	HTTPNames httphost.Names
 	Instruments
 	Log   *slog.Logger // what an operator wants to know; nil: nothing
 	Agent string       // program and version, told to clients

@@ -120,7 +120,8 @@ func (f *serveFlags) config(cmd *cobra.Command) (cfg central.ServerConfig, finge
 			return cfg, "", err
 		}
 	}
-	cfg.Bounds, cfg.NoIntroduce, cfg.AcceptPause = b, f.strangers, f.slowly
+	cfg.Bounds, cfg.NoIntroduce = b, f.strangers
+	cfg.AcceptPause, cfg.HTTPNames = f.slowly, f.node.httpHosts
 	cfg.Bounds.Upload = int64(f.maxUpload)
 	if cfg.Access, err = f.access.rules(cmd); err != nil {
 		return cfg, "", err

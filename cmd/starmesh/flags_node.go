@@ -34,6 +34,7 @@ type nodeFlags struct {
 	metrics  *prometheus.Registry // nil: there are no others than ours
 
 	agentAddr, agentToken string
+	httpHosts             []string
 	managed               managedFlags
 }
 
@@ -46,6 +47,7 @@ func (f *nodeFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&f.interval, "load-interval", time.Second, "time between two lines of the load log")
 	flags.StringVar(&f.agentAddr, "agent", "", "answer /metrics, /load and /sockets over HTTP at `ADDR`, such as 127.0.0.1:7071")
 	flags.StringVar(&f.agentToken, "agent-token-file", "", "take commands from other machines that know the token in `FILE` (or in $"+agent.TokenVariable+")")
+	flags.StringSliceVar(&f.httpHosts, "http-host", nil, "over plain HTTP, be asked by the DNS `NAME` too, not only by address and the machine's own name")
 	flags.StringVar(&f.name, "node", "", "name of this node in load reports (default: made of role, host and process)")
 	flags.BoolVar(&f.trace, "trace", false, "print each socket step as it happens: socket, bind, listen, accept, connect, send, recv, close")
 	f.managed.add(cmd)
@@ -129,7 +131,7 @@ func (f *nodeFlags) info(role string) load.Info {
 // watch says how the node is watched. stop is what a manager's /stop calls.
 func (f *nodeFlags) watch(n *node, stop func()) (*agent.Watch, error) {
 	w := &agent.Watch{Address: f.agentAddr, Log: f.log, Interval: f.interval}
-	w.Config = agent.Config{Reporter: n.report, Sockets: n.sockets, Health: n.health, Stop: stop}
+	w.Config = agent.Config{Reporter: n.report, Sockets: n.sockets, Health: n.health, Stop: stop, Names: f.httpHosts}
 	if n.gate != nil {
 		w.Commands = map[string]agent.Command{runner.StartCommand: n.gate.Open}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"starmesh/common/httphost"
 	"starmesh/common/load"
 )
 
@@ -30,6 +31,8 @@ type Config struct {
 	Commands map[string]Command
 	// Token lets commands come from other machines too; "" lets none.
 	Token string
+	// Names are those it may be asked by, beside the machine's.
+	Names httphost.Names
 	// Gatherers bring more metrics, libp2p's for example.
 	Gatherers []prometheus.Gatherer
 }

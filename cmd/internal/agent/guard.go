@@ -3,11 +3,12 @@ package agent
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"starmesh/common/httphost"
 )
 
 // CommandHeader must be sent with every command, with any value. A page of
@@ -16,13 +17,13 @@ import (
 // request forgery).
 const CommandHeader = "X-Starmesh-Command"
 
-// Guard lets those requests through to next that an agent with this token
-// would take: it is the agent's own rule, for others who are asked over HTTP.
+// Guard lets those requests through to next that an agent with this token, known
+// by these names, would take: it is the agent's own rule, for others who are asked over HTTP.
 // It also bounds a request's body to 64 KiB, and sets the headers of an answer
 // that is not kept, guessed at or framed; next may set its own
 // Content-Security-Policy.
-func Guard(token string, next http.Handler) http.Handler {
-	g := guard{token}
+func Guard(token string, names httphost.Names, next http.Handler) http.Handler {
+	g := guard{token, names}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("X-Content-Type-Options", "nosniff")
@@ -47,30 +48,33 @@ func Guard(token string, next http.Handler) http.Handler {
 
 const maxBody = 64 << 10
 
-// MayCommand reports whether Guard would take a command from whoever sent r.
+// MayCommand reports whether Guard, without names, would take a command from whoever sent r.
 func MayCommand(token string, r *http.Request) bool {
-	_, why := guard{token}.mayCommand(r)
+	_, why := guard{token: token}.mayCommand(r)
 	return why == ""
 }
 
 // guard decides who may ask what.
-type guard struct{ token string }
+type guard struct {
+	token string
+	names httphost.Names
+}
 
 // mayRead returns why a reading is refused; "" if it is not. Everyone who
-// reaches the address may read. But when that is a loopback address the
-// request must also name it as such: otherwise a page of another site could
-// read, having its own name point at 127.0.0.1 (DNS rebinding).
+// reaches the address may read, but has to name it by what no other site can
+// make point at it: see package httphost.
 //
 // A page of another site is told nothing in any case: it could not read it, but
 // would take a place among those who may.
 func (g guard) mayRead(r *http.Request) string {
-	if crossSite(r) {
+	switch {
+	case crossSite(r):
 		return "pages of another site are told nothing"
-	}
-	if !onLoopback(r) || localHost(r.Host) || g.hasToken(r) {
+	case g.names.Allow(r.Host), g.hasToken(r):
 		return ""
+	default:
+		return httphost.Refusal(r.Host)
 	}
-	return "the agent is reached over a loopback address, so ask for it by one: http://127.0.0.1:PORT/ or http://localhost:PORT/"
 }
 
 // mayCommand returns why a command is refused, with the HTTP status; "" if it is
@@ -123,26 +127,6 @@ func fromLoopback(r *http.Request) bool {
 	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err == nil && from.Addr().Unmap().IsLoopback()
-}
-
-// onLoopback reports whether the request came in on a loopback address.
-func onLoopback(r *http.Request) bool {
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-	return ok && local.IP.IsLoopback()
-}
-
-// localHost reports whether a Host header names this machine without the help of
-// DNS: by an address, or as localhost.
-func localHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.Trim(host, "[]")
-	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
-		return true
-	}
-	_, err := netip.ParseAddr(host)
-	return err == nil
 }
 
 func sameHost(origin, host string) bool {

@@ -45,7 +45,7 @@ func newHandler(cfg Config) (http.Handler, error) {
 		}
 		mux.HandleFunc("POST /"+name, h.command)
 	}
-	return Guard(cfg.Token, mux), nil
+	return Guard(cfg.Token, cfg.Names, mux), nil
 }
 
 // metrics gathers the node's figures, those of the process and of Go, and what

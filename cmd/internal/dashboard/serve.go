@@ -69,7 +69,7 @@ func (s *server) routes() http.Handler {
 			mux.HandleFunc("POST /"+action, s.command(action))
 		}
 	}
-	return agent.Guard(s.cfg.Token, mux)
+	return agent.Guard(s.cfg.Token, nil, mux)
 }
 
 // orAll is what is meant where no systems are given.
