@@ -115,7 +115,7 @@ func (h *Hybrid) Get(ctx context.Context, from Sources) error {
 	defer h.servers.close()
 	name, err := h.look(ctx, &from)
 	if err != nil {
-		return stopped(ctx, err)
+		return h.stopped(ctx, err)
 	}
 	for _, t := range from.tickets {
 		h.node.Meet(t.Peers...)
@@ -127,7 +127,7 @@ func (h *Hybrid) Get(ctx context.Context, from Sources) error {
 	if h.Introduce {
 		h.meet(ctx, from.wanted)
 	}
-	return stopped(ctx, h.one(ctx, store.Entry{Name: name, ID: from.wanted, Size: h.servers.list.Size()}))
+	return h.stopped(ctx, h.one(ctx, store.Entry{Name: name, ID: from.wanted, Size: h.servers.list.Size()}))
 }
 
 // look asks all servers what they have, and returns what the first one calls it. A
