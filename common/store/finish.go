@@ -102,7 +102,7 @@ func (p *Part) dress() error {
 	if p.opt.ModTime.IsZero() {
 		return nil
 	}
-	return explain(p.root.Chtimes(p.n.data, time.Time{}, p.opt.ModTime), p.n.data)
+	return explain(p.root.Chtimes(p.n.data, time.Time{}, p.opt.modTime()), p.n.data)
 }
 
 // noteFinal writes down what the finished file will be known by.

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"io/fs"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -33,6 +34,21 @@ type Options struct {
 	Progress func(n int64)
 
 	renaming func() // called right before the file gets its final name; may be nil
+}
+
+// modTime is ModTime as a disk can be told it: the earliest or latest time that
+// fits 64 bits of nanoseconds (1677 to 2262) in place of one beyond.
+func (o Options) modTime() time.Time {
+	first, last := time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64)
+	switch {
+	case o.ModTime.IsZero():
+		return time.Time{}
+	case o.ModTime.Before(first):
+		return first
+	case o.ModTime.After(last):
+		return last
+	}
+	return o.ModTime
 }
 
 // syncEvery is after how many bytes written the disk is made to confirm them.

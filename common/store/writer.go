@@ -90,7 +90,7 @@ func writeAside(dir *os.Root, name string, b []byte, opt Options) (stamp Stamp, 
 		return Stamp{}, err
 	}
 	if !opt.ModTime.IsZero() {
-		if err := dir.Chtimes(aside, time.Time{}, opt.ModTime); err != nil {
+		if err := dir.Chtimes(aside, time.Time{}, opt.modTime()); err != nil {
 			return Stamp{}, err
 		}
 	}

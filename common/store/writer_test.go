@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"starmesh/common/fault"
 	"starmesh/common/store"
@@ -109,5 +110,20 @@ func TestAPartGoesOnInChunksOfAnotherSize(t *testing.T) {
 	wantContent(t, filepath.Join(dir, "f"), data)
 	if _, err := os.Stat(filepath.Join(dir, "f.part.state")); err == nil {
 		t.Error("the state is left")
+	}
+}
+
+// A time that no disk can be told becomes the nearest one that it can.
+func TestTimesBeyondAllAreTheNearest(t *testing.T) {
+	root, _ := folder(t)
+	w := store.NewWriter(root)
+	defer w.Close()
+	for year, want := range map[int]int{2299: 2262, 2100: 2100} {
+		if _, err := w.Write("f", []byte("x"), store.Options{Force: true, ModTime: time.Date(year, 6, 1, 0, 0, 0, 0, time.UTC)}); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := root.Stat("f"); err != nil || info.ModTime().UTC().Year() != want {
+			t.Errorf("%d became %v, %v", year, info.ModTime(), err)
+		}
 	}
 }
