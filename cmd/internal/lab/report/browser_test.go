@@ -69,3 +69,21 @@ func TestTheReportIsDarkInTheDark(t *testing.T) {
 	browser.Prefer("prefers-color-scheme", "dark")
 	browser.Wait(look + ` === "rgb(20, 23, 27) rgb(230, 230, 230)"`)
 }
+
+// TestTheHandoutIsAPartOfThePage: what fits on two sheets is shown, the rest is
+// not, and a link leads back.
+func TestTheHandoutIsAPartOfThePage(t *testing.T) {
+	result, _ := makeReport(t, report.Options{Dirs: []string{lab(t, []int{1, 4}, 2)}})
+	browser := openReport(t, 1200, result.Page)
+	shown := func(selector string) string {
+		return `document.querySelector("` + selector + `").offsetParent !== null`
+	}
+	browser.Wait(shown("#runs") + " && !(" + shown("p.handout") + ")")
+	browser.Click(`nav a[href="#handout"]`)
+	browser.Wait(shown("#time") + " && " + shown("#load") + " && " + shown("#trust") + " && " + shown("p.handout"))
+	for _, not := range []string{"#runs", "#table", "#setting", "nav"} {
+		browser.Wait("!(" + shown(not) + ")")
+	}
+	browser.Click(`p.handout a`)
+	browser.Wait(shown("#runs") + " && " + shown("nav"))
+}

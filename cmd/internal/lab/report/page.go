@@ -233,7 +233,7 @@ func (v *view) group(id string) group {
 	of := groups[id]
 	g := group{ID: id, Title: of.title, Text: of.text}
 	if strings.Contains(g.Text, "%s") {
-		g.Text = fmt.Sprintf(g.Text, levels(v.Systems))
+		g.Text = fmt.Sprintf(g.Text, levels(systemsOf(v.Cases)))
 	}
 	if !v.Once() {
 		g.Text += of.several
@@ -245,8 +245,8 @@ func (v *view) group(id string) group {
 func levels(systems system.Table) string {
 	var all []string
 	for _, s := range systems {
-		if s.Words.Level != "" {
-			all = append(all, s.Words.Level)
+		if level := s.Head().Words.Level; !slices.Contains(all, level) {
+			all = append(all, level)
 		}
 	}
 	return strings.Join(all, ", ")

@@ -39,7 +39,7 @@ var groups = map[string]struct{ title, text, several string }{
 		" Whiskers reach from the least to the most of several runs; thin lines are the other runs."},
 	"done":  {"When each receiver was done", "Each receiver's share of the file over time; a mark where it held the whole, verified file.", ""},
 	"queue": {"Who waits to be let in", "Connections that the kernel has made and the server has not accepted yet, at each reading of its load log: the accept queue.", ""},
-	"rate":  {"Throughput of each node over time", "Rates between readings of the load logs, not totals. Each band is one node, all on one scale of rates; each system has a time axis of its own.", ""},
+	"rate":  {"Throughput of each node over time", "Rates between readings of the load logs, not totals. Each band is one node, all on one scale of rates and of time.", ""},
 	"cost":  {"CPU and memory of each node", "Of the whole process, from its start to its end.", " Whiskers as above."},
 }
 
