@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"net/http"
 	"strconv"
@@ -81,7 +80,7 @@ func (c *HTTPClient) look(ctx context.Context, name string) (store.Entry, error)
 	if err := content.CheckSize(r.ContentLength); err != nil {
 		return store.Entry{}, err
 	}
-	entry := store.Entry{Name: name, Size: r.ContentLength, Mode: fs.FileMode(0o644), ID: id}
+	entry := store.Entry{Name: name, Size: r.ContentLength, ID: id}
 	if at, err := http.ParseTime(r.Header.Get("Last-Modified")); err == nil {
 		entry.ModTime = at
 	}

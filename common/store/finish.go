@@ -95,7 +95,7 @@ func (p *Part) dress() error {
 		return nil
 	}
 	if p.opt.Mode != 0 {
-		if err := p.files.data.Chmod(p.opt.Mode.Perm()); err != nil {
+		if err := p.files.data.Chmod(p.opt.Mode.Perm() &^ umask()); err != nil {
 			return explain(err, p.n.data)
 		}
 	}

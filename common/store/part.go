@@ -18,8 +18,8 @@ type Options struct {
 	// renaming, and keeps only what is right where something else was in the
 	// making.
 	Force bool
-	// Mode gives the permission bits of the finished file; 0 means 0o666 less
-	// the umask.
+	// Mode gives the permission bits of the finished file, less the umask; 0 means
+	// 0o666.
 	Mode fs.FileMode
 	// ModTime is that of the finished file; zero means when it was finished.
 	ModTime time.Time
