@@ -54,7 +54,7 @@ func (g *giving) answered(m *member, a answer) {
 	case declined:
 		g.giver.Declined(m.link.key, a.Chunk, now)
 	case notNow:
-		g.giver.Postponed(m.link.key, a.Chunk, now.Add(a.Wait))
+		g.giver.Postponed(m.link.key, a.Chunk, now.Add(max(a.Wait, scheduler.MinWait)))
 	}
 	g.actLocked()
 }

@@ -108,7 +108,11 @@ func (m hello) append(b []byte) []byte {
 
 func decodeHello(b []byte) (hello, error) {
 	d := newDecoder(b)
-	m := hello{Version: d.Uvarint("version", 1<<16-1), Agent: d.text("agent"), Addrs: d.addrs()}
+	m := hello{Version: d.Uvarint("version", 1<<16-1)}
+	if m.Version != version {
+		return m, d.Err // the rest is of a grammar that is not known
+	}
+	m.Agent, m.Addrs = d.text("agent"), d.addrs()
 	return m, d.end(typeHello)
 }
 

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"starmesh/common/content"
+	"starmesh/common/fault"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 )
@@ -247,4 +249,42 @@ func anyID(t *testing.T, n int) peer.ID {
 		t.Fatal(err)
 	}
 	return peer.ID(hash)
+}
+
+// TestNotNowWithoutAWaitMakesNoStorm: who takes nothing, and says so as fast as it
+// can, is offered something now and then.
+func TestNotNowWithoutAWaitMakesNoStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := makeFile(t, 200*chunk)
+		origin := startPiped(t, "origin", nil)
+		if _, err := origin.share("file", oneFile{file}, nil); err != nil {
+			t.Fatal(err)
+		}
+		taker := meets(t, origin, "taker")
+		taker.reacts(func(m message) {
+			if o, ok := m.(offer); ok {
+				_, _ = taker.control.Write(encode(nil, answer{Topic: 7, Chunk: o.Chunk, Verdict: notNow}))
+			}
+		})
+		taker.joins(file.List(), content.NewSet(200))
+		time.Sleep(time.Second)
+		if n := len(said[offer](taker)); n == 0 || n > 60*6 { // a few each time that it may be asked
+			t.Errorf("%d offers in a second", n)
+		}
+		origin.stop()
+		_ = taker.conn.Close()
+	})
+}
+
+// TestAnotherVersionIsToldSo, whatever its HELLO goes on with.
+func TestAnotherVersionIsToldSo(t *testing.T) {
+	m, err := decodeHello([]byte{version + 1, 0xff, 0xff, 0xff})
+	if err != nil {
+		t.Fatalf("another grammar is held against ours: %v", err)
+	}
+	l := looseLink()
+	l.node.around = nowhere{}
+	if err := l.greeted(m); !errors.Is(err, fault.Version) {
+		t.Errorf("it is told %v", err)
+	}
 }

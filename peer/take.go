@@ -101,7 +101,7 @@ func (t *taking) considerLocked(m *member, o offer) answer {
 	}
 	p := t.promisesLocked(m)
 	if !t.taker.Accepts(m.link.key, o.Chunk, p, now) {
-		return answer{Verdict: notNow, Wait: t.taker.Postpone(m.link.key, o.Chunk, p, now)}
+		return answer{Verdict: notNow, Wait: max(t.taker.Postpone(m.link.key, o.Chunk, p, now), scheduler.MinWait)}
 	}
 	if _, ok := m.claims.Claim(o.Chunk); !ok {
 		return answer{Verdict: declined}

@@ -12,6 +12,9 @@ const (
 	answerTimeoutTrips = 10
 	minAnswerTimeout   = time.Second
 	maxLeftAlone       = time.Minute
+	// MinWait is the shortest wait of a neighbour that wants no offers now: one
+	// that names none would be asked as fast as it answers.
+	MinWait = 20 * time.Millisecond
 	// transitTimeout is how long a chunk may be on its way while others overtake
 	// it.
 	transitTimeout = time.Minute

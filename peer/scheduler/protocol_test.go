@@ -29,7 +29,7 @@ func TestTheDocumentHasTheRulesNumbers(t *testing.T) {
 		"time promised ahead": promisedTime, "promised rounds": promisedRounds, "least promises": minPromises, "unproven promises": MaxUnproven,
 		"patience": patienceFactor, "least patience": minPatience, "longest patience": maxPatience, "least silence": minSilence,
 		"longest receipt time-out": maxReceiptTimeout, "late receipt": lateReceiptTrips, "least late receipt": minLateReceipt,
-		"broken promises": maxStrikes, "first ban": firstBan, "longest ban": maxBan,
+		"shortest wait": MinWait, "broken promises": maxStrikes, "first ban": firstBan, "longest ban": maxBan,
 	} {
 		if d, ok := value.(time.Duration); ok {
 			value = inWords(d)
