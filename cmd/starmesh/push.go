@@ -48,7 +48,7 @@ Exit status 1 when fewer of --nodes have it than --min-success asks for.`,
 	flags := cmd.Flags()
 	f.wait.add(cmd, "wait for so many nodes")
 	flags.StringVar(&f.to, "to", f.to, "put it into the folder `PATH` below what each node allows")
-	flags.StringVar(&f.via, "via", f.via, "the `SYSTEM` it goes by: star or mesh")
+	flags.StringVar(&f.via, "via", f.via, "the `SYSTEM` it goes by: star, mesh or hybrid")
 	flags.StringVar(&f.success, "min-success", f.success, "fail when fewer of the nodes have it than this `SHARE`")
 	flags.Var(&f.originUp, "origin-up", "send no faster than this from here")
 	flags.Var(&f.up, "up", "let each node send no faster than this")
@@ -99,7 +99,7 @@ func (f *pushFlags) options(cmd *cobra.Command, what string) (o push.Options, ne
 	}
 	via, err := system.All().Parse([]string{f.via})
 	if err != nil || len(via) != 1 || via[0].Kin != nil {
-		return o, 0, cli.Usagef(cmd, "--via %q: star or mesh", f.via)
+		return o, 0, cli.Usagef(cmd, "--via %q: star, mesh or hybrid", f.via)
 	}
 	if path.IsAbs(f.to) || path.Clean(f.to) != f.to || strings.HasPrefix(f.to, "..") {
 		return o, 0, cli.Usagef(cmd, "--to %q: a folder below what each node allows, as in models/today", f.to)

@@ -1,12 +1,15 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -315,6 +318,28 @@ func TestACodeIsReadAsItIsWritten(t *testing.T) {
 	for _, text := range []string{"", "x", code.String()[1:], code.String() + "AA", strings.Repeat("1", 26)} {
 		if _, err := ParseCode(text); !errors.Is(err, fault.Invalid) || text != "" && len(text) > 1 && strings.Contains(err.Error(), text) {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// TestTheExampleInTheDocumentIsTrue holds PROTOCOL.md against the code.
+func TestTheExampleInTheDocumentIsTrue(t *testing.T) {
+	text, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wire bytes.Buffer
+	if err := send(&wire, typeRefused, nil, Refused{fault.Code(fault.Unauthorized), "no"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("    % x\n", wire.Bytes()),
+		fmt.Sprintf("| 0x%02x | HELLO |", byte(typeHello)), fmt.Sprintf("| 0x%02x | WELCOME |", byte(typeWelcome)), fmt.Sprintf("| 0x%02x | REFUSED |", byte(typeRefused)),
+		fmt.Sprintf("Version %d.", Version), fmt.Sprintf("%d bytes at the most", maxMessage), fmt.Sprintf("| %d s |", int(proofTime.Seconds())),
+		fmt.Sprintf("| %d; one more", maxUnproven), fmt.Sprintf("| %d, of this machine", maxUnprovenAddr), fmt.Sprintf("after %d s of silence", int(pulse.Seconds())),
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("PROTOCOL.md does not have %q", want)
 		}
 	}
 }

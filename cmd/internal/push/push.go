@@ -120,7 +120,7 @@ func look(ctx context.Context, o *Options, seen Observer) (what runner.File, isF
 		return what, false, "", fileerr.Named(o.Path, err)
 	}
 	if info.IsDir() {
-		if !o.Via.Relays {
+		if o.Via.Name != system.Mesh {
 			return what, true, "", fault.Wrapf(fault.Invalid, "%s is a folder, which goes through a mesh as one thing, and not by %s", o.Path, o.Via.Words.Called)
 		}
 		what.Bytes, err = sizeOf(what.Path)
