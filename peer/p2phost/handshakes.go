@@ -2,6 +2,7 @@ package p2phost
 
 import (
 	"container/list"
+	"fmt"
 	"net"
 	"sync"
 )
@@ -52,5 +53,5 @@ func (h *handshakes) end(c net.Conn) {
 }
 
 // ends names a connection by its two addresses, which those that are made of it
-// have as well.
-func ends(c net.Conn) string { return c.LocalAddr().String() + " " + c.RemoteAddr().String() }
+// have as well; one over a relay has none.
+func ends(c net.Conn) string { return fmt.Sprint(c.LocalAddr(), " ", c.RemoteAddr()) }

@@ -22,6 +22,12 @@ func (*mute) LocalAddr() net.Addr    { return &net.TCPAddr{IP: net.IPv4(192, 0, 
 func (m *mute) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: m.port} }
 func (m *mute) Close() error         { m.closed = true; return nil }
 
+// relayed is a connection over a relay, as libp2p has it.
+type relayed struct{ net.Conn }
+
+func (relayed) LocalAddr() net.Addr  { return nil }
+func (relayed) RemoteAddr() net.Addr { return nil }
+
 func TestTheOldestHandshakeMakesWay(t *testing.T) {
 	h := newHandshakes(3)
 	all := make([]*mute, 6)
@@ -41,6 +47,7 @@ func TestTheOldestHandshakeMakesWay(t *testing.T) {
 		h.end(c)
 		h.end(c) // closed as well
 	}
+	h.end(relayed{})
 	if h.queue.Len() != 0 || len(h.of) != 0 {
 		t.Errorf("%d and %d are remembered", h.queue.Len(), len(h.of))
 	}
