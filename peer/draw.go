@@ -101,7 +101,7 @@ func (d *drawing) tickLocked(now time.Time) {
 	}
 	var lost []int
 	for i, a := range d.asked {
-		if d.drawers.IsOverdue(now.Sub(a.since)) {
+		if d.drawers.IsOverdue(a.since, now) {
 			d.drawers.SetAble(false)
 			delete(d.asked, i)
 			if a.by.claims.Release(i) {

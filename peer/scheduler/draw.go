@@ -30,15 +30,19 @@ const (
 	// others when it knows of some.
 	settleTime = 200 * time.Millisecond
 	meetTime   = time.Second
+	// aloneTime is after how long a node that has met nobody takes the server for
+	// its own.
+	aloneTime = 3 * time.Second
 	// drawBlock is how many adjacent chunks have the same drawer: one request
 	// brings them all.
 	drawBlock = 4
-	// A drawer has so much asked for as comes in drawAhead, drawBlock chunks at
-	// the least and maxDrawChunks at the most. It asks for no more while firstBacklog
+	// A drawer has so much asked for as comes in drawAhead: 2 chunks at the least,
+	// maxShare at the most beside others, maxDrawChunks alone. It asks for no more while firstBacklog
 	// chunks that it brought wait for their first copy; twice as many whenever
 	// nothing arrives for stealTime.
 	drawAhead     = 200 * time.Millisecond
-	maxDrawChunks = 32
+	maxDrawChunks = 512
+	maxShare      = 16
 	firstBacklog  = 2 * drawBlock
 	// stallTime is how long nothing arrives before a node asks for itself what is
 	// nowhere in its reach, or patienceFactor times the usual up to maxStallTime;
@@ -48,12 +52,12 @@ const (
 	maxStallTime = 5 * time.Second
 	stealTime    = 300 * time.Millisecond
 	// The servers help the mesh with chunks that it has when what is lacking would
-	// take it longer than minHelpTime, and than one helpShare of the time so far.
-	minHelpTime = 2 * time.Second
-	helpShare   = 8
-	// minDrawPatience is what a server may take for a chunk in any case, or
-	// patienceFactor times the usual.
-	minDrawPatience = 2 * time.Second
+	// take it longer than minHelpTime, and than all the time so far: a mesh whose
+	// machines are merely busy is not to become a star.
+	minHelpTime = 5 * time.Second
+	// minDrawPatience is for how long a server that was asked may bring nothing at
+	// all in any case, or patienceFactor times what a chunk usually takes.
+	minDrawPatience = 5 * time.Second
 )
 
 // Beat is the sign of life of a node that draws on servers: it counts up.
@@ -78,15 +82,18 @@ type Drawers struct {
 	beat  time.Time // when own was counted up last
 	able  bool      // this node has a server that answers
 
-	backlog  int       // chunks that may wait for their first copy
-	grown    time.Time // when that was doubled last
-	met      time.Time // when there was first another node
-	expects  bool      // others are known of, and to be met
-	worked   time.Time // when there was last something of its own to ask for
-	arrived  time.Time // the last chunk from anywhere
-	interval time.Duration
+	backlog  int           // chunks that may wait for their first copy
+	grown    time.Time     // when that was doubled last
+	met      time.Time     // when there was first another node
+	expects  bool          // others are known of, and to be met
+	worked   time.Time     // when there was last something of its own to ask for
+	arrived  time.Time     // the last chunk from anywhere
+	got      int           // chunks from the mesh
+	passed   time.Time     // the last of those
+	interval time.Duration // between two of those
 	served   time.Time     // the last chunk from a server
-	gap      time.Duration // between two of those
+	first    time.Time     // the first of those
+	brought  int           // their number
 	took     time.Duration // from asking to arrival
 }
 
@@ -184,15 +191,16 @@ func (d *Drawers) lowest(now time.Time, n int) (ids []ID) {
 // Arrived records that a chunk came, from a server or from the mesh; took is the
 // time since a server was asked for it, 0 if it was not.
 func (d *Drawers) Arrived(fromServer bool, took time.Duration, now time.Time) {
-	if !d.arrived.IsZero() {
-		d.interval = smooth(d.interval, now.Sub(d.arrived))
-	}
 	d.arrived = now
 	if !fromServer {
+		if !d.passed.IsZero() {
+			d.interval = smooth(d.interval, now.Sub(d.passed))
+		}
+		d.passed, d.got = now, d.got+1
 		return
 	}
-	if !d.served.IsZero() {
-		d.gap = smooth(d.gap, now.Sub(d.served))
+	if d.brought++; d.brought == 1 {
+		d.first = now
 	}
 	d.served = now
 	if took > 0 {
@@ -200,10 +208,11 @@ func (d *Drawers) Arrived(fromServer bool, took time.Duration, now time.Time) {
 	}
 }
 
-// IsOverdue reports whether what a server was asked for so long ago is not to be
-// waited for: another node, or the mesh, may bring it sooner.
-func (d *Drawers) IsOverdue(age time.Duration) bool {
-	return age > max(minDrawPatience, patienceFactor*d.took)
+// IsOverdue reports whether what a server was asked for then is not to be waited
+// for: another node, or the mesh, may bring it sooner. While a server brings
+// anything, it comes to the rest, and would send twice what is asked for again.
+func (d *Drawers) IsOverdue(since, now time.Time) bool {
+	return now.Sub(latest(since, d.served)) > max(minDrawPatience, patienceFactor*d.took)
 }
 
 // Demand is what a node lacks and sees when it may ask a server.
@@ -221,22 +230,44 @@ func (d *Drawers) Next(want Demand, now time.Time) content.Set {
 	if want.Nodes > 0 && d.met.IsZero() {
 		d.met = now
 	}
-	alone := want.Nodes == 0
 	switch {
-	case alone && d.expects && d.met.IsZero() && now.Sub(d.began) < meetTime:
+	case want.Nodes == 0:
+		return d.alone(want, now)
+	case !d.isSettled(now) && d.expects:
 		return content.NewSet(d.len)
-	case alone && now.Sub(d.began) > meetTime:
-		return want.Missing // nobody is in reach: a plain download
-	case alone:
-		return d.pick(want, d.ahead()-want.Open, func(int) bool { return true })
-	case now.Sub(d.met) < settleTime && d.expects:
-		return content.NewSet(d.len)
+	case !d.isSettled(now):
+		return d.pick(want, 1-want.Open, func(i int) bool { return !want.Nearby(i) })
 	}
-	room := d.ahead() - want.Open
+	room := min(d.ahead(), maxShare) - want.Open
 	if set := d.share(want, room, now); !set.Empty() {
 		return set
 	}
 	return d.help(want, now)
+}
+
+// alone picks what a node without others in reach asks for: little at first, for
+// others may be about to come; then what is next in the file.
+func (d *Drawers) alone(want Demand, now time.Time) content.Set {
+	since := now.Sub(d.began)
+	if since < meetTime && d.expects && d.met.IsZero() {
+		return content.NewSet(d.len)
+	}
+	room := d.ahead() - want.Open
+	if since < aloneTime {
+		return d.pick(want, min(d.ahead(), maxShare)-want.Open, func(int) bool { return true })
+	}
+	next := content.NewSet(d.len)
+	for i, ok := want.Missing.Next(0); ok && room > 0; i, ok = want.Missing.Next(i + 1) {
+		next.Add(i)
+		room--
+	}
+	return next
+}
+
+// isSettled reports whether this node knows who draws, as far as can be: it has
+// heard from somebody, or nobody of those it met draws.
+func (d *Drawers) isSettled(now time.Time) bool {
+	return now.Sub(d.met) > meetTime || now.Sub(d.met) > settleTime && len(d.known) > 0
 }
 
 // share picks from what falls to this node: its own, when that has been brought
@@ -270,12 +301,19 @@ func (d *Drawers) share(want Demand, room int, now time.Time) content.Set {
 
 // help picks what the mesh has, when that is too slow to bring it.
 func (d *Drawers) help(want Demand, now time.Time) content.Set {
-	rest := time.Duration(want.Lacking) * d.interval
-	slow := rest > max(minHelpTime, now.Sub(d.began)/helpShare)
-	if !slow && !d.isStalled(now) || d.someNowhere(want) {
+	all := func(int) bool { return true }
+	met := now.Sub(d.met)
+	rest := time.Duration(want.Lacking) * met / time.Duration(max(d.got, 1))
+	switch {
+	case d.someNowhere(want):
+		return content.NewSet(d.len)
+	case met > minHelpTime && rest > max(minHelpTime, now.Sub(d.began)):
+		return d.pick(want, drawBlock-want.Open, all)
+	case d.isStalled(now):
+		return d.pick(want, 1-want.Open, all)
+	default:
 		return content.NewSet(d.len)
 	}
-	return d.pick(want, d.ahead()-want.Open, func(int) bool { return true })
 }
 
 func (d *Drawers) someNowhere(want Demand) bool {
@@ -295,15 +333,14 @@ func (d *Drawers) isStalled(now time.Time) bool {
 }
 
 // ahead is how many chunks servers may be asked for at a time: one before
-// anything has come, for others may ask at the same time.
+// anything has come, for others may ask at the same time, and then one more for
+// each that came, up to what comes in drawAhead.
 func (d *Drawers) ahead() int {
-	if d.served.IsZero() {
-		return 1
+	if d.brought < 2 {
+		return 1 + d.brought
 	}
-	if d.gap <= 0 {
-		return 2
-	}
-	return max(drawBlock, min(int(drawAhead/d.gap), maxDrawChunks))
+	gap := d.served.Sub(d.first) / time.Duration(d.brought-1)
+	return min(1+d.brought, max(2, int(drawAhead/max(gap, drawAhead/maxDrawChunks))))
 }
 
 // pick returns at most room of the missing chunks that may be asked for, by

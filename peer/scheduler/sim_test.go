@@ -242,6 +242,7 @@ func (n *node) meet(p *node) {
 		has.Add(c)
 	}
 	n.giver.Join(p.key(), has)
+	n.tellDrawers(p)
 	n.after(0, n.step)
 }
 
