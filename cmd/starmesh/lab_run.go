@@ -70,7 +70,8 @@ folder: the load logs of all nodes, results.json, results.csv, results.md, plots
 and report.html, which needs no network and can be mailed.
 
 Systems are star (raw TCP), http (the same files over HTTP: once with one
-connection for all requests and once with one for each) and mesh. Ctrl-C stops
+connection for all requests and once with one for each), mesh, and hybrid (a
+server whose receivers pass on what they have). Ctrl-C stops
 all nodes and keeps what was measured.
 
 --profile FILE gives single nodes other links, a line each: NODES UP DOWN, where
@@ -90,7 +91,7 @@ NODES is origin, 3, 1-4 or 5- (receivers), as in "1-4 5mbit 40mbit".`,
 func (f *labFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.IntSliceVarP(&f.receivers, "receivers", "n", f.receivers, "numbers of receivers, `N,…`")
-	flags.StringSliceVar(&f.systems, "systems", f.systems, "star, http and mesh, in the order in which they take turns")
+	flags.StringSliceVar(&f.systems, "systems", f.systems, "star, http, mesh and hybrid, in the order in which they take turns")
 	flags.VarP(&f.size, "size", "s", "size of a made-up file of random bytes")
 	flags.StringVar(&f.file, "file", "", "send this `FILE` instead")
 	flags.IntVar(&f.runs, "runs", f.runs, "how often each is done, to see by how much times differ")
