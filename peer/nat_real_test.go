@@ -191,7 +191,10 @@ func TestNATProcess(t *testing.T) {
 	sockets := new(load.Sockets)
 	n := startNode(t, func(c *Config) {
 		c.Sockets, c.Public = sockets, role == "public"
-		c.Listen = []string{"/ip4/0.0.0.0/tcp/4001", "/ip4/0.0.0.0/udp/4001/quic-v1"}
+		c.Listen = nil
+		if c.Follow = len(args) > 0; !c.Follow { // else on the network that leads outside
+			c.Listen = []string{"/ip4/0.0.0.0/tcp/4001", "/ip4/0.0.0.0/udp/4001/quic-v1"}
+		}
 		if key != "" {
 			c.Key = testKey(t, key)
 		}
