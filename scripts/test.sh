@@ -1,13 +1,11 @@
 #!/usr/bin/env bash
 # Runs every check of the project: formatting, vet for three systems,
-# staticcheck, the scripts themselves, all tests with the race detector, and two
-# minutes of torture.
+# staticcheck, the scripts themselves, and all tests with the race detector.
 # Checks that only compute run beside the tests, and are told of at the end. Sets
 # up what is missing on a Debian machine when it may. Needs Go, see go.mod.
 #
 #   scripts/test.sh              everything
 #   GOFLAGS=-count=1 scripts/test.sh   without remembered test results
-#   TORTURE=--seed=7 scripts/test.sh   with the torture of that seed, which is told at its end
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -117,19 +115,6 @@ all_tests() {
 	go test -vet=off "${race[@]}" ./... || fail "a test failed"
 }
 
-# Rounds of kills, cuts and full disks. What this machine does not allow is said
-# there, and left out.
-torture() {
-	heading "two minutes of torture"
-	if [ "$(go env GOOS)" != linux ]; then
-		printf 'skipped: it needs namespaces, limits and signals of Linux\n'
-		return 0
-	fi
-	local flags
-	read -ra flags <<<"${TORTURE:-}"
-	scripts/torture.sh --minutes 2 ${flags[@]+"${flags[@]}"} || fail "torture found something"
-}
-
 command -v go >/dev/null 2>&1 || fail "needs Go 1.26 or later: https://go.dev/dl/"
 install_missing
 check_format
@@ -149,5 +134,4 @@ wait "$beside" || {
 	bad=1
 	cat "$log"
 }
-(torture) || bad=1
 exit "$bad"
