@@ -68,6 +68,8 @@ var wire = []struct {
 	{working{Req: 4, Done: 1 << 20, Total: content.MaxSize}, "u32 request, u64 done, u64 in all"},
 	{proof{Req: 5, ID: someID, First: 65536, Count: 32768}, "u32 request, id id, u32 first chunk, u32 count"},
 	{values{Req: 5, First: 65536, CVs: bytes.Repeat([]byte{0xcd}, 2*content.CVSize)}, "u32 request, u32 first chunk, id value, id value"},
+	{meet{Req: 10, ID: someID, Places: []string{"mesh:a", "mesh:b"}}, "u32 request, id id, u8 places, str place, str place"},
+	{met{Req: 10, Places: []string{"mesh:c"}}, "u32 request, u8 places, str place"},
 	{get{Req: 6, ID: someID, First: 16, Count: 256}, "u32 request, id id, u32 first chunk, u32 count"},
 	{chunkExample{Req: 6, Index: 16, Payload: []byte("hello")}, "u32 request, u32 chunk, rest payload"},
 	{put{Req: 8, Force: true, Entry: someEntry}, "u32 request, u8 replace, " + entryLayout},

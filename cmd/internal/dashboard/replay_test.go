@@ -6,6 +6,8 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -74,7 +76,7 @@ func TestAFolderWithoutTimelinesHasNoReplay(t *testing.T) {
 	if css+body+js != "" || err != nil {
 		t.Errorf("%.100q %v", css+body+js, err)
 	}
-	if _, err := dashboard.Load(filepath.Join(t.TempDir(), "missing"), nil); !os.IsNotExist(err) {
+	if _, err := dashboard.Load(filepath.Join(t.TempDir(), "missing"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }
