@@ -51,7 +51,7 @@ get_central() { "$ours" central get "$1" file -o "$work/in/file" --quiet; }
 get_peer() {
 	"$ours" peer get "$id" --join "/ip4/${1/://tcp/}/p2p/$node" --listen /ip4/127.0.0.1/tcp/0 --no-mdns -o "$work/in/file" --quiet
 }
-port_curl=17480 port_central=17470 port_peer=17490
+declare -A ports=([curl]=17480 [central]=17470 [peer]=17490)
 
 # timed WHAT ADDRESS: wall seconds of one transfer, which must bring the file.
 timed() {
@@ -68,8 +68,7 @@ middle() { sort -n "$1" | awk '{v[NR] = $1} END {printf "%.2f (%.2f–%.2f)", v[
 printf '%s, %s cores, %s MiB, %s runs each: median (min–max) in seconds\n' "$(date -u +%FT%TZ)" "$(nproc)" "${SIZE_MIB:-256}" "$runs"
 for trip in "$@"; do
 	for what in $only; do
-		port=port_$what
-		"$work/longway" -to "127.0.0.1:${!port}" -round-trip "${trip}ms" >"$work/$what.way" &
+		"$work/longway" -to "127.0.0.1:${ports[$what]}" -round-trip "${trip}ms" >"$work/$what.way" &
 		await "$work/$what.way" : >/dev/null
 	done
 	for _ in $(seq "$runs"); do

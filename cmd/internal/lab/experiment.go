@@ -102,6 +102,9 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 	if result.CPU.Limit {
 		l.Note("%s: %s", t.Name(), result.CPU.Why)
 	}
+	if last := straggler(result); last != "" {
+		l.Note("%s: %s", t.Name(), readable.Text(last))
+	}
 	for _, doubt := range result.Doubts {
 		l.Warn("%s: %s", t.Name(), readable.Text(doubt))
 	}

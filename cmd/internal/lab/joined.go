@@ -149,8 +149,8 @@ func straggler(result *labdir.Run) string {
 			done = append(done, n)
 		}
 	}
-	if len(done) < 3 {
-		return ""
+	if len(done) < 3 || done[0].Machine == "" {
+		return "" // too few, or all on one machine
 	}
 	slices.SortFunc(done, func(a, b labdir.Node) int { return int(1e6 * (*a.DoneSeconds - *b.DoneSeconds)) })
 	last, usual := done[len(done)-1], *done[len(done)/2].DoneSeconds
