@@ -110,7 +110,7 @@ func TestWhatWasThereCountsAsDoneAndNotAsSpeed(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	_, got = work(t, cli.Terminal, 2<<10, 8<<10, 15, nil)
-	for _, want := range []string{"get model.bin (8.0 KiB kept)  90% █", " 9.0 KiB of 10 KiB, 100 B/s, 10s left"} {
+	for _, want := range []string{"get model.bin (8.0 KiB kept): ", "s left  90% |", " 9.0 KiB of 10 KiB, 100 B/s, 10s left"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the bar never shows %q:\n%q", want, got)
 		}

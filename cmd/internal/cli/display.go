@@ -3,12 +3,10 @@ package cli
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
-	"github.com/rivo/uniseg"
+	"github.com/schollz/progressbar/v3"
 )
 
 // display is one way to show progress. Its methods are called one at a time.
@@ -30,8 +28,9 @@ func (nothing) end(progress, error)     {}
 // terminal is a bar that moves on one line.
 type terminal struct {
 	w     io.Writer
+	bar   *progressbar.ProgressBar
+	total int64      // what bar was made for
 	seen  []progress // of the last seconds
-	shown int        // columns that are written on
 }
 
 // maxSeen is over how many updates the rate that is shown is measured.
@@ -39,7 +38,21 @@ const maxSeen = 30
 
 func (t *terminal) interval() time.Duration { return 100 * time.Millisecond }
 
+// update says amount, rate and time left in the words before the bar: the bar's
+// own would take what was there before for something that has just arrived.
 func (t *terminal) update(p progress) {
+	if t.bar == nil || t.total != p.total {
+		t.clear()
+		t.total = p.total
+		t.bar = progressbar.NewOptions64(p.total,
+			progressbar.OptionSetWriter(t.w),
+			progressbar.OptionFullWidth(),
+			progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetElapsedTime(false),
+			progressbar.OptionSpinnerType(14),
+			progressbar.OptionSetSpinnerChangeInterval(0), // it would start a goroutine; update turns it
+		)
+	}
 	before := progress{}
 	if len(t.seen) > 0 {
 		before = t.seen[0]
@@ -48,38 +61,20 @@ func (t *terminal) update(p progress) {
 		t.seen = t.seen[1:]
 	}
 	rate := rate(p, before)
-	head, tail := label(p), fmt.Sprintf("%s, %s/s", amount(p), inBytes(rate))
+	text := fmt.Sprintf("%s: %s, %s/s", label(p), amount(p), inBytes(rate))
 	if left, ok := left(p, rate); ok {
-		tail += fmt.Sprintf(", %s left", left.Round(time.Second))
+		text += fmt.Sprintf(", %s left", left.Round(time.Second))
 	}
 	if p.total > 0 {
-		head += fmt.Sprintf(" %3d%% ", percent(p))
+		p.done = min(p.done, p.total-1) // the bar ends itself when full; end does that here
 	}
-	t.show(head, tail+inAll(p), p)
-}
-
-// show writes head and tail at the ends of the line, and between them a bar.
-func (t *terminal) show(head, tail string, p progress) {
-	columns := Width(t.w) - 1 // in the last one some terminals go on to the next line
-	room, bar := columns-uniseg.StringWidth(head)-uniseg.StringWidth(tail)-1, ""
-	if room > 0 && p.total > 0 {
-		full := int(int64(room) * percent(p) / 100)
-		bar = strings.Repeat("█", full) + strings.Repeat("░", room-full)
-	}
-	line := head + bar + " " + tail
-	for uniseg.StringWidth(line) > columns {
-		_, size := utf8.DecodeLastRuneInString(line)
-		line = line[:len(line)-size]
-	}
-	width := uniseg.StringWidth(line)
-	fmt.Fprint(t.w, "\r", line, strings.Repeat(" ", max(0, t.shown-width)))
-	t.shown = width
+	_ = t.bar.Set64(p.done) // fails only past the total
+	t.bar.Describe(text + inAll(p))
 }
 
 func (t *terminal) clear() {
-	if t.shown > 0 {
-		fmt.Fprint(t.w, "\r", strings.Repeat(" ", t.shown), "\r")
-		t.shown = 0
+	if t.bar != nil {
+		_ = t.bar.Clear() // a terminal that cannot be written to shows nothing
 	}
 }
 
