@@ -36,7 +36,7 @@ type lentFile struct{ oneFile }
 type contents struct{ *store.Tree }
 
 func (c contents) chunks() chunks      { return c.Collection() }
-func (c contents) sink() transfer.Sink { return lackingOf{c.Tree} }
+func (c contents) sink() transfer.Sink { return lackingOf(c) }
 
 // lackingOf takes what a folder lacks.
 type lackingOf struct{ *store.Tree }

@@ -123,5 +123,5 @@ func (f *pushFlags) options(cmd *cobra.Command, what string) (o push.Options, ne
 type pushOutput struct{ *cli.Output }
 
 func (o pushOutput) Bar(title string, total int64, then time.Duration) push.Bar {
-	return labOutput{o.Output}.Bar(title, total, then)
+	return labOutput(o).Bar(title, total, then)
 }

@@ -332,7 +332,7 @@ func (t *Tree) read(s content.Segment, p []byte) error {
 
 // readFile fills p from offset at of an entry's file.
 func (t *Tree) readFile(entry int, at int64, p []byte) (Stamp, error) {
-	f, info, err := t.openFile(entry)
+	f, _, err := t.openFile(entry)
 	if err != nil {
 		return Stamp{}, err
 	}
@@ -340,7 +340,8 @@ func (t *Tree) readFile(entry int, at int64, p []byte) (Stamp, error) {
 	if err := readChunk(f, t.name(entry), at, p); err != nil {
 		return Stamp{}, err
 	}
-	if info, err = f.Stat(); err != nil { // after the reading: what was changed before it shows as well
+	info, err := f.Stat()
+	if err != nil { // after the reading: what was changed before it shows as well
 		return Stamp{}, explain(err, t.name(entry))
 	}
 	return StampOf(info), nil

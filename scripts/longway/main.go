@@ -22,12 +22,12 @@ func main() {
 	trip := flag.Duration("round-trip", 50*time.Millisecond, "there and back; half of it each way")
 	mbit := flag.Float64("mbit", 1000, "what each direction carries, in Mbit/s, of all connections together")
 	flag.Parse()
-	if err := run(*listen, *to, *trip/2, *mbit*1e6/8); err != nil {
-		fmt.Fprintln(os.Stderr, "longway:", err)
-		os.Exit(1)
-	}
+	err := run(*listen, *to, *trip/2, *mbit*1e6/8)
+	fmt.Fprintln(os.Stderr, "longway:", err)
+	os.Exit(1)
 }
 
+// run passes connections on until it cannot listen any longer.
 func run(listen, to string, delay time.Duration, bytesPerSecond float64) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {

@@ -109,6 +109,7 @@ func (j *Joining) introduce(conn *tls.Conn) (w Welcome, err error) {
 // whether the manager has said that it is over.
 func (j *Joining) answer(ctx context.Context, conn *tls.Conn) bool {
 	h := &handler{Handler: j.Handler}
+	//lint:ignore SA1019 net/http serves what a listener brings; this connection is there already, and was dialled
 	new(http2.Server).ServeConn(conn, &http2.ServeConnOpts{
 		Context: ctx, Handler: h,
 		BaseConfig: &http.Server{HTTP2: heartbeat(), ErrorLog: log.New(io.Discard, "", 0)},

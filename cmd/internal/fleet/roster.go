@@ -161,7 +161,7 @@ func (r *Roster) meet(raw net.Conn) (*Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := send(conn, typeWelcome, proof, Welcome{Program: r.cfg.Program, Name: m.Name}); err == nil {
+	if err = send(conn, typeWelcome, proof, Welcome{Program: r.cfg.Program, Name: m.Name}); err == nil {
 		_ = raw.SetDeadline(time.Time{})
 		err = m.turn(conn)
 	}
