@@ -70,11 +70,12 @@ func joined(all []bucket) []bucket {
 }
 
 // homeOf returns the bucket that b belongs to: one that ran at the same time,
-// else, since clocks may be wrong, the only one of its system. -1 is none.
+// else, since clocks may be wrong, the only one of its system. -1 is none. What a
+// lab has noted to be of different runs is.
 func homeOf(b bucket, all []bucket) int {
 	only, count := -1, 0
 	for i, other := range all {
-		if other.system != b.system {
+		if other.system != b.system || differ(slices.Concat(b.nodes, other.nodes), record) {
 			continue
 		}
 		if overlap(b.nodes, other.nodes) {

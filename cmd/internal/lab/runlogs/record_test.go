@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,33 @@ func readNoted(t *testing.T, record any) ([]*runlogs.Run, []runlogs.Finding) {
 		t.Fatal(err)
 	}
 	return readDir(t, dir)
+}
+
+// TestRunsThatALabNotedStayApart, though the second begins as soon as the first
+// has ended, by the same commands, and even if the log of its origin is lost.
+func TestRunsThatALabNotedStayApart(t *testing.T) {
+	record, err := json.Marshal(noted())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lost := range []bool{false, true} {
+		dir := t.TempDir()
+		want := []string{"star server:origin c1:receiver c2:receiver", "star server:origin c1:receiver c2:receiver"}
+		for i, at := range []float64{0, 10.1} {
+			run := []made{client("c1", at), client("c2", at).process(3), server(at, 2*fileBytes)}
+			if i == 1 && lost {
+				run, want[1] = run[:2], "star c1:receiver c2:receiver"
+			}
+			folder := strconv.Itoa(i) + "/"
+			write(t, dir, folder+labdir.RunFile, []string{string(record)})
+			for _, m := range run {
+				write(t, dir, folder+m.name+".jsonl", m.command(t, "starmesh of "+m.name))
+			}
+		}
+		if runs, _ := readDir(t, dir); !slices.Equal(systems(runs), want) {
+			t.Errorf("lost: %v: %q, not %q", lost, systems(runs), want)
+		}
+	}
 }
 
 // one returns the only run there is.

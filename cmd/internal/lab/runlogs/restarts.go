@@ -85,10 +85,11 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 // goesOnAs reports whether next is the same node, started again after n. A
-// receiver that had all it wanted does not go on.
+// receiver that had all it wanted does not go on, nor does a node from one run of
+// a lab to the next.
 func (n *Node) goesOnAs(next *Node) bool {
 	done := n.Last.Outcome == load.Done && len(n.Last.Transfers) > 0
-	return !done && n.self() == next.self() && n.Role == next.Role && n.System == next.System && n.Host == next.Host &&
+	return !done && n.Record == next.Record && n.self() == next.self() && n.Role == next.Role && n.System == next.System && n.Host == next.Host &&
 		n.sameLog(next) && next.Start.After(n.Start) && !next.Start.Before(n.End().Add(-slack))
 }
 

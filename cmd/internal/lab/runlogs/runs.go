@@ -78,7 +78,7 @@ func newRun(b bucket, given Links, of *system.System) (*Run, []Finding) {
 	for _, n := range r.Logs {
 		r.Nodes = append(r.Nodes, nodeOf(n, files, r.Start, given))
 	}
-	if len(r.Logs) > 0 && !differ(r.Logs, func(n *Node) *labdir.Run { return n.Record }) {
+	if len(r.Logs) > 0 && !differ(r.Logs, record) {
 		r.Record = r.Logs[0].Record
 	}
 	d := doubts{run: r}
@@ -89,6 +89,9 @@ func newRun(b bucket, given Links, of *system.System) (*Run, []Finding) {
 	d.lab()
 	return r, findings
 }
+
+// record is what a lab has noted of the run that a node was in.
+func record(n *Node) *labdir.Run { return n.Record }
 
 // differ reports whether something is not the same of all nodes, one at the
 // least.
