@@ -5,8 +5,6 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-	"lukechampine.com/blake3"
-
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/store"
@@ -168,7 +166,7 @@ func (w *wholes) deliver(each func(i int, p []byte, err error) error) error {
 	for f := range w.come {
 		switch e := w.files[f.i]; {
 		case f.err != nil:
-		case content.ID(blake3.Sum256(f.p)) != e.ID:
+		case content.Sum(f.p) != e.ID:
 			f.err = fault.Wrapf(fault.Corrupt, "%s does not match its id", e.Name)
 			meter.ChunkCorrupt(len(f.p))
 		default:

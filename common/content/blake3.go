@@ -12,6 +12,9 @@ import (
 
 const group = 16 << 10 // what guts.CompressBuffer takes at once: 16 BLAKE3 chunks of 1 KiB
 
+// Sum is the id of a file with the content p, of up to MaxChunk bytes.
+func Sum(p []byte) ID { return chunkValue(p, 0, true) }
+
 // chunkValue returns the chaining value of the subtree over p, whose first byte
 // is at offset off of the file. root tells that p is the whole file; then the
 // value is the file's hash. len(p) is 1 … MaxChunk. It does not allocate.

@@ -331,39 +331,32 @@ func (t *Tree) read(s content.Segment, p []byte) error {
 }
 
 // readFile fills p from offset at of an entry's file.
-func (t *Tree) readFile(entry int, at int64, p []byte) (Stamp, error) {
-	f, _, err := t.openFile(entry)
-	if err != nil {
-		return Stamp{}, err
-	}
-	defer f.Close()
-	if err := readChunk(f, t.name(entry), at, p); err != nil {
-		return Stamp{}, err
-	}
-	info, err := f.Stat()
-	if err != nil { // after the reading: what was changed before it shows as well
-		return Stamp{}, explain(err, t.name(entry))
-	}
-	return StampOf(info), nil
+func (t *Tree) readFile(entry int, at int64, p []byte) (stamp Stamp, err error) {
+	err = t.inFolder(entry, func(dir *openFolder, base, name string) error {
+		stamp, err = dir.read(base, name, at, p)
+		return err
+	})
+	return stamp, err
 }
 
 // openFile opens an entry's file, if it is one.
-func (t *Tree) openFile(entry int) (*os.File, fs.FileInfo, error) {
+func (t *Tree) openFile(entry int) (f *os.File, info fs.FileInfo, err error) {
+	err = t.inFolder(entry, func(dir *openFolder, base, name string) error {
+		f, info, err = dir.open(base, name)
+		return err
+	})
+	return f, info, err
+}
+
+// inFolder does something in the folder of an entry's file.
+func (t *Tree) inFolder(entry int, do func(dir *openFolder, base, name string) error) error {
 	name := t.name(entry)
 	dir, err := t.writer.folders.take(path.Dir(name), false)
 	if err != nil {
-		return nil, nil, explain(err, name)
+		return explain(err, name)
 	}
 	defer t.writer.folders.give(dir)
-	info, err := dir.root.Lstat(path.Base(name))
-	if err != nil {
-		return nil, nil, explain(err, name)
-	}
-	if err := mustBeRegular(info, name); err != nil {
-		return nil, nil, err
-	}
-	f, err := dir.root.Open(path.Base(name))
-	return f, info, explain(err, name)
+	return do(dir, path.Base(name), name)
 }
 
 // File returns an entry's file, if it is there, as a File of its own: hashed for its

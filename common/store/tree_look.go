@@ -299,17 +299,16 @@ func (t *Tree) Check(ctx context.Context) error {
 		if f.is != there {
 			return nil
 		}
-		name := t.name(entry)
-		dir, err := t.writer.folders.take(path.Dir(name), false)
-		if err == nil {
-			var info fs.FileInfo
-			info, err = dir.root.Lstat(path.Base(name))
-			t.writer.folders.give(dir)
-			if err == nil && StampOf(info) == f.stamp {
-				return nil
-			}
+		same := false
+		err := t.inFolder(entry, func(dir *openFolder, base, _ string) error {
+			info, err := dir.root.Lstat(base)
+			same = err == nil && StampOf(info) == f.stamp
+			return err
+		})
+		if same {
+			return nil
 		}
-		if err != nil && isOutOfFiles(err) {
+		if isScarcity(err) || isOutOfFiles(err) {
 			return nil // nothing is known of it
 		}
 		if now, right := t.right(entry); right {
