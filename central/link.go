@@ -53,6 +53,7 @@ type incoming struct {
 type outgoing struct {
 	mu   sync.Mutex  // one message at a time
 	buf  []byte      // reused for messages
+	rest *[]byte     // of burstRooms: answers that wait for those that follow; nil: none
 	torn atomic.Bool // a message was cut off: nothing can follow it
 }
 
@@ -229,6 +230,9 @@ func (l *link) send(all ...message) error {
 		b = m.append(append(b, make([]byte, frame.HeaderSize)...))
 		frame.AppendHeader(b[:at], m.kind(), len(b)-at-frame.HeaderSize)
 	}
+	if err := l.flushLocked(); err != nil {
+		return fmt.Errorf("send what came before %s: %w", typeName(all[0].kind()), err)
+	}
 	if l.write.buf = b; cap(b) > 64<<10 {
 		l.write.buf = nil // 10,000 idle connections must not each keep a page of a listing
 	}
@@ -257,16 +261,24 @@ func (l *link) sendChunk(req uint32, i int, f chunkFile) error {
 	l.write.mu.Lock()
 	defer l.write.mu.Unlock()
 	n := f.List().ChunkLen(i)
-	err := l.sendChunkLocked(req, i, n, f)
+	err := l.flushLocked()
+	if err == nil {
+		err = l.sendChunkLocked(req, i, n, f)
+	}
 	if err != nil {
 		return fmt.Errorf("send chunk %d: %w", i, err)
 	}
+	l.countChunk(l.chunkCall(), n)
+	return nil
+}
+
+// countChunk enters a chunk of n bytes that was sent.
+func (l *link) countChunk(call string, n int) {
 	l.watch.Meter.OtherOut.Add(frame.HeaderSize + chunkHead)
 	l.watch.Meter.PayloadOut.Add(int64(n))
 	l.watch.Meter.ChunksOut.Add(1)
 	l.watch.remote.PayloadOut.Add(int64(n))
-	l.watch.message(l.chunkCall(), typeChunk, chunkHead+n)
-	return nil
+	l.watch.message(call, typeChunk, chunkHead+n)
 }
 
 func (l *link) chunkCall() string {

@@ -220,7 +220,7 @@ func (s *Server) serve(ctx context.Context, conn *net.TCPConn) {
 	stop := context.AfterFunc(ctx, l.interrupt)
 	defer stop()
 
-	session := &session{server: s, link: l}
+	session := &session{server: s, link: l, small: s.cfg.Folder.Small()}
 	err = session.run(ctx)
 	session.end(ctx, err)
 }

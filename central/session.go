@@ -24,7 +24,8 @@ type session struct {
 	link    *link
 	user    string
 	open    *store.Held // the file asked for last
-	fetches content.ID  // the file of which others are told that it is fetched
+	small   *store.Small
+	fetches content.ID // the file of which others are told that it is fetched
 	watches sync.WaitGroup
 	stops   []func()
 }
@@ -55,6 +56,12 @@ func (s *session) run(ctx context.Context) error {
 		if err := s.answer(ctx, h.kind, b); err != nil {
 			return err
 		}
+		if !s.link.isNextHere() {
+			s.small.Close()
+			if err := s.link.flush(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -80,6 +87,7 @@ func (s *session) end(ctx context.Context, err error) {
 	if s.open != nil {
 		s.open.Close()
 	}
+	s.small.Close()
 	s.link.close(first, why)
 }
 
@@ -252,6 +260,12 @@ func (s *session) held(id content.ID) (*store.Held, error) {
 
 // give answers GET: one CHUNK for each.
 func (s *session) give(m get) error {
+	if m.First == 0 && m.Count == 1 && s.link.inBurst() {
+		given, err := s.link.sendLater(m.Req, func(b []byte) ([]byte, bool) { return s.small.Append(b, m.ID, content.MinChunk) })
+		if given || err != nil {
+			return err
+		}
+	}
 	f, err := s.held(m.ID)
 	if err != nil {
 		return err

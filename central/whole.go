@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/store"
@@ -18,6 +19,8 @@ const (
 	// the buffers of two sockets: else both sides might wait for the other to
 	// read.
 	maxAhead = 256
+	// maxBatch is how many files are handed on together.
+	maxBatch = 32
 )
 
 // Whole fetches small files (of 1 to MaxWhole bytes, with their ids), pipelined:
@@ -27,7 +30,7 @@ const (
 // with an error of the connection or of each, the connection is of no more use.
 func (c *Client) Whole(ctx context.Context, files []store.Entry, each func(i int, p []byte, err error) error) (told int, err error) {
 	group, working := errgroup.WithContext(ctx)
-	w := &wholes{client: c, files: files, first: c.req + 1, come: make(chan whole, spare), over: working.Done()}
+	w := &wholes{client: c, files: files, first: c.req + 1, come: make(chan []whole, spare), over: working.Done()}
 	stop := context.AfterFunc(working, func() {
 		c.link.interrupt()
 		c.link.tcp.hangUp()
@@ -53,7 +56,7 @@ type wholes struct {
 	asked, got int   // how many, from the first
 	pending    int64 // bytes asked for and not here
 
-	come chan whole
+	come chan []whole
 	over <-chan struct{} // nothing is delivered any more
 }
 
@@ -75,24 +78,36 @@ func wholeBuffer(n int64) []byte {
 	return b[:n]
 }
 
-func (w *wholes) run() error {
-	for w.got < len(w.files) {
+func (w *wholes) run() (err error) {
+	w.client.link.readAhead()
+	for err == nil && w.got < len(w.files) {
+		var batch []whole
+		batch, err = w.batch()
+		select {
+		case w.come <- batch:
+		case <-w.over:
+			w.got -= len(batch)
+			return errWritingEnded
+		}
+	}
+	return err
+}
+
+// batch receives the next file, and those behind it that have arrived as well.
+func (w *wholes) batch() (batch []whole, lost error) {
+	for w.got < len(w.files) && (len(batch) == 0 || len(batch) < maxBatch && w.client.link.isNextHere()) {
 		if err := w.ask(); err != nil {
-			return err
+			return batch, err
 		}
 		p, err, lost := w.receive(w.files[w.got], w.first+uint32(w.got))
 		if lost != nil {
-			return lost
+			return batch, lost
 		}
-		select {
-		case w.come <- whole{w.got, p, err}:
-		case <-w.over:
-			return errWritingEnded
-		}
+		batch = append(batch, whole{w.got, p, err})
 		w.pending -= w.files[w.got].Size
 		w.got++
 	}
-	return nil
+	return batch, nil
 }
 
 // ask fills the window, once half of it is empty: many requests leave in one
@@ -162,26 +177,29 @@ func (w *wholes) refused(h head, req uint32) (err, lost error) {
 
 // deliver verifies what comes and passes it on, until nothing more does.
 func (w *wholes) deliver(each func(i int, p []byte, err error) error) error {
-	meter := w.client.cfg.Meter
-	for f := range w.come {
-		switch e := w.files[f.i]; {
-		case f.err != nil:
-		case content.Sum(f.p) != e.ID:
-			f.err = fault.Wrapf(fault.Corrupt, "%s does not match its id", e.Name)
-			meter.ChunkCorrupt(len(f.p))
-		default:
-			for range content.ChunkCount(e.Size) {
-				meter.ChunkStored(content.MinChunk)
+	for batch := range w.come {
+		for _, f := range batch {
+			p, err := w.verified(f)
+			if err := each(f.i, p, err); err != nil {
+				return err
 			}
+			wholeBuffers.Put(&f.p)
 		}
-		p := f.p
-		if f.err != nil {
-			p = nil
-		}
-		if err := each(f.i, p, f.err); err != nil {
-			return err
-		}
-		wholeBuffers.Put(&f.p)
 	}
 	return nil
+}
+
+func (w *wholes) verified(f whole) ([]byte, error) {
+	e, meter := w.files[f.i], w.client.cfg.Meter
+	if f.err != nil {
+		return nil, f.err
+	}
+	if content.Sum(f.p) != e.ID {
+		meter.ChunkCorrupt(len(f.p))
+		return nil, fault.Wrapf(fault.Corrupt, "%s does not match its id", e.Name)
+	}
+	for range content.ChunkCount(e.Size) {
+		meter.ChunkStored(content.MinChunk)
+	}
+	return f.p, nil
 }

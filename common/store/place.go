@@ -207,25 +207,34 @@ func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) || isNotF
 type lastFolder struct {
 	place *place
 	dir   string
-	root  *os.Root // nil: none, or err says why
+	open  *openFolder // nil: none, or err says why
 	err   error
 }
 
-func (l *lastFolder) lstat(name string) (fs.FileInfo, error) {
-	if dir := path.Dir(name); dir != l.dir {
+// in opens a folder of the place.
+func (l *lastFolder) in(dir string) (*openFolder, error) {
+	if dir != l.dir {
 		l.close()
-		l.dir = dir
-		l.root, l.err = l.place.folder(dir)
+		root, err := l.place.folder(dir)
+		if l.dir, l.err = dir, err; err == nil {
+			l.open = &openFolder{root: root}
+		}
 	}
-	if l.err != nil {
-		return nil, l.err
+	return l.open, l.err
+}
+
+func (l *lastFolder) lstat(name string) (fs.FileInfo, error) {
+	dir, err := l.in(path.Dir(name))
+	if err != nil {
+		return nil, err
 	}
-	return l.root.Lstat(path.Base(name))
+	return dir.root.Lstat(path.Base(name))
 }
 
 func (l *lastFolder) close() {
-	if l.root != nil {
-		l.root.Close()
-		l.root = nil
+	if l.open != nil {
+		l.open.close()
+		l.open = nil
 	}
+	l.dir, l.err = "", nil
 }
