@@ -137,7 +137,7 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *lab.Comparison) err
 
 // save writes the files the flags ask for.
 func (f *compareFlags) save(out *cli.Output, c *lab.Comparison) error {
-	program := thisBuild().Version
+	program := cli.ThisBuild().Version
 	if f.results != "" {
 		document := metrics.NewDocument(program, time.Now(), c.Reports)
 		if err := save(f.results, document.Write); err != nil {

@@ -99,7 +99,7 @@ func (s *echoServe) run(cmd *cobra.Command) error {
 	defer stop()
 	info := load.Info{
 		Node: fmt.Sprintf("echo-%d", os.Getpid()), System: "echo", Role: load.RoleServer,
-		Version: thisBuild().Version, Command: os.Args,
+		Version: cli.ThisBuild().Version, Command: os.Args,
 	}
 	w := &agent.Watch{Address: s.agentAddr, Config: agent.Config{
 		Reporter: load.NewReporter(info, s.cfg.Meter, s.cfg.Sockets), Sockets: s.cfg.Sockets, Stop: stop,

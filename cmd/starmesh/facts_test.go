@@ -34,14 +34,14 @@ func TestWhatNodesDoWrongHasOneName(t *testing.T) {
 	plan := faultinject.NewPlan(all, faultinject.Run{System: system.Named(system.Mesh), Receivers: []string{"a", "b"}})
 	var seen []string
 	for _, node := range plan.Receivers {
-		var m misbehaviour
+		var m fetch.Misbehaviour
 		if how := plan.Misbehave(node); m.Set(how) != nil {
 			t.Fatalf("%q is no misbehaviour", how)
 		}
-		if m.trait() != plan.Trait(node) {
-			t.Errorf("%s is called %q by its log, %q by the lab", m, m.trait(), plan.Trait(node))
+		if m.Trait() != plan.Trait(node) {
+			t.Errorf("%s is called %q by its log, %q by the lab", m, m.Trait(), plan.Trait(node))
 		}
-		seen = append(seen, m.trait())
+		seen = append(seen, m.Trait())
 	}
 	if slices.Sort(seen); !slices.Equal(seen, []string{"free-rider", "liar"}) {
 		t.Errorf("the lab knows %q", seen)
@@ -60,7 +60,7 @@ func TestTheLabsFlagsAreThoseOfTheCommands(t *testing.T) {
 		first := append(s.Launch.Serve(start), "--"+runner.DieFlag)
 		receiver := append(s.Launch.Get(start), "--"+runner.HoldFlag, "--"+runner.DieFlag)
 		if s.Launch.Misbehave != "" {
-			receiver = append(receiver, s.Launch.Misbehave, string(freeRide))
+			receiver = append(receiver, s.Launch.Misbehave, string(fetch.FreeRide))
 		}
 		for _, args := range [][]string{again, first, receiver} {
 			cmd, rest, err := newRoot(io.Discard).Find(args)

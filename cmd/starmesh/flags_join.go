@@ -53,7 +53,7 @@ func (f *joinFlags) join(cmd *cobra.Command, addr string) error {
 	host, _ = os.Hostname()
 	j := fleet.Joining{Manager: addr, Code: code}
 	j.Hello = fleet.Hello{
-		Program: thisBuild().Version, Name: f.name, Host: readable.Cut(readable.Text(host), 60),
+		Program: cli.ThisBuild().Version, Name: f.name, Host: readable.Cut(readable.Text(host), 60),
 		OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Push: f.keep != "",
 	}
 	j.Joined = func(w fleet.Welcome) {
@@ -124,6 +124,6 @@ func (f *waitFlags) check(cmd *cobra.Command, least int) error {
 	case given:
 		f.Given = []fleet.Code{code}
 	}
-	f.Program = thisBuild().Version
+	f.Program = cli.ThisBuild().Version
 	return checkAddress(cmd, "listen", f.Listen)
 }

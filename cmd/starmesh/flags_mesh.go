@@ -25,7 +25,7 @@ type peerFlags struct {
 	noMDNS, dht, publicDHT bool
 	public                 bool
 	inside                 bool // of the machine: nobody outside is to be reached unless it is said whom
-	misbehave              misbehaviour
+	misbehave              fetch.Misbehaviour
 }
 
 func (f *peerFlags) add(cmd *cobra.Command) {
@@ -44,6 +44,14 @@ func (f *peerFlags) add(cmd *cobra.Command) {
 	flags.Lookup("trace").Usage = "print what happens on the network: connections, streams, messages"
 }
 
+// addMisbehave adds a flag that is told of in the manual, and hidden in the help
+// of commands that people use every day.
+func (f *peerFlags) addMisbehave(cmd *cobra.Command) {
+	cmd.Flags().Var(&f.misbehave, "misbehave", "for experiments: do wrong, as `HOW` says: "+
+		"free-ride takes and gives nothing, lie gives wrong bytes")
+	_ = cmd.Flags().MarkHidden("misbehave") // it was added in the line before
+}
+
 // meshNode is a running command that is a node of the mesh.
 type meshNode struct {
 	*node
@@ -55,12 +63,15 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 	if f.publicDHT && f.networkKey != "" {
 		return cli.Usagef(cmd, "--public-dht with --network-key: a private mesh is not looked for in public; take --dht")
 	}
-	f.node.system, f.node.metrics, f.node.trait = cmp.Or(f.node.system, system.Mesh), prometheus.NewRegistry(), f.misbehave.trait()
+	f.node.system, f.node.metrics, f.node.trait = cmp.Or(f.node.system, system.Mesh), prometheus.NewRegistry(), f.misbehave.Trait()
 	return f.node.run(cmd, role, func(ctx context.Context, n *node) error {
 		if f.node.managed.hold { // one of many on this machine
 			defer cores.Spare()()
 		}
-		f.misbehave.warn(n)
+		if does := f.misbehave.Does(); does != "" { // nobody runs such a node without knowing
+			n.out.Warn("this node misbehaves on purpose (--misbehave %s): %s", f.misbehave, does)
+			n.out.Event("misbehaves", map[string]string{"how": string(f.misbehave)})
+		}
 		cfg, err := f.config(n)
 		if err != nil {
 			return err
@@ -70,7 +81,7 @@ func (f *peerFlags) live(cmd *cobra.Command, role string, work func(context.Cont
 			return cli.Usage(cmd, err)
 		}
 		return mesh.Run(ctx, func(ctx context.Context) error {
-			running := &meshNode{n, &fetch.Node{Node: mesh, Shown: f.misbehave.shown()}}
+			running := &meshNode{n, &fetch.Node{Node: mesh, Misbehaves: f.misbehave}}
 			return running.TellHidden(ctx, told{n.out}, n.report.Remark, func() error { return work(ctx, running) })
 		})
 	})
@@ -85,7 +96,7 @@ func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 			Limits: n.limits, Meter: n.meter, Sockets: n.sockets, Metrics: f.node.metrics, Log: n.out.Logger(),
 		},
 		Join: f.join, Ways: discovery.Ways{MDNS: !f.noMDNS, Machine: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT},
-		TakeOnly: f.misbehave == freeRide, Agent: n.agent,
+		TakeOnly: f.misbehave == fetch.FreeRide, Agent: n.agent,
 	}
 	if f.node.trace {
 		cfg.Trace = n.out.Lines()

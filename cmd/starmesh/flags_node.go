@@ -100,7 +100,7 @@ func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Conte
 	cli.DateLines(cmd)
 	n := &node{
 		out: cli.ForCommand(cmd), meter: new(load.Meter), sockets: new(load.Sockets), health: new(agent.Health),
-		limits: f.limits(), agent: "starmesh/" + thisBuild().Version,
+		limits: f.limits(), agent: "starmesh/" + cli.ThisBuild().Version,
 	}
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
@@ -120,7 +120,7 @@ func (f *nodeFlags) info(role string) load.Info {
 		Node:      cmp.Or(f.name, fmt.Sprintf("%s-%s-%d", role, cmp.Or(host, runtime.GOOS), os.Getpid())),
 		System:    cmp.Or(f.system, system.Star),
 		Role:      role,
-		Version:   thisBuild().Version,
+		Version:   cli.ThisBuild().Version,
 		Command:   os.Args,
 		LimitUp:   float64(f.up),
 		LimitDown: float64(f.down),

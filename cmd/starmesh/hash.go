@@ -88,7 +88,7 @@ func (h *hasher) run(cmd *cobra.Command, args []string, check bool, collection s
 	case collection != "":
 		err = h.collection(cmd.Context(), collection)
 	case check:
-		err = h.check(cmd.Context(), args)
+		err = h.checkAll(cmd.Context(), args)
 	default:
 		err = h.list(cmd.Context(), args)
 	}
@@ -145,7 +145,7 @@ func (h *hasher) writeBeside(ctx context.Context, name string) error {
 func (h *hasher) fail(name string, err error) {
 	h.failed = true
 	h.out.Warn("%s", cli.OneLine(err))
-	h.out.Event("error", map[string]any{"name": name, "error": cli.OneLine(err), "kind": kind(err)})
+	h.out.Event("error", map[string]any{"name": name, "error": cli.OneLine(err), "kind": cli.Kind(err)})
 }
 
 func (h *hasher) print(name string, id content.ID, size int64) {
@@ -156,5 +156,27 @@ func (h *hasher) print(name string, id content.ID, size int64) {
 		h.out.Result(id.String())
 	default:
 		h.out.Result(b3sum.Line(id, name))
+	}
+}
+
+// checkAll checks the files that are named in lists.
+func (h *hasher) checkAll(ctx context.Context, lists []string) error {
+	for _, name := range lists {
+		if err := h.Check(ctx, name, h.checked, func(err error) { h.fail(name, err) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *hasher) checked(c b3sum.Checked) {
+	h.failed = h.failed || !c.OK
+	text := ""
+	if c.Err != nil {
+		text = cli.OneLine(c.Err)
+	}
+	h.out.Event("check", map[string]any{"name": c.Name, "ok": c.OK, "error": text})
+	if h.out.Mode() != cli.JSON && (h.out.Mode() != cli.Quiet || !c.OK) {
+		h.out.Result(c.String())
 	}
 }

@@ -17,6 +17,7 @@ const (
 	HintUser         Hint = "user"          // name a user
 	HintPlain        Hint = "plain"         // do without TLS
 	HintWritable     Hint = "writable"      // the server's operator would allow writing
+	HintFind         Hint = "find"          // name a node of the mesh, or look for them longer
 )
 
 // Advise attaches a hint to err, whose text stays as it is.

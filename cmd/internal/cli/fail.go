@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,6 +60,26 @@ func Status(err error) int {
 	}
 }
 
+// Kind names the kind of failure of err, for programs.
+func Kind(err error) string {
+	if Status(err) == Misuse {
+		return "usage"
+	}
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	code := fault.Code(err)
+	if code == fault.Code(fault.Internal) && errors.Is(err, fs.ErrNotExist) {
+		code = fault.Code(fault.NotFound) // a file here
+	}
+	for name, c := range fault.Codes() {
+		if c == code {
+			return name
+		}
+	}
+	return fault.Internal.Error()
+}
+
 // Hint returns the line that follows an error in the command line, "" for
 // others.
 func Hint(err error) string {
@@ -77,6 +99,7 @@ var hints = map[fault.Hint]string{
 	fault.HintUser:         " (--user NAME)",
 	fault.HintPlain:        ", or leave --tls out",
 	fault.HintWritable:     " (its operator would start it with --writable)",
+	fault.HintFind:         ": give --join or a ticket, or a longer --wait",
 }
 
 // OneLine puts the words of err, and of its hints, on one line: joined errors

@@ -18,7 +18,7 @@ import (
 // Node is a node of the mesh with which files are fetched and shared.
 type Node struct {
 	*peer.Node
-	Shown func(store.File) store.File // what others get to see of a file; nil: the file
+	Misbehaves Misbehaviour
 }
 
 // Publish is peer.Node's, of what others get to see.
@@ -31,11 +31,12 @@ func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg tran
 	return n.Node.Fetch(ctx, name, n.shown(file), cfg, servers...)
 }
 
+// shown is what others get to see of a file.
 func (n *Node) shown(file store.File) store.File {
-	if n.Shown == nil {
-		return file
+	if n.Misbehaves == Lie {
+		return lyingFile{file}
 	}
-	return n.Shown(file)
+	return file
 }
 
 // Mesh fetches files from the mesh, and shares them until it is closed.

@@ -1,0 +1,90 @@
+package fetch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"starmesh/cmd/internal/units"
+	"starmesh/common/content"
+	"starmesh/common/fault"
+	"starmesh/common/readable"
+	"starmesh/peer"
+)
+
+// Listed is a file or folder that nodes of the mesh share, for programs.
+type Listed struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Size   int64  `json:"size"` // of a folder: of all its files
+	Folder bool   `json:"folder"`
+	Nodes  int    `json:"nodes"`       // that have all of it
+	Partly int    `json:"partly"`      // that have some of it
+	Held   int    `json:"held_chunks"` // of a folder: of its list of files
+	Chunks int    `json:"chunks"`
+}
+
+func newListed(l peer.Listed) Listed {
+	e := Listed{l.ID.String(), l.Name, l.Size, l.Folder, l.Nodes, l.Partly, l.Held, content.ChunkCount(l.Size)}
+	if l.Folder {
+		e.Size = l.Total
+	}
+	return e
+}
+
+// String is l for people.
+func (l Listed) String() string {
+	copies := units.Counted(l.Nodes, "node")
+	if l.Partly > 0 {
+		copies += fmt.Sprintf(" +%d in part", l.Partly)
+	}
+	name := readable.Text(l.Name)
+	if l.Folder {
+		name += "/"
+	}
+	return fmt.Sprintf("%s  %12d  %-18s  %s", l.ID, l.Size, copies, name)
+}
+
+// ListAll waits for nodes to be found and tells what they share, and what is in the
+// folders of tickets. It returns how many things so many nodes share.
+func (n *Node) ListAll(ctx context.Context, wait time.Duration, tickets []Sought, place Place, tell func(Listed)) (shared, nodes int, err error) {
+	select {
+	case <-ctx.Done():
+		return 0, 0, ctx.Err()
+	case <-time.After(wait):
+	}
+	all := n.List(ctx)
+	for _, l := range all {
+		tell(newListed(l))
+	}
+	if nodes = len(n.Links()); nodes == 0 {
+		return 0, 0, fault.Advise(fault.Wrapf(fault.NoSource, "no node of the mesh is in reach"), fault.HintFind)
+	}
+	for _, ticket := range tickets {
+		if err := n.listFolder(ctx, wait, ticket, all, place, tell); err != nil {
+			return 0, 0, err
+		}
+	}
+	return len(all), nodes, nil
+}
+
+// listFolder tells what is in the folder of a ticket: all who share the folder
+// have it.
+func (n *Node) listFolder(ctx context.Context, wait time.Duration, ticket Sought, all []peer.Listed, place Place, tell func(Listed)) error {
+	mesh := NewMesh(n, place, Patience{For: wait})
+	defer mesh.Close(ctx)
+	entries, err := mesh.Files(ctx, ticket)
+	if err != nil {
+		return err
+	}
+	folder := slices.IndexFunc(all, func(l peer.Listed) bool { return ticket.Is(l.ID) })
+	for _, e := range entries {
+		l := peer.Listed{Shared: peer.Shared{ID: e.ID, Name: e.Path, Size: e.Size, Held: content.ChunkCount(e.Size)}}
+		if folder >= 0 {
+			l.Nodes, l.Partly = all[folder].Nodes, all[folder].Partly
+		}
+		tell(newListed(l))
+	}
+	return nil
+}
