@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,24 +68,9 @@ func (f *getFlags) targets(cmd *cobra.Command, args []string) ([]fetch.Target, e
 	if err := f.to.check(cmd); err != nil {
 		return nil, err
 	}
-	var all []fetch.Target
-	var addr central.Address
-	named := true // whether addr has something to fetch
-	for i, arg := range args {
-		if i > 0 && !strings.Contains(arg, "://") {
-			all, named = append(all, fetch.NewTarget(addr, arg)), true
-			continue
-		}
-		if !named {
-			break
-		}
-		var err error
-		if addr, err = f.server.address(cmd, arg); err != nil {
-			return nil, err
-		}
-		if named = addr.Name != ""; named {
-			all = append(all, fetch.NewTarget(addr, addr.Name))
-		}
+	all, addr, named, err := fetch.ParseTargets(args, func(arg string) (central.Address, error) { return f.server.address(cmd, arg) })
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case !named && addr.HTTP:

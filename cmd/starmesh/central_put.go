@@ -56,7 +56,7 @@ func (f *putFlags) put(cmd *cobra.Command, server string, names []string) error 
 		return err
 	}
 	return f.server.node.run(cmd, load.RoleClient, func(ctx context.Context, n *node) error {
-		sayLeftOut(n.out, "put", left)
+		fetch.SayLeftOut(told{n.out}, "put", left)
 		cfg, err := f.server.config(cmd, n)
 		if err != nil {
 			return err

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"starmesh/central"
 	"starmesh/cmd/internal/agent"
@@ -148,18 +147,13 @@ func (f *accessFlags) rules(cmd *cobra.Command) (central.Access, error) {
 	if f.writable && len(f.writeUsers) == 0 {
 		return a, cli.Usagef(cmd, "--writable with --users: name those who may write with --write-users")
 	}
-	file, err := os.Open(f.users)
-	if err != nil {
-		return a, fileerr.Named(f.users, err)
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
-		return a, fileerr.Named(f.users, errors.New("everyone on this machine may write it: chmod o-w"))
-	}
-	if a.Users, err = central.ReadUsers(file, f.writeUsers); err != nil {
-		return a, fmt.Errorf("%s: %w", f.users, err)
-	}
-	return a, nil
+	a.Users, err = fileerr.Read(f.users, func(file *os.File) (*central.Users, error) {
+		if info, err := file.Stat(); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
+			return nil, errors.New("everyone on this machine may write it: chmod o-w")
+		}
+		return central.ReadUsers(file, f.writeUsers)
+	})
+	return a, err
 }
 
 // encryption returns the certificate and its fingerprint; nil without --tls.
@@ -210,7 +204,7 @@ func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central
 	}
 	n.health.Check(folder.Ready)
 	defer context.AfterFunc(ctx, func() { sayStopping(n.out, cfg.Bounds.Grace) })()
-	return serveAll(ctx, central.NewServer(cfg), folder, ln, web)
+	return central.NewServer(cfg).ServeAll(ctx, ln, web)
 }
 
 // sayStopping tells why the server is still there after Ctrl-C.
@@ -224,30 +218,4 @@ func (f *serveFlags) listenHTTP(steps *trace.Trace) (net.Listener, error) {
 		return nil, nil // and not a listener that is nil
 	}
 	return central.Listen(f.http, f.backlog, steps)
-}
-
-// serveAll runs the server on both listeners until ctx ends or one fails. The
-// folder goes on until the last answer is given.
-func serveAll(ctx context.Context, server *central.Server, folder *store.Folder, ln *net.TCPListener, web net.Listener) error {
-	serving, ctx := errgroup.WithContext(ctx)
-	scan, stopScan := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopScan()
-	scanned := make(chan error, 1)
-	serving.Go(func() error {
-		go func() { scanned <- folder.Run(scan) }()
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-scanned: // before its time: the folder is gone
-			scanned <- nil
-			return err
-		}
-	})
-	serving.Go(func() error { return server.Serve(ctx, ln) })
-	if web != nil {
-		serving.Go(func() error { return server.ServeHTTP(ctx, web) })
-	}
-	err := serving.Wait()
-	stopScan()
-	return errors.Join(err, <-scanned)
 }

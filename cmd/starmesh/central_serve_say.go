@@ -6,6 +6,7 @@ import (
 	"starmesh/central"
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
+	"starmesh/cmd/internal/fetch"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/common/load"
 	"starmesh/common/store"
@@ -75,7 +76,7 @@ func (s *scans) tell(scan store.Scan) {
 	left := load.LeftOut{Count: scan.LeftOut.Count, Files: scan.LeftOut.Examples}
 	s.report.LeaveOut(left)
 	if left.Count > s.told {
-		sayLeftOut(s.out, "served", left)
+		fetch.SayLeftOut(told{s.out}, "served", left)
 	}
 	s.told = left.Count
 }

@@ -11,11 +11,9 @@ import (
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fileerr"
-	"starmesh/cmd/internal/lab"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/report"
 	"starmesh/cmd/internal/lab/runlogs"
-	"starmesh/common/atomicfile"
 	"starmesh/common/readable"
 )
 
@@ -65,7 +63,7 @@ func (f *compareFlags) compare(cmd *cobra.Command, paths []string) error {
 	if f.bars < 0 {
 		return cli.Usagef(cmd, "--bars %d: 0 or more", f.bars)
 	}
-	c, unread := lab.Compare(cmd.Context(), paths, f.links.links())
+	c, unread := report.ReadLogs(cmd.Context(), paths, f.links.links())
 	if cmd.Context().Err() != nil {
 		return cmd.Context().Err()
 	}
@@ -97,7 +95,7 @@ func sayFindings(out *cli.Output, findings []runlogs.Finding) {
 }
 
 // show prints the comparison as the flags want it.
-func (f *compareFlags) show(w io.Writer, out *cli.Output, c *lab.Comparison) error {
+func (f *compareFlags) show(w io.Writer, out *cli.Output, c *report.Logs) error {
 	switch {
 	case out.Mode() == cli.JSON:
 		for _, r := range c.Reports {
@@ -110,55 +108,27 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *lab.Comparison) err
 	case f.csv:
 		return report.CSV(w, c.Cases)
 	case f.markdown:
-		for _, cs := range c.Cases {
-			g := report.GridOf(cs)
-			if err := g.Markdown(w); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.Markdown(w)
 	}
-	width := cli.Width(w)
-	for _, cs := range c.Cases {
-		g := report.GridOf(cs)
-		if err := g.Text(w, width); err != nil {
-			return err
-		}
-		fmt.Fprintln(w)
-		if f.bars == 0 {
-			continue
-		}
-		if err := report.Bars(w, cs, width, f.bars); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.Text(w, cli.Width(w), f.bars)
 }
 
 // save writes the files the flags ask for.
-func (f *compareFlags) save(out *cli.Output, c *lab.Comparison) error {
+func (f *compareFlags) save(out *cli.Output, c *report.Logs) error {
 	program := cli.ThisBuild().Version
 	if f.results != "" {
 		document := metrics.NewDocument(program, time.Now(), c.Reports)
-		if err := save(f.results, document.Write); err != nil {
+		if err := fileerr.Write(f.results, document.Write); err != nil {
 			return err
 		}
 		out.Note("results: %s", f.results)
 	}
 	if f.html != "" {
-		report := report.Page{Made: time.Now(), Program: "starmesh " + program, Command: os.Args, Cases: c.Cases, Runs: c.Runs}
-		for _, finding := range c.Findings {
-			report.Findings = append(report.Findings, finding.String())
-		}
-		if err := save(f.html, report.Write); err != nil {
+		page := c.Page(time.Now(), program, os.Args)
+		if err := fileerr.Write(f.html, page.Write); err != nil {
 			return err
 		}
 		out.Note("page: %s", f.html)
 	}
 	return nil
-}
-
-// save makes a file of what write writes, whole or not at all.
-func save(name string, write func(io.Writer) error) error {
-	return fileerr.Named(name, atomicfile.Write(name, atomicfile.Options{Perm: 0o644}, write))
 }

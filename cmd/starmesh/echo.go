@@ -163,7 +163,7 @@ func sendEcho(cmd *cobra.Command, cfg echo.SendConfig, steps bool, words []strin
 	}
 	messages := io.Reader(strings.NewReader(strings.Join(words, " ") + "\n"))
 	if len(words) == 0 {
-		messages = untilStopped(ctx, cmd.InOrStdin())
+		messages = cmd.InOrStdin()
 	}
 	err := echo.Send(ctx, cfg, messages)
 	switch {
@@ -187,17 +187,4 @@ func printEcho(w io.Writer, out *cli.Output, e echo.Echo) error {
 	}
 	out.Note("%d bytes came back from %s in %s", len(e.Text), e.From, units.Duration(e.Time))
 	return nil
-}
-
-// untilStopped returns what r gives until ctx ends. A read of a terminal cannot
-// be ended from outside: the one under way is left behind, for the end of the
-// process.
-func untilStopped(ctx context.Context, r io.Reader) io.Reader {
-	reader, writer := io.Pipe()
-	context.AfterFunc(ctx, func() { _ = writer.CloseWithError(ctx.Err()) })
-	go func() {
-		_, err := io.Copy(writer, r)
-		_ = writer.CloseWithError(err) // nil is io.EOF
-	}()
-	return reader
 }

@@ -12,7 +12,6 @@ import (
 	"starmesh/cmd/internal/fleet"
 	"starmesh/cmd/internal/fleet/worker"
 	"starmesh/cmd/internal/units"
-	"starmesh/common/fault"
 	"starmesh/common/readable"
 )
 
@@ -71,7 +70,7 @@ func (f *joinFlags) join(cmd *cobra.Command, addr string) error {
 // readCode takes the code from the environment, of which processes that are
 // started get none of it, or else from standard input. ADDR#CODE will do.
 func readCode(cmd *cobra.Command) (fleet.Code, error) {
-	if code, ok, err := codeInEnvironment(); ok {
+	if code, ok, err := fleet.CodeFromEnvironment(); ok {
 		return code, err
 	}
 	text, err := cli.ReadLine(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), "code")
@@ -82,19 +81,6 @@ func readCode(cmd *cobra.Command) (fleet.Code, error) {
 		text = code
 	}
 	return fleet.ParseCode(text)
-}
-
-// codeInEnvironment takes the code from the environment, if it is there.
-func codeInEnvironment() (code fleet.Code, ok bool, err error) {
-	text, ok := os.LookupEnv(fleet.CodeVariable)
-	if !ok {
-		return code, false, nil
-	}
-	_ = os.Unsetenv(fleet.CodeVariable) // fails only for names that cannot be
-	if code, err = fleet.ParseCode(text); err != nil {
-		err = fault.Wrapf(fault.Invalid, "$%s: %w", fleet.CodeVariable, err)
-	}
-	return code, true, err
 }
 
 // waitFlags say which nodes a manager waits for.
@@ -115,7 +101,7 @@ func (f *waitFlags) check(cmd *cobra.Command, least int) error {
 	if f.Nodes < least || f.Nodes > 1000 || f.Min < 0 || f.Min > f.Nodes {
 		return cli.Usagef(cmd, "--nodes %d --min-nodes %d: from %d to 1000", f.Nodes, f.Min, least)
 	}
-	code, given, err := codeInEnvironment()
+	code, given, err := fleet.CodeFromEnvironment()
 	switch {
 	case err != nil:
 		return err

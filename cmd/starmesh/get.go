@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"time"
 
@@ -100,14 +99,5 @@ func readSidecar(name string) (content.Sidecar, error) {
 	if name == "" {
 		return content.Sidecar{}, nil
 	}
-	file, err := os.Open(name)
-	if err != nil {
-		return content.Sidecar{}, fileerr.Named(name, err)
-	}
-	defer file.Close()
-	s, err := content.ReadSidecar(file)
-	if err != nil {
-		return s, fmt.Errorf("%s: %w", name, err)
-	}
-	return s, nil
+	return fileerr.Read(name, func(f *os.File) (content.Sidecar, error) { return content.ReadSidecar(f) })
 }

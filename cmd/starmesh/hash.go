@@ -104,7 +104,7 @@ func (h *hasher) collection(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	sayLeftOut(h.out, "part of it", left)
+	fetch.SayLeftOut(told{h.out}, "part of it", left)
 	id, err := h.Folder(ctx, dir, files, total)
 	if err != nil {
 		return err

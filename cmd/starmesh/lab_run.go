@@ -201,15 +201,8 @@ func (l *labLinks) rates(cmd *cobra.Command) (r scenario.Rates, err error) {
 	if l.profile == "" {
 		return r, nil
 	}
-	file, err := os.Open(l.profile)
-	if err != nil {
-		return r, fileerr.Named(l.profile, err)
-	}
-	defer file.Close()
-	if r.Profile, err = scenario.ParseProfile(file); err != nil {
-		return r, fmt.Errorf("%s: %w", l.profile, err)
-	}
-	return r, nil
+	r.Profile, err = fileerr.Read(l.profile, func(f *os.File) ([]scenario.Exception, error) { return scenario.ParseProfile(f) })
+	return r, err
 }
 
 // wrongs reads --faults, and checks that every run has receivers enough.
@@ -248,9 +241,6 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 	return err
 }
 
-// maxBars is how many nodes of each system are drawn.
-const maxBars = 20
-
 // showCases prints what was measured.
 func showCases(out *cli.Output, stdout io.Writer, cases []*metrics.Case) error {
 	if out.Mode() == cli.JSON {
@@ -259,15 +249,8 @@ func showCases(out *cli.Output, stdout io.Writer, cases []*metrics.Case) error {
 		}
 		return nil
 	}
-	width := cli.Width(stdout)
 	out.Note("%s", "")
-	summary := report.Summary(cases)
-	if err := summary.Text(stdout, width); err != nil || len(cases) == 0 {
-		return err
-	}
-	fmt.Fprintln(stdout)
-	// The largest shows best who carries the load.
-	return report.Bars(stdout, cases[len(cases)-1], width, maxBars)
+	return report.Overview(stdout, cases, cli.Width(stdout))
 }
 
 // labOutput is a command's output as package lab knows it.

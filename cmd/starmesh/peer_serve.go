@@ -12,6 +12,7 @@ import (
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
+	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
@@ -72,13 +73,13 @@ func (f *peerServeFlags) serve(ctx context.Context, n *meshNode, paths []string)
 			return stoppedIsFine(ctx, err)
 		}
 		sayShared(n.out, shared)
-		sayLeftOut(n.out, "shared", shared.Left)
+		fetch.SayLeftOut(told{n.out}, "shared", shared.Left)
 		left.Count, left.Files = left.Count+shared.Left.Count, append(left.Files, shared.Left.Files...)
 		n.report.LeaveOut(left)
 		tickets = append(tickets, shared.Ticket)
 	}
 	if f.ticketFile != "" {
-		if err := save(f.ticketFile, func(w io.Writer) error {
+		if err := fileerr.Write(f.ticketFile, func(w io.Writer) error {
 			_, err := io.WriteString(w, strings.Join(tickets, "\n")+"\n")
 			return err
 		}); err != nil {

@@ -2,15 +2,12 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/predict"
 	"starmesh/cmd/internal/lab/system"
@@ -88,7 +85,8 @@ func (f *planFlags) plan(cmd *cobra.Command) error {
 		out.Event("plan", p)
 		return nil
 	}
-	return f.print(cmd.OutOrStdout(), p)
+	title := fmt.Sprintf("%s, origin %s up, receivers %s up and %s down", f.size, f.originUp, f.up, f.down)
+	return p.Text(cmd.OutOrStdout(), title, cli.Width(cmd.OutOrStdout()))
 }
 
 // unlimited returns a rate as bounds have it.
@@ -97,30 +95,4 @@ func unlimited(r units.Rate) float64 {
 		return math.Inf(1)
 	}
 	return float64(r)
-}
-
-func (f *planFlags) print(w io.Writer, p *predict.Plan) error {
-	hub, relay := p.Rows[0].Hub.System.Name, p.Rows[0].Relay.System.Name
-	g := table.Table{
-		Title: fmt.Sprintf("%s, origin %s up, receivers %s up and %s down", f.size, f.originUp, f.up, f.down),
-		Head:  []string{"receivers", hub + " bound", hub + " expected", relay + " bound", relay + " expected", hub + " ÷ " + relay},
-	}
-	for _, r := range p.Rows {
-		row := []string{strconv.Itoa(r.Receivers)}
-		for _, side := range []predict.Side{r.Hub, r.Relay} {
-			row = append(row, units.Seconds(side.BoundSeconds), units.Seconds(side.ExpectedSeconds))
-			if note := side.System.Name + ": " + side.Multiple.From; !slices.Contains(g.Notes, note) {
-				g.Notes = append(g.Notes, note)
-			}
-		}
-		g.Rows = append(g.Rows, append(row, fmt.Sprintf("%.2f", r.Hub.ExpectedSeconds/r.Relay.ExpectedSeconds)))
-	}
-	width := cli.Width(w)
-	if err := g.Text(w, width); err != nil {
-		return err
-	}
-	if err := table.Paragraphs(w, p.Advice, width); err != nil {
-		return err
-	}
-	return table.Paragraphs(w, p.Caveats, width)
 }

@@ -11,13 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/cmd/internal/cli"
-	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/push"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
-	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -69,17 +67,14 @@ func (f *pushFlags) push(cmd *cobra.Command, what string) error {
 		return err
 	}
 	got := 0
-	t := table.Table{Head: []string{"node", "has it", "after", "kept", "id"}}
 	for _, r := range receipts {
 		out.Event("receipt", r)
-		row := []string{r.Node, "no: " + readable.Cut(readable.Text(r.Why), 100), table.Missing, table.Missing, table.Missing}
 		if r.Verified {
 			got++
-			row = []string{r.Node, "yes, " + units.Bytes(r.Bytes), units.Seconds(r.Seconds), units.Bytes(r.Kept), readable.Cut(r.ID, 16)}
 		}
-		t.Rows = append(t.Rows, row)
 	}
 	if out.Mode() != cli.JSON && out.Mode() != cli.Quiet {
+		t := push.Table(receipts)
 		if err := t.Text(cmd.OutOrStdout(), cli.Width(cmd.OutOrStdout())); err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func Send(ctx context.Context, cfg SendConfig, messages io.Reader) error {
 		return err
 	}
 	defer remote.close()
-	return sendAll(ctx, cfg, remote, bufio.NewReaderSize(messages, piece))
+	return sendAll(ctx, cfg, remote, bufio.NewReaderSize(untilStopped(ctx, messages), piece))
 }
 
 // connect makes the socket, and returns how much goes into one message.
@@ -119,4 +119,17 @@ func same(address string, sent, got []byte) error {
 		return nil
 	}
 	return fault.Wrapf(fault.Corrupt, "what %s sent back is not what it was sent: there is something else than an echo service", address)
+}
+
+// untilStopped returns what r gives until ctx ends. A read of a terminal cannot
+// be ended from outside: the one under way is left behind, for the end of the
+// process.
+func untilStopped(ctx context.Context, r io.Reader) io.Reader {
+	reader, writer := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = writer.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(writer, r)
+		_ = writer.CloseWithError(err) // nil is io.EOF
+	}()
+	return reader
 }

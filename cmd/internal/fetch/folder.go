@@ -3,8 +3,10 @@ package fetch
 import (
 	"context"
 	"os"
+	"strings"
 
 	"starmesh/cmd/internal/fileerr"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
 	"starmesh/common/load"
 	"starmesh/common/store"
@@ -28,4 +30,23 @@ func ListFolder(ctx context.Context, dir string) (files []content.Entry, total i
 		total += e.Size
 	}
 	return files, total, load.LeftOut{Count: out.Count, Files: out.Examples}, nil
+}
+
+// SayLeftOut says which files are not served, shared or put: the first few, or
+// all that are known by name with --verbose.
+func SayLeftOut(out Output, what string, left load.LeftOut) {
+	const few = 3
+	if left.Count == 0 {
+		return
+	}
+	named, rest := left.Files, ""
+	if len(named) > few && !out.Verbose() {
+		named, rest = named[:few], " …; --verbose lists more"
+	}
+	verb := "are"
+	if left.Count == 1 {
+		verb = "is"
+	}
+	out.Warn("%s %s not %s: %s%s", units.Counted(left.Count, "name"), verb, what, strings.Join(named, "; "), rest)
+	out.Event("left_out", left)
 }

@@ -33,14 +33,36 @@ type Target struct {
 	id   content.ID // zero: name counts
 }
 
-// NewTarget returns what is called name at a server, be that an id.
-func NewTarget(addr central.Address, name string) Target {
+// newTarget returns what is called name at a server, be that an id.
+func newTarget(addr central.Address, name string) Target {
 	id, err := content.ParseID(strings.ToLower(name))
 	if err != nil {
 		id = content.ID{}
 	}
 	addr.Name = ""
 	return Target{addr: addr, name: name, id: id}
+}
+
+// ParseTargets reads an address, names, and URLs that are both. named is whether
+// the last address, addr, has something to fetch.
+func ParseTargets(args []string, address func(string) (central.Address, error)) (all []Target, addr central.Address, named bool, err error) {
+	named = true
+	for i, arg := range args {
+		if i > 0 && !strings.Contains(arg, "://") {
+			all, named = append(all, newTarget(addr, arg)), true
+			continue
+		}
+		if !named {
+			break
+		}
+		if addr, err = address(arg); err != nil {
+			return nil, addr, false, err
+		}
+		if named = addr.Name != ""; named {
+			all = append(all, newTarget(addr, addr.Name))
+		}
+	}
+	return all, addr, named, nil
 }
 
 // HTTP returns whether it comes over HTTP.

@@ -77,7 +77,7 @@ func getAll(t *testing.T, ctx context.Context, addr central.Address, dir string,
 	out := &heard{}
 	cfg := central.ClientConfig{Agent: "test", Instruments: central.Instruments{Meter: meter}}
 	star := &Star{Place: Place{To: to, Meter: meter, Out: out}, Client: cfg, Conns: 3, Retry: Patience{For: time.Minute}}
-	return out, star.Get(ctx, []Target{NewTarget(addr, "/")})
+	return out, star.Get(ctx, []Target{newTarget(addr, "/")})
 }
 
 func sameTree(t *testing.T, dir string, files map[string][]byte) {

@@ -35,7 +35,7 @@ func TestCtrlCSaysHowToGoOn(t *testing.T) {
 			}
 			defer to.Close()
 			star := &Star{Place: Place{To: to, Out: &heard{}}, Conns: 1, Retry: Patience{For: time.Minute}}
-			return star.Get(ctx, []Target{NewTarget(addr, "large.bin")})
+			return star.Get(ctx, []Target{newTarget(addr, "large.bin")})
 		}
 	}
 	for name, one := range map[string]struct {

@@ -2,8 +2,11 @@
 package fileerr
 
 import (
+	"io"
+	"os"
 	"path/filepath"
 
+	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
 )
 
@@ -25,4 +28,22 @@ func Named(name string, err error) error {
 		return nil
 	}
 	return &Error{Name: filepath.ToSlash(name), Err: fault.Bare(err)}
+}
+
+// Read opens the file called name and reads it with parse. What is wrong with it
+// is said of that name.
+func Read[T any](name string, parse func(*os.File) (T, error)) (T, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		var none T
+		return none, Named(name, err)
+	}
+	defer file.Close()
+	read, err := parse(file)
+	return read, Named(name, err)
+}
+
+// Write makes a file of what write writes, whole or not at all.
+func Write(name string, write func(io.Writer) error) error {
+	return Named(name, atomicfile.Write(name, atomicfile.Options{Perm: 0o644}, write))
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"encoding/base32"
 	"fmt"
+	"os"
 	"strings"
 
 	"starmesh/common/fault"
@@ -68,4 +69,18 @@ func (c Code) proof(side string, conn *tls.Conn) ([]byte, error) {
 func (c Code) proves(proof []byte, side string, conn *tls.Conn) bool {
 	want, err := c.proof(side, conn)
 	return err == nil && hmac.Equal(want, proof)
+}
+
+// CodeFromEnvironment takes the code from the environment, if it is there:
+// programs that are started get none of it.
+func CodeFromEnvironment() (code Code, ok bool, err error) {
+	text, ok := os.LookupEnv(CodeVariable)
+	if !ok {
+		return code, false, nil
+	}
+	_ = os.Unsetenv(CodeVariable) // fails only for names that cannot be
+	if code, err = ParseCode(text); err != nil {
+		err = fault.Wrapf(fault.Invalid, "$%s: %w", CodeVariable, err)
+	}
+	return code, true, err
 }

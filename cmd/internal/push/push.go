@@ -4,16 +4,17 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"starmesh/cmd/internal/cli/table"
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/fleet/worker"
 	"starmesh/cmd/internal/lab/labdir"
@@ -21,7 +22,9 @@ import (
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/scenario"
 	"starmesh/cmd/internal/lab/system"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -175,13 +178,26 @@ func receipts(run *labdir.Run, bytes int64, id string) (all []Receipt) {
 		all = append(all, r)
 	}
 	slices.SortStableFunc(all, func(a, b Receipt) int {
-		if a.Verified != b.Verified {
-			if a.Verified {
-				return -1
-			}
-			return 1
+		switch {
+		case a.Verified == b.Verified:
+			return cmp.Compare(a.Seconds, b.Seconds)
+		case a.Verified:
+			return -1
 		}
-		return int(math.Copysign(1, a.Seconds-b.Seconds))
+		return 1
 	})
 	return all
+}
+
+// Table shows receipts to people.
+func Table(all []Receipt) table.Table {
+	t := table.Table{Head: []string{"node", "has it", "after", "kept", "id"}}
+	for _, r := range all {
+		row := []string{r.Node, "no: " + readable.Cut(readable.Text(r.Why), 100), table.Missing, table.Missing, table.Missing}
+		if r.Verified {
+			row = []string{r.Node, "yes, " + units.Bytes(r.Bytes), units.Seconds(r.Seconds), units.Bytes(r.Kept), readable.Cut(r.ID, 16)}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"starmesh/cmd/internal/fileerr"
-	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
 )
 
@@ -67,9 +66,9 @@ func (l *Lab) Save(dir string) error { return save(filepath.Join(dir, LabFile), 
 func (r *Run) Save(dir string) error { return save(filepath.Join(dir, RunFile), r) }
 
 func save(name string, v any) error {
-	return fileerr.Named(name, atomicfile.Write(name, atomicfile.Options{Perm: 0o644}, func(w io.Writer) error {
+	return fileerr.Write(name, func(w io.Writer) error {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(v)
-	}))
+	})
 }

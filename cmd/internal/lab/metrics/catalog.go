@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"slices"
+
 	"starmesh/cmd/internal/lab/system"
 )
 

@@ -66,13 +66,7 @@ func OpenDocument(path string) (*Document, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, DocumentName)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fileerr.Named(path, err)
-	}
-	defer f.Close()
-	d, err := ReadDocument(f)
-	return d, fileerr.Named(path, err)
+	return fileerr.Read(path, func(f *os.File) (*Document, error) { return ReadDocument(f) })
 }
 
 // check refuses what no run can be.

@@ -61,7 +61,7 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if len(in.cases) == 0 && len(in.folders) == 0 {
+	if len(in.Cases) == 0 && len(in.folders) == 0 {
 		return nil, err
 	}
 	made, problem := write(&o, in)
@@ -79,12 +79,9 @@ func (r *Result) Pictures() error {
 
 // input is what was read of all folders.
 type input struct {
-	runs     []*runlogs.Run
-	reports  []*metrics.Report
-	cases    []*metrics.Case
-	folders  []*Folder
-	findings []runlogs.Finding
-	replay   *Replay
+	Logs
+	folders []*Folder
+	replay  *Replay
 }
 
 func read(ctx context.Context, o *Options) (*input, error) {
@@ -99,7 +96,7 @@ func read(ctx context.Context, o *Options) (*input, error) {
 			all = errors.Join(all, err)
 		}
 	}
-	in.cases = metrics.Compare(in.reports)
+	in.Cases = metrics.Compare(in.Reports)
 	return in, all
 }
 
@@ -124,13 +121,7 @@ func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 		folder.Notes = append(folder.Notes, err.Error())
 		err = nil
 	}
-	runs, more := runlogs.Runs(nodes, o.Links, o.Systems)
-	for _, r := range runs {
-		r.Set = set
-		in.reports = append(in.reports, metrics.Compute(&r.Run))
-	}
-	in.runs = append(in.runs, runs...)
-	in.findings = append(append(in.findings, findings...), more...)
+	in.Logs.add(nodes, findings, o.Links, o.Systems, set)
 	if o.Replay != nil && in.replay == nil {
 		replay, problem := o.Replay(dir)
 		if problem != nil {
@@ -144,12 +135,7 @@ func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 
 // page makes the page of what was read.
 func (in *input) page(o *Options) *Page {
-	p := &Page{
-		Made: o.Made.UTC(), Program: "starmesh " + cmp.Or(o.Program, "of an unknown version"), Command: o.Command,
-		Cases: in.cases, Runs: in.runs, Folders: in.folders, Replay: in.replay, Systems: o.Systems,
-	}
-	for _, f := range in.findings {
-		p.Findings = append(p.Findings, f.String())
-	}
+	p := in.Logs.Page(o.Made.UTC(), cmp.Or(o.Program, "of an unknown version"), o.Command)
+	p.Folders, p.Replay, p.Systems = in.folders, in.replay, o.Systems
 	return p
 }

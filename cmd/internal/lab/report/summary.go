@@ -1,6 +1,8 @@
 package report
 
 import (
+	"fmt"
+	"io"
 	"strconv"
 
 	"starmesh/cmd/internal/cli/table"
@@ -62,4 +64,18 @@ func summaryRow(cs *metrics.Case, s *metrics.Series, n *notes) []string {
 		relative = number(*spread.Relative)
 	}
 	return append(row, relative)
+}
+
+// maxBars is how many nodes of each system an overview draws.
+const maxBars = 20
+
+// Overview writes the summary of all cases in width columns, and draws the
+// largest, which shows best who carries the load.
+func Overview(w io.Writer, cases []*metrics.Case, width int) error {
+	g := Summary(cases)
+	if err := g.Text(w, width); err != nil || len(cases) == 0 {
+		return err
+	}
+	fmt.Fprintln(w)
+	return Bars(w, cases[len(cases)-1], width, maxBars)
 }

@@ -10,7 +10,6 @@ import (
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
-	"starmesh/common/atomicfile"
 )
 
 // write makes all files but the pictures.
@@ -18,8 +17,8 @@ func write(o *Options, in *input) (*Result, error) {
 	v := in.page(o).view()
 	w := &writer{dir: cmp.Or(o.Out, o.Dirs[0])}
 	w.prepare()
-	w.file(metrics.DocumentName, metrics.NewDocument(o.Program, o.Made, in.reports).Write)
-	w.file(labdir.TableFile, func(w io.Writer) error { return CSV(w, in.cases) })
+	w.file(metrics.DocumentName, metrics.NewDocument(o.Program, o.Made, in.Reports).Write)
+	w.file(labdir.TableFile, func(w io.Writer) error { return CSV(w, in.Cases) })
 	for _, plot := range v.plots {
 		w.picture(plot, ".svg", plot.Chart.SVG)
 	}
@@ -29,7 +28,7 @@ func write(o *Options, in *input) (*Result, error) {
 		return nil, w.err
 	}
 	r := &Result{Sentences: v.Lead(), Page: filepath.Join(w.dir, labdir.ReportFile), Files: w.files,
-		Findings: in.findings, Cases: in.cases, out: w, plots: v.plots}
+		Findings: in.Findings, Cases: in.Cases, out: w, plots: v.plots}
 	r.Headline = r.Sentences[0]
 	for _, f := range in.folders {
 		r.Notes = append(r.Notes, f.Notes...)
@@ -78,7 +77,7 @@ func (w *writer) file(name string, write func(io.Writer) error) {
 		return
 	}
 	path := filepath.Join(w.dir, name)
-	if w.err = fileerr.Named(path, atomicfile.Write(path, atomicfile.Options{Perm: 0o644}, write)); w.err == nil {
+	if w.err = fileerr.Write(path, write); w.err == nil {
 		w.files = append(w.files, path)
 	}
 }
