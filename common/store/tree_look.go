@@ -123,6 +123,17 @@ func (t *Tree) lookAt(ctx context.Context, entry int) error {
 	return nil
 }
 
+// Asked is how many bytes of piece i are asked for: see TreeOptions.Only. It is to
+// be called after Look.
+func (t *Tree) Asked(i int) (bytes int64) {
+	for s := range t.c.Segments(i) {
+		if within(t.opt.Only, t.home(s.Entry).Path) {
+			bytes += int64(s.Len)
+		}
+	}
+	return bytes
+}
+
 // leaveOut notes that a file is not wanted.
 func (t *Tree) leaveOut(entry int) {
 	t.mu.Lock()

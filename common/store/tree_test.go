@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -292,5 +293,36 @@ func TestATreeLosesOnlyWhatHasChanged(t *testing.T) {
 	}
 	if err := tree.Check(context.Background()); err != nil || !slices.Equal(failed, []string{"3/f3"}) {
 		t.Errorf("%q, %v", failed, err)
+	}
+}
+
+// What is asked for of the pieces adds up to the files that are wanted, each
+// content once, wherever the wanted one of several alike is.
+func TestTreeKnowsWhatIsAskedFor(t *testing.T) {
+	all := someFolder(3)
+	c := folderOf(t, all)
+	for _, only := range []string{"", "3", "again", "again/20", "a"} {
+		root, err := os.OpenRoot(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer root.Close()
+		tree := newTree(t, root, c, store.TreeOptions{Only: only})
+		want, got := map[content.ID]int64{}, int64(0)
+		for _, e := range c.Entries() {
+			if only == "" || e.Path == only || strings.HasPrefix(e.Path, only+"/") {
+				want[e.ID] = e.Size
+			}
+		}
+		for i := range c.Len() {
+			got += tree.Asked(i)
+		}
+		sum := int64(0)
+		for _, size := range want {
+			sum += size
+		}
+		if got != sum {
+			t.Errorf("of %q %d bytes are asked for, not %d", only, got, sum)
+		}
 	}
 }

@@ -171,14 +171,19 @@ const chunkBytes = 64 << 10
 // earlier ones had verified, and fetched only what was missing. In a mesh a
 // chunk that was on its way when a node was killed may come again.
 func keptAll(n *node, size, beside, inFlight int64) error {
-	had := make(map[string]int64) // by file
+	type file struct {
+		id   string // a folder's is that of its manifest
+		size int64
+	}
+	had := make(map[file]int64)
 	for _, p := range n.runs[:len(n.runs)-1] {
 		rec, err := p.carried()
 		if err != nil {
 			continue // killed before its first line was whole
 		}
 		for _, t := range rec.Transfers {
-			had[t.ID] = max(had[t.ID], t.Have)
+			f := file{t.ID, t.Size}
+			had[f] = max(had[f], t.Have)
 		}
 	}
 	last, err := n.last().carried()
@@ -191,9 +196,11 @@ func keptAll(n *node, size, beside, inFlight int64) error {
 		if e.Event != "done" {
 			continue
 		}
-		kept += e.Kept
-		if e.Kept < had[e.ID] {
-			errs = append(errs, fmt.Errorf("%s kept %d bytes of %s, had verified %d before", n.name, e.Kept, e.Name, had[e.ID]))
+		if kept += e.Kept; e.Files > 0 {
+			kept = e.Kept // told of last: of all its files together
+		}
+		if before := had[file{e.ID, e.Size}]; e.Kept < before {
+			errs = append(errs, fmt.Errorf("%s kept %d bytes of %s, had verified %d before", n.name, e.Kept, e.Name, before))
 		}
 	}
 	if last.AgainIn > inFlight {

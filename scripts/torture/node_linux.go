@@ -22,6 +22,7 @@ type event struct {
 	Event, Address, HTTP, Listen, Error, Kind, Name, Path, Ticket, ID string
 	Addresses                                                         []string
 	Size                                                              int64
+	Files                                                             int
 	Kept                                                              int64 `json:"kept_bytes"`
 }
 

@@ -48,22 +48,22 @@ func (m *Mesh) folder(ctx context.Context, name string, id content.ID, below str
 	if err != nil {
 		return err
 	}
-	n := 0
+	f := &incoming{Mesh: m, name: name, below: below, c: c}
 	for _, e := range c.Entries() {
 		if e.Path == below || m.To.isStream() && len(c.Entries()) == 1 {
 			return m.one(ctx, store.Entry{Name: path.Base(e.Path), ID: e.ID, Size: e.Size, Mode: fs.FileMode(e.Mode), ModTime: e.ModTime})
 		}
 		if below == "" || len(e.Path) > len(below) && e.Path[:len(below)+1] == below+"/" {
-			n++
+			f.files++
+			f.size += e.Size
 		}
 	}
-	if n == 0 && below != "" {
+	if f.files == 0 && below != "" {
 		return fault.Wrapf(fault.NotFound, "%s has no file or folder %s", readable.Text(name), readable.Text(below))
 	}
-	if err := m.To.expectFiles(n, false); err != nil {
+	if err := m.To.expectFiles(f.files, false); err != nil {
 		return err
 	}
-	f := &incoming{Mesh: m, name: name, below: below, c: c, files: n}
 	return f.fetch(ctx)
 }
 
@@ -73,7 +73,8 @@ type incoming struct {
 	name   string
 	below  string
 	c      *content.Collection
-	files  int // that are wanted
+	files  int   // that are wanted
+	size   int64 // of them
 	bar    atomic.Pointer[Bar]
 	placed atomic.Int64
 	failed failures
@@ -97,40 +98,47 @@ func (f *incoming) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := f.fill(ctx, tree); err != nil {
+	kept, err := f.fill(ctx, tree)
+	if err != nil {
 		return fmt.Errorf("%s: %w", readable.Text(f.name), err)
 	}
 	took := time.Since(began)
 	if err := f.failed.err(f.files); err != nil {
 		return err
 	}
-	f.Out.Event(DoneEvent, doneEvent{Name: f.name, Path: f.To.path(under), ID: f.c.Manifest(), Size: f.c.Total(), Seconds: took.Seconds()})
-	f.Out.Note("%s  %s, %s in %s", readable.Text(f.name), units.Counted(f.files, "file"), units.Bytes(f.c.Total()), units.Duration(took))
+	f.Out.Event(DoneEvent, doneEvent{
+		Name: f.name, Path: f.To.path(under), ID: f.c.Manifest(), Size: f.size, Kept: kept, Seconds: took.Seconds(), Files: f.files,
+	})
+	f.Out.Note("%s  %s, %s in %s", readable.Text(f.name), units.Counted(f.files, "file"), units.Bytes(f.size), units.Duration(took))
 	return nil
 }
 
-// fill brings what the tree lacks.
-func (f *incoming) fill(ctx context.Context, tree *store.Tree) (err error) {
-	kept := int64(0)
-	for i := range tree.Done().All() {
-		kept += int64(f.c.ChunkLen(i))
+// fill brings what the tree lacks; kept bytes of what is asked for were there
+// before. Each content counts once.
+func (f *incoming) fill(ctx context.Context, tree *store.Tree) (kept int64, err error) {
+	done, all := tree.Done(), int64(0)
+	for i := range f.c.Len() {
+		asked := tree.Asked(i)
+		if all += asked; done.Has(i) {
+			kept += asked
+		}
 	}
-	account := f.Meter.Transfer(f.c.Manifest().String(), f.name, f.c.Size())
+	account := f.Meter.Transfer(f.c.Manifest().String(), f.name, all)
 	account.Have(kept)
 	account.ChunkMap(f.c.Len(), func() []byte { return tree.Done().Bytes() })
 	defer func() { account.End(err) }()
-	bar := f.Out.Bar("get "+readable.Text(f.name), kept, f.c.Size()-kept)
+	bar := f.Out.Bar("get "+readable.Text(f.name), kept, all-kept)
 	f.bar.Store(&bar)
 	f.count(0)
 	defer func() { bar.Finish(err) }()
-	b := &books{account: account, bar: bar, kept: kept}
+	b := &books{account: account, bar: bar, kept: kept, asked: tree.Asked}
 	contents := store.Entry{Name: f.name, ID: f.c.ID(), Size: f.c.Size()}
 	if err := f.watched(ctx, contents, b, func(cfg transfer.Config) error {
 		return f.node.FetchFolder(ctx, f.name, tree, cfg)
 	}); err != nil {
-		return err
+		return kept, err
 	}
-	return tree.Finish(ctx)
+	return kept, tree.Finish(ctx)
 }
 
 // at is the path at which a file gets its place.

@@ -176,14 +176,20 @@ type books struct {
 	bar     Bar
 	kept    int64 // bytes there before
 	stored  atomic.Int64
+	asked   func(i int) int64 // bytes of chunk i that count; nil: all
 }
 
 // chunk enters a chunk that has arrived.
 func (b *books) chunk(c transfer.Chunk) {
-	if c.Outcome == transfer.Stored {
-		b.bar.Add(int64(c.Bytes))
-		b.account.Have(b.kept + b.stored.Add(int64(c.Bytes)))
+	if c.Outcome != transfer.Stored {
+		return
 	}
+	n := int64(c.Bytes)
+	if b.asked != nil {
+		n = b.asked(c.Index)
+	}
+	b.bar.Add(n)
+	b.account.Have(b.kept + b.stored.Add(n))
 }
 
 // DoneEvent is the event of a file that is done.
@@ -197,6 +203,7 @@ type doneEvent struct {
 	Size    int64      `json:"size"`
 	Kept    int64      `json:"kept_bytes"` // there already
 	Seconds float64    `json:"seconds"`
+	Files   int        `json:"files,omitempty"` // of a folder
 }
 
 // detail says something of one file; of one among many, whose bar this is, only
@@ -208,7 +215,7 @@ func (p Place) detail(bar Bar, format string, args ...any) {
 }
 
 func (p Place) done(w wish, path string, kept int64, took time.Duration, bar Bar) {
-	p.Out.Event(DoneEvent, doneEvent{w.entry.Name, path, w.entry.ID, w.entry.Size, kept, took.Seconds()})
+	p.Out.Event(DoneEvent, doneEvent{Name: w.entry.Name, Path: path, ID: w.entry.ID, Size: w.entry.Size, Kept: kept, Seconds: took.Seconds()})
 	rate := float64(w.entry.Size-kept) / max(took.Seconds(), 1e-9)
 	p.detail(bar, "%s  %s in %s, %s/s", readable.Text(path), units.Bytes(w.entry.Size), units.Duration(took), units.Bytes(int64(rate)))
 }
