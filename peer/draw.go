@@ -113,6 +113,14 @@ func (d *drawing) tickLocked(now time.Time) {
 	d.wakeLocked()
 }
 
+// excuseLocked has time not count that this process did not run.
+func (d *drawing) excuseLocked(missed time.Duration) {
+	for i, a := range d.asked {
+		a.since = a.since.Add(missed)
+		d.asked[i] = a
+	}
+}
+
 // tellLocked tells a member who draws, if anybody does.
 func (d *drawing) tellLocked(m *member) {
 	if beats := d.drawers.Tell(time.Now()); len(beats) > 0 {
@@ -205,6 +213,7 @@ func (s *server) Deliver(i int, p []byte) error {
 	if c.Outcome == transfer.Stored {
 		if c.Claimed.IsZero() {
 			s.take.announceLocked(i)
+			s.take.declineLocked(c)
 		}
 		s.give.giver.Brought(i)
 		s.give.actLocked()

@@ -1,8 +1,10 @@
 package peer
 
 import (
+	"errors"
 	"time"
 
+	"starmesh/common/fault"
 	"starmesh/peer/scheduler"
 )
 
@@ -102,7 +104,7 @@ func (g *giving) received(m *member, i int) {
 func (g *giving) begins(m *member, i int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.giver.Begin(m.link.key, i)
+	return g.members[m.link.key] == m && g.giver.Begin(m.link.key, i)
 }
 
 // written notes that chunk i has left for m.
@@ -124,11 +126,24 @@ func (m *member) load(buf []byte, i int) ([]byte, error) {
 // folder the pieces that can are given all the same.
 func (m *member) unreadable(i int, err error) {
 	s := m.swarm
+	if errors.Is(err, fault.Busy) { // that is not the file's fault, and passes
+		s.give.postpones(m, i)
+		return
+	}
 	if !s.give.shrink() {
 		m.link.post(leave{Topic: s.topic})
 		s.quit(m)
 	}
 	s.node.cfg.Log.Warn("a shared file can not be read", "file", s.name, "chunk", i, "error", err)
+}
+
+// postpones takes back that chunk i is sent to m now.
+func (g *giving) postpones(m *member, i int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.members[m.link.key] == m {
+		g.giver.Lost(m.link.key, i)
+	}
 }
 
 // shrink tells all of what can be given no longer, and returns whether there is

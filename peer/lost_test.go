@@ -21,12 +21,7 @@ func TestWhatHasJustComeIsNotToldAsLost(t *testing.T) {
 	whole := makeFile(t, 3*chunk)
 	taker := startNode(t, nil)
 	s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(whole.List())}, 1, transfer.Config{})
-	enter := func(key scheduler.ID) *member {
-		l := &link{remote: remote{key: key}, node: taker.Node, files: newMembership()}
-		l.out.wake = make(chan struct{}, 1)
-		return s.enter(l, join{what: typeJoin, Topic: 7, Has: content.FullSet(3)})
-	}
-	giver, other := enter(1), enter(2)
+	giver, other := entered(s, 1), entered(s, 2)
 	s.take.offered(giver, offer{Chunk: 0, Sure: true})
 	s.take.offered(giver, offer{Chunk: 1, Sure: true})
 	p := make([]byte, chunk)
@@ -45,10 +40,92 @@ func TestWhatHasJustComeIsNotToldAsLost(t *testing.T) {
 	}
 }
 
+// entered is a remote that holds all, in a swarm.
+func entered(s *swarm, key scheduler.ID) *member {
+	l := &link{remote: remote{key: key}, node: s.node, files: newMembership()}
+	l.out.wake = make(chan struct{}, 1)
+	m := s.enter(l, join{what: typeJoin, Topic: 7, Has: content.FullSet(s.list.Len())})
+	l.files.members[7] = m
+	return m
+}
+
+// TestWhoPromisedWhatAnotherBroughtIsTold: it would send it for nothing.
+func TestWhoPromisedWhatAnotherBroughtIsTold(t *testing.T) {
+	whole := makeFile(t, 3*chunk)
+	taker := startNode(t, nil)
+	s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(whole.List())}, 1, transfer.Config{})
+	giver, other := entered(s, 1), entered(s, 2)
+	s.take.offered(other, offer{Chunk: 1, Sure: true})
+	s.quit(other) // and what it had promised comes all the same
+	s.take.offered(giver, offer{Chunk: 1, Sure: true})
+	p := make([]byte, chunk)
+	if err := errors.Join(whole.ReadChunk(1, p), s.take.received(other, 1, p)); err != nil {
+		t.Fatal(err)
+	}
+	if no := encode(nil, answer{Topic: 1, Chunk: 1, Verdict: declined}); !bytes.Contains(giver.link.out.buf, no) {
+		t.Error("who had promised the chunk does not hear that it came from another")
+	}
+	if lacking, claimed, _ := giver.claims.Count(); lacking != 2 || claimed != 0 {
+		t.Errorf("%d chunks are lacking, %d claimed", lacking, claimed)
+	}
+}
+
+// TestAChunkOutlivesItsLink: what has come whole is kept, though its giver was
+// killed meanwhile and even the offer is lost with it.
+func TestAChunkOutlivesItsLink(t *testing.T) {
+	whole := makeFile(t, 3*chunk)
+	taker := startNode(t, nil)
+	s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(whole.List())}, 1, transfer.Config{})
+	giver := entered(s, 1)
+	giver.link.quitAll()
+	p := make([]byte, chunk)
+	if err := errors.Join(whole.ReadChunk(2, p), giver.link.arrived(7, 2, p)); err != nil {
+		t.Fatal(err)
+	}
+	if !s.file.Have().Has(2) {
+		t.Error("a chunk that had come is fetched again")
+	}
+}
+
+// TestNobodyIsBlamedForWhatWasNotHeard: when this process did not run, what came
+// meanwhile is still to be read.
+func TestNobodyIsBlamedForWhatWasNotHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		taker := startPiped(t, "taker", nil)
+		list := makeFile(t, 3*chunk).List()
+		s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(list)}, 1, transfer.Config{})
+		giver := entered(s, 1)
+		s.take.offered(giver, offer{Chunk: 1, Sure: true})
+		const long = time.Minute
+		for _, missed := range []time.Duration{long, 0} {
+			time.Sleep(long)
+			s.tick(time.Now(), missed)
+			if kept := len(giver.claims.Own()) > 0; kept != (missed > 0) {
+				t.Errorf("after %v, of which %v were missed, the promise stands: %v", long, missed, kept)
+			}
+		}
+		taker.stop()
+	})
+}
+
 // TestWhatIsTakenBackIsNotSent: chunks wait for their turn behind others of the
 // same uplink, perhaps so long that their taker gives them up and takes them
 // from somebody else. Sent all the same they would come twice.
 func TestWhatIsTakenBackIsNotSent(t *testing.T) {
+	for name, words := range map[string]func(chunks []int) []message{
+		"given up": func(chunks []int) []message { return []message{news{what: typeLost, Topic: 7, Chunks: chunks}} },
+		"had from another": func(chunks []int) (all []message) {
+			for _, i := range chunks {
+				all = append(all, answer{Topic: 7, Chunk: i, Verdict: declined})
+			}
+			return all
+		},
+	} {
+		t.Run(name, func(t *testing.T) { takenBack(t, words) })
+	}
+}
+
+func takenBack(t *testing.T, words func(chunks []int) []message) {
 	synctest.Test(t, func(t *testing.T) {
 		file := makeFile(t, 20*chunk)
 		origin := startPiped(t, "origin", nil)
@@ -75,7 +152,7 @@ func TestWhatIsTakenBackIsNotSent(t *testing.T) {
 		if len(promised) < 2 {
 			t.Fatalf("%d chunks were offered", len(promised))
 		}
-		taker.say(news{what: typeLost, Topic: 7, Chunks: promised[1:]})
+		taker.say(words(promised[1:])...)
 		came := make(chan int, 20)
 		go readChunks(<-chunks, came)
 		synctest.Wait()

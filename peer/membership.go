@@ -23,6 +23,7 @@ type membership struct {
 	members map[topic]*member
 	entered chan struct{}              // closed when more is known of topics, or the link has ended
 	gone    map[topic]bool             // topics they have left; nil when the link has ended
+	former  map[topic]*member          // when it has: chunks may have come whole by then
 	strange map[topic]join             // files of theirs that are not shared here
 	weight  int                        // of strange, in bytes
 	told    map[content.ID]content.Set // what our JOINs said
@@ -173,10 +174,10 @@ func (l *link) withdraw(s *swarm) {
 		}
 	}
 	f.changedLocked() // who waits for one of this file waits in vain
-	f.mu.Unlock()
 	if told {
-		l.post(leave{Topic: s.topic})
+		l.post(leave{Topic: s.topic}) // before another JOIN of that topic can be
 	}
+	f.mu.Unlock()
 }
 
 // quitAll ends all memberships, and that there may be new ones: when the link
@@ -184,7 +185,7 @@ func (l *link) withdraw(s *swarm) {
 func (l *link) quitAll() {
 	l.files.mu.Lock()
 	all := l.files.members
-	l.files.members, l.files.strange = map[topic]*member{}, map[topic]join{}
+	l.files.members, l.files.strange, l.files.former = map[topic]*member{}, map[topic]join{}, all
 	l.files.gone = nil
 	l.files.changedLocked()
 	l.files.mu.Unlock()
@@ -212,7 +213,8 @@ func (f *membership) leftLocked(t topic) {
 	f.gone[t] = true
 }
 
-// awaited returns the member behind a topic, nil when there is none any longer.
+// awaited returns the member behind a topic, or who was when the link ended; nil
+// when there is none any longer.
 // A chunk travels on another stream than the JOIN of its file and may overtake
 // that, as it may its offer.
 func (l *link) awaited(t topic) *member {
@@ -235,10 +237,12 @@ func (l *link) awaited(t topic) *member {
 func (f *membership) look(t topic, shared *shelf) (*member, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.endedLocked() {
+		return f.former[t], nil
+	}
 	m := f.members[t]
 	j, strange := f.strange[t]
-	over := f.endedLocked() || f.gone[t] || strange && shared.swarm(j.ID) == nil
-	if m != nil || over {
+	if m != nil || f.gone[t] || strange && shared.swarm(j.ID) == nil {
 		return m, nil
 	}
 	return nil, f.entered

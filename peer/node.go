@@ -158,14 +158,20 @@ func keyOf(id peer.ID) scheduler.ID {
 func (n *Node) ticks(ctx context.Context) {
 	ticker := time.NewTicker(tickTime)
 	defer ticker.Stop()
-	for {
+	for last := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-ticker.C:
-			for _, s := range n.shelf.all() {
-				s.tick(now)
-			}
+		case <-ticker.C:
+		}
+		now := time.Now() // the tick may have waited itself
+		missed := now.Sub(last) - tickTime
+		if missed < tickTime {
+			missed = 0 // as clocks are
+		}
+		last = now
+		for _, s := range n.shelf.all() {
+			s.tick(now, missed)
 		}
 	}
 }

@@ -141,10 +141,16 @@ func (s *swarm) quitLocked(m *member) {
 	s.give.actLocked()
 }
 
-// tick does what time alone brings about.
-func (s *swarm) tick(now time.Time) {
+// tick does what time alone brings about. While the process missed its time on a
+// processor nothing was heard: that is nobody's silence.
+func (s *swarm) tick(now time.Time, missed time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if missed > 0 {
+		s.take.intake.Excuse(missed)
+		s.give.giver.Excuse(missed, now)
+		s.draw.excuseLocked(missed)
+	}
 	s.seekLocked(now)
 	s.inviteLocked(now)
 	s.draw.tickLocked(now)

@@ -122,24 +122,24 @@ func (t *taking) promisesLocked(m *member) (p scheduler.Promises) {
 	return p
 }
 
-// expected waits until chunk i has been offered; it returns false when m has
-// left. A chunk that is sure travels right behind its offer, on another stream,
-// and may overtake it.
-func (t *taking) expected(m *member, i int) (bool, error) {
+// expected waits until chunk i has been offered. A chunk that is sure travels right
+// behind its offer, on another stream, and may overtake it; when m has left no
+// offer comes any more, but what is here is whole all the same.
+func (t *taking) expected(m *member, i int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for m.expect[i] == 0 {
 		switch err := t.awaitOfferLocked(m); {
 		case errors.Is(err, fault.Closed):
-			return false, nil
+			return nil
 		case err != nil:
-			return false, fault.Wrapf(fault.Refused, "chunk %d came without having been offered", i)
+			return fault.Wrapf(fault.Refused, "chunk %d came without having been offered", i)
 		}
 	}
 	if m.expect[i]--; m.expect[i] == 0 {
 		delete(m.expect, i)
 	}
-	return true, nil
+	return nil
 }
 
 // awaitOfferLocked waits for m's next offer, without the lock.
@@ -161,7 +161,7 @@ func (t *taking) awaitOfferLocked(m *member) error {
 
 // received handles CHUNK.
 func (t *taking) received(m *member, i int, p []byte) error {
-	if ok, err := t.expected(m, i); !ok {
+	if err := t.expected(m, i); err != nil {
 		return err
 	}
 	c, err := m.claims.Receive(i, p)
@@ -177,6 +177,7 @@ func (t *taking) received(m *member, i int, p []byte) error {
 	took := time.Duration(0)
 	if c.Claimed.IsZero() {
 		t.announceLocked(i) // it came although it was not promised, or no longer
+		t.declineLocked(c)
 	} else {
 		took = now.Sub(c.Claimed)
 	}
@@ -190,6 +191,16 @@ func (t *taking) received(m *member, i int, p []byte) error {
 	t.draw.arrivedLocked(now)
 	t.give.actLocked()
 	return nil
+}
+
+// declineLocked spares who had promised a chunk that another brought the sending
+// of it, if that has not begun.
+func (t *taking) declineLocked(c transfer.Chunk) {
+	for _, m := range t.members {
+		if m.claims == c.Broken {
+			m.link.post(answer{Topic: t.topic, Chunk: c.Index, Verdict: declined})
+		}
+	}
 }
 
 // giveUpLocked takes back the promises that are overdue.

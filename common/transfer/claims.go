@@ -57,6 +57,16 @@ func (c *claims) claim(i int, by *Claimant, now time.Time) bool {
 	return true
 }
 
+// excuse makes all claims younger, but not so that they begin after now.
+func (c *claims) excuse(d time.Duration, now time.Time) {
+	for i, cl := range c.open {
+		if cl.since = cl.since.Add(d); cl.since.After(now) {
+			cl.since = now
+		}
+		c.open[i] = cl
+	}
+}
+
 // release takes back by's claim on chunk i; false when it has none.
 func (c *claims) release(i int, by *Claimant) bool {
 	if c.open[i].by != by {
@@ -82,21 +92,17 @@ func (c *claims) of(by *Claimant) []Claim {
 	return all
 }
 
-// store notes that chunk i is held now, brought by by, and ends whosever claim
-// there was; since is when by had claimed it, zero if it had not. It returns
-// false when the chunk was held before.
-func (c *claims) store(i int, by *Claimant) (since time.Time, stored bool) {
+// store notes that chunk i is held now, and ends whosever claim there was, which
+// is returned. It returns false when the chunk was held before.
+func (c *claims) store(i int) (was claim, stored bool) {
 	if c.held.Has(i) {
-		return time.Time{}, false
+		return claim{}, false
 	}
-	cl := c.open[i]
-	if cl.by != nil {
-		c.release(i, cl.by)
+	was = c.open[i]
+	if was.by != nil {
+		c.release(i, was.by)
 	}
 	c.held.Add(i)
 	c.lacking--
-	if cl.by == by {
-		since = cl.since
-	}
-	return since, true
+	return was, true
 }

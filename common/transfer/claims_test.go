@@ -74,21 +74,33 @@ func TestAChunkThatIsStoredIsNobodysClaim(t *testing.T) {
 	c, a, b := newTestClaims(3), new(Claimant), new(Claimant)
 	began := time.Now()
 	c.claim(0, a, began)
-	if since, stored := c.store(0, a); !stored || !since.Equal(began) {
-		t.Errorf("its own claim of %v: %v", began, since)
+	if was, stored := c.store(0); !stored || was.by != a || !was.since.Equal(began) {
+		t.Errorf("the claim of %v: %v", began, was)
 	}
 	if c.release(0, a) || c.claim(0, b, began) || c.missing().Has(0) || !c.held.Has(0) || c.lacking != 2 {
 		t.Error("chunk 0 is held and nothing else")
 	}
-	if _, stored := c.store(0, b); stored {
+	if _, stored := c.store(0); stored {
 		t.Error("chunk 0 was stored twice")
 	}
-	c.claim(1, a, began)
-	if since, stored := c.store(1, b); !stored || !since.IsZero() || a.open != 0 {
-		t.Errorf("another's claim is no merit: %v, %d open", since, a.open)
+	if was, stored := c.store(2); !stored || was.by != nil || c.lacking != 1 {
+		t.Error("chunk 2 was nobody's")
 	}
-	if _, stored := c.store(2, b); !stored || c.lacking != 0 {
+	if _, stored := c.store(1); !stored || c.lacking != 0 {
 		t.Error("all chunks are held")
+	}
+}
+
+// Time in which nothing could be heard makes claims younger, and none younger than
+// now.
+func TestClaimsAreExcused(t *testing.T) {
+	c, a := newTestClaims(2), new(Claimant)
+	now := time.Now()
+	c.claim(0, a, now.Add(-10*time.Second))
+	c.claim(1, a, now.Add(-time.Second))
+	c.excuse(3*time.Second, now)
+	if got, want := c.of(a), []Claim{{0, now.Add(-7 * time.Second)}, {1, now}}; !slices.Equal(got, want) {
+		t.Errorf("%v, not %v", got, want)
 	}
 }
 
@@ -108,7 +120,7 @@ func TestEveryChunkIsInExactlyOneState(t *testing.T) {
 			case 3:
 				c.release(i, by)
 			case 4:
-				c.store(i, by)
+				c.store(i)
 			}
 		}
 		missing := c.missing()

@@ -27,6 +27,7 @@ type Chunk struct {
 	Outcome Outcome
 	// Claimed is when the source had claimed a stored chunk; zero if it had not.
 	Claimed time.Time
+	Broken  *Claimant // had claimed a stored chunk that the source brought; nil: nobody else had
 }
 
 // A Counter counts chunks by what became of them; a load.Meter is one. Its
@@ -107,6 +108,14 @@ func (in *Intake) Close() {
 	in.writing.Wait()
 }
 
+// Excuse has time not count for the age of claims: while this process did not run,
+// nothing that came could be seen.
+func (in *Intake) Excuse(d time.Duration) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.claims.excuse(d, time.Now())
+}
+
 // Lacking returns how many chunks are not held.
 func (in *Intake) Lacking() int {
 	in.mu.Lock()
@@ -173,19 +182,24 @@ func (in *Intake) begin(i int) bool {
 
 // note enters a chunk that by has written. Two may have written the same one;
 // the second counts as received again.
-func (in *Intake) note(i int, by *Claimant) (Outcome, time.Time) {
+func (in *Intake) note(c *Chunk, by *Claimant) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	since, stored := in.claims.store(i, by)
+	was, stored := in.claims.store(c.Index)
 	if !stored {
-		return Again, time.Time{}
+		return
+	}
+	c.Outcome = Stored
+	if was.by == by {
+		c.Claimed = was.since
+	} else {
+		c.Broken = was.by
 	}
 	in.progress = time.Now()
 	in.wakeLocked()
 	if in.claims.lacking == 0 && in.err == nil {
 		close(in.over)
 	}
-	return Stored, since
 }
 
 // tell counts a chunk and passes it on.
@@ -287,7 +301,7 @@ func (c *Claimant) Receive(i int, p []byte) (Chunk, error) {
 	err := c.to.WriteChunk(i, p)
 	switch {
 	case err == nil:
-		got.Outcome, got.Claimed = c.note(i, c)
+		c.note(&got, c)
 	case errors.Is(err, fault.Corrupt), errors.Is(err, fault.Invalid):
 		got.Outcome = Corrupt
 	default:

@@ -44,7 +44,7 @@ func (g *Giver) Accepted(id ID, i int, now time.Time) {
 }
 
 // Declined records that a neighbour holds chunk i already or is getting it
-// from somewhere else.
+// from somewhere else, perhaps since it accepted it from here.
 func (g *Giver) Declined(id ID, i int, now time.Time) {
 	n := g.near[id]
 	if n == nil {
@@ -52,9 +52,13 @@ func (g *Giver) Declined(id ID, i int, now time.Time) {
 	}
 	n.answers(i)
 	if o := n.open.of(i); o != nil {
-		took := now.Sub(o.since)
+		took, accepted := now.Sub(o.since), o.accepted
 		n.open.remove(i)
-		g.uplink.declined(delivery{id, i}, took)
+		if accepted { // another was quicker; that says nothing about answers
+			g.uplink.drop(delivery{id, i})
+		} else {
+			g.uplink.declined(delivery{id, i}, took)
+		}
 	}
 }
 
@@ -125,6 +129,19 @@ func (g *Giver) Tick(now time.Time) {
 		}
 		if len(n.open) < len(open) {
 			n.lapses = min(n.lapses+1, 6)
+		}
+	}
+}
+
+// Excuse has time not count for the answers that are owed: this process did not
+// run then, and could not hear them.
+func (g *Giver) Excuse(missed time.Duration, now time.Time) {
+	for _, n := range g.takers {
+		for i := range n.open {
+			o := &n.open[i]
+			if o.since = o.since.Add(missed); o.since.After(now) {
+				o.since = now
+			}
 		}
 	}
 }

@@ -154,6 +154,29 @@ func TestWhoComesAfterOneThatFrozeIsServed(t *testing.T) {
 	}
 }
 
+// TestAChunkIsNotInDoubtForEver: a giver that failed once before it had brought
+// anything may be the only one that has the chunk.
+func TestAChunkIsNotInDoubtForEver(t *testing.T) {
+	begin := time.Now()
+	taker := scheduler.NewTaker(scheduler.NewReputation())
+	taker.Arrived(2, 0, time.Millisecond, begin)
+	taker.GaveUp(3, 1, time.Second, begin)
+	last := scheduler.Promises{Lacking: 1}
+	if later := begin.Add(2 * time.Second); taker.Accepts(3, 1, last, later) || !taker.Accepts(2, 1, last, later) {
+		t.Error("who has brought something is not preferred")
+	}
+	for wait := time.Duration(0); ; {
+		if wait > 10*time.Second {
+			t.Fatal("the only one that has the chunk is never heard")
+		}
+		at := begin.Add(wait)
+		if taker.Accepts(3, 1, last, at) {
+			break
+		}
+		wait += max(taker.Postpone(3, 1, last, at), scheduler.MinWait)
+	}
+}
+
 // TestAnOfferIsAcceptedOnce, however often that is said.
 func TestAnOfferIsAcceptedOnce(t *testing.T) {
 	g := scheduler.NewGiver(1, content.FullSet(3))

@@ -27,7 +27,7 @@ func TestTheDocumentHasTheRulesNumbers(t *testing.T) {
 		"slow uplink": slowUplinkRatio, "late answer": lateAnswerTrips, "least late answer": minLateAnswer,
 		"answer time-out": answerTimeoutTrips, "least answer time-out": minAnswerTimeout, "transit time-out": transitTimeout, "longest left alone": maxLeftAlone,
 		"time promised ahead": promisedTime, "promised rounds": promisedRounds, "least promises": minPromises, "unproven promises": MaxUnproven,
-		"patience": patienceFactor, "least patience": minPatience, "longest patience": maxPatience, "least silence": minSilence,
+		"patience": patienceFactor, "least patience": minPatience, "longest patience": maxPatience, "least silence": minSilence, "time of doubt": doubtTime,
 		"longest receipt time-out": maxReceiptTimeout, "late receipt": lateReceiptTrips, "least late receipt": minLateReceipt,
 		"shortest wait": MinWait, "broken promises": maxStrikes, "first ban": firstBan, "longest ban": maxBan,
 	} {

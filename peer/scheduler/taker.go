@@ -18,6 +18,9 @@ const (
 	minPromises    = 16
 	promisedTime   = time.Second
 	promisedRounds = 2
+	// doubtTime is for how long a chunk that was given up is left to those who have
+	// brought something. Not for ever: perhaps none of them has it.
+	doubtTime = 5 * time.Second
 	// MaxUnproven is how many of them one giver may hold that has not brought
 	// anything yet: promises cost it nothing.
 	MaxUnproven = 6
@@ -32,8 +35,8 @@ type Taker struct {
 	interval time.Duration // between two arrivals
 	last     time.Time     // arrival
 	recent   recent
-	overdue  map[int]bool // chunks that were given up once
-	disputed map[int]bool // chunks that others offered while they were promised
+	overdue  map[int]time.Time // chunks that were given up, and when last
+	disputed map[int]bool      // chunks that others offered while they were promised
 }
 
 // Promises is what is promised when a giver makes one offer more.
@@ -46,7 +49,7 @@ type Promises struct {
 
 // NewTaker makes the taker of a file, for a node that thinks so of its givers.
 func NewTaker(givers *Reputation) *Taker {
-	return &Taker{givers: givers, overdue: map[int]bool{}, disputed: map[int]bool{}}
+	return &Taker{givers: givers, overdue: map[int]time.Time{}, disputed: map[int]bool{}}
 }
 
 // objection is why an offer is not accepted now.
@@ -73,7 +76,7 @@ func (t *Taker) objection(from ID, i int, p Promises, now time.Time) objection {
 	case now.Before(g.notBefore):
 		return early
 	case (!g.proven || t.givers.IsLate(from)) && p.ByGiver >= MaxUnproven,
-		!g.proven && t.overdue[i] && t.givers.someProven():
+		!g.proven && now.Sub(t.overdue[i]) < doubtTime && t.givers.someProven():
 		return unproven
 	case p.ByAll-p.ByLate >= t.maxPromises():
 		return full
@@ -169,7 +172,7 @@ func (t *Taker) IsOverdue(i int, age time.Duration, lacking int, now time.Time) 
 // GaveUp records that a giver's promise of chunk i, of that age, is waited for no
 // longer.
 func (t *Taker) GaveUp(from ID, i int, age time.Duration, now time.Time) {
-	t.overdue[i] = true
+	t.overdue[i] = now
 	delete(t.disputed, i)
 	t.givers.failed(from, age, now)
 }
