@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"starmesh/cmd/internal/lab/faultinject"
@@ -38,45 +39,90 @@ func (l *lab) experiment(ctx context.Context) error {
 	return errors.Join(err, <-ended)
 }
 
+// tally is what came of the runs together.
+type tally struct {
+	failed, unexpected, all int
+	lost                    []string // machines that left in the middle
+}
+
 func (l *lab) runs(ctx context.Context, m Runner) error {
 	runs := l.Scenario.Sequence()
 	left := l.Scenario.Expect()
-	failed, unexpected := 0, 0
+	sum := tally{all: len(runs)}
 	for i, t := range runs {
 		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(runs), t.System.Name, t.Receivers)
 		left -= t.Expect()
-		if l.crew != nil {
-			if err := l.muster(ctx, t); err != nil {
-				if ctx.Err() != nil || !l.skipped(title, err) {
-					return err
-				}
-				failed++
-				continue
+		again, err := l.trial(ctx, m, t, title, left, &sum)
+		if again {
+			l.Warn("%s: once more, with another origin", title)
+			if err = os.RemoveAll(labdir.RunDir(l.dir, t.Name())); err == nil {
+				again, err = l.trial(ctx, m, t, title, left, &sum)
 			}
 		}
-		l.watch.start(l.Bar(title, int64(t.Receivers)*l.Scenario.FileBytes, left), t.Origin())
-		result, err := m.Run(ctx, t)
-		l.watch.stop()
-		if err != nil && ctx.Err() == nil {
-			return err
+		if again {
+			sum.failed++
 		}
-		l.Event("trial", result)
 		if ctx.Err() != nil {
 			return l.stopped(i, len(runs))
 		}
-		l.say(title, t, &result, left)
-		if result.Error != "" {
-			failed++
-		}
-		if !l.found(&result) {
-			unexpected++
+		if err != nil {
+			return err
 		}
 	}
-	if failed > 0 {
-		return fault.Wrapf(errRuns, "%d of %d trials failed, as told above", failed, len(runs))
+	return sum.err()
+}
+
+// trial makes a run, and says how it went. again tells that it has failed, which
+// is not counted yet, for the machine with the origin has left.
+func (l *lab) trial(ctx context.Context, m Runner, t scenario.Run, title string, left time.Duration, sum *tally) (again bool, err error) {
+	if l.crew != nil {
+		if err := l.muster(ctx, t); err != nil {
+			sum.failed++
+			return false, l.skip(title, t, err)
+		}
 	}
-	if unexpected > 0 {
-		return fault.Wrapf(errRuns, "in %d of %d trials a fault did not have the outcome that was expected, as told above", unexpected, len(runs))
+	l.watch.start(l.Bar(title, int64(t.Receivers)*l.Scenario.FileBytes, left), t.Origin())
+	result, err := m.Run(ctx, t)
+	l.watch.stop()
+	if err != nil && ctx.Err() == nil {
+		return false, err
+	}
+	l.Event("trial", result)
+	if ctx.Err() != nil {
+		return false, nil
+	}
+	l.say(title, t, &result, left)
+	return sum.add(&result, l.found(&result)), nil
+}
+
+// add counts a run, unless that failed because the machine with the origin has
+// left.
+func (s *tally) add(result *labdir.Run, asExpected bool) (noOrigin bool) {
+	for i, n := range result.Nodes {
+		if n.Lost && !slices.Contains(s.lost, n.Machine) {
+			s.lost = append(s.lost, n.Machine)
+			noOrigin = i == 0 && result.Error != ""
+		}
+	}
+	switch {
+	case noOrigin:
+	case result.Error != "":
+		s.failed++
+	case !asExpected:
+		s.unexpected++
+	}
+	return noOrigin
+}
+
+// err is the sum as an error; nil if all went as it should.
+func (s *tally) err() error {
+	switch {
+	case s.failed > 0:
+		return fault.Wrapf(errRuns, "%d of %d trials failed, as told above", s.failed, s.all)
+	case s.unexpected > 0:
+		return fault.Wrapf(errRuns, "in %d of %d trials a fault did not have the outcome that was expected, as told above", s.unexpected, s.all)
+	case len(s.lost) > 0:
+		return fault.Wrapf(errRuns, "lost on the way: %s; the trials were judged without", readable.List(s.lost, 8))
 	}
 	return nil
 }
@@ -86,7 +132,8 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 	text := "failed: " + result.Error
 	if took := result.DistributionSeconds; took != nil {
 		text = units.Seconds(*took)
-		if bound := t.Bound(); bound > 0 {
+		lacking := func(n labdir.Node) bool { return n.Excused != "" }
+		if bound := t.Bound(); bound > 0 && !slices.ContainsFunc(result.Nodes, lacking) {
 			text += fmt.Sprintf(", %.2f × the bound", *took/bound)
 		}
 		text += fmt.Sprintf("; %d of %d files are right, %d polls", result.Verified, t.Receivers, result.Polls)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"starmesh/cmd/internal/fleet/worker"
 	"starmesh/cmd/internal/lab/labdir"
@@ -82,7 +84,13 @@ func (l *lab) muster(ctx context.Context, what scenario.Run) error {
 		return err
 	}
 	if first := l.crew.Names()[0]; here[0].Name != first {
-		return fault.Wrapf(fault.NoSource, "%s is gone, which has the file", first)
+		if l.Joined.Origin != "" {
+			return fault.Wrapf(fault.NoSource, "%s is gone, which has the file", first)
+		}
+		l.Warn("%s is gone, which had the file: %s sends it from now on", first, here[0].Name)
+		if err := l.crew.First(here[0].Name); err != nil {
+			return err
+		}
 	}
 	if here[0].Member != l.crew.sent.Member { // it is there for the first time, or again
 		if err := l.deliver(ctx, here[0]); err != nil {
@@ -133,11 +141,24 @@ func (l *lab) dismiss() error {
 	return l.crew.Dismiss()
 }
 
-// skipped tells of a run for which machines are missing, and whether the lab can
-// go on.
-func (l *lab) skipped(title string, err error) bool {
-	l.Warn("%s: skipped: %s", title, readable.Text(err.Error()))
-	return errors.Is(err, fault.NoSource) && len(l.crew.Here()) > max(1, l.Joined.Min-1)
+// skip notes a run that cannot be made, and fails if no other can.
+func (l *lab) skip(title string, what scenario.Run, why error) error {
+	if !errors.Is(why, fault.NoSource) {
+		return why
+	}
+	l.Warn("%s: skipped: %s", title, readable.Text(why.Error()))
+	r := labdir.Run{
+		Format: labdir.RunFormat, Name: what.Name(), System: what.System.Name, Receivers: what.Receivers, Repetition: what.Repetition,
+		Began: time.Now(), Links: l.Scenario.Links, Error: why.Error(),
+	}
+	dir := labdir.RunDir(l.dir, r.Name)
+	if err := errors.Join(os.MkdirAll(dir, 0o777), r.Save(dir)); err != nil {
+		return err
+	}
+	if l.Event("trial", r); len(l.crew.Here()) < max(2, l.Joined.Min) {
+		return why
+	}
+	return nil
 }
 
 // straggler says who was last in a run over several machines, if that was long

@@ -36,8 +36,8 @@ type Observer interface {
 	Event(name string, fields any)
 }
 
-// latecomers is how long nobody may come until a manager that has nodes enough
-// goes on without the others.
+// latecomers is how long nobody may come until a manager goes on without those
+// that are missing, if it may.
 const latecomers = 30 * time.Second
 
 // A Crew is the nodes that work for a manager.
@@ -45,7 +45,9 @@ type Crew struct {
 	wanted Wanted
 	seen   Observer
 	roster *fleet.Roster
-	names  []string // of those that were there at first, in their order
+	late   time.Duration // latecomers
+	nodes  []Remote      // that were there at first, in their order, each as it came last
+	missed []string      // names of those that were waited for in vain
 	ended  chan error
 	stop   func()
 }
@@ -56,7 +58,7 @@ func Gather(ctx context.Context, wanted Wanted, seen Observer) (*Crew, error) {
 	for len(codes) == 0 || wanted.Once && len(codes) < wanted.Nodes {
 		codes = append(codes, fleet.NewCode())
 	}
-	c := &Crew{wanted: wanted, seen: seen, ended: make(chan error, 1)}
+	c := &Crew{wanted: wanted, seen: seen, late: latecomers, ended: make(chan error, 1)}
 	var err error
 	if c.roster, err = fleet.Listen(ctx, fleet.Config{
 		Listen: wanted.Listen, Nodes: wanted.Nodes, Codes: codes, Once: wanted.Once, Push: wanted.Push, Program: wanted.Program,
@@ -127,7 +129,7 @@ func (c *Crew) wait(ctx context.Context) error {
 		enough := len(here) == c.wanted.Nodes
 		var late <-chan time.Time
 		if min := c.wanted.Min; min > 0 && len(here) >= min {
-			late = time.After(latecomers)
+			late = time.After(c.late)
 		}
 		if !enough {
 			select {
@@ -143,56 +145,84 @@ func (c *Crew) wait(ctx context.Context) error {
 			}
 		}
 		for _, m := range here {
-			c.names = append(c.names, m.Name)
+			c.nodes = append(c.nodes, Remote{m})
 		}
 		return nil
 	}
 }
 
 // Names are those of the nodes that were there at first, in their order.
-func (c *Crew) Names() []string { return c.names }
+func (c *Crew) Names() []string { return names(c.nodes) }
 
 // First puts a node before all others.
 func (c *Crew) First(name string) error {
-	i := slices.Index(c.names, name)
+	i := slices.Index(c.Names(), name)
 	if i < 0 {
-		return fault.Wrapf(fault.NotFound, "no node %q has joined: there are %s", name, readable.List(c.names, 20))
+		return fault.Wrapf(fault.NotFound, "no node %q has joined: there are %s", name, readable.List(c.Names(), 20))
 	}
-	c.names = slices.Concat([]string{name}, c.names[:i], c.names[i+1:])
+	c.nodes = slices.Concat(c.nodes[i:i+1], c.nodes[:i], c.nodes[i+1:])
 	return nil
 }
 
-// Here are the nodes that are here now, in the order of their names; one that
-// has left and come back is here.
+// Here are the nodes that are here now, in their order; one that has left and
+// come back is here.
 func (c *Crew) Here() []Remote {
-	members, _ := c.roster.Members()
-	var here []Remote
-	for _, name := range c.names {
-		if i := slices.IndexFunc(members, func(m *fleet.Member) bool { return m.Name == name }); i >= 0 {
-			here = append(here, Remote{members[i]})
-		}
-	}
+	here, _ := c.present()
 	return here
 }
 
-// Await waits a while for so many nodes to be here, and returns them; it fails
-// with fault.NoSource when they do not come.
+// present parts the nodes that are here from those that have left.
+func (c *Crew) present() (here, gone []Remote) {
+	members, _ := c.roster.Members()
+	for i, known := range c.nodes {
+		k := slices.IndexFunc(members, func(m *fleet.Member) bool { return m.Name == known.Name })
+		if k < 0 {
+			gone = append(gone, known)
+			continue
+		}
+		c.nodes[i] = Remote{members[k]}
+		here = append(here, c.nodes[i])
+	}
+	return here, gone
+}
+
+// Await waits a while for so many nodes to be here, and returns them. When some
+// do not come and it may go on without them, nodes that have left make up the
+// number, as the last; else it fails with fault.NoSource. Nobody is waited for
+// twice.
 func (c *Crew) Await(ctx context.Context, nodes int) ([]Remote, error) {
-	late := time.After(latecomers)
+	late := time.After(c.late)
 	for {
 		_, changed := c.roster.Members()
-		here := c.Here()
+		here, gone := c.present()
 		if len(here) >= nodes {
 			return here[:nodes], nil
+		}
+		if !slices.ContainsFunc(gone, func(m Remote) bool { return !slices.Contains(c.missed, m.Name) }) {
+			return c.without(here, gone, nodes)
 		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-changed:
 		case <-late:
-			return nil, fault.Wrapf(fault.NoSource, "%d of %s are left", len(here), units.Counted(nodes, "node"))
+			here, gone = c.present()
+			c.missed = names(gone)
+			return c.without(here, gone, nodes)
 		}
 	}
+}
+
+// without makes up the number with nodes that have left, if that may be.
+func (c *Crew) without(here, gone []Remote, nodes int) ([]Remote, error) {
+	if least := c.wanted.Min; len(here) < nodes && (least == 0 || len(here) < least) {
+		text := fmt.Sprintf("%d of %s are left, without %s", len(here), units.Counted(nodes, "node"), readable.List(names(gone), 8))
+		if least == 0 {
+			text += fmt.Sprintf("; --min-nodes %d would go on without", len(here))
+		}
+		return nil, fault.Wrapf(fault.NoSource, "%s", text)
+	}
+	return append(here, gone...)[:nodes], nil
 }
 
 // Prove makes the proof of a file, under a new key.
@@ -209,7 +239,7 @@ func (c *Crew) Places(ctx context.Context, nodes []Remote, proof *Proof) ([]*Pla
 	each(nodes, func(i int, m Remote) {
 		places[i] = &Place{Remote: m, Proof: proof, host: labdir.Host{Machine: m.Name}}
 		clock, err := m.Clock(ctx)
-		if err != nil {
+		if err != nil && !places[i].Gone() {
 			c.seen.Warn("%s", readable.Text(err.Error()))
 			return
 		}

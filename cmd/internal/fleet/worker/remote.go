@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,6 +51,9 @@ func (m Remote) do(ctx context.Context, method, path string, body io.Reader) (*h
 		return nil, err
 	}
 	response, err := m.RoundTrip(request)
+	if errors.Is(err, fault.Closed) {
+		return nil, err // it says itself who has left
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -242,15 +243,16 @@ func (w *Worker) last() (*work, error) {
 	return w.now, nil
 }
 
-// agent asks the process's agent, whose address it has told.
+// agent asks the process's agent, when it has told its address: the manager may
+// have heard of it before this node has.
 func (w *Worker) agent(r *http.Request, ask func(ctx context.Context, addr string) error) error {
 	now, err := w.last()
 	if err != nil {
 		return err
 	}
 	var told struct{ Address string }
-	if _, ok := now.process.Told(runner.AgentEvent, &told); !ok || !now.process.Alive() {
-		return fault.Wrapf(fault.Closed, "%s has no agent", now.spec.Node)
+	if _, err := now.process.Await(r.Context(), runner.AgentEvent, &told); err != nil || !now.process.Alive() {
+		return fault.Wrapf(fault.Closed, "%s has no agent: %w", now.spec.Node, cmp.Or(err, now.process.Err()))
 	}
 	return ask(r.Context(), told.Address)
 }

@@ -318,3 +318,30 @@ func FuzzSpec(f *testing.F) {
 		}
 	})
 }
+
+// TestAnAgentIsWaitedFor: the manager reads what a transfer says at the same time
+// as its node.
+func TestAnAgentIsWaitedFor(t *testing.T) {
+	w := newWorker(t, "")
+	m, _ := joined(t, w)
+	b, err := (&Place{Remote: m}).Spawn(usual(), filepath.Join(t.TempDir(), "client-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := runner.Follow("client-1", b)
+	if _, err := p.Await(t.Context(), runner.HeldEvent, nil); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan error, 1)
+	go func() { asked <- m.ask(t.Context(), http.MethodPost, "/agent/start", nil, nil) }()
+	select {
+	case err := <-asked:
+		t.Errorf("before it has told of an agent: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	p.Stop()
+	<-p.Ended()
+	if err := <-asked; !errors.Is(err, fault.Closed) {
+		t.Errorf("%v", err)
+	}
+}

@@ -59,6 +59,8 @@ type Node struct {
 	// Excused says why it need not have got the file, such as that it was
 	// killed on purpose; "" if it was to get it.
 	Excused string `json:"excused,omitempty"`
+	// Lost tells that the machine on which it was has left before the end.
+	Lost bool `json:"lost,omitempty"`
 	// DoneSeconds is when it held the verified file, since the receivers were
 	// told to start; absent if it never did.
 	DoneSeconds *float64 `json:"done_s,omitempty"`

@@ -30,11 +30,20 @@ type Document struct {
 	Made    time.Time `json:"made"`
 	Program string    `json:"program"`
 	Runs    []*Report `json:"runs"`
+	Failed  []Failure `json:"failed,omitempty"`
 }
 
-// NewDocument makes a document of runs.
-func NewDocument(program string, made time.Time, runs []*Report) *Document {
-	return &Document{Format: Format, Made: made.UTC().Truncate(time.Second), Program: program, Runs: runs}
+// A Failure is a node that did not get the file, or a run of which nothing came.
+type Failure struct {
+	Run     string `json:"run"`
+	Node    string `json:"node,omitempty"`
+	Machine string `json:"machine,omitempty"` // on which it was, if that had joined
+	Why     string `json:"why"`
+}
+
+// NewDocument makes a document of runs, and of what failed in them.
+func NewDocument(program string, made time.Time, runs []*Report, failed ...Failure) *Document {
+	return &Document{Format: Format, Made: made.UTC().Truncate(time.Second), Program: program, Runs: runs, Failed: failed}
 }
 
 // Write writes the document to w, indented.

@@ -62,6 +62,8 @@ type Node struct {
 
 // Noted is what a lab knows of a node, and the node's log does not tell.
 type Noted struct {
+	// Machine is the one that it was on, if that had joined.
+	Machine string `json:"machine,omitempty"`
 	// LinkOutBytes and LinkInBytes crossed its access link while the file was
 	// distributed, in packets with their Ethernet headers; absent where links
 	// are not counted.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/lab/metrics"
 )
 
 // readFolder reads what the lab wrote beside the load logs. It tells whether
@@ -65,4 +67,21 @@ func readRuns(f *Folder) {
 		}
 		f.Notes = append(f.Notes, text)
 	}
+}
+
+// failed is what did not go as it was to, by what the labs have noted.
+func (in *input) failed() (all []metrics.Failure) {
+	for _, f := range in.folders {
+		for _, r := range f.Runs {
+			if r.Error != "" {
+				all = append(all, metrics.Failure{Run: r.Name, Why: r.Error})
+			}
+			for _, n := range r.Nodes {
+				if why := cmp.Or(n.Excused, n.Failed); n.DoneSeconds == nil && why != "" || n.Lost {
+					all = append(all, metrics.Failure{Run: r.Name, Node: n.Name, Machine: n.Machine, Why: cmp.Or(why, "its machine has left")})
+				}
+			}
+		}
+	}
+	return all
 }

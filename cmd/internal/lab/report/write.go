@@ -17,7 +17,7 @@ func write(o *Options, in *input) (*Result, error) {
 	v := in.page(o).view()
 	w := &writer{dir: cmp.Or(o.Out, o.Dirs[0])}
 	w.prepare()
-	w.file(metrics.DocumentName, metrics.NewDocument(o.Program, o.Made, in.Reports).Write)
+	w.file(metrics.DocumentName, metrics.NewDocument(o.Program, o.Made, in.Reports, in.failed()...).Write)
 	w.file(labdir.TableFile, func(w io.Writer) error { return CSV(w, in.Cases) })
 	for _, plot := range v.plots {
 		w.picture(plot, ".svg", plot.Chart.SVG)

@@ -68,6 +68,7 @@ func takeNotes(node *metrics.Node, n *Node) {
 	}
 	node.Up, node.Down = narrower(node.Up, noted.Up), narrower(node.Down, noted.Down)
 	node.Noted = metrics.Noted{
+		Machine:      noted.Machine,
 		LinkOutBytes: noted.LinkOut, LinkInBytes: noted.LinkIn,
 		Trait: cmp.Or(noted.Trait, n.Trait), Excused: noted.Excused,
 	}

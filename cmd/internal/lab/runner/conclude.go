@@ -145,6 +145,7 @@ func (r *run) balance(err error) {
 		if n.starts > 1 {
 			line.Starts = n.starts
 		}
+		line.Lost = n.place.Gone()
 		if !n.receiver() {
 			continue
 		}
