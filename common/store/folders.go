@@ -85,12 +85,11 @@ func (o *openFolder) close() {
 	o.root.Close()
 }
 
-// write makes b the file called name (at, for people) in the folder: written
-// aside and renamed, so that there is never a part of it under its name.
+// write makes b the file called name (at, for people) in the folder: it gets its
+// name when it is whole.
 func (o *openFolder) write(name, at string, b []byte, opt Options) (Stamp, error) {
-	aside := fmt.Sprintf(".%016x%s", rand.Uint64(), partSuffix)
 	if !opt.Force {
-		stamp, err := o.fast.writeNew(o.root, aside, name, b, opt)
+		stamp, err := o.fast.writeNew(o.root, name, b, opt)
 		if err == nil || !errors.Is(err, errSlow) && !errors.Is(err, fs.ErrExist) {
 			return stamp, err
 		}
@@ -102,14 +101,15 @@ func (o *openFolder) write(name, at string, b []byte, opt Options) (Stamp, error
 	if taken {
 		return Stamp{}, targetExists(at)
 	}
-	return writeAside(o.root, aside, name, b, opt)
+	return writeAside(o.root, name, b, opt)
 }
 
 // errSlow is why something is done in the way that every system knows.
 var errSlow = errors.New("this system has no shorter way")
 
 // writeAside writes b under another name, and then gives it that one.
-func writeAside(dir *os.Root, aside, name string, b []byte, opt Options) (stamp Stamp, err error) {
+func writeAside(dir *os.Root, name string, b []byte, opt Options) (stamp Stamp, err error) {
+	aside := fmt.Sprintf(".%016x%s", rand.Uint64(), partSuffix)
 	f, err := dir.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, opt.perm())
 	if err != nil {
 		return Stamp{}, err

@@ -3,7 +3,9 @@ package store
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -38,52 +40,46 @@ func (f *fastFolder) close() {
 	}
 }
 
-// writeNew makes b the file called name, by way of aside. It fails with
-// fs.ErrExist if the name is taken, and errSlow where the kernel or the file system
-// cannot tell that in the same step as the renaming.
-func (f *fastFolder) writeNew(root *os.Root, aside, name string, b []byte, opt Options) (stamp Stamp, err error) {
-	dir := f.at(root)
-	if dir < 0 {
-		return Stamp{}, errSlow
-	}
-	fd := -1
-	err = uninterrupted(func() (err error) {
-		fd, err = unix.Openat(dir, aside, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(opt.perm()))
+// writeNew makes b the file called name, which has no name before it is whole: who
+// is killed on the way leaves nothing. It fails with fs.ErrExist if the name is
+// taken, and errSlow where the file system, or the lack of /proc, forbids it.
+func (f *fastFolder) writeNew(root *os.Root, name string, b []byte, opt Options) (Stamp, error) {
+	dir, fd := f.at(root), -1
+	err := uninterrupted(func() (err error) {
+		fd, err = unix.Openat(dir, ".", unix.O_WRONLY|unix.O_TMPFILE|unix.O_CLOEXEC, uint32(opt.perm()))
 		return err
 	})
-	if err != nil {
-		return Stamp{}, err
+	if err != nil { // which is of the folder: others say it better
+		return Stamp{}, errSlow
 	}
-	defer func() {
-		if err != nil {
-			_ = unix.Unlinkat(dir, aside, 0) // of no use to anybody
-		}
-	}()
-	if stamp, err = fillNew(fd, dir, aside, b, opt); err != nil {
-		return Stamp{}, err
-	}
-	err = uninterrupted(func() error { return unix.Renameat2(dir, aside, dir, name, unix.RENAME_NOREPLACE) })
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
-		err = errSlow
-	}
-	return stamp, err
-}
-
-// fillNew writes a new file and closes it.
-func fillNew(fd, dir int, name string, b []byte, opt Options) (Stamp, error) {
-	err := writeAll(fd, b)
-	if at := opt.modTime(); err == nil && !at.IsZero() {
-		ns := at.UnixNano()
-		times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(ns)}
-		err = uninterrupted(func() error { return unix.UtimesNanoAt(dir, name, times, unix.AT_SYMLINK_NOFOLLOW) })
-	}
-	var st unix.Stat_t
+	self := "/proc/self/fd/" + strconv.Itoa(fd)
+	stamp, err := fillNew(fd, self, b, opt)
 	if err == nil {
-		err = uninterrupted(func() error { return unix.Fstat(fd, &st) })
+		err = uninterrupted(func() error { return unix.Linkat(unix.AT_FDCWD, self, dir, name, unix.AT_SYMLINK_FOLLOW) })
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			err = errSlow
+		}
 	}
 	if closed := unix.Close(fd); err == nil && !errors.Is(closed, unix.EINTR) { // closed all the same, on Linux
 		err = closed
 	}
+	return stamp, err
+}
+
+// fillNew writes a new file, which is found at self.
+func fillNew(fd int, self string, b []byte, opt Options) (Stamp, error) {
+	if err := writeAll(fd, b); err != nil {
+		return Stamp{}, err
+	}
+	if at := opt.modTime(); !at.IsZero() {
+		times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(at.UnixNano())}
+		err := uninterrupted(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, self, times, 0) })
+		if err != nil {
+			return Stamp{}, errSlow
+		}
+	}
+	var st unix.Stat_t
+	err := uninterrupted(func() error { return unix.Fstat(fd, &st) })
 	return stampOf(&st), err
 }
 

@@ -9,7 +9,7 @@ type fastFolder struct{}
 
 func (fastFolder) close() {}
 
-func (fastFolder) writeNew(*os.Root, string, string, []byte, Options) (Stamp, error) {
+func (fastFolder) writeNew(*os.Root, string, []byte, Options) (Stamp, error) {
 	return Stamp{}, errSlow
 }
 
