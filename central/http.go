@@ -157,6 +157,7 @@ func (s *Server) httpFail(w http.ResponseWriter, err error) {
 	if errors.Is(err, fault.Refused) || fault.RetryAfter(err) > 0 {
 		w.Header().Set("Connection", "close")
 	}
+	w.Header().Set(whyHeader, err.Error())
 	http.Error(w, err.Error(), status)
 }
 

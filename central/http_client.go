@@ -25,9 +25,14 @@ type HTTPClient struct {
 	transport *http.Transport
 	conn      atomic.Pointer[webConn] // the latest
 	answered  bool                    // the server has spoken HTTP
+	misread   int                     // answers in a row that call the request a bad one
 	closed    bool
 	anywhere  bool // it is sent on to other servers; the user's name goes to addr alone
 }
+
+// maxMisread is how many answers in a row may call a request bad before that is
+// believed: requests can be cut and bent on their way.
+const maxMisread = 3
 
 // maxHead bounds what a server may say before the body of an answer, in bytes.
 const maxHead = 16 << 10
@@ -94,6 +99,9 @@ func (c *HTTPClient) send(ctx context.Context, method string, u *url.URL, header
 		return nil, c.explain(ctx, err)
 	}
 	c.answered = true
+	if c.misread++; answer.StatusCode != http.StatusBadRequest && answer.StatusCode != http.StatusRequestTimeout {
+		c.misread = 0
+	}
 	c.transport.ResponseHeaderTimeout = c.cfg.Stall
 	if c.cfg.Trace != nil {
 		c.cfg.Trace.Step("recv(fd %d) %s %s, %d bytes follow", c.conn.Load().fd, readable.Text(answer.Proto), readable.Text(answer.Status), followed(answer))

@@ -211,7 +211,7 @@ func TestHTTPSWithUsersAndPins(t *testing.T) {
 		"no user":           {w.url + "#sha256=" + fingerprint, func(*ClientConfig) {}, fault.Unauthorized},
 		"a wrong password":  {w.url + "#sha256=" + fingerprint, func(c *ClientConfig) { c.User, c.Password = "alice", "x" }, fault.Unauthorized},
 		"another server":    {w.url + "#sha256=" + strings.Repeat("0", 64), alice, fault.Refused},
-		"plain HTTP to TLS": {"http" + strings.TrimPrefix(w.url, "https"), alice, fault.Invalid},
+		"plain HTTP to TLS": {"http" + strings.TrimPrefix(w.url, "https"), alice, fault.Version},
 	} {
 		c, m, _ := httpClient(t, try.url, try.change)
 		if _, err := c.get(t, "x", transfer.Config{}); !errors.Is(err, try.want) {

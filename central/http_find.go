@@ -22,6 +22,7 @@ import (
 const (
 	chunksQuery   = "chunks"                          // GET /NAME?chunks gives the chunk list
 	chunksType    = "application/vnd.starmesh.chunks" // and this is its type
+	whyHeader     = "Starmesh-Why"                    // what went wrong, for people; an answer to HEAD has no text
 	workingHeader = "Starmesh-Working"                // "DONE/TOTAL" bytes, while a file is hashed
 )
 
@@ -177,6 +178,10 @@ func (c *HTTPClient) statusError(r *http.Response, name string) error {
 		return busyError(r, said)
 	case status >= 500:
 		return fmt.Errorf("the server failed: %s", said)
+	case status == http.StatusBadRequest && r.ProtoMinor == 0 && len(r.Header) == 0 && !c.addr.TLS: // it was read as TLS
+		return fault.Wrapf(fault.Version, "%s does not speak plain HTTP: use https:// instead of http://", c.addr.HostPort)
+	case 0 < c.misread && c.misread <= maxMisread:
+		return fault.Wrapf(fault.Protocol, "the request did not arrive as it was sent, says the server: %s", said)
 	default:
 		return fault.Wrapf(fault.Invalid, "the server answered %s", said)
 	}
@@ -224,6 +229,9 @@ func retryAfter(said string, now time.Time) time.Duration {
 func wordsOf(r *http.Response) string {
 	text, _ := io.ReadAll(io.LimitReader(r.Body, maxText))
 	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	if why := r.Header.Get(whyHeader); why != "" {
+		return fmt.Sprintf("%s (%s)", readable.Text(why), readable.Text(r.Status))
+	}
 	if line == "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/plain") {
 		return readable.Text(r.Status)
 	}

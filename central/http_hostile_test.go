@@ -93,6 +93,31 @@ func sends(w http.ResponseWriter, from, to, size int, body []byte) {
 	_, _ = w.Write(body)
 }
 
+// TestARequestThatIsBentOnItsWayIsMadeAgain: a server calls it a bad one; only
+// who always says so is believed.
+func TestARequestThatIsBentOnItsWayIsMadeAgain(t *testing.T) {
+	for bad, want := range map[int]error{1: nil, maxMisread: nil, 1000: fault.Invalid} {
+		d, left := newDeceiver(t), bad
+		addr := foreign(t, func(w http.ResponseWriter, r *http.Request) {
+			if left--; left >= 0 {
+				http.Error(w, "400 Bad Request", http.StatusBadRequest)
+				return
+			}
+			d.ServeHTTP(w, r)
+		})
+		c, _, _ := httpClient(t, addr)
+		var err error
+		for range maxMisread + 1 {
+			if _, err = c.Describe(t.Context(), "x", content.ID{}, nil); err == nil || fault.Final(err) {
+				break
+			}
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("after %d bad ones: %v", bad, err)
+		}
+	}
+}
+
 // TestHTTPServersThatDeceive: nothing wrong is taken, nothing is held up, and
 // the failure says what it was.
 func TestHTTPServersThatDeceive(t *testing.T) {

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"starmesh/central"
@@ -49,7 +50,12 @@ type session[C connection] struct {
 	// Of the do under way.
 	patience *retry.Patience
 	done     int64 // the most that any try has reported
+	broken   int   // connections that ended before the server was reached
 }
+
+// firstContacts is how many connections may break before the server has
+// answered once: that can be the network. More are the server, or the address.
+const firstContacts = 4
 
 // pauses are those before a connection is tried again.
 var pauses = retry.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second, Jitter: 0.5}
@@ -57,7 +63,7 @@ var pauses = retry.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second, 
 // do runs work with a connection. When that breaks it tries again, as long as
 // retry says; work must be fit to be done again, and calls progress.
 func (s *session[C]) do(ctx context.Context, work func(C) error) error {
-	s.patience, s.done = retry.New(pauses, s.retry.For), 0
+	s.patience, s.done, s.broken = retry.New(pauses, s.retry.For), 0, 0
 	for {
 		err := s.try(ctx, work)
 		if err == nil || ctx.Err() != nil || fault.Final(err) {
@@ -65,7 +71,7 @@ func (s *session[C]) do(ctx context.Context, work func(C) error) error {
 		}
 		s.close()
 		wait, worth := s.patience.Next(err)
-		if hopeless := !s.reached && !s.retry.ToBegin; hopeless || !worth {
+		if s.hopeless(err) || !worth {
 			return err
 		}
 		s.out.Waiting(s.addr.HostPort, err, wait)
@@ -73,6 +79,16 @@ func (s *session[C]) do(ctx context.Context, work func(C) error) error {
 			return err
 		}
 	}
+}
+
+// hopeless says that a server which has never answered is not worth another try:
+// nobody is there, or it breaks each connection.
+func (s *session[C]) hopeless(err error) bool {
+	if s.reached || s.retry.ToBegin {
+		return false
+	}
+	s.broken++
+	return !errors.Is(err, fault.Closed) && !errors.Is(err, fault.Protocol) || s.broken >= firstContacts
 }
 
 // progress notes how much of its work do's function has done, in bytes, over all

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"starmesh/central"
+	"starmesh/common/fault"
 )
 
 // wire is a connection that holds until it is closed.
@@ -90,6 +91,26 @@ func TestAServerThatWasNeverReachedIsNotWaitedFor(t *testing.T) {
 			s.dial = func(context.Context, central.Address, central.ClientConfig) (*wire, error) { return nil, io.EOF }
 			if err := s.do(t.Context(), func(*wire) error { return nil }); !errors.Is(err, io.EOF) || (len(out.pauses) > 5) != toBegin {
 				t.Errorf("to begin: %v; %v after %d pauses", toBegin, err, len(out.pauses))
+			}
+		}
+	})
+}
+
+// TestAFirstContactMayBreak a few times, as networks do; who breaks each one is
+// not waited for.
+func TestAFirstContactMayBreak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for breaks, want := range map[int]error{firstContacts - 1: nil, 1000: fault.Closed} {
+			out, began := &silent{}, time.Now()
+			s := sessionOf(out, Patience{For: time.Minute})
+			s.dial = func(context.Context, central.Address, central.ClientConfig) (*wire, error) {
+				if breaks--; breaks >= 0 {
+					return nil, fault.Wrapf(fault.Closed, "the server went away")
+				}
+				return &wire{}, nil
+			}
+			if err := s.do(t.Context(), func(*wire) error { return nil }); !errors.Is(err, want) || time.Since(began) > 4*time.Second {
+				t.Errorf("%v after %d pauses, %v", err, len(out.pauses), time.Since(began))
 			}
 		}
 	})
