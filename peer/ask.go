@@ -104,7 +104,7 @@ func (n *Node) ask(ctx context.Context, l *link, q message, each func(kind frame
 	defer cancel()
 	s, err := l.conn.Open(ctx, protoAsk)
 	if err != nil {
-		return err
+		return gone(err)
 	}
 	n.trace.stream("opened", l.peer, protoAsk)
 	n.trace.posted(l.peer, []message{q})

@@ -37,11 +37,16 @@ func (d *decoder) place() peer.AddrInfo {
 }
 
 // addrs reads the addresses of one node. One of a kind that is not known here
-// is left out: a newer node may have others beside.
+// is left out: a newer node may have others beside. So are more than maxAddrs:
+// a machine with many networks has more.
 func (d *decoder) addrs() []ma.Multiaddr {
 	var addrs []ma.Multiaddr
-	for range d.Uvarint("count of addresses", maxAddrs) {
-		if a, err := ma.NewMultiaddrBytes(d.bytes("address", p2phost.MaxAddrBytes)); err == nil {
+	for range d.Uvarint("count of addresses", maxControl) {
+		raw := d.bytes("address", p2phost.MaxAddrBytes)
+		if d.Err != nil {
+			break
+		}
+		if a, err := ma.NewMultiaddrBytes(raw); err == nil && len(addrs) < maxAddrs {
 			addrs = append(addrs, a)
 		}
 	}

@@ -20,7 +20,7 @@ func (l *link) handle(kind frame.Type, body []byte) error {
 			return err
 		}
 		l.node.around.Ending(l.peer, fmt.Errorf("it ended the link: %w", m.err()))
-		return fault.Wrapf(fault.Closed, "it ended the link: %s", m.Text)
+		return fault.Wrapf(fault.Closed, "it ended the link: %w", m.err())
 	case typeJoin, typeGather:
 		decode := func(b []byte) (join, error) { return decodeJoin(kind, b) }
 		return handling(body, decode, l.joined)

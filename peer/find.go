@@ -137,7 +137,7 @@ func (s *listSearch) note(a listAnswer) {
 
 // failed says why there is no list.
 func (s *listSearch) failed() error {
-	if s.last != nil {
+	if s.last != nil && !errors.Is(s.last, fault.Closed) { // who went away is told of below
 		return fmt.Errorf("no node in reach knows %s: %w%s", s.id.Short(), s.last, s.node.unreached())
 	}
 	return fault.Wrapf(fault.NoSource, "no node in reach knows %s%s", s.id.Short(), s.node.unreached())

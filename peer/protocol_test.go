@@ -140,26 +140,26 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 		}
 	}
 	for row, want := range map[string]int{
-		"text, bytes": maxText, "addresses of one peer in PEERS": maxAddrs, "peers in PEERS": maxPeers,
+		"text, bytes": maxText, "addresses of one node in HELLO or PEERS": maxAddrs, "peers in PEERS": maxPeers,
 		"chunks in COMING or LOST": maxEach, "nodes in DRAW": scheduler.MaxDrawers, "files in FILES": maxFiles, "chaining values in VALUES": maxValues,
-		"body of OFFER, ANSWER and the like, bytes":                       maxControl,
-		"body of JOIN, bytes":                                             bodyLimit(typeJoin),
-		"body of PEERS, bytes":                                            bodyLimit(typePeers),
-		"body of FILES, bytes":                                            bodyLimit(typeFiles),
-		"body of VALUES, bytes":                                           bodyLimit(typeValues),
-		"body of CHUNK, bytes":                                            bodyLimit(typeChunk),
-		"files that one remote may join":                                  maxTopics,
-		"remotes served with one file at a time":                          maxMembers,
-		"of them from one address, when there are some from others":       maxCrowd,
-		"questions for a place before their time":                         maxImpatient,
-		"promises of a giver that has brought nothing yet":                scheduler.MaxUnproven,
-		"control messages waiting for a remote that does not read, bytes": maxUnsent,
+		"body of OFFER, ANSWER and the like, or of a type that is not known, bytes": maxControl,
+		"body of JOIN, bytes":                                                bodyLimit(typeJoin),
+		"body of PEERS, bytes":                                               bodyLimit(typePeers),
+		"body of FILES, bytes":                                               bodyLimit(typeFiles),
+		"body of VALUES, bytes":                                              bodyLimit(typeValues),
+		"body of CHUNK, bytes":                                               bodyLimit(typeChunk),
+		"files that one remote may join":                                     maxTopics,
+		"remotes served with one file at a time":                             maxMembers,
+		"of them from one address, when there are some from others":          maxCrowd,
+		"questions for a place before their time":                            maxImpatient,
+		"promises of a giver that has brought nothing yet, before *not now*": scheduler.MaxUnproven,
+		"control messages waiting for a remote that does not read, bytes":    maxUnsent,
 	} {
 		if !strings.Contains(text, "\n| "+row+" | "+strconv.Itoa(want)+" |") {
 			t.Errorf("%q is %d in the code, not in the document", row, want)
 		}
 	}
-	for row, want := range map[string]time.Duration{"a question": askTimeout, "longest wait after *not now*": maxWait} {
+	for row, want := range map[string]time.Duration{"a question": askTimeout, "longest wait after *not now*; a longer one ends the link": maxWait} {
 		if !strings.Contains(text, "\n| "+row+" | "+strconv.Itoa(int(want.Seconds()))+" s |") {
 			t.Errorf("%q takes %v in the code, not in the document", row, want)
 		}
@@ -254,6 +254,16 @@ func TestAddressesOfUnknownKindsAreLeftOut(t *testing.T) {
 	m, err := decodeHello(b)
 	if err != nil || len(m.Addrs) != 1 || !m.Addrs[0].Equal(known[0]) {
 		t.Errorf("HELLO with an unknown address and a known one: %v, %v", m, err)
+	}
+	b = append(appendText([]byte{version}, "agent"), 3*maxAddrs)
+	for range 3 * maxAddrs {
+		b = appendText(b, string(known[0].Bytes()))
+	}
+	if m, err := decodeHello(b); err != nil || len(m.Addrs) != maxAddrs {
+		t.Errorf("HELLO with %d addresses: %d are kept, %v", 3*maxAddrs, len(m.Addrs), err)
+	}
+	if _, err := decodeHello(append(appendText([]byte{version}, "agent"), 0xff, 0xff, 3, 1)); err == nil {
+		t.Error("HELLO may lack the addresses that it counts")
 	}
 }
 

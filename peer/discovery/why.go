@@ -10,8 +10,9 @@ import (
 )
 
 // errHungUp is that a node ended a connection right after it was made, and never
-// said a word: as those do who want a proof that this node does not give.
-var errHungUp = errors.New("it hung up at once (is its mesh private? then its network key is needed)")
+// said a word: as those do who want a proof that this node does not give, or do
+// not have it on their list.
+var errHungUp = errors.New("it hung up at once (is its mesh private? then its network key is needed, or this node's id on its list)")
 
 // maxWhy is how many failures are worth telling of.
 const maxWhy = 3
@@ -24,7 +25,9 @@ func (c *connector) why() string {
 	var all []string
 	for id, p := range c.known.peers {
 		switch {
-		case !p.met.IsZero(): // it is connected, or was to our content
+		case !p.met.IsZero() && (p.ending != nil || c.host.Reached(id)): // it is connected, or was to our content
+		case !p.met.IsZero():
+			all = append(all, "node "+p2phost.Short(id)+": "+errHungUp.Error())
 		case p.err != nil:
 			all = append(all, "node "+p2phost.Short(id)+": "+p.err.Error())
 		case p.dialling:

@@ -172,6 +172,47 @@ func TestAProofIsBoundToBothEnds(t *testing.T) {
 	}
 }
 
+// heard is an end of a connection of which all that is said there is kept.
+type heard struct {
+	net.Conn
+	said []byte
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	h.said = append(h.said, p...)
+	return h.Conn.Write(p)
+}
+
+// TestAProofThatWasHeardIsWorthNothing when it is said again, by whoever.
+func TestAProofThatWasHeardIsWorthNothing(t *testing.T) {
+	key := testKey("key")
+	for _, dialler := range []bool{true, false} {
+		c, s := net.Pipe()
+		said, proven := &heard{Conn: c}, make(chan error, 1)
+		prove := func(conn io.ReadWriteCloser, dialler bool) {
+			defer conn.Close()
+			local, remote := peer.ID("a"), peer.ID("d")
+			if dialler {
+				local, remote = remote, local
+			}
+			proven <- key.prove(conn, dialler, local, remote)
+		}
+		go prove(said, dialler)
+		go prove(s, !dialler)
+		if err := errors.Join(<-proven, <-proven); err != nil {
+			t.Fatal(err)
+		}
+		c, s = net.Pipe()
+		go prove(s, !dialler)
+		go func() { _, _ = io.Copy(io.Discard, c) }()
+		_, _ = c.Write(said.said) // it may be hung up on before the end
+		if err := <-proven; !errors.Is(err, fault.Unauthorized) {
+			t.Errorf("by the dialler: %v; %v", dialler, err)
+		}
+		c.Close()
+	}
+}
+
 func TestWhoDialsInWithoutTheKeyGetsNothingToGuessOn(t *testing.T) {
 	c, s := net.Pipe()
 	go func() {

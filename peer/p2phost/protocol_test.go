@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,12 +26,21 @@ func TestTheDocumentsProofIsOurs(t *testing.T) {
 	for i := range key.secret {
 		key.secret[i] = byte(i)
 	}
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(" correct horse battery staple\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	phrase, err := LoadNetworkKey(file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	d, a := decodeID(t, anID), decodeID(t, anRSAID)
 	nonceD, nonceA := bytes.Repeat([]byte{0xd0}, nonceLen), bytes.Repeat([]byte{0xa0}, nonceLen)
 	for row, want := range map[string]string{
 		"proof by the dialler":  hex.EncodeToString(key.proof("dialler", d, a, nonceD, nonceA)),
 		"proof by the acceptor": hex.EncodeToString(key.proof("acceptor", d, a, nonceD, nonceA)),
 		"tag":                   key.Tag(),
+		"proof by the dialler, of the passphrase `correct horse battery staple`": hex.EncodeToString(phrase.proof("dialler", d, a, nonceD, nonceA)),
 	} {
 		if !strings.Contains(protocolText(t), "| "+row+" | "+want+" |") {
 			t.Errorf("%s is %s in the code, not in the document", row, want)
