@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -89,10 +88,14 @@ func TestAttempts(t *testing.T) {
 	loopback := []string{"central", "serve", at("files"), "--listen", "127.0.0.1:0"}
 	open := service(t, "listening", append(loopback, "--http", "127.0.0.1:0", "--agent", "127.0.0.1:0")...)["address"]
 	denied := service(t, "listening", append(loopback, "--deny", "::ffff:127.0.0.0/104")...)["address"]
-	shut := service(t, "listening", append(loopback, "--tls", "--users", write("users", users), "--writable", "--write-users", "ann")...)["address"]
+	elsewhere := service(t, "listening", append(loopback, "--allow", "192.0.2.0/24", "--http", "127.0.0.1:0")...)
+	guarded := append(loopback, "--tls", "--users", write("users", users), "--writable", "--write-users", "ann")
+	shut := service(t, "listening", guarded...)["address"]
+	closed := service(t, "listening", append(guarded, "--http", "127.0.0.1:0")...) // wrong passwords are counted apart
 	plain := strings.Replace(strings.Split(shut, "#")[0], "stars:", "star:", 1)
 	locked := strings.Replace(shut, "#", "/a.txt#", 1)
 	repinned := strings.Split(locked, "#")[0] + "#sha256=" + strings.Repeat("ab", 32)
+	web := closed["http"] + "a.txt#" + strings.Split(closed["address"], "#")[1]
 	key := write("other.key", "")
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
@@ -116,9 +119,19 @@ func TestAttempts(t *testing.T) {
 		{"a wrong password", get(locked, as("ann", "outside")...), "wrong user name or password"},
 		{"another's password", get(locked, as("ann", "bob")...), "wrong user name or password"},
 		{"nobody's name", get(locked, as("eve", "ann")...), "wrong user name or password"},
-		{"plaintext", get(plain+"/a.txt", as("ann", "ann")...), "TLS"},
-		{"another certificate", get(repinned, as("ann", "ann")...), "certificate"},
+		{"a password to who does not ask for one", get(plain+"/a.txt", as("ann", "ann")...), "TLS"},
+		{"no credentials, over HTTP", get(web), "user name and password"},
+		{"a wrong password, over HTTP", get(web, as("ann", "outside")...), `does not know user "ann"`},
+		{"another's password, over HTTP", get(web, as("bob", "ann")...), `does not know user "bob"`},
+		{"a password in the address", get(strings.Replace(web, "//", "//ann:ann's@", 1)), "do not belong in"},
+		{"plaintext", get(plain+"/a.txt", as("ann", "ann")...), "speaks TLS only: use stars://"},
+		{"plaintext, over HTTP", get(strings.Replace(closed["http"], "https", "http", 1)+"a.txt", as("ann", "ann")...), "use https:// instead"},
+		{"TLS where there is none", get(strings.Replace(open, "star:", "stars:", 1) + "/a.txt"), "does not speak TLS"},
+		{"another certificate", get(repinned, as("ann", "ann")...), "it was replaced, or someone is in between"},
+		{"another certificate, over HTTP", get(strings.Split(web, "#")[0]+"#"+strings.Split(repinned, "#")[1], as("ann", "ann")...), "it was replaced, or someone is in between"},
 		{"a denied network, as IPv6 has it", get(denied + "/a.txt"), "does not serve 127.0.0.1"},
+		{"a network that is not allowed", get(elsewhere["address"] + "/a.txt"), "does not serve 127.0.0.1"},
+		{"a network that is not allowed, over HTTP", get(elsewhere["http"] + "a.txt"), "does not serve 127.0.0.1"},
 		{"PUT to a server that is read-only", []string{"central", "put", open, outside}, "read-only"},
 		{"PUT without the right", append([]string{"central", "put", shut, outside}, as("bob", "bob")...), "may read but not write"},
 		{"out by name", get(open, "../outside"), `the element ".."`},
@@ -131,13 +144,13 @@ func TestAttempts(t *testing.T) {
 		{"PUT out by name", append([]string{"central", "put", shut, outside, "--as", "../outside"}, as("ann", "ann")...), `the element ".."`},
 		{"PUT of a hidden file", append([]string{"central", "put", shut, outside, "--as", ".profile"}, as("ann", "ann")...), "hidden"},
 		{"PUT of a device", append([]string{"central", "put", shut, outside, "--as", "aux"}, as("ann", "ann")...), "a device on Windows"},
-		{"a mesh's key that is another's", []string{"peer", "get", private, "--no-mdns", "--network-key", key, "--retry-for", "1s", "-o", at("got") + "/"}, "no node in reach"},
-		{"a mesh's key that is none", []string{"peer", "get", private, "--no-mdns", "--retry-for", "1s", "-o", at("got") + "/"}, "no node in reach"},
-		{"a node that is not on the list", []string{"peer", "get", listed, "--no-mdns", "--retry-for", "1s", "-o", at("got") + "/"}, "no node in reach"},
+		{"a mesh's key that is another's", []string{"peer", "get", private, "--no-mdns", "--network-key", key, "--retry-for", "1s", "-o", at("got") + "/"}, "has not proved the network key"},
+		{"a mesh's key that is none", []string{"peer", "get", private, "--no-mdns", "--retry-for", "1s", "-o", at("got") + "/"}, "is its mesh private?"},
+		{"a node that is not on the list", []string{"peer", "get", listed, "--no-mdns", "--retry-for", "1s", "-o", at("got") + "/"}, "this node's id on its list"},
 	} {
 		t.Run(a.what, func(t *testing.T) {
 			out, err := exec.Command("starmesh", a.args...).CombinedOutput()
-			if err == nil || !strings.Contains(string(out), a.says) || strings.Contains(string(out), "secret") {
+			if err == nil || !strings.Contains(string(out), a.says) || strings.Contains(string(out), "secret") || strings.Contains(string(out), "ann's") {
 				t.Errorf("%v; %s", err, out)
 			}
 			t.Logf("%s", out)
@@ -161,15 +174,7 @@ func TestAttemptsOfPages(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("secret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	port := func() string {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		return ln.Addr().String()
-	}
-	door, agentAt := port(), port()
+	door, agentAt := freePort(t), freePort(t)
 	service(t, "listening", "central", "serve", dir, "--listen", "127.0.0.1:0", "--http", door, "--agent", agentAt)
 	for _, a := range []struct {
 		what, method, url, header, value string
