@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every check of the project: formatting, vet for three systems,
-# staticcheck, the scripts themselves, and all tests with the race detector.
+# staticcheck, the scripts themselves, two minutes of scripts/torture.sh, and all
+# tests with the race detector.
 # Checks that only compute run beside the tests, and are told of at the end. Sets
 # up what is missing on a Debian machine when it may. Needs Go, see go.mod.
 #
@@ -115,11 +116,24 @@ all_tests() {
 	go test -vet=off "${race[@]}" ./... || fail "a test failed"
 }
 
+# A round of each kind of torture, the same each time: what the program does to
+# files when it is killed, cut off and starved is not seen by tests inside of it.
+# Times are not judged, so that a busy machine changes nothing.
+torture() {
+	heading "torture: two minutes on a quiet machine"
+	if [ "$(uname)" != Linux ]; then
+		printf 'left out: it needs Linux\n'
+		return 0
+	fi
+	scripts/torture.sh --rounds 1 --seed 1 --untimed || fail "a round of torture failed; how to do it again stands above"
+}
+
 command -v go >/dev/null 2>&1 || fail "needs Go 1.26 or later: https://go.dev/dl/"
 install_missing
 check_format
 check_system
 heavy_tests
+torture
 
 log=$(mktemp)
 set -m # a process group of its own, which can be ended as one

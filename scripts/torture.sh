@@ -9,6 +9,7 @@
 #   scripts/torture.sh --minutes 60 --seed 7   an hour, the same hour each time
 #   scripts/torture.sh --only crash-get,crash-put
 #   scripts/torture.sh --seed 7 --only crash-get --round 3   that round alone
+#   scripts/torture.sh --rounds 2 --untimed    two rounds of each; times are not judged
 #   scripts/torture.sh --list                  the scenarios
 #   RACE=1 scripts/torture.sh                  with the race detector
 set -euo pipefail

@@ -112,10 +112,10 @@ func (r *round) takes(n *node) (time.Duration, error) {
 // within waits for a node that has just been started to be done in that time.
 func (r *round) within(long time.Duration, n *node) error {
 	took, err := r.takes(n)
-	if err == nil && took > long {
-		err = fmt.Errorf("%s took %.2f s, more than %v", n.name, took.Seconds(), long)
+	if err != nil {
+		return err
 	}
-	return err
+	return r.late(n.name, took, long)
 }
 
 // soak has clients come and go, and looks what they leave behind.
@@ -134,8 +134,9 @@ func soak(r *round) error {
 	until := time.Now().Add(r.soak)
 	var errs []error
 	var warm, rest [2]record
-	for i := 0; time.Now().Before(until) && r.ctx.Err() == nil; i++ {
-		if i == 15 { // all pools have been filled once
+	const warmth = 15 // visits, after which all pools have been filled once
+	for i := 0; (time.Now().Before(until) || i < 2*warmth) && r.ctx.Err() == nil; i++ {
+		if i == warmth {
 			warm, err = r.resting(s, o)
 			errs = append(errs, err)
 		}

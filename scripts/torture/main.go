@@ -25,6 +25,8 @@ type config struct {
 	seed    uint64
 	only    []string // scenarios; empty: all
 	round   int      // this round of each scenario alone; 0: as many as there is time for
+	rounds  int      // so many of each; 0: as many as there is time for
+	untimed bool     // what came of it is judged, not how long it took
 	list    bool
 	table   bool // of what hostile nodes cost the honest
 }
@@ -66,6 +68,8 @@ func parse(args []string) (config, error) {
 		return nil
 	})
 	f.IntVar(&c.round, "round", 0, "this round of each scenario alone, as a failed one is named")
+	f.IntVar(&c.rounds, "rounds", 0, "so many rounds of each scenario that is not longer than a quarter of --minutes, however long they take")
+	f.BoolVar(&c.untimed, "untimed", false, "judge what came of it and not how long it took, for a busy machine; who hangs still fails")
 	f.BoolVar(&c.table, "hostile-table", false, "print what each kind of hostile node costs the honest")
 	f.BoolVar(&c.list, "list", false, "list the scenarios")
 	if err := f.Parse(args); err != nil {

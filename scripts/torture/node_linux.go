@@ -208,6 +208,7 @@ func (p *run) complaint() string {
 // by a signal).
 func (n *node) wait(longest time.Duration) (int, error) {
 	p, since := n.last(), time.Now()
+	longest = n.r.hang(longest)
 	select {
 	case <-p.done:
 	case <-time.After(longest):

@@ -54,9 +54,26 @@ func seeded(seed uint64, name string, number int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 
+// hang is when something that should have taken so long at most counts as
+// hanging. On a busy machine nothing but that says anything.
+func (c config) hang(after time.Duration) time.Duration {
+	if c.untimed {
+		return 5 * after
+	}
+	return after
+}
+
+// late judges how long something took.
+func (c config) late(what string, took, limit time.Duration) error {
+	if c.untimed || took <= limit {
+		return nil
+	}
+	return fmt.Errorf("%s took %.2f s, more than %.2f", what, took.Seconds(), limit.Seconds())
+}
+
 // play runs one round, in a folder that stays only when it failed.
 func (s scenario) play(c config, h house, number int) outcome {
-	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
+	ctx, cancel := context.WithTimeout(context.Background(), c.hang(s.limit))
 	defer cancel()
 	r := &round{
 		config: c, ctx: ctx, home: h, rng: seeded(c.seed, s.name, number),

@@ -120,8 +120,8 @@ func frozen(r *round) error {
 	second := start("second")
 	err = second.succeeds(60 * time.Second)
 	took := time.Since(begin)
-	if limit := 1500*time.Millisecond + 2*time.Second; err == nil && took > limit {
-		err = fmt.Errorf("with a frozen neighbour: %.1f s instead of 1, more than %v", took.Seconds(), limit)
+	if err == nil {
+		err = r.late("beside a frozen neighbour the second", took, 1500*time.Millisecond+2*time.Second)
 	}
 	first.signal(syscall.SIGCONT)
 	return errors.Join(err, first.succeeds(20*time.Second),

@@ -72,6 +72,8 @@ func rounds(c config, h house, rows []*row) error {
 	begin, tally := time.Now(), make(map[string]int)
 	stopped := make(chan os.Signal, 1)
 	signal.Notify(stopped, os.Interrupt, syscall.SIGTERM)
+	// Under nohup this one is ignored, and would be by all that is started here.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	runtime.LockOSThread() // without a house the children end with this thread
 	defer runtime.UnlockOSThread()
 
@@ -90,7 +92,7 @@ func rounds(c config, h house, rows []*row) error {
 			if c.round > 0 {
 				number = c.round
 			}
-			if s.skipped != "" || len(stopped) > 0 || c.round == 0 && !fits(s, len(rows), begin, until) {
+			if s.skipped != "" || len(stopped) > 0 || !c.due(s, cycle, len(rows), begin, until) {
 				continue
 			}
 			begun = true
@@ -103,10 +105,20 @@ func rounds(c config, h house, rows []*row) error {
 	return tell(c, rows, tally, time.Since(begin))
 }
 
-// fits says whether there is time for a round of it; among others one that
-// waits for long takes a quarter of all the time at most.
-func fits(s *row, among int, begin, until time.Time) bool {
-	return time.Now().Add(s.takes).Before(until) && (among < 5 || s.takes < until.Sub(begin)/4)
+// due says whether a round of it is to be begun: as many as were asked for, or
+// while there is time. Among others one that waits for long takes a quarter of
+// all the time at most.
+func (c config) due(s *row, cycle, among int, begin, until time.Time) bool {
+	switch {
+	case c.round > 0:
+		return true
+	case among >= 5 && s.takes >= until.Sub(begin)/4:
+		return false
+	case c.rounds > 0:
+		return cycle <= c.rounds
+	default:
+		return time.Now().Add(s.takes).Before(until)
+	}
 }
 
 // add notes what came of a round; of a failed one it says at once how to do
@@ -122,6 +134,9 @@ func (s *row) add(c config, o outcome, number int, tally map[string]int) {
 		return
 	}
 	again := fmt.Sprintf("--seed %d --only %s --round %d", c.seed, s.name, number)
+	if c.untimed {
+		again += " --untimed"
+	}
 	s.failed = append(s.failed, again)
 	fmt.Printf("FAILED  %s, round %d: %.1f s; again: %s\n", s.name, number, o.took.Seconds(), again)
 	for line := range strings.SplitSeq(o.err.Error(), "\n") {
