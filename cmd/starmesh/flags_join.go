@@ -58,11 +58,16 @@ func (f *joinFlags) join(cmd *cobra.Command, addr string) error {
 	j.Joined = func(w fleet.Welcome) {
 		out.Event("joined", map[string]string{"name": w.Name, "manager": addr, "program": w.Program})
 		out.Note("joined %s as %s; Ctrl-C leaves", addr, w.Name)
+		if w.Beside != "" {
+			out.Warn("%s is on this machine too, and shares what it has", w.Beside)
+		}
 		if w.Program != j.Hello.Program {
 			out.Warn("the manager runs starmesh %s, and this is %s", readable.Text(w.Program), j.Hello.Program)
 		}
 	}
-	err = worker.Join(cmd.Context(), worker.Config{Keep: f.keep, MaxBytes: int64(f.maxSize), MaxTime: f.maxTime}, j, f.retryFor,
+	err = worker.Join(cmd.Context(), worker.Config{
+		Keep: f.keep, MaxBytes: int64(f.maxSize), MaxTime: f.maxTime, Told: func(text string) { out.Note("%s", text) },
+	}, j, f.retryFor,
 		func(why error, wait time.Duration) { out.Waiting(addr, why, wait) })
 	return stoppedIsFine(cmd.Context(), err)
 }

@@ -40,6 +40,8 @@ type Hello struct {
 type Welcome struct {
 	Program string `json:"program"` // the version of the manager's program
 	Name    string `json:"name"`    // the node is called so
+	// Beside is a node that has joined from the same machine before; "": none.
+	Beside string `json:"beside,omitempty"`
 }
 
 // Refused is why a node is not taken.

@@ -31,6 +31,7 @@ const overPath = "/over"
 type Member struct {
 	Hello            // Name is the one that the manager has given it
 	Claimed string   // the name that it would have liked
+	Beside  string   // the first of those that have joined from the same machine; "": none
 	Remote  net.Addr // from which its connection came
 
 	//lint:ignore SA1019 net/http's own dials; this connection is there already, and was accepted
@@ -78,6 +79,12 @@ func (m *Member) Gone() <-chan struct{} { return m.gone }
 func (m *Member) BehindNAT() bool {
 	tcp, ok := m.Remote.(*net.TCPAddr)
 	return ok && tcp.AddrPort().Addr().Unmap().WithZone("") != m.Address.Unmap().WithZone("")
+}
+
+// beside reports whether another has joined from the same machine, by all that
+// it says.
+func (m *Member) beside(other *Member) bool {
+	return m.Host == other.Host && m.Address == other.Address
 }
 
 // RoundTrip implements http.RoundTripper: the node answers, whatever host the

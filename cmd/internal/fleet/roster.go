@@ -161,7 +161,7 @@ func (r *Roster) meet(raw net.Conn) (*Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = send(conn, typeWelcome, proof, Welcome{Program: r.cfg.Program, Name: m.Name}); err == nil {
+	if err = send(conn, typeWelcome, proof, Welcome{Program: r.cfg.Program, Name: m.Name, Beside: m.Beside}); err == nil {
 		_ = raw.SetDeadline(time.Time{})
 		err = m.turn(conn)
 	}
@@ -232,6 +232,9 @@ func (r *Roster) admit(m *Member, shown []byte, conn *tls.Conn) ([]byte, error) 
 		r.codes = slices.Delete(r.codes, i, i+1)
 	}
 	m.Claimed, m.Name = m.Name, r.free(m.Name)
+	if i := slices.IndexFunc(r.members, m.beside); i >= 0 {
+		m.Beside = r.members[i].Name
+	}
 	r.change(append(r.members, m))
 	return proof, nil
 }

@@ -149,7 +149,7 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 	if result.CPU.Limit {
 		l.Note("%s: %s", t.Name(), result.CPU.Why)
 	}
-	if last := straggler(result); last != "" {
+	if last := result.Straggler; last != "" {
 		l.Note("%s: %s", t.Name(), readable.Text(last))
 	}
 	for _, doubt := range result.Doubts {

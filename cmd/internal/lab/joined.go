@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -159,24 +158,4 @@ func (l *lab) skip(title string, what scenario.Run, why error) error {
 		return why
 	}
 	return nil
-}
-
-// straggler says who was last in a run over several machines, if that was long
-// after most others.
-func straggler(result *labdir.Run) string {
-	var done []labdir.Node
-	for _, n := range result.Nodes {
-		if n.DoneSeconds != nil {
-			done = append(done, n)
-		}
-	}
-	if len(done) < 3 || done[0].Machine == "" {
-		return "" // too few, or all on one machine
-	}
-	slices.SortFunc(done, func(a, b labdir.Node) int { return int(1e6 * (*a.DoneSeconds - *b.DoneSeconds)) })
-	last, usual := done[len(done)-1], *done[len(done)/2].DoneSeconds
-	if *last.DoneSeconds < 1.25*usual {
-		return ""
-	}
-	return fmt.Sprintf("the last was %s on %s, %.1f times as late as half of all", last.Name, last.Machine, *last.DoneSeconds/usual)
 }

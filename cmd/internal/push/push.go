@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"starmesh/cmd/internal/cli/table"
@@ -102,7 +103,15 @@ func Run(ctx context.Context, o Options, seen Observer) (all []Receipt, err erro
 	if err != nil {
 		return nil, err
 	}
-	return receipts(&result, what.Bytes, id), nil
+	all = receipts(&result, what.Bytes, id)
+	if got := slices.IndexFunc(append(all, Receipt{}), func(r Receipt) bool { return !r.Verified }); got > 1 {
+		seen.Note("half of them had it after %s, 99 of 100 after %s, the last after %s", units.Seconds(all[(got-1)/2].Seconds),
+			units.Seconds(all[(got-1)*99/100].Seconds), units.Seconds(all[got-1].Seconds))
+	}
+	if result.Straggler != "" {
+		seen.Note("%s", readable.Text(result.Straggler))
+	}
+	return all, nil
 }
 
 func asPlaces(all []*worker.Place) (places []runner.Place) {
@@ -162,7 +171,7 @@ func sizeOf(dir string) (sum int64, err error) {
 // than the one of that id has none; "" is not known.
 func receipts(run *labdir.Run, bytes int64, id string) (all []Receipt) {
 	for _, n := range run.Nodes[1:] {
-		r := Receipt{Node: n.Machine, Why: n.Failed}
+		r := Receipt{Node: n.Machine, Why: plainly(n.Failed, n.Machine)}
 		if r.Why == "" {
 			r.Why = n.Excused
 		}
@@ -200,4 +209,16 @@ func Table(all []Receipt) table.Table {
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// plainly leaves out of why a node has failed what only a run knows: its name
+// there.
+func plainly(why, machine string) string {
+	if _, after, ok := strings.Cut(why, machine+": "); ok {
+		return after
+	}
+	if _, after, ok := strings.Cut(why, " ended: "); ok {
+		return after
+	}
+	return why
 }

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func (s *screen) event(e labdir.Event) {
 		}
 	case e.Note != nil:
 		if who := s.machines[e.Note.Node]; who != "" {
-			s.seen.Note("%s: %s", who, readable.Text(e.Note.Text))
+			s.seen.Note("%s: %s", who, readable.Text(plainly(e.Note.Text, who)))
 		}
 	case e.Reading != nil && s.machines[e.Reading.Node] != "":
 		s.last[e.Reading.Node] = *e.Reading
@@ -65,10 +66,18 @@ func (s *screen) event(e labdir.Event) {
 // is last.
 func (s *screen) standing() {
 	var all []labdir.Reading
+	var failed []string
 	for _, r := range s.last {
+		if r.State == labdir.Gone && r.HaveBytes < s.total {
+			failed = append(failed, s.machines[r.Node])
+			continue
+		}
 		all = append(all, r)
 	}
-	slices.SortFunc(all, func(a, b labdir.Reading) int { return int(max(min(b.HaveBytes-a.HaveBytes, 1), -1)) })
+	if len(all) == 0 {
+		return
+	}
+	slices.SortFunc(all, func(a, b labdir.Reading) int { return cmp.Compare(b.HaveBytes, a.HaveBytes) })
 	share := func(r labdir.Reading) string {
 		return fmt.Sprintf("%.0f %%", 100*float64(r.HaveBytes)/float64(max(s.total, 1)))
 	}
@@ -83,6 +92,9 @@ func (s *screen) standing() {
 	if len(last) > 0 {
 		text += "; the last: " + strings.Join(last, ", ")
 	}
+	if slices.Sort(failed); len(failed) > 0 {
+		text += "; failed: " + readable.List(failed, 8)
+	}
 	s.seen.Note("%s", text)
 }
 
@@ -90,8 +102,6 @@ func (s *screen) standing() {
 func (s *screen) why(r labdir.Reading) string {
 	pace := float64(r.InBytes) / time.Since(s.started).Seconds()
 	switch {
-	case r.State == labdir.Gone:
-		return "it has ended"
 	case r.InBytes == 0:
 		return "nothing has arrived yet"
 	case r.CPU > 0.8*time.Since(s.started).Seconds():

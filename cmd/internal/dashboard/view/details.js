@@ -111,6 +111,7 @@ class Details {
       "holds": n.part === "origin" ? "all of it" : `${bytesText(r.have)} of ${bytesText(state.run.begin.file_bytes)}`,
       "payload sent": bytesText(r.out), "payload received": bytesText(r.in),
       "received from": from.length ? from.slice(0, 4).map(([name, b]) => `${name} ${bytesText(b)}`).join(", ") + (from.length > 4 ? ` and ${from.length - 4} more` : "") : "nobody",
+      ...n.machine && {"machine": n.machine},
       "link up": n.up ? rateText(n.up) : "no limit", "link down": n.down ? rateText(n.down) : "no limit",
       "connections": String(r.conns) + (r.queue ? ` and ${r.queue} that wait to be accepted` : ""), "CPU time": secondsText(r.cpu || 0), "memory": bytesText(r.rss || 0),
       "its agent": `polled ${count(r.polls, "time", "times")}`,

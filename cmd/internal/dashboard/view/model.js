@@ -146,7 +146,7 @@ class Run {
 
 function newTrack(n, index) {
   return {
-    name: n.node, part: n.part, up: n.up_bytes_per_s, down: n.down_bytes_per_s, trait: n.trait || "", index,
+    name: n.node, part: n.part, machine: n.machine || "", up: n.up_bytes_per_s, down: n.down_bytes_per_s, trait: n.trait || "", index,
     readings: [], faults: [], base: {out: 0, in: 0, from: new Map()}, raw: null,
   };
 }

@@ -3,11 +3,13 @@ package worker
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
 
 	"starmesh/cmd/internal/lab/preflight"
+	"starmesh/cmd/internal/lab/runner"
 )
 
 // About is what a machine has left.
@@ -44,6 +46,17 @@ func (m Remote) About(ctx context.Context) (a About, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	return a, m.ask(ctx, http.MethodGet, "/about", nil, &a)
+}
+
+// cpu answers how busy the machine was, from the request to the end of its body.
+func (w *Worker) cpu(r *http.Request) (any, error) {
+	ctx, stop := context.WithTimeout(r.Context(), w.cfg.MaxTime)
+	defer stop()
+	go func() {
+		_, _ = io.Copy(io.Discard, r.Body)
+		stop()
+	}()
+	return runner.WatchCPU(ctx), nil
 }
 
 // clock answers what the time is.

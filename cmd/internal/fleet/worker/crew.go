@@ -103,6 +103,9 @@ func (c *Crew) joined(m *fleet.Member) {
 	if m.Claimed != m.Name {
 		text += fmt.Sprintf("; it wanted to be called %s, as another is", m.Claimed)
 	}
+	if m.Beside != "" {
+		text += fmt.Sprintf("; it is on the machine of %s, and they share what that has", m.Beside)
+	}
 	c.seen.Note("%s", text)
 	if m.Program != c.wanted.Program {
 		c.seen.Warn("%s runs starmesh %s, and this is %s", m.Name, m.Program, c.wanted.Program)
@@ -252,17 +255,12 @@ func (c *Crew) Places(ctx context.Context, nodes []Remote, proof *Proof) ([]*Pla
 // first of the nodes to all others, and returns that in sentences.
 func (c *Crew) Check(ctx context.Context, nodes []Remote, bytes int64) (problems []string) {
 	lacks := make([]string, len(nodes))
-	each(nodes, func(i int, m Remote) {
-		about, err := m.About(ctx)
-		switch {
-		case err != nil:
-			lacks[i] = err.Error()
-		case about.DiskBytes > 0 && about.DiskBytes < bytes:
-			lacks[i] = fmt.Sprintf("%s has %s free, less than the file of %s", m.Name, units.Bytes(about.DiskBytes), units.Bytes(bytes))
-		case about.MTU > 0 && about.MTU < usualMTU:
-			c.seen.Note("%s: the MTU of its network is %d, less than the usual %d: large packets are cut, or lost", m.Name, about.MTU, usualMTU)
+	each(nodes, func(i int, m Remote) { lacks[i] = c.lack(ctx, m, bytes) })
+	for i, m := range nodes {
+		if m.Program != nodes[0].Program {
+			lacks[i] = fmt.Sprintf("%s runs starmesh %s, and %s runs %s", m.Name, m.Program, nodes[0].Name, nodes[0].Program)
 		}
-	})
+	}
 	problems = slices.DeleteFunc(lacks, func(s string) bool { return s == "" })
 	matrix := Matrix(ctx, nodes)
 	c.seen.Event("reach", map[string]any{"nodes": names(nodes), "reached": matrix})
@@ -281,6 +279,36 @@ func (c *Crew) Check(ctx context.Context, nodes []Remote, bytes int64) (problems
 		}
 	}
 	return problems
+}
+
+// A clock that is further from the manager's is wrong, or cannot be compared
+// well enough.
+const (
+	maxOffset = time.Second
+	maxError  = 50 * time.Millisecond
+)
+
+// lack says what is in the way at one node; "" if nothing is.
+func (c *Crew) lack(ctx context.Context, m Remote, bytes int64) string {
+	about, err := m.About(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	if about.MTU > 0 && about.MTU < usualMTU {
+		c.seen.Note("%s: the MTU of its network is %d, less than the usual %d: large packets are cut, or lost", m.Name, about.MTU, usualMTU)
+	}
+	switch clock, err := m.Clock(ctx); {
+	case err != nil:
+		return err.Error()
+	case clock.Offset.Abs() > maxOffset:
+		c.seen.Warn("%s: its clock is %+.1f s from the one here: that is corrected, but better set it", m.Name, clock.Offset.Seconds())
+	case clock.Error > maxError:
+		c.seen.Warn("%s: its clock can be told only to within %s: times between machines are no better", m.Name, units.Duration(clock.Error))
+	}
+	if about.DiskBytes > 0 && about.DiskBytes < bytes {
+		return fmt.Sprintf("%s has %s free, less than the file of %s", m.Name, units.Bytes(about.DiskBytes), units.Bytes(bytes))
+	}
+	return ""
 }
 
 const usualMTU = 1500 // bytes, of Ethernet

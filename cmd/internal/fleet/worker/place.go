@@ -18,6 +18,7 @@ import (
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 )
 
 const (
@@ -67,6 +68,24 @@ func (t throughNode) RoundTrip(request *http.Request) (*http.Response, error) {
 		response.Body = http.MaxBytesReader(nil, response.Body, maxReading)
 	}
 	return response, err
+}
+
+// WatchCPU implements runner.Place.
+func (p *Place) WatchCPU(ctx context.Context) (c labdir.CPU) {
+	body, end := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { _ = end.Close() })
+	defer stop()
+	response, err := p.do(context.WithoutCancel(ctx), http.MethodPost, "/cpu", body)
+	if err == nil {
+		defer response.Body.Close()
+		err = json.NewDecoder(io.LimitReader(response.Body, maxJSON)).Decode(&c)
+	}
+	if err != nil {
+		_ = body.CloseWithError(err)
+		return labdir.CPU{Why: "not known: " + readable.Text(err.Error())}
+	}
+	c.Why = readable.Text(c.Why)
+	return c
 }
 
 // Holds implements runner.Place: the node proves it.

@@ -98,6 +98,7 @@ func (w *Worker) run(rw http.ResponseWriter, r *http.Request) {
 	out := &flusher{w: rw, flush: http.NewResponseController(rw).Flush}
 	work, err := w.start(r, body, out)
 	if err != nil {
+		w.cfg.tell("refused to the manager: %v", err)
 		refuse(rw, err)
 		return
 	}
@@ -118,6 +119,7 @@ func (w *Worker) run(rw http.ResponseWriter, r *http.Request) {
 		why = "it took longer than the " + units.Duration(w.cfg.MaxTime) + " that this node lets a transfer take"
 	}
 	rw.Header().Set(endedIn, "ended "+url.QueryEscape(why))
+	w.cfg.tell("%s by %s as %s: %s", work.spec.File, work.spec.System, work.spec.Node, cmp.Or(why, "done"))
 }
 
 // start starts the process that the first line of body asks for.

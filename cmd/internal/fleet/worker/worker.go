@@ -16,6 +16,7 @@ import (
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 )
 
 // Config says what a node lets its manager have done.
@@ -25,6 +26,15 @@ type Config struct {
 	Keep     string        // folder in which pushed files stay; "": none are taken
 	MaxBytes int64         // of a file
 	MaxTime  time.Duration // of a transfer
+	// Told is told, in a sentence, what the manager has done, and what it was
+	// refused; nil: nobody is.
+	Told func(text string)
+}
+
+func (c *Config) tell(format string, args ...any) {
+	if c.Told != nil {
+		c.Told(readable.Text(fmt.Sprintf(format, args...)))
+	}
 }
 
 // A Worker answers a manager: an http.Handler.
@@ -53,8 +63,8 @@ func New(cfg Config) (*Worker, error) {
 		}
 	}
 	for route, do := range map[string]func(*http.Request) (any, error){
-		"GET /about": w.about, "GET /clock": w.clock, "POST /reach": w.reach,
-		"PUT /file": w.putFile, "POST /random": w.random, "POST /prove": w.prove,
+		"GET /about": w.about, "GET /clock": w.clock, "POST /cpu": w.cpu, "POST /reach": w.reach,
+		"PUT /file": w.told(w.putFile), "POST /random": w.told(w.random), "POST /prove": w.prove,
 		"GET /agent/{reading}": w.reading, "POST /agent/start": w.begin,
 		"DELETE /run": w.clear,
 	} {
@@ -103,6 +113,17 @@ func hostOf(r *http.Request) string {
 
 // maxJSON bounds what is sent as JSON, either way, in bytes.
 const maxJSON = 1 << 20
+
+// told has the one at the node hear of what was refused.
+func (w *Worker) told(do func(*http.Request) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		answer, err := do(r)
+		if err != nil {
+			w.cfg.tell("refused to the manager: %v", err)
+		}
+		return answer, err
+	}
+}
 
 // refusal is an error on its way.
 type refusal struct {

@@ -33,6 +33,8 @@ type Run struct {
 	CPU    CPU     `json:"cpu"`
 	// Doubts are reasons not to trust the run, in sentences.
 	Doubts []string `json:"doubts,omitempty"`
+	// Straggler says who was last, and why, if that was late.
+	Straggler string `json:"straggler,omitempty"`
 	// Error says why the run failed; "" if it did not.
 	Error string `json:"error,omitempty"`
 }
@@ -61,6 +63,10 @@ type Node struct {
 	Excused string `json:"excused,omitempty"`
 	// Lost tells that the machine on which it was has left before the end.
 	Lost bool `json:"lost,omitempty"`
+	// FirstSeconds is when something of the file had arrived, as DoneSeconds.
+	FirstSeconds *float64 `json:"first_s,omitempty"`
+	// Busy is how busy the processors of its machine were, if that had joined.
+	Busy *CPU `json:"machine_cpu,omitempty"`
 	// DoneSeconds is when it held the verified file, since the receivers were
 	// told to start; absent if it never did.
 	DoneSeconds *float64 `json:"done_s,omitempty"`
@@ -107,6 +113,9 @@ func (f *Fault) Kind() string {
 type CPU struct {
 	BusyShare float64 `json:"busy_share"` // of all cores, over the run
 	PeakShare float64 `json:"peak_share"` // over its busiest second
+	// DiskShare is the share of their time in which they did nothing but wait
+	// for a disk.
+	DiskShare float64 `json:"disk_share,omitempty"`
 	// Limit tells that the time says more about the machine than about links.
 	Limit bool   `json:"was_the_limit"`
 	Why   string `json:"why,omitempty"`

@@ -17,6 +17,7 @@ type nodesView struct {
 	Rows []nodeRow
 	// Linked tells that bytes were counted at the links.
 	Linked, Remarks bool
+	Joined          bool // the nodes were on machines that had joined
 }
 
 type nodeRow struct {
@@ -37,6 +38,7 @@ func (v *view) nodes(cs *metrics.Case) []nodesView {
 		for _, node := range typical.Nodes {
 			row := newRow(node, v.run(typical))
 			of.Linked = of.Linked || row.LinkOut != table.Missing
+			of.Joined = of.Joined || row.Machine != ""
 			of.Remarks = of.Remarks || row.Remark != ""
 			of.Rows = append(of.Rows, row)
 		}

@@ -126,6 +126,9 @@ func (r *runRow) note(t *labdir.Run) {
 	if n := t.Receivers - due(t); n > 0 {
 		r.Remarks = append(r.Remarks, units.Counted(n, "receiver")+" excused")
 	}
+	if t.Straggler != "" {
+		r.Remarks = append(r.Remarks, t.Straggler)
+	}
 	for _, f := range t.Faults {
 		r.Remarks = append(r.Remarks, "fault: "+f.Fault)
 	}

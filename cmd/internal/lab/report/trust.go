@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"starmesh/cmd/internal/lab/labdir"
@@ -159,7 +160,9 @@ func (v *view) limits() []string {
 		all = append(all, "Only one number of receivers was tried: how times grow with it is not shown.")
 	}
 	all = append(all, v.linkLimits()...)
-	if hosts := v.hosts(); hosts == 1 {
+	if joined := v.joined(); joined != "" {
+		all = append(all, joined)
+	} else if hosts := v.hosts(); hosts == 1 {
 		all = append(all, "All nodes shared one machine: its processors, memory and disk. On machines of their own, nodes would not be in each other's way, and the network between them would be real.")
 	} else if hosts > 1 {
 		all = append(all, fmt.Sprintf("The logs come from %d machines: times rest on their clocks being set alike.", hosts))
@@ -177,6 +180,9 @@ func (v *view) limits() []string {
 func (v *view) linkLimits() []string {
 	rate, netns := false, false
 	for _, r := range v.records() {
+		if r.Nodes != nil && r.Nodes[0].Machine != "" {
+			return nil // over a real network: the settings say how
+		}
 		rate, netns = rate || r.Links == "rate", netns || r.Links == "netns"
 	}
 	late := ", but no distance"
@@ -194,6 +200,25 @@ func (v *view) linkLimits() []string {
 		all = append(all, "How the links were made is not told by load logs; limits named by the nodes themselves are the program's own.")
 	}
 	return all
+}
+
+// joined says how far machines that had joined agree in time; "" if none had.
+func (v *view) joined() string {
+	machines := make(map[string]bool)
+	offset, wrong := 0.0, 0.0
+	for _, r := range v.records() {
+		for _, n := range r.Nodes {
+			if n.Machine != "" {
+				machines[n.Machine] = true
+				offset, wrong = max(offset, math.Abs(n.ClockOffset)), max(wrong, n.ClockError)
+			}
+		}
+	}
+	if len(machines) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The nodes were on %s that had joined. Before each run their clocks were compared with the manager's, from which they were up to %s away, and corrected. "+
+		"That may be wrong by %s at the most, and by twice that between two machines.", units.Counted(len(machines), "machine"), units.Seconds(offset), units.Seconds(wrong))
 }
 
 // Once reports that nothing was repeated.

@@ -44,8 +44,10 @@ func (r *run) startNodes(ctx context.Context) error {
 				err = n.ask(ctx, "/load", new(load.Report))
 			}
 			if err != nil && n.elsewhere() && context.Cause(ctx) != context.Canceled {
-				r.timeline.note(n.name, "it did not get ready: %v", err)
 				p, _ := n.running()
+				if p.Alive() {
+					r.timeline.note(n.name, "it did not get ready: %v", err)
+				}
 				p.Kill()
 				return nil // the others go on, as above
 			}

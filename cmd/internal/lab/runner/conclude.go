@@ -152,6 +152,9 @@ func (r *run) balance(err error) {
 		if !n.done.IsZero() && !n.wrong {
 			line.DoneSeconds = new(n.done.Sub(r.book.Began).Seconds())
 		}
+		if !n.first.IsZero() {
+			line.FirstSeconds = new(n.first.Sub(r.book.Began).Seconds())
+		}
 		line.Receipt, line.Failed = n.receipt, n.failed
 		if line.Excused = r.excused(n); line.Excused != "" {
 			continue
@@ -174,6 +177,7 @@ func (r *run) balance(err error) {
 			r.book.CPU.Limit = false
 		}
 	}
+	r.book.Straggler = straggler(&r.book, r.cfg.File.Bytes)
 	r.book.Error = r.verdict(err, needed, missing)
 	if r.faults != nil && err == nil {
 		r.book.Faults = r.faults.Judge(&r.book)

@@ -18,7 +18,7 @@ const (
 
 // ticks are what the processors have spent since the machine was started, in
 // seconds of all cores.
-type ticks struct{ busy, all float64 }
+type ticks struct{ busy, disk, all float64 }
 
 // read asks the system. Time that a virtual machine wanted and did not get
 // (steal) is busy: nobody could use it.
@@ -30,7 +30,7 @@ func read(ctx context.Context) (ticks, error) {
 	t := all[0] // of all cores together; what guests use is in user already
 	idle := t.Idle + t.Iowait
 	busy := t.User + t.System + t.Nice + t.Irq + t.Softirq + t.Steal
-	return ticks{busy, busy + idle}, nil
+	return ticks{busy, t.Iowait, busy + idle}, nil
 }
 
 // since is the share of all cores that was busy between two readings; not ok
@@ -93,5 +93,7 @@ func WatchCPU(ctx context.Context) labdir.CPU {
 	if !ok {
 		return labdir.CPU{Why: "not known: it was over before the system had counted any time of its processors"}
 	}
-	return JudgeCPU(mean, seconds)
+	c := JudgeCPU(mean, seconds)
+	c.DiskShare = max(0, end.disk-first.disk) / (end.all - first.all)
+	return c
 }

@@ -32,6 +32,7 @@ type node struct {
 // watched is what the manager has seen of a node.
 type watched struct {
 	last     labdir.Reading
+	first    time.Time // when something had arrived; zero: nothing yet
 	progress time.Time // when it last got something new
 	done     time.Time // when it held the verified file; zero: not yet
 	receipt  *labdir.Receipt

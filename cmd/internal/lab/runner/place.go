@@ -26,6 +26,8 @@ type Place interface {
 	Agent() agent.Client
 	// Counted is links.Place.Counted.
 	Counted() (out, in int64, ok bool)
+	// WatchCPU is as the function of that name, on the machine.
+	WatchCPU(ctx context.Context) labdir.CPU
 	// Holds reports whether the file that was received is the original, byte for
 	// byte.
 	Holds(ctx context.Context) (bool, error)
@@ -40,8 +42,10 @@ type here struct {
 	name string // of the node
 }
 
-func (h here) Where() labdir.Host  { return labdir.Host{} }
-func (h here) Gone() bool          { return false }
+func (h here) Where() labdir.Host                      { return labdir.Host{} }
+func (h here) Gone() bool                              { return false }
+func (h here) WatchCPU(ctx context.Context) labdir.CPU { return WatchCPU(ctx) }
+
 func (h here) Agent() agent.Client { return agent.Client{Dial: h.Dial} }
 
 func (h here) Spawn(s Spec, file string) (Body, error) {

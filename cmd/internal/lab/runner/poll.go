@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/common/fault"
 	"starmesh/common/load"
 )
 
@@ -15,6 +16,9 @@ const (
 	pollTime  = 2 * time.Second // for one answer
 	pollsOnce = 16              // agents asked at the same time
 	longMute  = 5               // polls without an answer that are worth telling
+
+	maxChunkMap  = 256 << 10 // bytes, of what a reading says of chunks
+	maxStrangers = 64        // remotes of a node that are none of the run's
 )
 
 // poll asks every agent once and tells what they answer.
@@ -52,6 +56,9 @@ func (r *run) look(ctx context.Context, n *node) {
 	began := time.Now()
 	var report load.Report
 	err := n.ask(ctx, "/load", &report)
+	if err == nil {
+		err = r.believable(n, &report)
+	}
 	told := Poll{Run: r.Name(), Node: n.name, Number: n.polls, Took: time.Since(began), Err: err}
 	_, addr := n.running()
 	told.URL = "http://" + addr + "/load"
@@ -64,6 +71,29 @@ func (r *run) look(ctx context.Context, n *node) {
 	if r.cfg.Watch.Poll != nil && (err == nil || p.Alive()) {
 		r.cfg.Watch.Poll(told)
 	}
+}
+
+// believable fails if a node that is elsewhere says of itself what cannot be:
+// readings are shown, and kept in a timeline whose lines have an end.
+func (r *run) believable(n *node, report *load.Report) error {
+	if !n.elsewhere() {
+		return nil
+	}
+	for _, t := range report.Transfers {
+		if t.HaveBytes < 0 || t.HaveBytes > r.cfg.File.Bytes && !r.cfg.Folder {
+			return fault.Wrapf(fault.Invalid, "it says that it has %d bytes of a file of %d", t.HaveBytes, r.cfg.File.Bytes)
+		}
+		if len(t.ChunkMap) > maxChunkMap {
+			return fault.Wrapf(fault.TooLarge, "it says more of its chunks than there are")
+		}
+	}
+	switch {
+	case report.PayloadInBytes < 0 || report.PayloadOutBytes < 0:
+		return fault.Wrapf(fault.Invalid, "it says that it has sent or received less than nothing")
+	case len(report.Remotes) > 2*len(r.nodes)+maxStrangers:
+		return fault.Wrapf(fault.TooLarge, "it says that it knows %d others, of %d", len(report.Remotes), len(r.nodes))
+	}
+	return nil
 }
 
 // missed tells of an agent that has not answered for a while.
@@ -126,6 +156,9 @@ func finalReport(name string) (*load.Report, bool) {
 func (r *run) saw(n *node, got labdir.Reading) {
 	if got.HaveBytes > n.last.HaveBytes || got.InBytes > n.last.InBytes || got.State != n.last.State {
 		n.progress = time.Now()
+	}
+	if got.InBytes > 0 && n.first.IsZero() {
+		n.first = time.Now()
 	}
 	n.last = got
 	r.timeline.add(labdir.Event{Reading: &got})

@@ -164,7 +164,7 @@ func (r *run) perform(ctx context.Context, released func()) error {
 		return err
 	}
 	released()
-	go func() { cpu <- WatchCPU(watching) }()
+	go func() { cpu <- r.watchCPU(watching) }()
 	r.follow(ctx)
 	r.countLinks(1)
 	unwatch()
