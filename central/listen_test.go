@@ -99,14 +99,14 @@ func TestAPortThatIsInUse(t *testing.T) {
 	}
 	defer ln.Close()
 	_, err = Listen(ln.Addr().String(), 5, nil)
-	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "address already in use (another program listens there") {
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestAnAddressOfAnotherMachine(t *testing.T) {
 	_, err := Listen("198.51.100.7:0", 5, nil) // RFC 5737: nobody's
-	if !errors.Is(err, syscall.EADDRNOTAVAIL) || !strings.Contains(err.Error(), "this machine has no such address") {
+	if !errors.Is(err, syscall.EADDRNOTAVAIL) || fault.HintOf(err) != fault.HintEveryAddress {
 		t.Errorf("%v", err)
 	}
 }

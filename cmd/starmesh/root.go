@@ -36,7 +36,7 @@ func reportError(cmd *cobra.Command, err error) {
 	if err == nil || errors.Is(err, cli.ErrReported) {
 		return
 	}
-	out, text := cli.ForCommand(cmd), cli.OneLine(err)
+	out, text := cli.ForCommand(cmd), cli.Words(cmd, err)
 	if before, ok := strings.CutSuffix(text, context.Canceled.Error()); ok {
 		text = before + "stopped" // Ctrl-C
 	}

@@ -17,7 +17,16 @@ const (
 	HintUser         Hint = "user"          // name a user
 	HintPlain        Hint = "plain"         // do without TLS
 	HintWritable     Hint = "writable"      // the server's operator would allow writing
+	HintPrivileged   Hint = "privileged"    // listen at a port that needs no privileges
+	HintTaken        Hint = "taken"         // listen at another port than another program
+	HintEveryAddress Hint = "every address" // listen at all addresses of this machine
 	HintFind         Hint = "find"          // name a node of the mesh, or look for them longer
+	HintName         Hint = "name"          // choose another name for the file
+	HintNetwork      Hint = "network"       // listen on the network
+	HintOthers       Hint = "others"        // have the others listen on the network
+	HintAnnounce     Hint = "announce"      // name an address that a router maps to this machine
+	HintFolder       Hint = "folder"        // ask for the id of a folder
+	HintMore         Hint = "more"          // have more told
 )
 
 // Advise attaches a hint to err, whose text stays as it is.

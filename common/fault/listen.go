@@ -3,7 +3,6 @@ package fault
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -16,22 +15,33 @@ const (
 	wsaEADDRNOTAVAIL = syscall.Errno(10049)
 )
 
-// Listen says in a sentence why nothing can listen at HOST:PORT, and what would
-// help. err is the system's, and stays in it; an address that is taken is InUse.
+// A ListenError says in a sentence why nothing can listen at Address, HOST:PORT.
+// Hints in it say what would help.
+type ListenError struct {
+	Address string
+	err     error
+}
+
+func (e *ListenError) Error() string { return "cannot listen on " + e.Address + ": " + e.err.Error() }
+
+// Unwrap returns what the system said.
+func (e *ListenError) Unwrap() error { return e.err }
+
+// Listen returns the ListenError of an address. err is the system's, and stays in
+// it; an address that is taken is InUse.
 func Listen(address string, err error) error {
 	var why syscall.Errno
 	if !errors.As(err, &why) {
-		return fmt.Errorf("cannot listen on %s: %w", address, cmp.Or(errors.Unwrap(err), err))
+		return &ListenError{address, cmp.Or(errors.Unwrap(err), err)}
 	}
-	port := address[strings.LastIndexByte(address, ':')+1:]
-	number, _ := strconv.Atoi(port)
+	number, _ := strconv.Atoi(address[strings.LastIndexByte(address, ':')+1:])
 	switch {
 	case errors.Is(why, fs.ErrPermission) && 0 < number && number < 1024:
-		return fmt.Errorf("cannot listen on %s: %w (ports below 1024 need privileges; try :%d)", address, why, 7000+number)
+		return &ListenError{address, Advise(why, HintPrivileged)}
 	case why == syscall.EADDRINUSE || why == wsaEADDRINUSE:
-		return Wrapf(InUse, "cannot listen on %s: %w (another program listens there; stop it, or take another port: port 0 finds a free one)", address, why)
+		return &ListenError{address, Advise(Wrapf(InUse, "%w", why), HintTaken)}
 	case why == syscall.EADDRNOTAVAIL || why == wsaEADDRNOTAVAIL:
-		return fmt.Errorf("cannot listen on %s: %w (this machine has no such address; :%s is every address it has)", address, why, port)
+		return &ListenError{address, Advise(why, HintEveryAddress)}
 	}
-	return fmt.Errorf("cannot listen on %s: %w", address, why)
+	return &ListenError{address, why}
 }

@@ -33,11 +33,16 @@ func Cut(s string, limit int) string {
 
 // List returns names joined by commas; of more than limit the first ones, and
 // how many more there are.
-func List(names []string, limit int) string {
-	if more := len(names) - limit; more > 0 {
-		return strings.Join(names[:limit], ", ") + " and " + strconv.Itoa(more) + " more"
+func List(names []string, limit int) string { return Join(names, limit, ", ") }
+
+// Join is List with what stands between two.
+func Join(texts []string, limit int, between string) string {
+	more := len(texts) - limit
+	if more <= 0 {
+		return strings.Join(texts, between)
 	}
-	return strings.Join(names, ", ")
+	last := strings.TrimPrefix(between, ",") // there is none before "and"
+	return strings.Join(texts[:limit], between) + last + "and " + strconv.Itoa(more) + " more"
 }
 
 // escape writes what can not be seen, and is not in keep, by write.

@@ -2,10 +2,9 @@ package discovery
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
+	"starmesh/common/readable"
 	"starmesh/peer/p2phost"
 )
 
@@ -35,8 +34,5 @@ func (c *connector) why() string {
 		}
 	}
 	slices.Sort(all)
-	if more := len(all) - maxWhy; more > 0 {
-		all = append(all[:maxWhy], fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(all, "\n")
+	return readable.Join(all, maxWhy, "\n")
 }

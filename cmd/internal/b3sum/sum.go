@@ -11,6 +11,7 @@ import (
 
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/content"
+	"starmesh/common/fault"
 	"starmesh/common/store"
 )
 
@@ -37,7 +38,7 @@ func (h *Hasher) Sum(ctx context.Context, name string) (content.ID, int64, error
 		return content.ID{}, 0, fileerr.Named(name, err)
 	}
 	if info.IsDir() {
-		return content.ID{}, 0, fileerr.Named(name, errors.New("is a folder; --collection gives its id"))
+		return content.ID{}, 0, fileerr.Named(name, fault.Advise(errors.New("is a folder"), fault.HintFolder))
 	}
 	// What has no size, like a pipe or a file of /proc, can only be read to
 	// its end.

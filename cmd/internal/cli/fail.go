@@ -100,11 +100,19 @@ var hints = map[fault.Hint]string{
 	fault.HintPlain:        ", or leave --tls out",
 	fault.HintWritable:     " (its operator would start it with --writable)",
 	fault.HintFind:         ": give --join or a ticket, or a longer --wait",
+	fault.HintName:         ": choose a name with -o",
+	fault.HintNetwork:      "; give --listen an address of the network",
+	fault.HintOthers:       ": each should listen on the network (--listen)",
+	fault.HintAnnounce:     "; if its router maps a port to it, say so with --announce",
+	fault.HintFolder:       "; --collection gives its id",
+	fault.HintMore:         "; --verbose lists more",
 }
 
 // OneLine puts the words of err, and of its hints, on one line: joined errors
 // come on several, and a file name may hold anything.
-func OneLine(err error) string {
+func OneLine(err error) string { return oneLine(err, hints) }
+
+func oneLine(err error, hints map[fault.Hint]string) string {
 	lines := strings.FieldsFunc(fault.Worded(err, hints), func(r rune) bool { return r == '\n' || r == '\r' })
 	return strings.Join(lines, "; ")
 }

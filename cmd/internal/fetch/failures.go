@@ -3,10 +3,10 @@ package fetch
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 )
 
 // failures are kept of single files of many, while the others are gone on with.
@@ -30,12 +30,6 @@ func (f *failures) take(err error) error {
 		}
 	}
 	return err
-}
-
-func (f *failures) count() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.errs)
 }
 
 // err names what failed of so many files; nil if nothing did.
@@ -62,11 +56,8 @@ func (e *someFailed) Unwrap() []error { return e.errs }
 func (e *someFailed) Error() string {
 	const few = 10
 	var texts []string
-	for _, err := range e.errs[:min(few, len(e.errs))] {
+	for _, err := range e.errs {
 		texts = append(texts, err.Error())
 	}
-	if more := len(e.errs) - few; more > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more", more))
-	}
-	return fmt.Sprintf("%d of %d files failed: %s", len(e.errs), e.of, strings.Join(texts, "; "))
+	return fmt.Sprintf("%d of %d files failed: %s", len(e.errs), e.of, readable.Join(texts, few, "; "))
 }

@@ -23,8 +23,8 @@ func TestOneFilesFailureIsKeptAndOthersEndAll(t *testing.T) {
 			t.Errorf("%v: %v", err, got)
 		}
 	}
-	if f.count() != 2 {
-		t.Errorf("%d are kept", f.count())
+	if len(f.errs) != 2 {
+		t.Errorf("%d are kept", len(f.errs))
 	}
 	err := f.err(5)
 	if text := err.Error(); !strings.HasPrefix(text, "2 of 5 files failed: ") || !strings.Contains(text, "a is there") ||

@@ -2,12 +2,14 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/content"
+	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/common/store"
 )
@@ -41,7 +43,7 @@ func SayLeftOut(out Output, what string, left load.LeftOut) {
 	}
 	named, rest := left.Files, ""
 	if len(named) > few && !out.Verbose() {
-		named, rest = named[:few], " …; --verbose lists more"
+		named, rest = named[:few], out.Words(fault.Advise(errors.New(" …"), fault.HintMore))
 	}
 	verb := "are"
 	if left.Count == 1 {

@@ -169,7 +169,7 @@ func (m *Mesh) one(ctx context.Context, entry store.Entry) error {
 		return m.toStdout(ctx, w)
 	}
 	if !store.Visible(name) && m.To.name(name) == name {
-		return fault.Wrapf(fault.Refused, "the file would be hidden here, as %s: choose a name with -o", readable.Text(name))
+		return fault.Advise(fault.Wrapf(fault.Refused, "the file would be hidden here, as %s", readable.Text(name)), fault.HintName)
 	}
 	here, err := m.Place.fetch(ctx, m, w, nil)
 	if err != nil || !here.before || here.Shelved == nil || m.shared[entry.ID] != nil {

@@ -2,10 +2,13 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"starmesh/common/fault"
 
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -61,11 +64,11 @@ func (h *hidden) look(now time.Time) {
 	inside := h.n.OnThisMachine()
 	switch {
 	case self && inside:
-		h.tell("self", "nobody can reach this node, so it passes on only to those that it reaches itself: it listens on this machine only; give --listen an address of the network")
+		h.tell("self", fault.HintNetwork, "nobody can reach this node, so it passes on only to those that it reaches itself: it listens on this machine only")
 	case self && now.Sub(h.self) > hiddenFor:
-		h.tell("self", "nobody outside of its network can reach this node, so it passes on only to those that it reaches itself; if its router maps a port to it, say so with --announce")
+		h.tell("self", fault.HintAnnounce, "nobody outside of its network can reach this node, so it passes on only to those that it reaches itself")
 	case h.others != time.Time{} && now.Sub(h.others) > hiddenFor:
-		h.tell("others", fmt.Sprintf("%d of the %d nodes here can be reached by no other, so most comes from this one: each should listen on the network (--listen)", others, linked))
+		h.tell("others", fault.HintOthers, fmt.Sprintf("%d of the %d nodes here can be reached by no other, so most comes from this one", others, linked))
 	}
 }
 
@@ -78,12 +81,13 @@ func since(begun *time.Time, is bool, now time.Time) {
 	}
 }
 
-// tell says a thing once, by its kind.
-func (h *hidden) tell(kind, text string) {
+// tell says a thing once, by its kind, and what would help.
+func (h *hidden) tell(kind string, hint fault.Hint, text string) {
 	if slices.Contains(h.told, kind) {
 		return
 	}
 	h.told = append(h.told, kind)
+	text = h.out.Words(fault.Advise(errors.New(text), hint))
 	h.out.Warn("%s", text)
 	h.out.Event("hidden", map[string]string{"who": kind, "text": text})
 	h.remark(text)
