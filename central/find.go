@@ -182,13 +182,15 @@ func (s *session) prove(m proof) error {
 }
 
 // Watch tells of files under prefix that appear, change or go, as the server
-// says so, until ctx ends or the server does. Every call of each with the kind
-// store.Lost means that some were missed: list again.
-func (c *Client) Watch(ctx context.Context, prefix string, each func(store.Event)) error {
+// says so, until ctx ends or the server does. It calls begun when the server has
+// said that it watches: nothing that happens from then on is missed unsaid. Every
+// call of each with the kind store.Lost means that some were: list again.
+func (c *Client) Watch(ctx context.Context, prefix string, begun func(), each func(store.Event)) error {
 	req := c.next()
 	return c.converse(ctx, watch{Req: req, Prefix: prefix}, 0, func(kind frame.Type, b []byte) (bool, error) {
 		switch kind {
 		case typeOK:
+			begun()
 			return false, nil
 		case typeEvent:
 			m, err := decodeEvent(b)

@@ -346,8 +346,8 @@ func TestWatch(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	watched := make(chan error)
 	c := dial(t, s)
-	greeting := c.cfg.Meter.OtherIn.Load()
-	go func() { watched <- c.Watch(ctx, "a", func(e store.Event) { events <- e }) }()
+	begun := make(chan struct{})
+	go func() { watched <- c.Watch(ctx, "a", func() { close(begun) }, func(e store.Event) { events <- e }) }()
 
 	next := func(kind store.EventKind, name string) store.Entry {
 		t.Helper()
@@ -366,7 +366,13 @@ func TestWatch(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the watch has begun", func() bool { return c.cfg.Meter.OtherIn.Load() > greeting })
+	select {
+	case <-begun:
+	case err := <-watched:
+		t.Fatalf("no watch: %v", err)
+	case <-time.After(patient):
+		t.Fatal("the watch has not begun")
+	}
 	s.add(t, "b", []byte("not watched"))
 	s.add(t, "a/x", []byte("one"))
 	if e := next(store.Appeared, "a/x"); e.ID != entryOf(t, "a/x", []byte("one")).ID {
@@ -390,7 +396,7 @@ func TestAWatchEndsWithTheServer(t *testing.T) {
 	s := startServer(t)
 	c := dial(t, s)
 	watched := make(chan error)
-	go func() { watched <- c.Watch(t.Context(), "", func(store.Event) {}) }()
+	go func() { watched <- c.Watch(t.Context(), "", func() {}, func(store.Event) {}) }()
 	s.onlyLeft(t, 1)
 	s.stop()
 	if err := <-watched; !errors.Is(err, fault.Closed) {

@@ -27,10 +27,14 @@ with Ctrl-C, or when the server does.` + addressHelp(),
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.with(cmd, args[0], func(ctx context.Context, n *node, c *central.Client, a central.Address) error {
-				n.out.Note("watching %s; Ctrl-C ends", a)
+				folder := folderOf(a, args[1:])
+				begun := func() {
+					n.out.Note("watching %s; Ctrl-C ends", a)
+					n.out.Event("watching", map[string]string{"address": a.String(), "folder": folder})
+				}
 				ctx, stop := context.WithCancel(ctx)
 				defer stop()
-				err := c.Watch(ctx, folderOf(a, args[1:]), func(e store.Event) {
+				err := c.Watch(ctx, folder, begun, func(e store.Event) {
 					if n.tell(e); n.out.Lost() {
 						stop()
 					}

@@ -229,7 +229,9 @@ func (f *foreign) say(s *p2phost.Stream, kind byte, body []byte) error {
 	return err
 }
 
-// appendFrame appends a message (section 4).
+// appendFrame appends a message (section 4). It and its like are written anew
+// here: a foreign node owes what it knows to PROTOCOL.md alone, as a stranger's
+// would, and so it notices where the program and that part ways.
 func appendFrame(b []byte, kind byte, body []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(body)))
 	return append(append(b, kind), body...)

@@ -60,8 +60,7 @@ func (l *lab) gather(ctx context.Context) error {
 	return nil
 }
 
-// checkMachines looks what is in the way on the machines that have joined, and
-// measures their links if nobody has said what they are.
+// checkMachines looks what is in the way on the machines that have joined.
 func (l *lab) checkMachines(ctx context.Context) error {
 	l.machine = runner.DescribeMachine(ctx)
 	here := l.crew.Here()
