@@ -102,7 +102,7 @@ func (f *compareFlags) show(w io.Writer, out *cli.Output, c *report.Logs) error 
 			out.Event("run", r)
 		}
 		for _, s := range c.Cases {
-			out.Event("scene", s)
+			out.Event("case", s)
 		}
 		return nil
 	case f.csv:

@@ -110,7 +110,7 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&w.Dashboard, "dashboard", "", "show it live to browsers at `ADDR`, such as 127.0.0.1:8080; its buttons work from other machines with the token in "+agent.TokenVariable)
 	flags.DurationVar(&w.Poll, "poll-interval", w.Poll, "time between two questions to each agent")
 	flags.BoolVar(&w.ShowPolls, "show-polls", false, "print every question to an agent and its answer")
-	flags.DurationVar(&w.Stall, "stall-limit", 0, "give a trial up when nothing arrives for so long (default: 1m, or five times its bound)")
+	flags.DurationVar(&w.Stall, "stall-limit", 0, "give a run up when nothing arrives for so long (default: 1m, or five times its bound)")
 	flags.BoolVar(&f.folder.Keep, "keep-files", false, "keep the made-up file and all received copies")
 	flags.BoolVar(&f.folder.Force, "force", false, "replace the lab that is in DIR")
 	f.joined.add(cmd, "run over so many machines, which join with 'starmesh lab node'")
@@ -245,7 +245,7 @@ func (f *labFlags) run(cmd *cobra.Command) error {
 func showCases(out *cli.Output, stdout io.Writer, cases []*metrics.Case) error {
 	if out.Mode() == cli.JSON {
 		for _, c := range cases {
-			out.Event("scene", c)
+			out.Event("case", c)
 		}
 		return nil
 	}

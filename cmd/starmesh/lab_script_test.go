@@ -16,31 +16,31 @@ import (
 	"starmesh/common/load"
 )
 
-// conserved DIR TRIALS: in each run of a lab, all nodes together have received
+// conserved DIR RUN: in each run of a lab, all nodes together have received
 // as many bytes of chunks as they have sent, and every receiver has the file.
 func conserved(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: conserved DIR TRIAL...")
+		ts.Fatalf("usage: conserved DIR RUN...")
 	}
-	for _, trial := range args[1:] {
-		dir := labdir.RunDir(ts.MkAbs(args[0]), trial)
+	for _, name := range args[1:] {
+		dir := labdir.RunDir(ts.MkAbs(args[0]), name)
 		text, err := os.ReadFile(filepath.Join(dir, labdir.RunFile))
 		ts.Check(err)
 		var run labdir.Run
 		ts.Check(json.Unmarshal(text, &run))
 		if run.Error != "" || run.Verified != run.Receivers || run.DistributionSeconds == nil || len(run.Doubts) > 0 {
-			ts.Fatalf("%s: %d of %d verified, error %q, doubts %q", trial, run.Verified, run.Receivers, run.Error, run.Doubts)
+			ts.Fatalf("%s: %d of %d verified, error %q, doubts %q", name, run.Verified, run.Receivers, run.Error, run.Doubts)
 		}
 		out, in := int64(0), int64(0)
 		logs := logsOf(ts, dir)
 		for _, log := range logs {
 			if log.Final == nil {
-				ts.Fatalf("%s: the log of %s has no final report", trial, log.Last().Node)
+				ts.Fatalf("%s: the log of %s has no final report", name, log.Last().Node)
 			}
 			out, in = out+log.Final.PayloadOutBytes, in+log.Final.PayloadInBytes
 		}
 		if len(logs) != run.Receivers+1 || out != in || out == 0 {
-			ts.Fatalf("%s: %d logs, %d bytes sent, %d received", trial, len(logs), out, in)
+			ts.Fatalf("%s: %d logs, %d bytes sent, %d received", name, len(logs), out, in)
 		}
 	}
 }

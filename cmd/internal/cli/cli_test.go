@@ -56,15 +56,15 @@ func TestWorkThatTakesLongIsToldOfInPlainLines(t *testing.T) {
 	}
 }
 
-// TestTheTimeOfAllWorkIsToldBesideThatOfThis: a lab is of many trials.
+// TestTheTimeOfAllWorkIsToldBesideThatOfThis: a lab is of many runs.
 func TestTheTimeOfAllWorkIsToldBesideThatOfThis(t *testing.T) {
 	for mode, want := range map[cli.Mode]string{
-		cli.Plain:    "[1/2] trial: 1.0 KiB of 3.9 KiB (26%), 99 B/s, 30s left, 2m30s in all\n",
+		cli.Plain:    "[1/2] run: 1.0 KiB of 3.9 KiB (26%), 99 B/s, 30s left, 2m30s in all\n",
 		cli.Terminal: " 1.0 KiB of 3.9 KiB, 100 B/s, 30s left, 2m30s in all",
 	} {
 		var errOut bytes.Buffer
 		synctest.Test(t, func(t *testing.T) {
-			bar := cli.NewOutput(&bytes.Buffer{}, &errOut, mode).Bar("[1/2] trial", 4000)
+			bar := cli.NewOutput(&bytes.Buffer{}, &errOut, mode).Bar("[1/2] run", 4000)
 			bar.Then(2 * time.Minute)
 			bar.Start()
 			time.Sleep(5 * time.Millisecond)

@@ -36,7 +36,7 @@ func (s *server) command(action string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), controlTime)
 		defer cancel()
-		if err := s.cfg.Control.Do(ctx, r.FormValue("trial"), r.FormValue("node"), action); err != nil {
+		if err := s.cfg.Control.Do(ctx, r.FormValue("run"), r.FormValue("node"), action); err != nil {
 			refuse(w, err)
 			return
 		}
@@ -54,7 +54,7 @@ func (s *server) may(w http.ResponseWriter, r *http.Request) {
 func (s *server) sockets(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), controlTime)
 	defer cancel()
-	rows, err := s.cfg.Control.Sockets(ctx, r.FormValue("trial"), r.FormValue("node"))
+	rows, err := s.cfg.Control.Sockets(ctx, r.FormValue("run"), r.FormValue("node"))
 	switch {
 	case errors.Is(err, fault.NotFound):
 		refuse(w, err)

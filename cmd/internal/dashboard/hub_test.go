@@ -63,7 +63,7 @@ func TestALongRunIsThinnedOutButItsStoryIsKept(t *testing.T) {
 		}
 	}
 	if len(told) != 2 || len(states) != 18 {
-		t.Errorf("kept: %d trials, %d nodes", len(told), len(states))
+		t.Errorf("kept: %d runs, %d nodes", len(told), len(states))
 	}
 	for node, s := range states {
 		if s[0] != labdir.Running || lastPolls[node] != storyChunks+1 {

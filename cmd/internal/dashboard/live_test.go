@@ -40,7 +40,7 @@ func TestTheAgentsTokenLetsOtherMachinesCommandALab(t *testing.T) {
 		if c.token != "" {
 			header["Authorization"] = "Bearer " + c.token
 		}
-		if status, body, _ := agenttest.Ask(t, "POST", page.ln.Addr().String(), "/kill?trial=t&node=n", header); status != c.want {
+		if status, body, _ := agenttest.Ask(t, "POST", page.ln.Addr().String(), "/kill?run=t&node=n", header); status != c.want {
 			t.Errorf("with token %q: %d %s want %d", c.token, status, body, c.want)
 		}
 	}

@@ -33,7 +33,7 @@ func unpack(t *testing.T, data string) []labdir.Event {
 	return events
 }
 
-func TestAReplayHoldsAllThatWasSeenInTheOrderOfTheTrials(t *testing.T) {
+func TestAReplayHoldsAllThatWasSeenInTheOrderOfTheRuns(t *testing.T) {
 	dir := saved(t, story("star", 2), story("mesh", 2))
 	css, body, js, err := dashboard.Replay(dir, nil)
 	if err != nil || css == "" || js == "" {
@@ -52,7 +52,7 @@ func TestAReplayHoldsAllThatWasSeenInTheOrderOfTheTrials(t *testing.T) {
 	}
 }
 
-func TestTrialsAreInTheOrderOfTheirOwnClocks(t *testing.T) {
+func TestRunsAreInTheOrderOfTheirOwnClocks(t *testing.T) {
 	dir := saved(t, story("star", 1), story("mesh", 1)) // by their files: the star first
 	for name, began := range map[string]string{"star-1-1": "2026-02-02T10:00:00Z", "mesh-1-1": "2026-02-02T09:00:00Z"} {
 		run := filepath.Join(labdir.RunDir(dir, name), labdir.RunFile)
@@ -67,7 +67,7 @@ func TestTrialsAreInTheOrderOfTheirOwnClocks(t *testing.T) {
 		}
 	})
 	if err != nil || runs != 2 || strings.Join(order, " ") != "mesh-1-1 star-1-1" {
-		t.Errorf("%d trials, %v, %v", runs, order, err)
+		t.Errorf("%d runs, %v, %v", runs, order, err)
 	}
 }
 

@@ -255,17 +255,17 @@ func TestWhoMayCommandNodes(t *testing.T) {
 		want       int
 		told       string
 	}{
-		{"a plain form of some web page", "/kill?trial=t&node=n", nil, 403, ""},
-		{"a script of another site", "/kill?trial=t&node=n", map[string]string{"X-Starmesh-Command": "1", "Origin": "https://evil.example"}, 403, ""},
-		{"a page whose name points here", "/kill?trial=t&node=n", map[string]string{"X-Starmesh-Command": "1", "Host": "evil.example:" + port, "Origin": "http://evil.example:" + port}, 403, ""},
-		{"through a proxy", "/kill?trial=t&node=n", map[string]string{"X-Starmesh-Command": "1", "X-Forwarded-For": "192.0.2.1"}, 401, ""},
-		{"with a wrong token", "/kill?trial=t&node=n", map[string]string{"Authorization": "Bearer 0123456789abcdee"}, 403, ""},
-		{"the page itself", "/kill?trial=t&node=n", map[string]string{"X-Starmesh-Command": "1", "Origin": "http://" + addr}, 200, "kill n of t"},
-		{"the page, through a proxy, with the token", "/stop?trial=t&node=n", map[string]string{"Authorization": "Bearer 0123456789abcdef", "X-Forwarded-For": "192.0.2.1"}, 200, "stop n of t"},
-		{"again", "/start?trial=t&node=n", map[string]string{"X-Starmesh-Command": "1"}, 200, "start n of t"},
-		{"a node that is not there", "/stop?trial=t&node=nobody", map[string]string{"X-Starmesh-Command": "1"}, 404, ""},
-		{"a node that will not", "/stop?trial=t&node=stubborn", map[string]string{"X-Starmesh-Command": "1"}, 422, ""},
-		{"something else", "/explode?trial=t&node=n", map[string]string{"X-Starmesh-Command": "1"}, 405, ""},
+		{"a plain form of some web page", "/kill?run=t&node=n", nil, 403, ""},
+		{"a script of another site", "/kill?run=t&node=n", map[string]string{"X-Starmesh-Command": "1", "Origin": "https://evil.example"}, 403, ""},
+		{"a page whose name points here", "/kill?run=t&node=n", map[string]string{"X-Starmesh-Command": "1", "Host": "evil.example:" + port, "Origin": "http://evil.example:" + port}, 403, ""},
+		{"through a proxy", "/kill?run=t&node=n", map[string]string{"X-Starmesh-Command": "1", "X-Forwarded-For": "192.0.2.1"}, 401, ""},
+		{"with a wrong token", "/kill?run=t&node=n", map[string]string{"Authorization": "Bearer 0123456789abcdee"}, 403, ""},
+		{"the page itself", "/kill?run=t&node=n", map[string]string{"X-Starmesh-Command": "1", "Origin": "http://" + addr}, 200, "kill n of t"},
+		{"the page, through a proxy, with the token", "/stop?run=t&node=n", map[string]string{"Authorization": "Bearer 0123456789abcdef", "X-Forwarded-For": "192.0.2.1"}, 200, "stop n of t"},
+		{"again", "/start?run=t&node=n", map[string]string{"X-Starmesh-Command": "1"}, 200, "start n of t"},
+		{"a node that is not there", "/stop?run=t&node=nobody", map[string]string{"X-Starmesh-Command": "1"}, 404, ""},
+		{"a node that will not", "/stop?run=t&node=stubborn", map[string]string{"X-Starmesh-Command": "1"}, 422, ""},
+		{"something else", "/explode?run=t&node=n", map[string]string{"X-Starmesh-Command": "1"}, 405, ""},
 	} {
 		status, body, _ := agenttest.Ask(t, "POST", addr, c.path, c.header)
 		if status != c.want && !(c.want == 405 && status == 404) {
@@ -282,14 +282,14 @@ func TestWhoMayCommandNodes(t *testing.T) {
 			}
 		}
 	}
-	if status, _, _ := agenttest.Ask(t, "GET", addr, "/kill?trial=t&node=n", map[string]string{"X-Starmesh-Command": "1"}); status == 200 {
+	if status, _, _ := agenttest.Ask(t, "GET", addr, "/kill?run=t&node=n", map[string]string{"X-Starmesh-Command": "1"}); status == 200 {
 		t.Error("a GET kills")
 	}
 }
 
 func TestAPageOfAnotherSiteCannotRead(t *testing.T) {
 	addr, _ := serve(t, dashboard.Config{Hub: dashboard.NewHub(), Control: manager{}})
-	for _, path := range []string{"/", "/events", "/view.js", "/sockets?trial=star-4-1&node=server"} {
+	for _, path := range []string{"/", "/events", "/view.js", "/sockets?run=star-4-1&node=server"} {
 		if status, _, _ := agenttest.Ask(t, "GET", addr, path, map[string]string{"Host": "evil.example"}); status != 403 {
 			t.Errorf("%s under a name that points here: %d", path, status)
 		}
@@ -298,14 +298,14 @@ func TestAPageOfAnotherSiteCannotRead(t *testing.T) {
 
 func TestSocketTables(t *testing.T) {
 	addr, _ := serve(t, dashboard.Config{Hub: dashboard.NewHub(), Control: manager{}})
-	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?trial=star-4-1&node=server", nil); status != 200 || !strings.Contains(body, `"local_port":7070`) {
+	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?run=star-4-1&node=server", nil); status != 200 || !strings.Contains(body, `"local_port":7070`) {
 		t.Errorf("%d %s", status, body)
 	}
-	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?trial=star-4-1&node=stubborn", nil); status != 200 || !strings.Contains(body, `{"why":"it does not answer"}`) {
+	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?run=star-4-1&node=stubborn", nil); status != 200 || !strings.Contains(body, `{"why":"it does not answer"}`) {
 		t.Errorf("a node that is on its way out: %d %s", status, body)
 	}
-	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?trial=star-8-1&node=server", nil); status != 404 || !strings.Contains(body, "does not run") {
-		t.Errorf("of a trial that is over: %d %s", status, body)
+	if status, body, _ := agenttest.Ask(t, "GET", addr, "/sockets?run=star-8-1&node=server", nil); status != 404 || !strings.Contains(body, "does not run") {
+		t.Errorf("of a run that is over: %d %s", status, body)
 	}
 }
 

@@ -17,7 +17,4 @@
 // for, has a runner do all runs, makes the report and cleans up. The packages
 // below each do one of these things; scenario says what is done, and labdir what
 // is left on the disk.
-//
-// What is written for programs has kept older words: a run is a "trial" in
-// JSON events, and a case a "scene".
 package lab

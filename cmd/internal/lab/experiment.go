@@ -52,11 +52,11 @@ func (l *lab) runs(ctx context.Context, m Runner) error {
 	for i, t := range runs {
 		title := fmt.Sprintf("[%d/%d] %s to %d", i+1, len(runs), t.System.Name, t.Receivers)
 		left -= t.Expect()
-		again, err := l.trial(ctx, m, t, title, left, &sum)
+		again, err := l.attempt(ctx, m, t, title, left, &sum)
 		if again {
 			l.Warn("%s: once more, with another origin", title)
 			if err = os.RemoveAll(labdir.RunDir(l.dir, t.Name())); err == nil {
-				again, err = l.trial(ctx, m, t, title, left, &sum)
+				again, err = l.attempt(ctx, m, t, title, left, &sum)
 			}
 		}
 		if again {
@@ -72,9 +72,9 @@ func (l *lab) runs(ctx context.Context, m Runner) error {
 	return sum.err()
 }
 
-// trial makes a run, and says how it went. again tells that it has failed, which
+// attempt makes a run, and says how it went. again tells that it has failed, which
 // is not counted yet, for the machine with the origin has left.
-func (l *lab) trial(ctx context.Context, m Runner, t scenario.Run, title string, left time.Duration, sum *tally) (again bool, err error) {
+func (l *lab) attempt(ctx context.Context, m Runner, t scenario.Run, title string, left time.Duration, sum *tally) (again bool, err error) {
 	if l.crew != nil {
 		if err := l.muster(ctx, t); err != nil {
 			sum.failed++
@@ -87,7 +87,7 @@ func (l *lab) trial(ctx context.Context, m Runner, t scenario.Run, title string,
 	if err != nil && ctx.Err() == nil {
 		return false, err
 	}
-	l.Event("trial", result)
+	l.Event("run", result)
 	if ctx.Err() != nil {
 		return false, nil
 	}
@@ -118,11 +118,11 @@ func (s *tally) add(result *labdir.Run, asExpected bool) (noOrigin bool) {
 func (s *tally) err() error {
 	switch {
 	case s.failed > 0:
-		return fault.Wrapf(errRuns, "%d of %d trials failed, as told above", s.failed, s.all)
+		return fault.Wrapf(errRuns, "%d of %d runs failed, as told above", s.failed, s.all)
 	case s.unexpected > 0:
-		return fault.Wrapf(errRuns, "in %d of %d trials a fault did not have the outcome that was expected, as told above", s.unexpected, s.all)
+		return fault.Wrapf(errRuns, "in %d of %d runs a fault did not have the outcome that was expected, as told above", s.unexpected, s.all)
 	case len(s.lost) > 0:
-		return fault.Wrapf(errRuns, "lost on the way: %s; the trials were judged without", readable.List(s.lost, 8))
+		return fault.Wrapf(errRuns, "lost on the way: %s; the runs were judged without", readable.List(s.lost, 8))
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (l *lab) faults() func(scenario.Run) (runner.Faults, error) {
 
 // stopped says how to go on after Ctrl-C.
 func (l *lab) stopped(done, all int) error {
-	l.Note("stopped after %d of %s; what was measured is in %s", done, units.Counted(all, "trial"), l.dir)
+	l.Note("stopped after %d of %s; what was measured is in %s", done, units.Counted(all, "run"), l.dir)
 	l.Note("make its report with: starmesh lab report %s", l.dir)
 	return context.Canceled
 }

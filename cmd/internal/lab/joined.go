@@ -153,7 +153,7 @@ func (l *lab) skip(title string, what scenario.Run, why error) error {
 	if err := errors.Join(os.MkdirAll(dir, 0o777), r.Save(dir)); err != nil {
 		return err
 	}
-	if l.Event("trial", r); len(l.crew.Here()) < max(2, l.Joined.Min) {
+	if l.Event("run", r); len(l.crew.Here()) < max(2, l.Joined.Min) {
 		return why
 	}
 	return nil

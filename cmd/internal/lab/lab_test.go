@@ -174,7 +174,7 @@ func TestALabGoesFromItsFolderToItsReport(t *testing.T) {
 	if len(r.runs) != 2+4 || len(r.measured()) != 4 {
 		t.Errorf("the runs were %q", r.runs)
 	}
-	want := []string{"measured", "measured", "lab", "trial", "trial", "trial", "trial"}
+	want := []string{"measured", "measured", "lab", "run", "run", "run", "run"}
 	if !slices.Equal(r.told.events, want) {
 		t.Errorf("programs were told %q, not %q", r.told.events, want)
 	}
@@ -193,8 +193,8 @@ func TestALabGoesFromItsFolderToItsReport(t *testing.T) {
 func TestWhatFailsIsToldAndTheRestIsDone(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*labdir.Run){
-		"1 of 2 trials failed": func(r *labdir.Run) { r.Error, r.DistributionSeconds = "the cat", nil },
-		"in 1 of 2 trials a fault did not have the outcome": func(r *labdir.Run) {
+		"1 of 2 runs failed": func(r *labdir.Run) { r.Error, r.DistributionSeconds = "the cat", nil },
+		"in 1 of 2 runs a fault did not have the outcome": func(r *labdir.Run) {
 			r.Faults = []labdir.Fault{{Fault: "liar:1", Found: "the cat"}}
 		},
 	} {
@@ -227,7 +227,7 @@ func TestWhatWasMeasuredBeforeTheUserStoppedIsKept(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || made != nil {
 		t.Errorf("it ended with %v and a report %v", err, made)
 	}
-	if !r.told.says("stopped after 1 of 2 trials") || !r.told.says("starmesh lab report "+r.Folder.Dir) {
+	if !r.told.says("stopped after 1 of 2 runs") || !r.told.says("starmesh lab report "+r.Folder.Dir) {
 		t.Errorf("it said\n%s", strings.Join(r.told.lines, "\n"))
 	}
 	book, err := labdir.OpenLab(r.Folder.Dir)

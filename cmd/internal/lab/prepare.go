@@ -42,9 +42,9 @@ func (l *lab) prepare(ctx context.Context) error {
 		Links: l.Scenario.Links, Faults: l.Faults.Words,
 		Machine: l.machine,
 	}
-	l.Event("lab", map[string]any{"dir": l.dir, "trials": len(l.Scenario.Sequence()), "expect_s": l.Scenario.Expect().Seconds(), "file_id": id})
+	l.Event("lab", map[string]any{"dir": l.dir, "runs": len(l.Scenario.Sequence()), "expect_s": l.Scenario.Expect().Seconds(), "file_id": id})
 	l.Note("%s (%s) in %s, about %s at the least; everything goes to %s", filepath.Base(path),
-		units.Bytes(l.file.Bytes), units.Counted(len(l.Scenario.Sequence()), "trial"), units.Duration(l.Scenario.Expect().Round(time.Second)), l.dir)
+		units.Bytes(l.file.Bytes), units.Counted(len(l.Scenario.Sequence()), "run"), units.Duration(l.Scenario.Expect().Round(time.Second)), l.dir)
 	return l.book.Save(l.dir)
 }
 

@@ -22,7 +22,7 @@ func TestALabSaysWhichMachinesItLost(t *testing.T) {
 	}{
 		"nothing":             {[]*labdir.Run{run(-1, "")}, ""},
 		"a receiver":          {[]*labdir.Run{run(1, ""), run(1, "")}, "lost on the way: b;"},
-		"all of a run":        {[]*labdir.Run{run(1, "the cat"), run(-1, "")}, "1 of 2 trials failed"},
+		"all of a run":        {[]*labdir.Run{run(1, "the cat"), run(-1, "")}, "1 of 2 runs failed"},
 		"two, and one is out": {[]*labdir.Run{run(1, ""), run(2, "")}, "lost on the way: b, c;"},
 	} {
 		sum := tally{all: len(c.runs)}

@@ -50,7 +50,7 @@ func (l *lab) polled(p runner.Poll) {
 	if r := p.Reading; r != nil {
 		answer = fmt.Sprintf("%s, has %s, sent %s, %d connections", r.State, units.Bytes(r.HaveBytes), units.Bytes(r.OutBytes), r.Conns)
 	}
-	l.Event("poll", map[string]any{"trial": p.Run, "node": p.Node, "number": p.Number, "url": p.URL,
+	l.Event("poll", map[string]any{"run": p.Run, "node": p.Node, "number": p.Number, "url": p.URL,
 		"seconds": p.Took.Seconds(), "reading": p.Reading})
 	l.Note("poll %d of %s: GET %s → %s (%s)", p.Number, p.Node, p.URL, answer, units.Duration(p.Took))
 }
@@ -90,7 +90,7 @@ func (w *watch) saw(r *labdir.Reading) {
 // expect states the outcomes that are expected, before the run.
 func (l *lab) expect(run string, all []string) {
 	if len(all) > 0 {
-		l.Event("expected", map[string]any{"trial": run, "faults": all})
+		l.Event("expected", map[string]any{"run": run, "faults": all})
 	}
 	for _, text := range all {
 		l.Note("%s: expected: %s", run, text)

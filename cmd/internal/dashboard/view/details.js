@@ -19,7 +19,7 @@ class Remote {
   async look() { this.may = await this.send("GET", "may").then((r) => r.json()).catch(() => false); }
 
   async ask(method, path, run, node) {
-    const response = await this.send(method, path + "?" + new URLSearchParams({trial: run.name, node}));
+    const response = await this.send(method, path + "?" + new URLSearchParams({run: run.name, node}));
     const text = await response.text();
     if (!response.ok) throw new Error(text.trim() || response.statusText);
     return JSON.parse(text);

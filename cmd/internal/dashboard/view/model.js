@@ -195,10 +195,10 @@ class Lab {
   constructor() { this.runs = new Map(); this.newest = null; }
 
   add(e) {
-    let run = this.runs.get(e.trial);
+    let run = this.runs.get(e.run);
     if (e.begin) {
-      run = new Run(e.trial, e.begin);
-      this.runs.set(e.trial, run);
+      run = new Run(e.run, e.begin);
+      this.runs.set(e.run, run);
       this.newest = run;
     }
     if (run) run.add(e);

@@ -31,7 +31,7 @@ class Panel {
     put(this.title, `${s.name} · ${count(b.receivers, s.receivers.slice(0, -1), s.receivers)}`);
     set(this.root, "aria-label", this.title.textContent);
     set(this.root, "data-system", b.system);
-    set(this.root, "data-trial", run.name);
+    set(this.root, "data-run", run.name);
     put(this.says, s.says);
     this.expected.replaceChildren(...(b.faults || []).map((f) => el("li", {text: f})));
     this.picture.show(run);

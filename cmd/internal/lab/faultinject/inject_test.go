@@ -151,7 +151,7 @@ func TestAServerThatWasStoppedHasGone(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeDoneEndsTheTrialAndIsTold(t *testing.T) {
+func TestWhatCannotBeDoneEndsTheRunAndIsTold(t *testing.T) {
 	made := begin(t, system.Star, 1, "stop-origin@50%")
 	n := &nodes{refuse: func() error { return errors.New("it will not") }}
 	watch(t.Context(), made, n, reading(1, "client-1", 500_000))
@@ -163,7 +163,7 @@ func TestWhatCannotBeDoneEndsTheTrialAndIsTold(t *testing.T) {
 	}
 }
 
-func TestWhatTheEndOfATrialBreaksOffIsNoFailure(t *testing.T) {
+func TestWhatTheEndOfARunBreaksOffIsNoFailure(t *testing.T) {
 	made := begin(t, system.Star, 1, "stop-origin@50%")
 	ctx, stop := context.WithCancel(t.Context())
 	n := &nodes{refuse: func() error { stop(); return ctx.Err() }}

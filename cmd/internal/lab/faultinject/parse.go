@@ -114,7 +114,7 @@ func Check(all []Fault, receivers int) error {
 	if need <= receivers {
 		return nil
 	}
-	return fault.Wrapf(fault.Invalid, "%s: that takes %d receivers at the least, and there is a trial with %d", list(all), need, receivers)
+	return fault.Wrapf(fault.Invalid, "%s: that takes %d receivers at the least, and there is a run with %d", list(all), need, receivers)
 }
 
 func list(all []Fault) string {

@@ -110,7 +110,7 @@ func TestCheckTellsWhenThereAreTooFewReceivers(t *testing.T) {
 
 const mbit = 1e6 / 8
 
-// someTrial is a run of eight receivers with links of 20 and 100 Mbit/s, and a
+// someRun is a run of eight receivers with links of 20 and 100 Mbit/s, and a
 // file that takes 8 seconds to leave the origin.
 func someRun(name string, seed uint64) faultinject.Run {
 	t := faultinject.Run{

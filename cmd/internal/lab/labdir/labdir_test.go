@@ -131,11 +131,20 @@ func TestATimelineThatWasCutShort(t *testing.T) {
 		t.Errorf("%d events, %v", len(got), err)
 	}
 	_, rest, _ := strings.Cut(text, "\n")
-	if _, err := labdir.ReadEvents(strings.NewReader("{\"trial\n" + rest)); err == nil || !strings.Contains(err.Error(), "line 1") {
+	if _, err := labdir.ReadEvents(strings.NewReader("{\"run\n" + rest)); err == nil || !strings.Contains(err.Error(), "line 1") {
 		t.Errorf("broken in its first line: %v", err)
 	}
 	if _, err := labdir.ReadEvents(strings.NewReader(strings.Repeat("x", 2<<20))); err == nil {
 		t.Error("an endless line was read")
+	}
+}
+
+// TestAnOlderTimelineIsRead: a run was called a trial there.
+func TestAnOlderTimelineIsRead(t *testing.T) {
+	events, text := timeline(t)
+	got, err := labdir.ReadEvents(strings.NewReader(strings.ReplaceAll(text, `{"run":`, `{"trial":`)))
+	if err != nil || !reflect.DeepEqual(got, events) {
+		t.Errorf("%+v, %v, want\n%+v", got, err, events)
 	}
 }
 
@@ -149,7 +158,7 @@ func TestATimelineThatCannotBeWrittenSaysSo(t *testing.T) {
 	}
 }
 
-func TestTrialsHaveFoldersOfTheirOwn(t *testing.T) {
+func TestRunsHaveFoldersOfTheirOwn(t *testing.T) {
 	if got := labdir.RunDir("lab", labdir.RunName("http-close", 8, 2)); got != filepath.Join("lab", "runs", "http-close-8-2") {
 		t.Errorf("got %s", got)
 	}

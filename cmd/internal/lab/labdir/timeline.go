@@ -2,6 +2,7 @@ package labdir
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 // An Event is one line of a timeline, and one message to the dashboard: what
 // the manager saw or did. One of its parts is set.
 type Event struct {
-	Run     string   `json:"trial"`
+	Run     string   `json:"run"`
 	Seconds float64  `json:"t"` // since the receivers were told to start
 	Begin   *Begin   `json:"begin,omitempty"`
 	Reading *Reading `json:"reading,omitempty"`
@@ -113,12 +114,16 @@ func ReadEvents(r io.Reader) ([]Event, error) {
 		if broken != nil {
 			return nil, broken
 		}
-		var e Event
+		var e struct {
+			Event
+			Trial string // what the run was called once
+		}
 		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
 			broken = fmt.Errorf("timeline, line %d: %w", number, err)
 			continue
 		}
-		events = append(events, e)
+		e.Run = cmp.Or(e.Run, e.Trial)
+		events = append(events, e.Event)
 	}
 	if err := scanner.Err(); err != nil {
 		return nil, errors.Join(broken, fmt.Errorf("cannot read the timeline: %w", err))

@@ -381,9 +381,9 @@ func TestAnEarlierReportLeavesNoPlots(t *testing.T) {
 	}
 }
 
-// TestATrialThatWasBrokenOffIsNotOneThatFailed: the lab was stopped, or still
+// TestARunThatWasBrokenOffIsNotOneThatFailed: the lab was stopped, or still
 // runs.
-func TestATrialThatWasBrokenOffIsNotOneThatFailed(t *testing.T) {
+func TestARunThatWasBrokenOffIsNotOneThatFailed(t *testing.T) {
 	for _, c := range []struct {
 		brokenOff bool
 		want      string

@@ -118,7 +118,7 @@ func TestLinksThatALabNotedAreThoseOfTheNodes(t *testing.T) {
 	}
 }
 
-func TestAllLogsOfATrialAreOfItsSystem(t *testing.T) {
+func TestAllLogsOfARunAreOfItsSystem(t *testing.T) {
 	record := noted()
 	record.System = "http-close"
 	runs, _ := readNoted(t, record)
@@ -252,7 +252,7 @@ func TestANoteThatCannotBeReadIsAFindingAndNoMore(t *testing.T) {
 	}
 }
 
-func TestALogBesideATrialThatIsNotOfItStaysWhatItIs(t *testing.T) {
+func TestALogBesideARunThatIsNotOfItStaysWhatItIs(t *testing.T) {
 	record := noted()
 	record.System, record.Nodes = "mesh", record.Nodes[:1]
 	record.Nodes[0].Name = "origin"

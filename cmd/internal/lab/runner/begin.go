@@ -70,7 +70,7 @@ func (r *run) start(n *node, again bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if r.ending.over.Load() {
-		return fault.Wrapf(fault.Closed, "%s is not started: the trial %s is over", n.name, r.Name())
+		return fault.Wrapf(fault.Closed, "%s is not started: the run %s is over", n.name, r.Name())
 	}
 	n.starts++
 	b, err := n.place.Spawn(r.spec(n, again), r.file(n))

@@ -28,7 +28,7 @@ func (c *control) find(name string) (*node, error) {
 			return n, nil
 		}
 	}
-	return nil, fault.Wrapf(fault.NotFound, "the trial %s has no node %q", c.run.Name(), name)
+	return nil, fault.Wrapf(fault.NotFound, "the run %s has no node %q", c.run.Name(), name)
 }
 
 // Stop ends a node in good order.
@@ -107,7 +107,7 @@ func (m *Manager) under(run string) (*control, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.now == nil || m.now.Name() != run {
-		return nil, fault.Wrapf(fault.NotFound, "the trial %s is not under way", run)
+		return nil, fault.Wrapf(fault.NotFound, "the run %s is not under way", run)
 	}
 	return &control{m.now, byHand}, nil
 }

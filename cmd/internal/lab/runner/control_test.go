@@ -103,7 +103,7 @@ func TestANodeThatIsStartedAgainBeginsAtOnceWithALogOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestATrialEndsWhenNothingMoreIsToCome(t *testing.T) {
+func TestARunEndsWhenNothingMoreIsToCome(t *testing.T) {
 	b := newBench(t, "client-1=stalls,client-2=stalls")
 	b.faults(troubled{act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
 		if until(ctx, events, "client-1", hasSome) {
@@ -170,14 +170,14 @@ func TestAPersonEndsANodeByHand(t *testing.T) {
 	}
 }
 
-// TestNothingIsStartedOnceATrialIsOver: a click may come as it ends, and nobody
+// TestNothingIsStartedOnceARunIsOver: a click may come as it ends, and nobody
 // would end that process.
-func TestNothingIsStartedOnceATrialIsOver(t *testing.T) {
+func TestNothingIsStartedOnceARunIsOver(t *testing.T) {
 	b := newBench(t, "")
 	var late runner.Control
 	b.faults(troubled{act: func(_ context.Context, _ <-chan labdir.Event, nodes runner.Control) { late = nodes }})
 	b.run(t.Context(), 1)
-	if err := late.Restart(t.Context(), "client-1"); !errors.Is(err, fault.Closed) || !strings.Contains(err.Error(), "the trial star-1-1 is over") {
+	if err := late.Restart(t.Context(), "client-1"); !errors.Is(err, fault.Closed) || !strings.Contains(err.Error(), "the run star-1-1 is over") {
 		t.Errorf("it is started: %v", err)
 	}
 }

@@ -84,7 +84,7 @@ func (b *bench) path(name string) string {
 	return filepath.Join(labdir.RunDir(b.cfg.Dir, "star-2-1"), name)
 }
 
-func TestATrialBringsTheFileToAllAndIsWrittenDown(t *testing.T) {
+func TestARunBringsTheFileToAllAndIsWrittenDown(t *testing.T) {
 	b := newBench(t, "client-2=staying")
 	result := b.run(t.Context(), 2)
 	if result.Verified != 2 || result.Error != "" || result.DistributionSeconds == nil || result.Polls < 3 || len(result.Doubts) > 0 {
@@ -137,7 +137,7 @@ func TestAReceiverThatFailsIsToldAndTheOthersGoOn(t *testing.T) {
 	}
 }
 
-func TestANodeThatNeverGetsReadyFailsTheTrial(t *testing.T) {
+func TestANodeThatNeverGetsReadyFailsTheRun(t *testing.T) {
 	for node, story := range map[string]string{"client-2": "client-2=quits", "server": "server=quits"} {
 		b := newBench(t, story)
 		if result := b.run(t.Context(), 2); !strings.Contains(result.Error, node+" ended: no such device") || result.DistributionSeconds != nil {
@@ -146,14 +146,14 @@ func TestANodeThatNeverGetsReadyFailsTheTrial(t *testing.T) {
 	}
 }
 
-func TestAServerThatEndsEndsTheTrial(t *testing.T) {
+func TestAServerThatEndsEndsTheRun(t *testing.T) {
 	b := newBench(t, "server=fails,client-1=stalls")
 	if result := b.run(t.Context(), 2); result.Error != "the server ended: server ended: the disk is gone" {
 		t.Errorf("%q", result.Error)
 	}
 }
 
-func TestATrialInWhichNothingArrivesIsGivenUp(t *testing.T) {
+func TestARunInWhichNothingArrivesIsGivenUp(t *testing.T) {
 	b := newBench(t, "client-1=stalls")
 	b.cfg.Stall = 300 * time.Millisecond
 	result := b.run(t.Context(), 2)
@@ -204,7 +204,7 @@ func TestCtrlCEndsEveryNodeSoonAndKeepsWhatThereIs(t *testing.T) {
 	}
 }
 
-func TestCommandsForATrialThatIsOverFindNothing(t *testing.T) {
+func TestCommandsForARunThatIsOverFindNothing(t *testing.T) {
 	m := runner.New(runner.Config{})
 	if err := m.Do(t.Context(), "star-2-1", "server", "kill"); !errors.Is(err, fault.NotFound) {
 		t.Error(err)

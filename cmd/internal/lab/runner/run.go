@@ -44,7 +44,7 @@ type ending struct {
 func open(cfg *Config, what scenario.Run) (*run, error) {
 	r := &run{cfg: cfg, Run: what, dir: labdir.RunDir(cfg.Dir, what.Name()), ending: ending{now: make(chan struct{})}}
 	if err := os.MkdirAll(r.received(), 0o777); err != nil {
-		return nil, fmt.Errorf("cannot make the folder of the trial: %w", err)
+		return nil, fmt.Errorf("cannot make the folder of the run: %w", err)
 	}
 	if cfg.Faults != nil {
 		var err error
