@@ -20,11 +20,12 @@
 // A goroutine that takes several locks takes them in this order, one of each
 // kind at a time:
 //
-//  1. membership.mu: which files a remote has to do with, of one link
-//  2. swarm.mu: members, what is given and taken, of one file
-//  3. outbox.mu: words to be written, of one link
+//  1. shelf.lending: one file of a folder is made ready at a time
+//  2. membership.mu: which files a remote has to do with, of one link
+//  3. swarm.mu: members, what is given and taken, of one file
+//  4. outbox.mu: words to be written, of one link
 //
-// All others (life, links, shelf, trace, and those of store, transfer and
+// A test in cmd/internal/layout holds the package to it. All others (life, links, shelf, trace, and those of store, transfer and
 // discovery) are leaves: nothing is locked while one of them is held. Methods
 // whose names end in Locked want the lock of what they belong to.
 package peer
