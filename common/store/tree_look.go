@@ -23,6 +23,9 @@ import (
 func (t *Tree) Look(ctx context.Context) error {
 	_, err := t.root.Lstat(path.Join(".", t.under))
 	t.fresh = errors.Is(err, fs.ErrNotExist)
+	if err := t.leaveOutClashes(); err != nil {
+		return err
+	}
 	if err := onAllCores(ctx, len(t.files), t.lookAt); err != nil {
 		return err
 	}
@@ -43,6 +46,28 @@ func (t *Tree) Look(ctx context.Context) error {
 	defer d.Close()
 	if free, known := freeSpace(d); known && need > free {
 		return fault.Wrapf(fault.NoSpace, "the rest of the folder needs %s, %s free", humanize.IBytes(uint64(need)), humanize.IBytes(uint64(free)))
+	}
+	return nil
+}
+
+// leaveOutClashes fails the files whose names the disk takes for another's.
+func (t *Tree) leaveOutClashes() error {
+	var names []string
+	for i, e := range t.c.Entries() {
+		if within(t.opt.Only, e.Path) {
+			names = append(names, t.name(i))
+		}
+	}
+	failed := Clashes(t.root, names)
+	if len(failed) == 0 {
+		return nil
+	}
+	for i := range t.c.Entries() {
+		if why := failed[t.name(i)]; why != nil {
+			if err := t.fail(i, why); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -85,6 +110,9 @@ func onAllCores(ctx context.Context, n int, do func(ctx context.Context, i int) 
 // lookAt finds out what is there of one entry.
 func (t *Tree) lookAt(ctx context.Context, entry int) error {
 	name := t.name(entry)
+	if !t.wants(entry) {
+		return nil
+	}
 	if !within(t.opt.Only, t.c.Entries()[entry].Path) {
 		t.leaveOut(entry)
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,7 +110,23 @@ func (s *Star) server(ctx context.Context, targets []Target, failed *failures) (
 	if err := s.To.expect(wishes); err != nil {
 		return all, err
 	}
-	return all, s.files(ctx, wishes, failed)
+	return all, s.files(ctx, s.apart(wishes, failed), failed)
+}
+
+// apart returns the wishes whose names the disk tells from each other.
+func (s *Star) apart(wishes []wish, failed *failures) []wish {
+	if s.To.isStream() || len(wishes) == 1 {
+		return wishes
+	}
+	names := make([]string, len(wishes))
+	for i, w := range wishes {
+		names[i] = s.To.name(w.as)
+	}
+	clashes := store.Clashes(s.To.root, names)
+	return slices.DeleteFunc(wishes, func(w wish) bool {
+		why := clashes[s.To.name(w.as)]
+		return why != nil && failed.take(why) == nil
+	})
 }
 
 // many is what is kept of several files while they are fetched.
