@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -21,7 +22,8 @@ func (r *round) change(way string, content []byte, elem ...string) ([]byte, erro
 	other := r.bytes(int64(len(content)))
 	switch way {
 	case "append":
-		return append(bytes.Clone(content), other[:70_000]...), appendTo(name, other[:70_000])
+		more := r.bytes(70_000)
+		return append(bytes.Clone(content), more...), appendTo(name, more)
 	case "truncate":
 		half := len(content) / 2
 		return content[:half], os.Truncate(name, int64(half))
@@ -58,10 +60,13 @@ func appendTo(name string, p []byte) error {
 
 func changed() []scenario {
 	const checks = "a file is appended to, cut, overwritten, replaced, deleted, touched, made a folder or a link in the middle of a get: the old version, the new one, or a clear end"
+	const folderChecks = "up to six files of a folder change in the middle: each is the old version, the new one, or named as missing; a later get brings the new ones"
 	return []scenario{
 		{"changed-get", checks, 5 * time.Second, time.Minute, nil, changedGet},
 		{"changed-put", checks, 5 * time.Second, time.Minute, nil, changedPut},
 		{"changed-mesh", checks, 5 * time.Second, time.Minute, nil, changedMesh},
+		{"changed-get-folder", folderChecks, 5 * time.Second, time.Minute, nil, changedGetFolder},
+		{"changed-mesh-folder", folderChecks, 8 * time.Second, time.Minute, nil, changedMeshFolder},
 	}
 }
 
@@ -157,4 +162,77 @@ func changedMesh(r *round) error {
 		return err // nothing is left that it could share, and it says so
 	}
 	return errors.Join(err, o.stop())
+}
+
+// changeSome changes up to six files of a folder, one after the other, and returns
+// which versions there have been of every file.
+func (r *round) changeSome(elem ...string) (map[string][][]byte, error) {
+	versions, names := map[string][][]byte{}, []string{}
+	err := eachFile(r.path(elem...), func(name string) error {
+		old, err := os.ReadFile(r.path(append(elem, name)...))
+		versions[name], names = [][]byte{old}, append(names, name)
+		return err
+	})
+	for _, i := range r.rng.Perm(len(names))[:r.upTo(6)] {
+		r.pause(0, 400*time.Millisecond)
+		now, failed := r.change(pick(r, changes...), versions[names[i]][0], append(elem, names[i])...)
+		versions[names[i]], err = append(versions[names[i]], now), errors.Join(err, failed)
+	}
+	return versions, err
+}
+
+// cameAs says whether every file that came is a version there has been, and
+// whether the client has ended with all that did not change, or a reason.
+func (r *round) cameAs(c *node, out string, versions map[string][][]byte) error {
+	status, err := c.wait(30 * time.Second)
+	if err != nil {
+		return err
+	}
+	if status != 0 && c.last().complaint() == "" {
+		return fmt.Errorf("%s: exit status %d without a word", c.name, status)
+	}
+	var errs []error
+	for name, all := range versions {
+		at := filepath.Join(out, name)
+		errs = append(errs, oneOf(at, all...))
+		if _, missing := os.Stat(at); missing != nil && len(all) == 1 && status == 0 {
+			errs = append(errs, fmt.Errorf("%s succeeded: %w", c.name, missing))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func changedGetFolder(r *round) error {
+	size, err := r.files(true, "from")
+	if err != nil {
+		return err
+	}
+	s, at, err := r.serve(r.path("from"), "--up", rateFor(size, 1500*time.Millisecond))
+	if err != nil {
+		return err
+	}
+	c := r.get(at, true, r.path("to"))
+	versions, err := r.changeSome("from")
+	err = errors.Join(err, r.cameAs(c, r.path("to"), versions))
+
+	// Whatever came of it, from now on the new versions are what one gets.
+	later := r.get(at, true, r.path("to"), "--force", "--retry-for", "20s")
+	return errors.Join(err, later.succeeds(30*time.Second), noneWrong(r.path("from"), r.path("to")), noneMissing(r.path("from"), r.path("to")), s.stop())
+}
+
+func changedMeshFolder(r *round) error {
+	size, err := r.files(true, "from", "all")
+	if err != nil {
+		return err
+	}
+	o, ticket, err := r.share(nil, loopback(), r.path("from", "all"), "--up", rateFor(size, 1500*time.Millisecond))
+	if err != nil {
+		return err
+	}
+	c := r.receiver("to", ticket.Ticket, "--retry-for", "5s")
+	versions, err := r.changeSome("from", "all")
+	for name, all := range versions {
+		versions[name] = all[:1] // the ticket stands for the old ones, and brings them or fails
+	}
+	return errors.Join(err, r.cameAs(c, r.path("to", "all"), versions), o.stop())
 }
