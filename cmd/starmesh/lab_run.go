@@ -95,7 +95,7 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	flags.VarP(&f.size, "size", "s", "size of a made-up file of random bytes")
 	flags.StringVar(&f.file, "file", "", "send this `FILE` instead")
 	flags.IntVar(&f.runs, "runs", f.runs, "how often each is done, to see by how much times differ")
-	flags.StringVar(&f.links.kind, "links", f.links.kind, "rate: the program limits itself; netns: shaped by the kernel, in network namespaces (Linux, root)")
+	flags.StringVar(&f.links.kind, "links", f.links.kind, "rate: the program limits itself; netns: shaped by the kernel, in network namespaces (Linux, root); real: those of machines that join, measured first unless --up or --down says what they are")
 	flags.Var(&f.links.up, "up", "uplink of every node; 0 is no limit")
 	flags.Var(&f.links.down, "down", "downlink of every node; 0 is no limit")
 	flags.Var(&f.links.originUp, "origin-up", "uplink of the origin (default: that of --up)")

@@ -133,7 +133,7 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 	if took := result.DistributionSeconds; took != nil {
 		text = units.Seconds(*took)
 		lacking := func(n labdir.Node) bool { return n.Excused != "" }
-		if bound := t.Bound(); bound > 0 && !slices.ContainsFunc(result.Nodes, lacking) {
+		if bound := result.BoundSeconds; bound > 0 && !slices.ContainsFunc(result.Nodes, lacking) {
 			text += fmt.Sprintf(", %.2f × the bound", *took/bound)
 		}
 		text += fmt.Sprintf("; %d of %d files are right, %d polls", result.Verified, t.Receivers, result.Polls)

@@ -64,6 +64,12 @@ func (l *lab) gather(ctx context.Context) error {
 func (l *lab) checkMachines(ctx context.Context) error {
 	l.machine = runner.DescribeMachine(ctx)
 	here := l.crew.Here()
+	if l.Scenario.Links == links.Real && l.Scenario.Rates.Receiver == (scenario.Rate{}) {
+		l.Note("measuring the links of all nodes")
+		if err := l.crew.MeasureLinks(ctx, here); err != nil {
+			return err
+		}
+	}
 	problems := l.crew.Check(ctx, here, l.Scenario.FileBytes)
 	if len(problems) > 0 && !l.Anyway {
 		return fault.Wrapf(fault.Refused, "that will not work, and --anyway tries it all the same: %s", readable.Text(strings.Join(problems, "; ")))
@@ -127,7 +133,7 @@ func (l *lab) elsewhere() func(scenario.Run) ([]runner.Place, string, error) {
 		if l.Scenario.Links == links.Rate {
 			return places, "every node on a machine that has joined, limited by itself (--up, --down)", nil
 		}
-		return places, "every node on a machine that has joined, over the links that this has", nil
+		return places, "every node on a machine that has joined, over the links that this has" + l.crew.Measured(), nil
 	}
 }
 

@@ -45,9 +45,10 @@ type Crew struct {
 	wanted Wanted
 	seen   Observer
 	roster *fleet.Roster
-	late   time.Duration // latecomers
-	nodes  []Remote      // that were there at first, in their order, each as it came last
-	missed []string      // names of those that were waited for in vain
+	late   time.Duration   // latecomers
+	nodes  []Remote        // that were there at first, in their order, each as it came last
+	links  map[string]Link // of nodes, by their names; nil: not measured
+	missed []string        // names of those that were waited for in vain
 	ended  chan error
 	stop   func()
 }
@@ -240,7 +241,7 @@ func Prove(ctx context.Context, path string) (*Proof, error) {
 func (c *Crew) Places(ctx context.Context, nodes []Remote, proof *Proof) ([]*Place, error) {
 	places := make([]*Place, len(nodes))
 	each(nodes, func(i int, m Remote) {
-		places[i] = &Place{Remote: m, Proof: proof, host: labdir.Host{Machine: m.Name}}
+		places[i] = &Place{Remote: m, Proof: proof, host: labdir.Host{Machine: m.Name}, link: c.links[m.Name]}
 		clock, err := m.Clock(ctx)
 		if err != nil && !places[i].Gone() {
 			c.seen.Warn("%s", readable.Text(err.Error()))

@@ -35,6 +35,7 @@ type Place struct {
 	Remote
 	Proof *Proof // of the original; nil: that each piece was verified will do
 	host  labdir.Host
+	link  Link // as it was measured
 }
 
 // Where implements runner.Place.

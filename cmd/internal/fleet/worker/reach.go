@@ -31,6 +31,15 @@ type Door struct {
 
 // listen opens a door until the request ends.
 func (w *Worker) listen(rw http.ResponseWriter, r *http.Request) {
+	w.door(rw, r, maxGreeted, func(conn net.Conn, word string) {
+		_ = conn.SetDeadline(time.Now().Add(reachTime))
+		_, _ = fmt.Fprintln(conn, word) // whoever was not greeted has not reached it
+	})
+}
+
+// door listens until the request ends, and answers where. Some at a time are
+// received.
+func (w *Worker) door(rw http.ResponseWriter, r *http.Request, once int, receive func(conn net.Conn, word string)) {
 	ln, err := net.Listen("tcp", net.JoinHostPort(hostOf(r), "0"))
 	if err != nil {
 		refuse(rw, err)
@@ -41,20 +50,19 @@ func (w *Worker) listen(rw http.ResponseWriter, r *http.Request) {
 	door := Door{ln.Addr().String(), rand.Text()}
 	answer(rw, r, func(*http.Request) (any, error) { return door, nil })
 	_ = http.NewResponseController(rw).Flush()
-	greeting := new(errgroup.Group)
-	greeting.SetLimit(maxGreeted)
+	receiving := new(errgroup.Group)
+	receiving.SetLimit(once)
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
 			break
 		}
-		greeting.Go(func() error {
-			_ = conn.SetDeadline(time.Now().Add(reachTime))
-			_, _ = fmt.Fprintln(conn, door.Word)
+		receiving.Go(func() error {
+			receive(conn, door.Word)
 			return conn.Close()
 		})
 	}
-	_ = greeting.Wait() // whoever was not greeted has not reached it
+	_ = receiving.Wait() // how each ended is nobody's business
 }
 
 // reach tries doors, and answers which of them it reaches.
@@ -93,8 +101,8 @@ func (d Door) opens(ctx context.Context) bool {
 }
 
 // open has a node open a door, until ctx ends.
-func (m Remote) open(ctx context.Context) (d Door, err error) {
-	response, err := m.do(ctx, http.MethodPost, "/listen", http.NoBody)
+func (m Remote) open(ctx context.Context, path string) (d Door, err error) {
+	response, err := m.do(ctx, http.MethodPost, path, http.NoBody)
 	if err != nil {
 		return d, err
 	}
@@ -112,7 +120,7 @@ func Matrix(ctx context.Context, nodes []Remote) [][]bool {
 	defer shut()
 	doors := make([]Door, len(nodes))
 	each(nodes, func(i int, m Remote) {
-		doors[i], _ = m.open(ctx) // a door that did not open is reached by nobody
+		doors[i], _ = m.open(ctx, "/listen") // a door that did not open is reached by nobody
 	})
 	all := make([][]bool, len(nodes))
 	each(nodes, func(i int, m Remote) {

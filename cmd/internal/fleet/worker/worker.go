@@ -63,7 +63,7 @@ func New(cfg Config) (*Worker, error) {
 		}
 	}
 	for route, do := range map[string]func(*http.Request) (any, error){
-		"GET /about": w.about, "GET /clock": w.clock, "POST /cpu": w.cpu, "POST /reach": w.reach,
+		"GET /about": w.about, "GET /clock": w.clock, "POST /cpu": w.cpu, "POST /reach": w.reach, "POST /flow": w.flow,
 		"PUT /file": w.told(w.putFile), "POST /random": w.told(w.random), "POST /prove": w.prove,
 		"GET /agent/{reading}": w.reading, "POST /agent/start": w.begin,
 		"DELETE /run": w.clear,
@@ -71,6 +71,7 @@ func New(cfg Config) (*Worker, error) {
 		w.mux.HandleFunc(route, func(rw http.ResponseWriter, r *http.Request) { answer(rw, r, do) })
 	}
 	w.mux.HandleFunc("POST /listen", w.listen)
+	w.mux.HandleFunc("POST /source", w.source)
 	w.mux.HandleFunc("POST /run", w.run)
 	w.mux.HandleFunc("GET /log", w.log)
 	w.mux.HandleFunc("GET /errors", w.log)

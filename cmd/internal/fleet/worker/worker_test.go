@@ -345,3 +345,26 @@ func TestAnAgentIsWaitedFor(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestALinkIsMeasuredByWhoKnowsTheWord(t *testing.T) {
+	m, _ := joined(t, newWorker(t, ""))
+	ctx, shut := context.WithCancel(t.Context())
+	defer shut()
+	door, err := m.open(ctx, "/source")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := Door{door.Address, strings.Repeat("A", len(door.Word))}
+	for what, c := range map[string]struct {
+		door Door
+		some bool
+	}{"the word": {door, true}, "another": {wrong, false}} {
+		var rate float64
+		if err := m.ask(ctx, http.MethodPost, "/flow", c.door, &rate); err != nil || rate > 0 != c.some {
+			t.Errorf("by %s: %v bytes per second, %v", what, rate, err)
+		}
+	}
+	if err := m.ask(ctx, http.MethodPost, "/flow", Door{Address: "127.0.0.1:1"}, nil); err == nil {
+		t.Error("from where nobody is, something came")
+	}
+}

@@ -28,6 +28,8 @@ type Run struct {
 	// DistributionSeconds is by the manager's clock; absent when not all
 	// receivers got the file.
 	DistributionSeconds *float64 `json:"distribution_s,omitempty"`
+	// BoundSeconds is the least that this may be; 0: no link has a limit.
+	BoundSeconds float64 `json:"bound_s,omitempty"`
 
 	Faults []Fault `json:"faults,omitempty"`
 	CPU    CPU     `json:"cpu"`

@@ -177,6 +177,7 @@ func (r *run) balance(err error) {
 			r.book.CPU.Limit = false
 		}
 	}
+	r.book.BoundSeconds = r.bound()
 	r.book.Straggler = straggler(&r.book, r.cfg.File.Bytes)
 	r.book.Error = r.verdict(err, needed, missing)
 	if r.faults != nil && err == nil {

@@ -10,6 +10,7 @@ import (
 	"starmesh/cmd/internal/agent"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/links"
+	"starmesh/cmd/internal/lab/scenario"
 )
 
 // A Place is where a node of a run lives.
@@ -24,6 +25,8 @@ type Place interface {
 	Spawn(s Spec, file string) (Body, error)
 	// Agent asks the agents of the processes.
 	Agent() agent.Client
+	// Link is its access link, as it was measured; 0: it was not.
+	Link() scenario.Rate
 	// Counted is links.Place.Counted.
 	Counted() (out, in int64, ok bool)
 	// WatchCPU is as the function of that name, on the machine.
@@ -44,6 +47,7 @@ type here struct {
 
 func (h here) Where() labdir.Host                      { return labdir.Host{} }
 func (h here) Gone() bool                              { return false }
+func (h here) Link() scenario.Rate                     { return scenario.Rate{} }
 func (h here) WatchCPU(ctx context.Context) labdir.CPU { return WatchCPU(ctx) }
 
 func (h here) Agent() agent.Client { return agent.Client{Dial: h.Dial} }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,6 +116,8 @@ func (r *run) connectMachines() error {
 		if link := n.shape.Link; r.cfg.Links == links.Rate || link != r.Rate(i) {
 			n.limits = links.Rates{Up: units.Rate(link.Up), Down: units.Rate(link.Down)}
 		}
+		measured := n.place.Link()
+		n.shape.Link = scenario.Rate{Up: cmp.Or(n.shape.Link.Up, measured.Up), Down: cmp.Or(n.shape.Link.Down, measured.Down)}
 	}
 	return nil
 }
