@@ -36,7 +36,7 @@ the local network, or with --dht.`,
 				f.join = append(f.join, find)
 			}
 			return f.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
-				return n.Pings(ctx, id, wait, ping.count, ping.interval, func(number int, took time.Duration) {
+				return n.Pings(ctx, id, fetch.Pinging{Wait: wait, Count: ping.count, Pause: ping.interval}, func(number int, took time.Duration) {
 					sayPong(n.out, id.String(), number, took)
 				})
 			})

@@ -63,10 +63,7 @@ and measures what each way costs and whom it loads.`,
 		SilenceUsage:  true,
 	}
 	root.SetOut(out) // before the commands for completion, which remember it
-	root.AddCommand(commands()...)
+	root.AddCommand(newGet(), newCentral(), newPeer(), newCompare(), newPlan(), newLab(), newPush(), newNode(),
+		echoCommand(), newHash(), newVersion())
 	return cli.Strict(root)
-}
-
-func commands() []*cobra.Command {
-	return []*cobra.Command{newGet(), newCentral(), newPeer(), newCompare(), newPlan(), newLab(), newPush(), newNode(), echoCommand(), newHash(), newVersion()}
 }

@@ -208,7 +208,7 @@ func parseAllow(args []string) ([]peer.ID, error) {
 	for _, arg := range args {
 		id, err := peer.Decode(arg)
 		if err != nil {
-			return nil, fault.Wrapf(fault.Invalid, "the allowed peer %.200q is no peer id (12D3Koo…, as starmesh peer id prints)", arg)
+			return nil, fault.Wrapf(fault.Invalid, "the allowed peer %.200q is no peer id (12D3Koo…)", arg)
 		}
 		ids = append(ids, id)
 	}

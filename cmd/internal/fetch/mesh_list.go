@@ -61,23 +61,21 @@ func (n *Node) ListAll(ctx context.Context, wait time.Duration, tickets []Sought
 	if nodes = len(n.Links()); nodes == 0 {
 		return 0, 0, fault.Advise(fault.Wrapf(fault.NoSource, "no node of the mesh is in reach"), fault.HintFind)
 	}
+	mesh := NewMesh(n, place, Patience{For: wait})
+	defer mesh.Close(ctx)
 	for _, ticket := range tickets {
-		if err := n.listFolder(ctx, wait, ticket, all, place, tell); err != nil {
+		entries, err := mesh.Files(ctx, ticket)
+		if err != nil {
 			return 0, 0, err
 		}
+		tellFolder(ticket, entries, all, tell)
 	}
 	return len(all), nodes, nil
 }
 
-// listFolder tells what is in the folder of a ticket: all who share the folder
-// have it.
-func (n *Node) listFolder(ctx context.Context, wait time.Duration, ticket Sought, all []peer.Listed, place Place, tell func(Listed)) error {
-	mesh := NewMesh(n, place, Patience{For: wait})
-	defer mesh.Close(ctx)
-	entries, err := mesh.Files(ctx, ticket)
-	if err != nil {
-		return err
-	}
+// tellFolder tells of the entries of a ticket's folder: all who share the folder
+// have them.
+func tellFolder(ticket Sought, entries []content.Entry, all []peer.Listed, tell func(Listed)) {
 	folder := slices.IndexFunc(all, func(l peer.Listed) bool { return ticket.Is(l.ID) })
 	for _, e := range entries {
 		l := peer.Listed{Shared: peer.Shared{ID: e.ID, Name: e.Path, Size: e.Size, Held: content.ChunkCount(e.Size)}}
@@ -86,5 +84,4 @@ func (n *Node) listFolder(ctx context.Context, wait time.Duration, ticket Sought
 		}
 		tell(newListed(l))
 	}
-	return nil
 }

@@ -42,10 +42,17 @@ func ParseNode(arg string) (id p2ppeer.ID, find string, err error) {
 	return id, arg, err
 }
 
-// Pings waits until there is a link with the node id, and measures count round
-// trips to it, with a pause in between. ctx may end it before.
-func (n *Node) Pings(ctx context.Context, id p2ppeer.ID, wait time.Duration, count int, pause time.Duration, tell func(number int, took time.Duration)) error {
-	if err := n.await(ctx, id, wait); err != nil {
+// Pinging says how round trips are measured.
+type Pinging struct {
+	Wait  time.Duration // for the node to be found
+	Count int
+	Pause time.Duration // between two
+}
+
+// Pings waits until there is a link with the node id, and measures round trips to
+// it. ctx may end it before.
+func (n *Node) Pings(ctx context.Context, id p2ppeer.ID, how Pinging, tell func(number int, took time.Duration)) error {
+	if err := n.await(ctx, id, how.Wait); err != nil {
 		return err
 	}
 	var failed error
@@ -56,7 +63,7 @@ func (n *Node) Pings(ctx context.Context, id p2ppeer.ID, wait time.Duration, cou
 		}
 		number++
 		tell(number, took)
-		return number < count && retry.Wait(ctx, pause) == nil
+		return number < how.Count && retry.Wait(ctx, how.Pause) == nil
 	})
 	if ctx.Err() != nil {
 		return nil

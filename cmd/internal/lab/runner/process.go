@@ -49,15 +49,6 @@ type Process struct {
 	err   error         // of the process; valid after ended
 }
 
-// StartProcess starts a process on this machine and follows it.
-func StartProcess(cfg ProcessConfig) (*Process, error) {
-	b, err := Spawn(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return Follow(cfg.Name, b), nil
-}
-
 // Follow makes a process of the node called name, whose events are read until
 // it ends.
 func Follow(name string, b Body) *Process {

@@ -63,7 +63,7 @@ func manage(test net.Conn, do func(*runner.Process) error) int {
 		return 9
 	}
 	defer os.RemoveAll(dir)
-	node, err := runner.StartProcess(runner.ProcessConfig{Program: os.Args[0], Name: "node", Errors: filepath.Join(dir, "node.err"), Args: os.Args[1:2]})
+	node, err := startProcess(runner.ProcessConfig{Program: os.Args[0], Name: "node", Errors: filepath.Join(dir, "node.err"), Args: os.Args[1:2]})
 	if err == nil && do != nil {
 		err = do(node)
 	}
@@ -107,7 +107,7 @@ func (s *stage) errors() string { return filepath.Join(s.dir, "n.err") }
 
 func (s *stage) start() *runner.Process {
 	s.t.Helper()
-	p, err := runner.StartProcess(runner.ProcessConfig{
+	p, err := startProcess(runner.ProcessConfig{
 		Program: os.Args[0], Name: "n", Errors: s.errors(), Args: []string{s.ln.Addr().String()},
 	})
 	if err != nil {
@@ -166,7 +166,7 @@ func TestANodeTellsOfEventsAndEndsWhenItsInputIsClosed(t *testing.T) {
 func TestANodeIsToldToSpeakJSONAndToEndWithItsManager(t *testing.T) {
 	s := newStage(t, "node")
 	var line []string
-	p, err := runner.StartProcess(runner.ProcessConfig{
+	p, err := startProcess(runner.ProcessConfig{
 		Program: os.Args[0], Name: "n", Errors: s.errors(), Args: []string{s.ln.Addr().String(), "more"},
 		Start: func(cmd *exec.Cmd) error { line = cmd.Args; return cmd.Start() },
 	})
@@ -244,8 +244,17 @@ func managerIsKilled(t *testing.T, play string) {
 
 func TestWhatCannotBeStartedIsAnError(t *testing.T) {
 	dir := t.TempDir()
-	_, err := runner.StartProcess(runner.ProcessConfig{Program: filepath.Join(dir, "none"), Name: "n", Errors: filepath.Join(dir, "n.err")})
+	_, err := startProcess(runner.ProcessConfig{Program: filepath.Join(dir, "none"), Name: "n", Errors: filepath.Join(dir, "n.err")})
 	if err == nil || !strings.Contains(err.Error(), "cannot start n") {
 		t.Error(err)
 	}
+}
+
+// startProcess starts a process on this machine and follows it.
+func startProcess(cfg runner.ProcessConfig) (*runner.Process, error) {
+	b, err := runner.Spawn(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return runner.Follow(cfg.Name, b), nil
 }
