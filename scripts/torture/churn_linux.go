@@ -13,6 +13,7 @@ func churns() []scenario {
 		{"churn", "32 nodes, half of them killed and started again: all have the file", 25 * time.Second, 120 * time.Second, nil, churn},
 		{"origin-leaves", "the origin is killed when one copy is out: all others have the file", 6 * time.Second, 60 * time.Second, nil, originLeaves},
 		{"origin-empty", "the origin comes back with an empty disk, and fetches its file from the others", 6 * time.Second, 60 * time.Second, nil, originEmpty},
+		{"folder-late", "2,000 small files, five receivers that start when they like, the last one late: all have them", 15 * time.Second, 90 * time.Second, nil, folderLate},
 		{"mesh-cut", "a mesh cut in two for seconds, by a link that is down or by a filter, and healed: all have the file",
 			15 * time.Second, 120 * time.Second, namespaced, meshCut},
 	}
@@ -122,6 +123,48 @@ func originEmpty(r *round) error {
 	back := r.receiver("from", ticket.Ticket, "--identity", r.path("origin.key"), "--listen", listen, "--join", known.Addresses[0])
 	err = errors.Join(back.succeeds(30*time.Second), same(r.path("lost"), r.path("from")))
 	return errors.Join(err, r.allDone(nodes...))
+}
+
+// folderLate has each node on an island of its own, where that can be.
+func folderLate(r *round) error {
+	for i := range 2000 {
+		data := r.bytes(100 + r.rng.Int64N(20<<10))
+		if err := r.write(data, "from", "all", fmt.Sprintf("%d/%d", i%10, i)); err != nil {
+			return err
+		}
+	}
+	var sea []*island
+	if r.home.closed == "" {
+		var err error
+		if sea, err = r.islands(6); err != nil {
+			return err
+		}
+	}
+	place := func(i int) (*island, string) {
+		if sea == nil {
+			return nil, loopback()
+		}
+		return sea[i], fmt.Sprintf("/ip4/10.77.0.%d/tcp/4001", i+1)
+	}
+	where, addr := place(0)
+	_, ticket, err := r.share(where, addr, r.path("from", "all"))
+	if err != nil {
+		return err
+	}
+	var nodes []*node
+	for i := range 5 {
+		if i == 4 {
+			_, err = nodes[r.rng.IntN(4)].event("all")
+		}
+		where, addr := place(i + 1)
+		nodes = append(nodes, r.getter(where, fmt.Sprintf("peer-%d", i), ticket.Ticket, "--listen", addr))
+		r.pause(0, 1500*time.Millisecond)
+	}
+	for _, n := range nodes {
+		_, late := n.event("all")
+		err = errors.Join(err, late, same(r.path("from", "all"), r.path(n.name, "all")))
+	}
+	return err
 }
 
 // meshCut has two islands with a cable between them, which fails for a while.

@@ -133,6 +133,27 @@ func bridge(a, b *island, addrA, addrB string) error {
 	return nil
 }
 
+// islands makes some in one sea, 10.77.0.0/24: the first is 10.77.0.1.
+func (r *round) islands(n int) (all []*island, err error) {
+	sea, err := r.island("sea")
+	if err != nil {
+		return nil, err
+	}
+	err = sea.run("ip", "link", "add", "sea", "up", "type", "bridge")
+	for i := 0; i < n && err == nil; i++ {
+		one, end := (*island)(nil), fmt.Sprintf("to-%d", i)
+		if one, err = r.island(fmt.Sprintf("island-%d", i)); err != nil {
+			break
+		}
+		err = errors.Join(
+			one.run("ip", "link", "add", "cable", "up", "type", "veth", "peer", "name", end, "netns", strconv.Itoa(sea.holder.pid())),
+			one.run("ip", "addr", "add", fmt.Sprintf("10.77.0.%d/24", i+1), "dev", "cable"),
+			sea.run("ip", "link", "set", end, "master", "sea", "up"))
+		all = append(all, one)
+	}
+	return all, err
+}
+
 // dial connects from inside of the island.
 func (i *island) dial(addr string) (net.Conn, error) {
 	if i == nil {
