@@ -155,10 +155,10 @@ func (s *server) Changed() <-chan struct{} {
 func (s *server) Missing() content.Set {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	giver := s.give.giver
+	giver, missing := s.give.giver, s.take.intake.Missing()
 	return s.drawers.Next(scheduler.Demand{
-		Missing: s.take.intake.Missing(), Lacking: s.take.intake.Lacking(), Nearby: giver.HeldNearby,
-		Nodes: len(s.members), Open: len(s.asked), Backlog: giver.Backlog(),
+		Missing: missing, Nowhere: giver.Nowhere(missing), Lacking: s.take.intake.Lacking(),
+		Nodes: len(s.members), IsNear: func(id scheduler.ID) bool { return s.members[id] != nil }, Open: len(s.asked), Backlog: giver.Backlog(),
 	}, time.Now())
 }
 

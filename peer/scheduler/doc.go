@@ -38,5 +38,6 @@
 // Where to look: offer.go is the choice, and says what to check before it is
 // changed; giver.go is what the choice knows, answers.go the way of an offer
 // after it; uplink.go is the queue in front of the uplink and what is measured
-// there; taker.go and reputation.go are the other half.
+// there; taker.go and reputation.go are the other half. Who draws on servers is
+// roll.go, which chunks fall to whom shares.go, and draw.go what is asked for now.
 package scheduler

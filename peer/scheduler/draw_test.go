@@ -93,8 +93,9 @@ func (n *node) draw() {
 		return
 	}
 	next := n.drawers.Next(scheduler.Demand{
-		Missing: missing, Nearby: n.giver.HeldNearby, Nodes: n.neighbours(),
-		Open: len(n.asked), Backlog: n.giver.Backlog(), Lacking: n.missing(),
+		Missing: missing, Nowhere: n.giver.Nowhere(missing), Nodes: n.neighbours(),
+		IsNear: func(id scheduler.ID) bool { return slices.Contains(n.near, n.byKey(id)) },
+		Open:   len(n.asked), Backlog: n.giver.Backlog(), Lacking: n.missing(),
 	}, at(n.now))
 	for i := range next.All() {
 		n.ask(i)
@@ -145,8 +146,8 @@ func (c spared) check(t *testing.T) {
 		c.mesh.seed = seed + 1
 		r := c.mesh.run()
 		x := r.makespan / c.mesh.bound()
-		if x > c.most || r.copies > c.copies || r.duplicates > 0.02 {
-			t.Errorf("%s, seed %d: %.3f × bound, %.3f copies, %.3f of all twice; at most %.2f, %.2f and 0.02",
+		if x > c.most || r.copies > c.copies || r.duplicates > 0.01 {
+			t.Errorf("%s, seed %d: %.3f × bound, %.3f copies, %.3f of all twice; at most %.2f, %.2f and 0.01",
 				c.name, seed, x, r.copies, r.duplicates, c.most, c.copies)
 		}
 	}
@@ -155,9 +156,9 @@ func (c spared) check(t *testing.T) {
 func TestTheServerIsSpared(t *testing.T) {
 	for _, c := range []spared{
 		{"1 receiver", served(1, 0), 1.03, 1},
-		{"2 receivers", served(2, 0), 1.12, 1.05},
-		{"4 receivers", served(4, 0), 1.15, 1.05},
-		{"8 receivers", served(8, 0), 1.15, 1.05},
+		{"2 receivers", served(2, 0), 1.05, 1.05},
+		{"4 receivers", served(4, 0), 1.08, 1.05},
+		{"8 receivers", served(8, 0), 1.09, 1.05},
 	} {
 		c.check(t)
 	}
@@ -166,9 +167,9 @@ func TestTheServerIsSpared(t *testing.T) {
 func TestHeavyTheServerIsSparedByMany(t *testing.T) {
 	heavy(t)
 	for _, c := range []spared{
-		{"16 receivers", served(16, 0), 1.17, 1.05},
-		{"32 receivers with 16 neighbours", served(32, 16), 1.2, 1.05},
-		{"128 receivers with 16 neighbours", served(128, 16), 1.22, 1.06},
+		{"16 receivers", served(16, 0), 1.14, 1.05},
+		{"32 receivers with 16 neighbours", served(32, 16), 1.15, 1.05},
+		{"128 receivers with 16 neighbours", served(128, 16), 1.2, 1.05},
 	} {
 		c.check(t)
 	}
@@ -207,8 +208,8 @@ func TestWhenThoseWhoDrawGoOthersDo(t *testing.T) {
 // TestTheMeshEndsWhatTheServerBegan: once one copy is out.
 func TestTheMeshEndsWhatTheServerBegan(t *testing.T) {
 	m := served(8, 0)
-	m.seed, m.server.down = 1, func(now float64) bool { return now > 290 }
-	if r := m.run(); r.makespan > 320 {
+	m.seed, m.server.down = 1, func(now float64) bool { return now > 270 }
+	if r := m.run(); r.makespan > 300 {
 		t.Errorf("they have it after %.0f", r.makespan)
 	}
 }
@@ -222,12 +223,12 @@ func TestAServerThatComesBackIsAskedAgain(t *testing.T) {
 	}
 }
 
-// TestASlowMeshIsHelpedByItsServer: in not twice the time of a star, though a chunk
+// TestASlowMeshIsHelpedByItsServer: in 1.6 times the time of a star, though a chunk
 // takes over a second on the receivers' uplinks, and who promised one brings it late.
 func TestASlowMeshIsHelpedByItsServer(t *testing.T) {
 	m := served(4, 0).withUp(func(int) float64 { return 0.02 })
 	m.seed = 1
-	if r := m.run(); r.makespan > 2*4*256 {
+	if r := m.run(); r.makespan > 1.6*4*256 {
 		t.Errorf("they have it after %.0f, a star takes %d", r.makespan, 4*256)
 	}
 }
@@ -257,5 +258,35 @@ func TestWhoSaysNothingNewIsNoNews(t *testing.T) {
 	}
 	if !d.Tick(now) || d.Tell(now)[0].ID != 1000 {
 		t.Error("the next one does not take the place")
+	}
+}
+
+// BenchmarkDraw asks what a server is to be asked for, of a file of 400 GB of which
+// half is there.
+func BenchmarkDraw(b *testing.B) {
+	const chunks = 400_000
+	now := at(0)
+	d := scheduler.NewDrawers(1000, chunks)
+	d.Heard([]scheduler.Beat{{ID: 5, Count: 1}, {ID: 7, Count: 1}, {ID: 2000, Count: 1}}, now)
+	d.Begin(true, now)
+	missing := content.FullSet(chunks)
+	for i := range chunks / 2 {
+		missing.Remove(i * 2)
+	}
+	want := scheduler.Demand{Missing: missing, Nodes: 3, Lacking: chunks / 2, IsNear: func(scheduler.ID) bool { return true }}
+	want.Nowhere = missing.Clone()
+	d.Next(want, now)
+	now = now.Add(2 * time.Second) // it knows who draws
+	asked := 0
+	for b.Loop() {
+		next := d.Next(want, now)
+		d.Arrived(true, time.Millisecond, now)
+		for i := range next.All() {
+			asked++
+			want.Nowhere.Remove(i)
+		}
+	}
+	if asked == 0 {
+		b.Error("nothing is asked for")
 	}
 }

@@ -213,6 +213,16 @@ func (g *Giver) HeldNearby(i int) bool {
 	return false
 }
 
+// Nowhere returns those of the chunks that no neighbour holds or is about to get.
+func (g *Giver) Nowhere(chunks content.Set) content.Set {
+	for _, n := range g.near {
+		if !n.isTaker {
+			return content.NewSet(chunks.Len()) // it has always held all
+		}
+	}
+	return chunks.Minus(g.chunks.inSome)
+}
+
 // forgetPassedOn forgets the first copies, given and got, that all have by now.
 func (g *Giver) forgetPassedOn() {
 	passedOn := func(i int) bool { return g.chunks.lacking(i) == 0 }
