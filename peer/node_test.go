@@ -147,6 +147,33 @@ func TestFilesOfEverySizeArrive(t *testing.T) {
 	taker.stop()
 }
 
+// TestWhoSharesAFileIsKept: among many connections those with members of a file are
+// closed last, and are like all others when it has been left.
+func TestWhoSharesAFileIsKept(t *testing.T) {
+	origin, taker, idle := startNode(t, nil), startNode(t, nil), startNode(t, nil)
+	file := makeFile(t, 3*chunk)
+	if _, err := origin.Publish("file", file); err != nil {
+		t.Fatal(err)
+	}
+	taker.Meet(origin.host.Where())
+	idle.Meet(origin.host.Where())
+	if err := taker.fetch(testContext(t), file.List(), store.NewMemory(file.List())); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return len(origin.Links()) == 2 })
+	worth := func(of testNode) int {
+		if tags := origin.host.ConnManager().GetTagInfo(of.host.ID()); tags != nil {
+			return tags.Tags[file.List().ID().String()]
+		}
+		return 0
+	}
+	if worth(taker) == 0 || worth(idle) != 0 {
+		t.Errorf("who has joined is worth %d, who has not %d", worth(taker), worth(idle))
+	}
+	taker.Withdraw(file.List().ID())
+	waitFor(t, func() bool { return worth(taker) == 0 })
+}
+
 func TestTenNodesShareTheWork(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	file := makeFile(t, 64*chunk)

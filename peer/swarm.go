@@ -105,6 +105,7 @@ func (s *swarm) enterLocked(l *link, j join) *member {
 		l.post(news{what: typeLost, Topic: s.topic, Chunks: part})
 	}
 	s.members[l.key] = m
+	s.usesLocked(l.peer, true)
 	s.draw.tellLocked(m)
 	s.give.giver.Join(l.key, j.Has)
 	s.give.actLocked()
@@ -134,11 +135,20 @@ func (s *swarm) quitLocked(m *member) {
 		return
 	}
 	delete(s.members, m.link.key)
+	s.usesLocked(m.link.peer, false)
 	close(m.left)
 	s.give.giver.Leave(m.link.key)
 	s.draw.drawers.Left(m.link.key)
 	s.take.lostLocked(m.claims.ReleaseAll())
 	s.give.actLocked()
+}
+
+// usesLocked has the connection with a member outlive those of no use, while it is
+// one.
+func (s *swarm) usesLocked(p peer.ID, member bool) {
+	if s.node.host != nil {
+		s.node.host.Uses(p, s.list.ID().String(), member)
+	}
 }
 
 // tick does what time alone brings about. While the process missed its time on a

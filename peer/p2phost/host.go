@@ -197,6 +197,16 @@ func connectionManager(cfg *libp2p.Config) error {
 	return cfg.Apply(libp2p.ConnectionManager(m))
 }
 
+// Uses notes that connections with p serve a purpose, or that they do no longer:
+// when there are many, those that serve the fewest are closed first.
+func (h *Host) Uses(p peer.ID, purpose string, yes bool) {
+	if yes {
+		h.ConnManager().TagPeer(p, purpose, 1)
+	} else {
+		h.ConnManager().UntagPeer(p, purpose)
+	}
+}
+
 // quicReuse returns the constructor of what shares UDP sockets among QUIC's
 // connections: libp2p's own, on w's sockets.
 func (w *wire) quicReuse(metrics prometheus.Registerer) any {

@@ -64,15 +64,15 @@ func TestTheDocumentHasTheHostsLimits(t *testing.T) {
 	for row, want := range map[string]int{
 		"address, bytes": MaxAddrBytes, "addresses kept of one peer": maxAddrsPeer,
 		"connections": maxConns, "connections with one address": maxConnsAddress, "connections with one peer": maxConnsPeer,
-		"connections that have not said who they are":             maxHandshakes,
-		"new connections from one address at once":                newConnsBurst,
-		"new connections from one address each second after that": newConnsRate,
-		"streams with one peer":                                   maxStreamsPeer,
-		"connections from which on the least useful are closed":   connsHigh,
-		"nodes that a relay holds a place for":                    relayed.MaxReservations,
-		"of them behind one address":                              relayed.MaxReservationsPerIP,
-		"relayed connections of one node":                         relayed.MaxCircuits,
-		"relayed connection: bytes each way":                      int(relayed.Limit.Data),
+		"connections that have not said who they are":                                 maxHandshakes,
+		"new connections from one address at once":                                    newConnsBurst,
+		"new connections from one address each second after that":                     newConnsRate,
+		"streams with one peer":                                                       maxStreamsPeer,
+		"connections from which on those with members of the fewest files are closed": connsHigh,
+		"nodes that a relay holds a place for":                                        relayed.MaxReservations,
+		"of them behind one address":                                                  relayed.MaxReservationsPerIP,
+		"relayed connections of one node":                                             relayed.MaxCircuits,
+		"relayed connection: bytes each way":                                          int(relayed.Limit.Data),
 	} {
 		if !strings.Contains(protocolText(t), "\n| "+row+" | "+strconv.Itoa(want)+" |") {
 			t.Errorf("%q is %d in the code, not in the document", row, want)
