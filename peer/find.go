@@ -101,6 +101,21 @@ func (n *Node) ChunkList(ctx context.Context, id content.ID) (content.ChunkList,
 	}
 }
 
+// Linked waits until there is a node that can be asked.
+func (n *Node) Linked(ctx context.Context) error {
+	for {
+		more := n.links.more()
+		if len(n.links.all()) > 0 {
+			return nil
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // askOne asks a node that may be asked now, if there is one.
 func (s *listSearch) askOne(ctx context.Context) {
 	if len(s.asking) >= maxAsked {

@@ -175,7 +175,7 @@ func (cfg *Config) options(w *wire, g *gate) []libp2p.Option {
 		// TCP with TLS is the fast path: a third of QUIC's CPU.
 		libp2p.Security(tls.ID, tls.New),
 		libp2p.Security(noise.ID, noise.New),
-		libp2p.Muxer(yamux.ID, muxer{inner: newYamux(), gate: g, handshakes: w.handshakes}),
+		libp2p.Muxer(yamux.ID, newMuxer(g, w.handshakes)),
 		libp2p.Transport(w.newTCP),
 		libp2p.Transport(g.newQUIC),
 		libp2p.QUICReuse(w.quicReuse(cfg.Metrics)),

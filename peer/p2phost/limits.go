@@ -24,7 +24,7 @@ const (
 	maxStreams      = 16384
 	maxStreamsPeer  = 128
 	maxMemory       = 1 << 30  // what libp2p may hold in buffers, in bytes
-	maxMemoryPeer   = 64 << 20 // of it for one peer; a stream's window is 16 MiB at most
+	maxMemoryPeer   = 64 << 20 // of it for one peer; a stream's window is 32 MiB at most
 
 	// When more than connsHigh connections are open, the least useful are
 	// closed until connsLow are left; a mesh of 128 stays whole.

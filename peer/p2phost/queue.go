@@ -217,16 +217,33 @@ const (
 	quietTime = 10 * time.Second
 )
 
-// newYamux returns libp2p's yamux with our settings.
+const (
+	// Over a connection that was accepted a stream's window begins at
+	// firstStreamWindow, for with yamux's own 256 KiB the reader says "go on" every
+	// 128 KiB, and grows to maxStreamWindow with the rate and the distance, within
+	// maxMemoryPeer. yamux forgets to tell the writer of half of what it grows by.
+	firstStreamWindow = 1 << 20
+	maxStreamWindow   = 32 << 20
+	// Over one that we dialled it is dialledStreamWindow from the first byte on:
+	// each doubling is a round trip, and half of it is what arrives in one at 1
+	// Gbit/s over 100 ms. Who was dialled may have us hold as much for each of
+	// dialledStreams that are not read.
+	dialledStreamWindow = 24 << 20
+	dialledStreams      = 16
+)
+
+// newMuxer returns libp2p's yamux with our settings, below g and h.
+func newMuxer(g *gate, h *handshakes) muxer {
+	m := muxer{dialled: newYamux(), accepted: newYamux(), gate: g, handshakes: h}
+	m.dialled.InitialStreamWindowSize, m.dialled.MaxStreamWindowSize = dialledStreamWindow, dialledStreamWindow
+	m.dialled.MaxIncomingStreams = dialledStreams
+	return m
+}
+
 func newYamux() *yamux.Transport {
 	t := *yamux.DefaultTransport
 	t.MaxMessageSize = maxFrame
-	// It grows to this with the rate and the distance: 16 MiB carry 1 Gbit/s over
-	// 130 ms. A reader that does not read makes us hold as much for each stream of
-	// his, within maxMemoryPeer.
-	t.MaxStreamWindowSize = 16 << 20
-	// With the window it begins with the reader says "go on" every 128 KiB.
-	t.InitialStreamWindowSize = 1 << 20
+	t.InitialStreamWindowSize, t.MaxStreamWindowSize = firstStreamWindow, maxStreamWindow
 	t.ConnectionWriteTimeout, t.KeepAliveInterval = frameTime, quietTime
 	return &t
 }
@@ -234,9 +251,9 @@ func newYamux() *yamux.Transport {
 // muxer is yamux, with the network key proved before the first frame and the
 // frames' data counted as it leaves.
 type muxer struct {
-	inner      network.Multiplexer
-	gate       *gate
-	handshakes *handshakes
+	dialled, accepted *yamux.Transport
+	gate              *gate
+	handshakes        *handshakes
 }
 
 func (m muxer) NewConn(c net.Conn, isServer bool, scope network.PeerScope) (network.MuxedConn, error) {
@@ -250,7 +267,11 @@ func (m muxer) NewConn(c net.Conn, isServer bool, scope network.PeerScope) (netw
 		f.records, _ = tcp.Conn.(*records)
 		q.kernel = func(most int64) { setNotSentLowAt(tcp.under, int(most)) }
 	}
-	muxed, err := m.inner.NewConn(f, isServer, scope)
+	inner := m.dialled
+	if isServer {
+		inner = m.accepted
+	}
+	muxed, err := inner.NewConn(f, isServer, scope)
 	if err != nil {
 		return nil, err
 	}

@@ -262,6 +262,51 @@ func TestYamuxWritesEachFrameAtOnce(t *testing.T) {
 	}
 }
 
+// TestADistanceDoesNotFillTheWindowOfADialledNode: half of the window may be on
+// its way, and half of it used up before the reader says so, from the second
+// round trip on.
+func TestADistanceDoesNotFillTheWindowOfADialledNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		reader, writer := newMuxer(nil, nil).dialled, newMuxer(nil, nil).accepted
+		us, err := reader.NewConn(rate.Limits{Delay: 50 * time.Millisecond}.Conn(near), false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		them, err := writer.NewConn(rate.Limits{Delay: 50 * time.Millisecond}.Conn(far), true, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer us.Close()
+		defer them.Close()
+		go func() {
+			s, err := us.AcceptStream()
+			if err == nil {
+				_, _ = io.Copy(io.Discard, s)
+			}
+		}()
+		s, err := them.OpenStream(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		const trip, inOne = 100 * time.Millisecond, dialledStreamWindow / 2
+		if _, err := s.Write(make([]byte, 64<<10)); err != nil { // it is opened
+			t.Fatal(err)
+		}
+		time.Sleep(trip)
+		for n := range 5 {
+			began := time.Now()
+			if _, err := s.Write(make([]byte, inOne)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(trip - min(trip, time.Since(began)))
+			if took := time.Since(began); took > trip+trip/10 {
+				t.Errorf("in round trip %d, %d bytes took %v", n, inOne, took)
+			}
+		}
+	})
+}
+
 // stalling is a connection on which at some time nothing comes any more,
 // without an end.
 type stalling struct {

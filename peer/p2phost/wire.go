@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -24,6 +25,7 @@ type wire struct {
 	sockets    *load.Sockets
 	limits     rate.Limits
 	handshakes *handshakes // of accepted TCP connections
+	impatient  atomic.Bool // a node was dialled that wants to be asked first
 
 	mu   sync.Mutex
 	udp  map[string]*load.Socket       // by local address
@@ -84,7 +86,9 @@ func (u upgrader) Upgrade(ctx context.Context, t transport.Transport, c manet.Co
 		if err := u.w.limits.Handshake(ctx); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
-		c = u.w.tcp(c)
+		dialled := u.w.tcp(c)
+		dialled.Conn = newEager(dialled.Conn, &u.w.impatient)
+		c = dialled
 	}
 	return u.Upgrader.Upgrade(ctx, t, c, dir, p, scope)
 }

@@ -44,10 +44,10 @@ const (
 
 // Offer makes the next offer, if one is to be made now.
 func (g *Giver) Offer(now time.Time) (Offer, bool) {
-	ahead := g.uplink.ahead(len(g.takers))
+	ahead := g.uplink.ahead(len(g.takers), now)
 	open := g.look(now)
 	enough := open.filling >= ahead
-	if enough && open.held >= min(ahead, g.uplink.size()+1) {
+	if enough && open.held >= min(ahead, g.uplink.size(now)+1) {
 		return Offer{}, false
 	}
 	g.forgetPassedOn()
@@ -72,7 +72,9 @@ func (g *Giver) open(p pick, now time.Time) Offer {
 		p.to.firsts = append(p.to.firsts, p.chunk)
 		g.initial.gave(p.chunk, &g.chunks)
 	}
-	o.Sure = p.first && g.uplink.answerTime > 0 // the first answers tell how long they take
+	// The first answers tell how long they take; but a single one has no other to
+	// get it from.
+	o.Sure = p.first && (g.uplink.answerTime > 0 || len(g.takers) == 1)
 	p.to.open.put(openOffer{chunk: p.chunk, since: now, accepted: o.Sure})
 	g.mark(p.to, p.chunk)
 	if o.Sure {

@@ -21,7 +21,7 @@ func TestTheDocumentHasTheRulesNumbers(t *testing.T) {
 		"declined share": maxDeclinedShare, "initial offers": initialOffers, "offers ahead": maxOffersAhead,
 		"chunks on their way":  fmt.Sprintf("%d to %d", minWindowChunks, MaxWindow),
 		"chunks queued, least": minQueuedChunks, "chunks queued, most": maxQueuedChunks,
-		"share queued": queuedShare, "growth of a window": settledGrowth,
+		"share queued": queuedShare, "growth of a window": settledGrowth, "chunks of a far way": farChunks,
 		"slow chunk": slowChunkTime, "very slow chunk": verySlowChunkTime,
 		"receipt time-out": receiptTimeoutChunks, "first receipt time-out": initialReceiptTimeout,
 		"slow uplink": slowUplinkRatio, "late answer": lateAnswerTrips, "least late answer": minLateAnswer,

@@ -41,6 +41,8 @@ const (
 	// for: its neighbour is silent.
 	lateReceiptTrips = 8
 	minLateReceipt   = time.Second
+	// farChunks is how many chunks a way holds at the least that is far.
+	farChunks = 2 * minWindowChunks
 	// smoothingSamples is the weight of what was measured before against one
 	// new sample, as in TCP's round trip estimate (RFC 6298).
 	smoothingSamples = 8
@@ -128,7 +130,7 @@ func (u *uplink) owed(have content.Set) int {
 // with an earlier one, if the uplink has room.
 func (u *uplink) next(have content.Set, now time.Time) (delivery, bool) {
 	crawling, _ := u.late(now)
-	room := len(u.sending)-len(crawling) < u.size()
+	room := len(u.sending)-len(crawling) < u.size(now)
 	if !room && now.Sub(u.lastMoved) < u.receiptTimeout(now) {
 		return delivery{}, false
 	}
@@ -136,7 +138,7 @@ func (u *uplink) next(have content.Set, now time.Time) (delivery, bool) {
 		if !have.Has(w.chunk) || slices.Contains(crawling, w.to) || !room && u.sendingTo(w.to) > 0 {
 			continue
 		}
-		if u.sendingTo(w.to) >= max(u.size()-1, 1) && u.othersWait(w.to, have) {
+		if u.sendingTo(w.to) >= max(u.size(now)-1, 1) && u.othersWait(w.to, have) {
 			continue // whose downlink may be slower than our uplink
 		}
 		u.waiting = slices.Delete(u.waiting, at, at+1)
@@ -154,17 +156,38 @@ func (u *uplink) next(have content.Set, now time.Time) (delivery, bool) {
 // what this node says to those it sends to waits behind each. One more where
 // this node leads: no mesh is faster than its origin, so that uplink must never
 // run dry, and nobody waits for its word.
-func (u *uplink) size() int {
+func (u *uplink) size(now time.Time) int {
 	switch {
 	case u.chunkTime > verySlowChunkTime, u.chunkTime == 0 && !u.leads:
 		return 1
 	case u.chunkTime > slowChunkTime:
 		return 2
 	case u.leads:
-		return u.window.size() + 1
+		return u.windowSize(now) + 1
 	default:
+		return u.windowSize(now)
+	}
+}
+
+// windowSize is the window's. Where the way is long, what has left and cannot
+// have been received yet does not count until a queue has been seen: it is the
+// distance alone that keeps the uplink from more.
+func (u *uplink) windowSize(now time.Time) int {
+	if u.window.settled || !u.isFar() {
 		return u.window.size()
 	}
+	underWay := minWindowChunks
+	for _, t := range u.sending {
+		if !t.written.IsZero() && now.Sub(t.written) < u.window.best-u.chunkTime && !u.slowDownlinks[t.to] {
+			underWay++
+		}
+	}
+	return max(u.window.size(), min(underWay, u.window.promised()))
+}
+
+// isFar reports whether the way holds many chunks.
+func (u *uplink) isFar() bool {
+	return u.chunkTime > 0 && u.window.best > farChunks*u.chunkTime
 }
 
 // receiptTimeout is how long to wait for a receipt before one more chunk is
@@ -204,7 +227,7 @@ func (u *uplink) transit(d delivery) *transit {
 // isLost reports whether a chunk has been on its way for too long.
 func (u *uplink) isLost(d delivery, now time.Time) bool {
 	t := u.transit(d)
-	return t != nil && (u.isOvertaken(t) || u.isUnconfirmed(t, now)) && now.Sub(t.since) > transitTimeout
+	return t != nil && (u.isOvertaken(t, now) || u.isUnconfirmed(t, now)) && now.Sub(t.since) > transitTimeout
 }
 
 // late returns the neighbours whose chunk was overtaken by so many others, or has
@@ -216,7 +239,7 @@ func (u *uplink) late(now time.Time) (crawling, silent []ID) {
 		switch {
 		case u.isUnconfirmed(t, now):
 			crawling, silent = append(crawling, t.to), append(silent, t.to)
-		case u.isOvertaken(t), u.slowDownlinks[t.to]:
+		case u.isOvertaken(t, now), u.slowDownlinks[t.to]:
 			crawling = append(crawling, t.to)
 		}
 	}
@@ -231,13 +254,13 @@ func (u *uplink) isUnconfirmed(t *transit, now time.Time) bool {
 	case !t.written.IsZero():
 		return now.Sub(t.written) > limit
 	case u.chunkTime > 0:
-		return now.Sub(t.since) > max(limit, time.Duration(2*u.size())*u.chunkTime)
+		return now.Sub(t.since) > max(limit, time.Duration(2*u.size(now))*u.chunkTime)
 	default:
 		return now.Sub(t.since) > maxReceiptTimeout
 	}
 }
 
-func (u *uplink) isOvertaken(t *transit) bool { return t.overtaken > 2*u.size() }
+func (u *uplink) isOvertaken(t *transit, now time.Time) bool { return t.overtaken > 2*u.size(now) }
 
 func (u *uplink) delivered(d delivery, now time.Time) {
 	done := u.transit(d)
@@ -255,9 +278,24 @@ func (u *uplink) delivered(d delivery, now time.Time) {
 	if u.slowDownlinks[d.to] {
 		return // what a slow downlink takes says nothing about our uplink
 	}
-	u.window.took(now.Sub(done.since), len(u.sending)+1, now)
-	u.chunkTime = smooth(u.chunkTime, now.Sub(latest(done.since, u.lastDelivered)))
+	u.window.took(now.Sub(done.since), len(u.sending)+1, u.isFar(), now)
+	u.chunkTime = smooth(u.chunkTime, u.took(done, now))
 	u.lastDelivered = now
+}
+
+// took is how long the uplink had to do with the chunk that is delivered: since
+// the one before, or, of the first one and as long as it is the distance that
+// keeps it waiting, until it had left.
+func (u *uplink) took(done *transit, now time.Time) time.Duration {
+	took := now.Sub(latest(done.since, u.lastDelivered))
+	if done.written.IsZero() || u.window.settled {
+		return took
+	}
+	left := max(done.written.Sub(done.since), 1)
+	if u.chunkTime == 0 || farChunks*left < u.window.best {
+		return min(took, left)
+	}
+	return took
 }
 
 // judgeDownlink notes whether the chunk that is delivered went into a slow
@@ -266,7 +304,7 @@ func (u *uplink) delivered(d delivery, now time.Time) {
 // can overtake.
 func (u *uplink) judgeDownlink(done *transit, now time.Time) {
 	switch {
-	case u.isOvertaken(done):
+	case u.isOvertaken(done, now):
 		u.slowDownlinks[done.to] = true
 	case now.Sub(done.since) < receiptTimeoutChunks*max(u.chunkTime, u.window.best):
 		delete(u.slowDownlinks, done.to)
@@ -294,13 +332,17 @@ func (u *uplink) pace(now time.Time) time.Duration {
 // ahead is how many offers should be open to so many takers: what is on its way,
 // one that waits behind it, and what the uplink sends while an offer and its
 // answer travel; more where some will be declined.
-func (u *uplink) ahead(takers int) int {
+func (u *uplink) ahead(takers int, now time.Time) int {
 	if u.chunkTime <= 0 {
 		return min(1+takers, initialOffers)
 	}
 	accepted := 1 - min(u.declinedShare, maxDeclinedShare)
 	trips := (1 + float64(u.answerTime)/float64(u.chunkTime)) / accepted
-	return u.size() + min(int(math.Ceil(trips)), maxOffersAhead)
+	ahead := u.size(now) + min(int(math.Ceil(trips)), maxOffersAhead)
+	if !u.window.settled {
+		ahead = min(ahead, u.window.promised()) // more would be turned down
+	}
+	return ahead
 }
 
 // drop forgets a chunk, whether it waits or is being sent.

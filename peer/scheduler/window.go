@@ -38,15 +38,27 @@ type window struct {
 	next     time.Duration // the shortest since the last change of best
 	since    time.Time     // when best was last looked at
 	settled  bool          // a queue has been seen: grow slowly from now on
+	started  int           // receipts until then
 	receipts int           // since the window was last changed
 	quickest time.Duration // of those
 }
 
 func (w *window) size() int { return max(minWindowChunks, int(w.chunks)) }
 
-// took says that one of sending chunks arrived that long after it was sent.
-func (w *window) took(took time.Duration, sending int, now time.Time) {
+// promised is how many chunks one who takes lets itself be promised by now
+// (Taker.maxPromises), while no queue has been seen.
+func (w *window) promised() int { return min(minPromises+promisedRounds*w.started, MaxWindow) }
+
+// took says that one of sending chunks arrived that long after it was sent; over
+// a far way the window follows what is under way, until a queue is seen.
+func (w *window) took(took time.Duration, sending int, far bool, now time.Time) {
 	w.remember(took, now)
+	if !w.settled {
+		w.started++
+	}
+	if far && !w.settled {
+		w.chunks = max(w.chunks, min(float64(sending), MaxWindow))
+	}
 	if sending < w.size() || took <= 0 {
 		return // it was not the window that kept us
 	}
@@ -54,7 +66,7 @@ func (w *window) took(took time.Duration, sending int, now time.Time) {
 		w.quickest = took
 	}
 	if w.receipts >= w.enough() {
-		w.adjust(float64(w.receipts))
+		w.adjust(float64(w.receipts), far)
 		w.receipts = 0
 	}
 }
@@ -71,7 +83,7 @@ func (w *window) enough() int {
 }
 
 // adjust changes the window after so many receipts.
-func (w *window) adjust(receipts float64) {
+func (w *window) adjust(receipts float64, far bool) {
 	w.chunks = max(w.chunks, minWindowChunks)
 	scale := max(1, w.chunks*queuedShare/maxQueuedChunks)
 	switch queued := w.chunks * (1 - float64(w.best)/float64(w.quickest)); {
@@ -79,10 +91,10 @@ func (w *window) adjust(receipts float64) {
 		w.settled = true
 		w.chunks -= queued - maxQueuedChunks*scale // what the way holds, and what may wait
 	case queued > maxQueuedChunks*scale:
-		w.chunks -= receipts / w.chunks
+		w.chunks -= receipts / w.chunks * max(1, (queued-maxQueuedChunks*scale)/2)
 	case queued < minQueuedChunks*scale && w.settled:
 		w.chunks += receipts * max(1/w.chunks, settledGrowth)
-	case queued < minQueuedChunks*scale:
+	case queued < minQueuedChunks*scale && !far:
 		w.chunks += receipts
 	}
 	w.chunks = min(max(w.chunks, minWindowChunks), MaxWindow)

@@ -66,11 +66,12 @@ type direction struct {
 }
 
 const (
-	// pieceBytes is what is carried as one, and maxPieces how many pieces of one
-	// connection may be on their way, 64 MiB at most: a quarter of a second at
-	// 1 Gbit/s and more.
+	// pieceBytes is what is carried as one at the most, and maxPieces how many
+	// pieces of one connection may be on their way: a quarter of a second at 1
+	// Gbit/s, though each were of 2 KiB, for who writes little at a time sends
+	// many.
 	pieceBytes = 32 << 10
-	maxPieces  = 2 << 10
+	maxPieces  = 16 << 10
 )
 
 // piece is something on its way.

@@ -46,6 +46,7 @@ type Mesh struct {
 
 	node    *Node
 	servers servers                   // that have the file, too
+	found   content.ChunkList         // of what was looked for by its id
 	shared  map[content.ID]store.File // single files that are whole
 	cleanUp []func()                  // done at the end, while the node still runs
 }

@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"starmesh/common/content"
@@ -15,15 +16,10 @@ import (
 func (m *Mesh) find(ctx context.Context, s Sought) (found peer.Listed, err error) {
 	err = m.patiently(ctx, readable.Text(s.text), func(ctx context.Context) error {
 		for {
-			all := matching(m.node.List(ctx), s)
+			all := m.ask(ctx, s)
 			if len(all) > 0 {
 				found = all[0]
 				return oneOf(all, s)
-			}
-			if known, ok := m.unlisted(ctx, s.id); ok {
-				all = matching(m.node.List(ctx), s) // of nodes that were met meanwhile
-				found = append(all, known)[0]
-				return nil
 			}
 			select {
 			case <-ctx.Done():
@@ -35,21 +31,44 @@ func (m *Mesh) find(ctx context.Context, s Sought) (found peer.Listed, err error
 	return found, err
 }
 
-// matching returns what s stands for; folders in which it is a path, if nothing
-// has that very name.
-// unlisted asks whether somebody has a file with that id in a folder, of which only
-// the folder is listed.
-func (m *Mesh) unlisted(ctx context.Context, id content.ID) (found peer.Listed, ok bool) {
+// ask returns what the nodes in reach have that s stands for. It asks them what
+// they share, and at the same time, if it is an id, whether they have a file with
+// it in a folder, of which only the folder is listed.
+func (m *Mesh) ask(ctx context.Context, s Sought) []peer.Listed {
+	if m.node.Linked(ctx) != nil {
+		return nil
+	}
+	var asking sync.WaitGroup
+	var known []peer.Listed
+	asking.Go(func() { known = m.unlisted(ctx, s.id) })
+	all := matching(m.node.List(ctx), s)
+	asking.Wait()
+	if len(all) == 0 && len(known) > 0 {
+		all = matching(m.node.List(ctx), s) // of nodes that were met meanwhile
+	}
+	if len(all) == 0 {
+		return known
+	}
+	return all
+}
+
+// unlisted returns the file with that id, if anybody has it.
+func (m *Mesh) unlisted(ctx context.Context, id content.ID) []peer.Listed {
 	if id.IsZero() {
-		return found, false
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	list, name, err := m.node.ChunkList(ctx, id)
-	found.ID, found.Name, found.Size = id, name, list.Size()
-	return found, err == nil
+	if err != nil {
+		return nil
+	}
+	m.found = list
+	return []peer.Listed{{Shared: peer.Shared{ID: id, Name: name, Size: list.Size()}}}
 }
 
+// matching returns what s stands for; folders in which it is a path, if nothing
+// has that very name.
 func matching(all []peer.Listed, s Sought) []peer.Listed {
 	var found, above []peer.Listed
 	for _, l := range all {

@@ -40,8 +40,10 @@ func (m *Mesh) begin() time.Duration {
 }
 
 func (m *Mesh) chunkList(ctx context.Context, entry store.Entry) (list content.ChunkList, err error) {
-	if list := m.servers.list; list.ID() == entry.ID && !entry.ID.IsZero() {
-		return list, nil
+	for _, list := range []content.ChunkList{m.servers.list, m.found} {
+		if list.ID() == entry.ID && !entry.ID.IsZero() {
+			return list, nil
+		}
 	}
 	err = m.patiently(ctx, readable.Text(entry.Name), func(ctx context.Context) error {
 		list, _, err = m.node.ChunkList(ctx, entry.ID)
