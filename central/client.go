@@ -9,7 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"os"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -31,6 +31,9 @@ type ClientConfig struct {
 	Stall   time.Duration // a server that owes something and is silent for longer is given up; 0: 30 s
 	Agent   string        // program and version, told to the server
 
+	// Resolve returns the addresses of a host's name; nil: as the system does.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
 	// ConnPerRequest, over HTTP alone, has every request make a connection of
 	// its own, which is closed after the answer.
 	ConnPerRequest bool
@@ -40,6 +43,11 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	c.Instruments = c.Instruments.withDefaults()
 	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
 	c.Stall = cmp.Or(c.Stall, 30*time.Second)
+	if c.Resolve == nil {
+		c.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
 	return c
 }
 
@@ -79,49 +87,6 @@ func Dial(ctx context.Context, a Address, cfg ClientConfig) (*Client, error) {
 		return nil, fmt.Errorf("%s: %w", a.HostPort, err)
 	}
 	return c, nil
-}
-
-// slowHandshake is how long a trace waits for a connection before it says why it
-// may take long.
-const slowHandshake = 500 * time.Millisecond
-
-func dialTCP(ctx context.Context, a Address, cfg ClientConfig) (*net.TCPConn, error) {
-	dialer := net.Dialer{ControlContext: func(_ context.Context, network, address string, raw syscall.RawConn) error {
-		return raw.Control(func(fd uintptr) {
-			cfg.Trace.Step("socket(%s) → fd %d", network, fd)
-			cfg.Trace.Step("connect(fd %d, %s)", fd, address)
-		})
-	}}
-	patience := time.AfterFunc(slowHandshake, func() {
-		cfg.Trace.Step("connect: no answer yet. Is its accept queue full? Then the kernel knocks again after 1, 3, 7 … s")
-	})
-	conn, err := dialer.DialContext(ctx, "tcp", a.HostPort)
-	patience.Stop()
-	if err == nil {
-		err = cfg.Limits.Handshake(ctx)
-	}
-	if err != nil {
-		cfg.Trace.Step("connect: %v", bare(err))
-		return nil, dialError(a, err)
-	}
-	tcp := conn.(*net.TCPConn)
-	cfg.Trace.Step("connected: fd %d is %s → %s, the kernel chose port %d (%s)", trace.Descriptor(tcp),
-		tcp.LocalAddr(), tcp.RemoteAddr(), tcpPort(tcp.LocalAddr()), load.PortClass(tcpPort(tcp.LocalAddr())))
-	return tcp, nil
-}
-
-func dialError(a Address, err error) error {
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &dns):
-		return fault.Wrapf(fault.Invalid, "cannot find the host of %s: %w", a.HostPort, dns)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fault.Wrapf(fault.NoSource, "cannot connect to %s: %w (is the server running there?)", a.HostPort, syscall.ECONNREFUSED)
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return fault.Wrapf(fault.NoSource, "cannot connect to %s: no answer (wrong address, or a firewall in between?): %w", a.HostPort, err)
-	default:
-		return fault.Wrapf(fault.NoSource, "cannot connect to %s: %w", a.HostPort, bare(err))
-	}
 }
 
 // clientLink puts rate limits and TLS between the socket and the frames.
