@@ -17,6 +17,9 @@ import (
 type drawing struct {
 	*swarm
 	drawers *scheduler.Drawers
+	circle  circle
+	began   time.Time
+	some    bool          // something has come since
 	asked   map[int]asked // chunks that servers were asked for
 	news    bool          // members are to be told who draws
 	changed chan struct{} // closed when there may be more to ask for
@@ -42,7 +45,8 @@ func (d *drawing) run(ctx context.Context, servers []transfer.Source) (alive con
 		return ctx, func() []error { return nil }
 	}
 	d.mu.Lock()
-	d.drawers.Begin(d.node.expects.Load(), time.Now())
+	d.began = time.Now()
+	d.drawers.Begin(d.node.expects.Load(), d.began)
 	d.mu.Unlock()
 	alive, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
@@ -99,6 +103,7 @@ func (d *drawing) tickLocked(now time.Time) {
 			d.tellLocked(m)
 		}
 	}
+	d.gatherLocked(now)
 	var lost []int
 	for i, a := range d.asked {
 		if d.drawers.IsOverdue(a.since, now) {
@@ -130,6 +135,7 @@ func (d *drawing) tellLocked(m *member) {
 
 // arrivedLocked notes that a chunk came from another node.
 func (d *drawing) arrivedLocked(now time.Time) {
+	d.some = true
 	d.drawers.Arrived(false, 0, now)
 	d.wakeLocked()
 }
@@ -155,11 +161,14 @@ func (s *server) Changed() <-chan struct{} {
 func (s *server) Missing() content.Set {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	giver, missing := s.give.giver, s.take.intake.Missing()
+	now, giver, missing := time.Now(), s.give.giver, s.take.intake.Missing()
+	if s.restsLocked(now) {
+		return s.nothing()
+	}
 	return s.drawers.Next(scheduler.Demand{
 		Missing: missing, Nowhere: giver.Nowhere(missing), Lacking: s.take.intake.Lacking(),
 		Nodes: len(s.members), IsNear: func(id scheduler.ID) bool { return s.members[id] != nil }, Open: len(s.asked), Backlog: giver.Backlog(),
-	}, time.Now())
+	}, now)
 }
 
 func (s *server) Claim(i int) (release func(), ok bool) {
@@ -170,6 +179,9 @@ func (s *server) Claim(i int) (release func(), ok bool) {
 	}
 	s.asked[i] = asked{s, time.Now()}
 	s.take.announceLocked(i)
+	for _, m := range s.nearLocked() {
+		s.take.tellLocked(m) // it is not to ask for the same
+	}
 	return func() { s.release(i) }, true
 }
 
@@ -208,6 +220,7 @@ func (s *server) Deliver(i int, p []byte) error {
 		took = now.Sub(a.since)
 		delete(s.asked, i)
 	}
+	s.some = true
 	s.drawers.SetAble(true)
 	s.drawers.Arrived(true, took, now)
 	if c.Outcome == transfer.Stored {

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"starmesh/common/fault"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
@@ -193,6 +195,79 @@ func TestAServerThatLiesIsGivenUp(t *testing.T) {
 		same(t, to, s.file)
 		for _, n := range []pipedNode{alone, has, lacks} {
 			n.stop()
+		}
+	})
+}
+
+// town is a neighbourhood in which everybody can be dialled.
+type town struct {
+	nowhere
+	self  pipedNode
+	nodes map[peer.ID]pipedNode // only read
+	group *sync.WaitGroup
+}
+
+func (town) Tellable(to peer.ID, about []peer.ID) (told []peer.AddrInfo) {
+	for _, id := range about {
+		if id != to {
+			told = append(told, peer.AddrInfo{ID: id})
+		}
+	}
+	return told
+}
+
+func (t town) Told(_ peer.ID, places []peer.AddrInfo, limit int) (dialled int) {
+	for _, p := range places {
+		other, known := t.nodes[p.ID]
+		if !known || t.self.links.with(p.ID) != nil || dialled == limit {
+			continue
+		}
+		dialled++
+		t.group.Go(func() {
+			time.Sleep(50 * time.Millisecond) // as a handshake takes
+			dial(t.self, other)
+		})
+	}
+	return dialled
+}
+
+// TestThoseWhoDrawMeet: nodes that each know a few of many at first, and begin one
+// after the other, take hardly more than one copy from a server.
+func TestThoseWhoDrawMeet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n, chunks = 24, 64
+		s := newWebServer(t, chunks)
+		s.each = 130 * time.Millisecond
+		var nodes []pipedNode
+		var group, dials sync.WaitGroup
+		all := map[peer.ID]pipedNode{}
+		for i := range n {
+			node := startPiped(t, fmt.Sprintf("\x00\x04%04d", i), nil) // as ids are sent
+			node.expects.Store(true)
+			nodes, all[node.self.peer] = append(nodes, node), node
+		}
+		for _, node := range nodes {
+			node.around = town{self: node, nodes: all, group: &dials}
+		}
+		for i, node := range nodes {
+			dial(node, nodes[(i+1)%n])
+			dial(node, nodes[(i+7)%n])
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * 10 * time.Millisecond)
+				to := store.NewMemory(s.file.List())
+				if err := node.Fetch(testContext(t), "x", to, patient(), drawn{s, fmt.Sprint(i)}); err != nil {
+					t.Error(err)
+				}
+				same(t, to, s.file)
+			})
+		}
+		group.Wait()
+		dials.Wait()
+		for _, node := range nodes {
+			node.stop()
+		}
+		if sent := s.sent(); sent > chunks*105/100 {
+			t.Errorf("the server gave %d chunks of a file with %d to %d nodes", sent, chunks, n)
 		}
 	})
 }

@@ -195,6 +195,7 @@ func (s *swarm) introduced(m *member, places []peer.AddrInfo) {
 	if s.take.intake.Lacking() == 0 {
 		return
 	}
+	s.draw.introduced(m, places)
 	s.mu.Lock()
 	lacking := enoughMembers - s.search.looked
 	s.search.looked += lacking
