@@ -209,6 +209,8 @@ func TestSecretsStayOutOfTheCommandLine(t *testing.T) {
 		{"star://bob:hunter2@host:7070/f", "star://bob:***@host:7070/f"},
 		{"--from=star://bob:hunter2@host:7070/f", "--from=star://bob:***@host:7070/f"},
 		{"bob:hunter2@host:7070", "bob:***@host:7070"},
+		{"get https://host/f?key=hunter2&until=1 https://host/g?", "get https://host/f?*** https://host/g?"},
+		{"http://host/f?key=hunter2#sha256=ab", "http://host/f?***#sha256=ab"},
 		{"star://host:7070/a@b", "star://host:7070/a@b"},
 		{"--allow-peer 12D3 --listen /ip4/127.0.0.1/tcp/0", "--allow-peer 12D3 --listen /ip4/127.0.0.1/tcp/0"},
 	} {

@@ -12,11 +12,14 @@ var (
 	userFlag   = regexp.MustCompile(`(?i)^--?user(name)?$`)
 	// userInfo finds name:password@ in front of a host.
 	userInfo = regexp.MustCompile(`(^|//)([^/:@]*):([^/]*)@`)
+	// query finds what follows an address: it may be a signature.
+	query = regexp.MustCompile(`^([A-Za-z]+://[^?#]*\?)[^#]+`)
 )
 
 // WithoutSecrets returns a command line in which values that may be secret are
 // replaced by ***: those of options whose name speaks of passwords, secrets,
-// tokens or keys, and the password in user:password@host and --user name:password.
+// tokens or keys, the password in user:password@host and --user name:password, and
+// the query of an address.
 func WithoutSecrets(args []string) []string {
 	clean := make([]string, 0, len(args))
 	before := ""
@@ -43,5 +46,6 @@ func withoutSecret(before, arg string) string {
 			return name + ":" + hidden
 		}
 	}
+	arg = query.ReplaceAllString(arg, "${1}"+hidden)
 	return userInfo.ReplaceAllString(arg, "${1}${2}:"+hidden+"@")
 }

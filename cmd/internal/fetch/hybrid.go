@@ -1,9 +1,12 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"starmesh/central"
@@ -24,6 +27,8 @@ type Hybrid struct {
 	Client    central.ClientConfig
 	Sidecar   content.Sidecar // of the file, if the user has it
 	Introduce bool            // servers may tell other receivers of this one
+
+	failed []error // why servers could not be asked what they have
 }
 
 // Sources are where one file is to be had.
@@ -127,12 +132,16 @@ func (h *Hybrid) Get(ctx context.Context, from Sources) error {
 	if h.Introduce {
 		h.meet(ctx, from.wanted)
 	}
-	return h.stopped(ctx, h.one(ctx, store.Entry{Name: name, ID: from.wanted, Size: h.servers.list.Size()}))
+	err = h.one(ctx, store.Entry{Name: name, ID: from.wanted, Size: h.servers.list.Size()})
+	if errors.Is(err, fault.NotFound) || errors.Is(err, fault.NoSource) {
+		err = errors.Join(append([]error{err}, h.failed...)...)
+	}
+	return h.stopped(ctx, err)
 }
 
 // look asks all servers what they have, and returns what the first one calls it. A
-// server that cannot be asked now is no reason to fail while others, or the mesh,
-// know the file.
+// server that cannot be asked now is no reason to fail, or to wait, while others,
+// or the mesh, know the file.
 func (h *Hybrid) look(ctx context.Context, from *Sources) (name string, err error) {
 	if list := h.Sidecar.List; list.ID() != (content.ID{}) {
 		h.servers.list = list
@@ -141,37 +150,64 @@ func (h *Hybrid) look(ctx context.Context, from *Sources) (name string, err erro
 		}
 		h.meetTicket(h.Sidecar.Ticket)
 	}
-	var failed []error
 	for _, address := range from.servers {
 		s, err := newServer(address, h.Client, h.Mesh)
 		if err != nil {
 			return "", err
 		}
 		h.servers.all = append(h.servers.all, s)
-		if name == "" {
-			name = s.name()
+		name = cmp.Or(name, s.name())
+	}
+	patience := retry.New(pauses, h.Retry.For)
+	for {
+		h.failed = nil
+		if err := h.ask(ctx, from); err != nil {
+			return "", err
 		}
+		if !from.wanted.IsZero() {
+			break
+		}
+		failed := errors.Join(h.failed...)
+		wait, worth := patience.Next(failed)
+		if !worth || h.allFinal() || !errors.Is(failed, fault.Busy) && !h.Retry.ToBegin {
+			return "", failed
+		}
+		h.Out.Waiting(h.servers.all[0].String(), failed, wait)
+		if err := retry.Wait(ctx, wait); err != nil {
+			return "", err
+		}
+	}
+	for _, err := range h.failed {
+		h.Out.Warn("%s; it is asked for chunks all the same", h.Out.Words(err))
+	}
+	return name, nil
+}
+
+// ask asks each server once what it has.
+func (h *Hybrid) ask(ctx context.Context, from *Sources) error {
+	for _, s := range h.servers.all {
 		list, ticket, err := s.look(ctx)
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		if err != nil {
-			failed = append(failed, err)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && (from.wanted.IsZero() || !s.listless(err)):
+			h.failed = append(h.failed, fmt.Errorf("%s: %w", s, err))
+			continue
+		case err != nil:
 			continue
 		}
 		if err := from.agree(list.ID(), s.String()); err != nil {
-			return "", err
+			return err
 		}
 		h.servers.list = list
 		h.meetTicket(ticket)
 	}
-	if from.wanted.IsZero() {
-		return "", errors.Join(failed...)
-	}
-	for _, err := range failed {
-		h.Out.Warn("%s; it is asked for chunks all the same", h.Out.Words(err))
-	}
-	return name, nil
+	return nil
+}
+
+// allFinal reports whether it is of no use to ask any server again.
+func (h *Hybrid) allFinal() bool {
+	return !slices.ContainsFunc(h.failed, func(err error) bool { return !fault.Final(err) })
 }
 
 // meetTicket has the node look for those that a sidecar's ticket names.
@@ -219,6 +255,9 @@ type server interface {
 	// look returns the file's chunk list, and a ticket if there is one.
 	look(ctx context.Context) (content.ChunkList, string, error)
 	source(list content.ChunkList) transfer.Source
+	// listless reports whether look failed for want of a list alone: the file may be
+	// there all the same.
+	listless(err error) bool
 	// meet introduces this node, which can be reached at own, and others.
 	meet(ctx context.Context, id content.ID, own []string) (places []string, err error)
 	close()
@@ -244,7 +283,7 @@ func newServer(address string, cfg central.ClientConfig, m *Mesh) (server, error
 	}
 	s := &starServer{addr: addr}
 	if m != nil {
-		s.session = &session[*central.Client]{addr: addr, client: cfg, dial: central.Dial, retry: m.Retry, out: m.Out}
+		s.session = &session[*central.Client]{addr: addr, client: cfg, dial: central.Dial, out: m.Out}
 	}
 	return s, nil
 }
@@ -255,9 +294,10 @@ type starServer struct {
 	session *session[*central.Client]
 }
 
-func (s *starServer) String() string { return s.addr.String() }
-func (s *starServer) name() string   { return path.Base(s.addr.Name) }
-func (s *starServer) close()         { s.session.close() }
+func (s *starServer) String() string    { return s.addr.String() }
+func (s *starServer) name() string      { return path.Base(s.addr.Name) }
+func (s *starServer) close()            { s.session.close() }
+func (*starServer) listless(error) bool { return false }
 
 func (s *starServer) look(ctx context.Context) (list content.ChunkList, ticket string, err error) {
 	err = s.session.do(ctx, func(c *central.Client) error {
@@ -294,28 +334,13 @@ type webServer struct {
 
 func (w *webServer) name() string                                  { return w.Name() }
 func (w *webServer) close()                                        { _ = w.Close() }
+func (*webServer) listless(err error) bool                         { return errors.Is(err, fault.NotFound) }
 func (w *webServer) source(list content.ChunkList) transfer.Source { return w.Source(list) }
 
 func (w *webServer) meet(context.Context, content.ID, []string) ([]string, error) {
 	return nil, fault.Wrapf(fault.Unknown, "a web server introduces nobody")
 }
 
-// look asks for the list, and again while the server is busy or away and there is
-// patience.
-func (w *webServer) look(ctx context.Context) (list content.ChunkList, ticket string, err error) {
-	patience := retry.New(pauses, w.mesh.Retry.For)
-	for {
-		list, ticket, err = w.ChunkList(ctx)
-		if err == nil || ctx.Err() != nil || fault.Final(err) {
-			return list, ticket, err
-		}
-		wait, worth := patience.Next(err)
-		if !worth || !errors.Is(err, fault.Busy) && !w.mesh.Retry.ToBegin {
-			return list, ticket, err
-		}
-		w.mesh.Out.Waiting(w.String(), err, wait)
-		if err := retry.Wait(ctx, wait); err != nil {
-			return list, ticket, err
-		}
-	}
+func (w *webServer) look(ctx context.Context) (content.ChunkList, string, error) {
+	return w.ChunkList(ctx)
 }
