@@ -37,10 +37,7 @@ const (
 // node to each other.
 func (d *drawing) gatherLocked(now time.Time) {
 	c := &d.circle
-	c.ids = c.ids[:0]
-	for _, b := range d.drawers.Tell(now) {
-		c.ids = append(c.ids, b.ID)
-	}
+	d.countLocked(now)
 	near := d.nearLocked()
 	for i, a := range near {
 		for _, b := range near[:i] {
@@ -58,8 +55,18 @@ func (d *drawing) gatherLocked(now time.Time) {
 	}
 }
 
+// countLocked notes who draws now.
+func (d *drawing) countLocked(now time.Time) {
+	d.circle.ids = d.circle.ids[:0]
+	for _, b := range d.drawers.Tell(now) {
+		d.circle.ids = append(d.circle.ids, b.ID)
+	}
+}
+
+// introduceLocked tells a member of another one, after that it draws.
 func (d *drawing) introduceLocked(to, other *member) {
 	if places := d.node.around.Tellable(to.link.peer, []peer.ID{other.link.peer}); len(places) > 0 {
+		d.tellLocked(to)
 		to.link.post(peers{Topic: d.topic, Places: places})
 	}
 }
@@ -78,6 +85,7 @@ func (d *drawing) nearLocked() (near []*member) {
 // however many others it has met.
 func (d *drawing) introduced(m *member, places []peer.AddrInfo) {
 	d.mu.Lock()
+	d.countLocked(time.Now())
 	var some []peer.AddrInfo
 	if slices.Contains(d.circle.ids, d.node.self.key) {
 		for _, p := range places {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -205,6 +206,7 @@ type town struct {
 	self  pipedNode
 	nodes map[peer.ID]pipedNode // only read
 	group *sync.WaitGroup
+	opens time.Time // nobody is dialled before
 }
 
 func (town) Tellable(to peer.ID, about []peer.ID) (told []peer.AddrInfo) {
@@ -219,7 +221,7 @@ func (town) Tellable(to peer.ID, about []peer.ID) (told []peer.AddrInfo) {
 func (t town) Told(_ peer.ID, places []peer.AddrInfo, limit int) (dialled int) {
 	for _, p := range places {
 		other, known := t.nodes[p.ID]
-		if !known || t.self.links.with(p.ID) != nil || dialled == limit {
+		if !known || t.self.links.with(p.ID) != nil || dialled == limit || time.Since(t.opens) < 0 {
 			continue
 		}
 		dialled++
@@ -231,13 +233,60 @@ func (t town) Told(_ peer.ID, places []peer.AddrInfo, limit int) (dialled int) {
 	return dialled
 }
 
-// TestThoseWhoDrawMeet: nodes that each know a few of many at first, and begin one
-// after the other, take hardly more than one copy from a server.
-func TestThoseWhoDrawMeet(t *testing.T) {
+// TestThoseWhoDrawAreIntroduced by whoever is linked with both, though they look
+// for nobody else.
+func TestThoseWhoDrawAreIntroduced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const n, chunks = 24, 64
+		s := newWebServer(t, 64)
+		var nodes []pipedNode
+		var group, dials sync.WaitGroup
+		all := map[peer.ID]pipedNode{}
+		for i := range 3 {
+			node := startPiped(t, fmt.Sprintf("\x00\x04%04d", i), nil)
+			node.expects.Store(true)
+			nodes, all[node.self.peer] = append(nodes, node), node
+		}
+		for i, node := range nodes {
+			node.around = town{self: node, nodes: all, group: &dials, opens: time.Now().Add(time.Millisecond)}
+			if i > 0 {
+				dial(node, nodes[0])
+			}
+			group.Go(func() {
+				if err := node.Fetch(testContext(t), "x", store.NewMemory(s.file.List()), patient(), drawn{s, fmt.Sprint(i)}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		for _, node := range nodes[1:] {
+			swarm := node.shelf.swarm(s.file.List().ID())
+			swarm.mu.Lock()
+			swarm.search.looked = enoughMembers
+			swarm.mu.Unlock()
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if nodes[1].links.with(nodes[2].self.peer) == nil {
+			t.Error("two that draw, and are linked with a third, are not linked with each other")
+		}
+		group.Wait()
+		dials.Wait()
+		for _, node := range nodes {
+			node.stop()
+		}
+	})
+}
+
+// TestHeavyThoseWhoDrawMeet: nodes that each know a few of many at first, and begin
+// one after the other, take hardly more than one copy from a server.
+func TestHeavyThoseWhoDrawMeet(t *testing.T) {
+	if os.Getenv("STARMESH_HEAVY") == "" {
+		t.Skip("STARMESH_HEAVY is not set")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		const n, chunks = 24, 128
 		s := newWebServer(t, chunks)
-		s.each = 130 * time.Millisecond
+		s.each = 65 * time.Millisecond
 		var nodes []pipedNode
 		var group, dials sync.WaitGroup
 		all := map[peer.ID]pipedNode{}

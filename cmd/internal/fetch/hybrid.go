@@ -133,6 +133,9 @@ func (h *Hybrid) Get(ctx context.Context, from Sources) error {
 		h.meet(ctx, from.wanted)
 	}
 	err = h.one(ctx, store.Entry{Name: name, ID: from.wanted, Size: h.servers.list.Size()})
+	if err == nil && len(h.node.Links()) == 0 {
+		h.Out.Note("no other receiver is in reach: this was a download from a server, as any")
+	}
 	if errors.Is(err, fault.NotFound) || errors.Is(err, fault.NoSource) {
 		err = errors.Join(append([]error{err}, h.failed...)...)
 	}
