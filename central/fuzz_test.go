@@ -2,6 +2,8 @@ package central
 
 import (
 	"bytes"
+	"io"
+	"net"
 	"testing"
 
 	"starmesh/common/frame"
@@ -49,3 +51,36 @@ func FuzzGet(f *testing.F)      { fuzz(f, typeGet) }
 func FuzzPut(f *testing.F)      { fuzz(f, typePut) }
 func FuzzWatch(f *testing.F)    { fuzz(f, typeWatch) }
 func FuzzEvent(f *testing.F)    { fuzz(f, typeEvent) }
+
+// FuzzWhole: whatever a server answers to pipelined requests for small files, each
+// is told of once at the most, in bytes that match its id or with why not.
+func FuzzWhole(f *testing.F) {
+	files, entries := smallFiles(3, 300)
+	var good []byte
+	for i, p := range files {
+		good = append(good, answer(uint32(i+1), p)...)
+	}
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add(append(answer(1, files[0]), frame.Append(nil, typeError, failure{Req: 2, Code: 1}.append(nil))...))
+	f.Add(append(answer(1, files[1]), answer(2, files[0])...))
+	f.Fuzz(func(t *testing.T, answers []byte) {
+		c := dialed(t, giver(t, func(conn net.Conn, next func() get) {
+			next()
+			_, _ = conn.Write(answers)
+			_ = conn.(*net.TCPConn).CloseWrite() // so that nothing is waited for
+			_, _ = io.Copy(io.Discard, conn)
+		}))
+		defer c.Close()
+		var got arrivals
+		told, err := c.Whole(t.Context(), entries, got.take)
+		if err == nil && told != len(entries) || told > len(entries) {
+			t.Errorf("told of %d, %v", told, err)
+		}
+		for i, p := range got.data {
+			if i >= told || got.errs[i] == nil && !bytes.Equal(p, files[i]) {
+				t.Errorf("file %d of %d is told of with %d bytes", i, told, len(p))
+			}
+		}
+	})
+}

@@ -21,6 +21,24 @@ func far(n, chunks int, unit, trip time.Duration) mesh {
 	return mesh{chunks: chunks, n: n, delay: trip.Seconds() / 2 / unit.Seconds(), batch: 2, unit: unit}
 }
 
+// folder is a distribution of pieces that are not of one length.
+func folder(n int, piece func(int) float64) mesh {
+	m := at20(n)
+	m.piece = piece
+	return m
+}
+
+// packed are pieces of files of up to 20 KB each, as many as have room in 64 KiB.
+func packed(chunk int) float64 { return 0.7 + 0.3*float64(chunk*7919%256)/256 }
+
+// tails are pieces of longer files: of each the last one has what is left.
+func tails(chunk int) float64 {
+	if chunk%4 == 3 {
+		return float64(1+chunk*7919%256) / 256
+	}
+	return 1
+}
+
 // withUp gives every receiver its uplink; the origin's is 1.
 func (m mesh) withUp(up func(i int) float64) mesh {
 	m.up = func(i int) float64 {
@@ -64,7 +82,10 @@ func (m mesh) bound() float64 {
 		}
 		slowest = min(slowest, d)
 	}
-	f := float64(m.chunks)
+	f := 0.0
+	for c := range m.chunks {
+		f += m.length(c)
+	}
 	return max(f/up(0), f/slowest, float64(m.n)*f/sum)
 }
 
@@ -119,6 +140,10 @@ func TestHeavyDistributionTimeStaysNearTheBound(t *testing.T) {
 		{"one receiver, 1 Gbit/s over 50 ms", far(1, 4096, 525*time.Microsecond, 50*time.Millisecond), 1.08, 1},
 		{"one receiver, 1 Gbit/s over 100 ms", far(1, 4096, 525*time.Microsecond, 100*time.Millisecond), 1.17, 1},
 		{"8 receivers, 50 Mbit/s over 60 ms", far(8, 512, 10500*time.Microsecond, 60*time.Millisecond), 1.06, 1.03},
+		{"4 receivers of a folder of small files", folder(4, packed), 1.05, 1.03},
+		{"16 receivers of a folder of small files", folder(16, packed), 1.08, 1.06},
+		{"32 receivers of a folder of small files", folder(32, packed), 1.12, 1.09},
+		{"16 receivers of a folder of files of four pieces", folder(16, tails), 1.12, 1.1},
 		{"a receiver with a slow downlink", mesh{chunks: 256, n: 16, delay: 1, batch: 4,
 			down: slowDownlink}, 1.03, 1.3},
 	}

@@ -20,6 +20,7 @@ import (
 // mesh describes one simulated distribution.
 type mesh struct {
 	chunks int
+	piece  func(chunk int) float64 // its length, of a chunk's; nil: 1 for all
 	n      int                     // receivers; node 0 is the origin
 	up     func(i int) float64     // chunks per unit; nil: 1 for all
 	down   func(i int) float64     // nil: 5
@@ -90,6 +91,13 @@ type claim struct {
 type news struct {
 	chunk int
 	lost  bool
+}
+
+func (m mesh) length(chunk int) float64 {
+	if m.piece == nil {
+		return 1
+	}
+	return m.piece(chunk)
 }
 
 // at20Mbit is what 64 KiB take at 20 Mbit/s.
@@ -333,10 +341,10 @@ func (n *node) send(to *node, chunk int) {
 		return
 	}
 	n.sent++
-	out := max(n.now, n.upFree) + 1/n.up
+	out := max(n.now, n.upFree) + n.length(chunk)/n.up
 	n.upFree = out
 	n.busyTo[to] = out
-	to.downFree = max(to.downFree, n.now) + 1/to.down
+	to.downFree = max(to.downFree, n.now) + n.length(chunk)/to.down
 	in := max(out, to.downFree)
 	n.after(out-n.now, func() { n.giver.Written(to.key(), chunk, n.at(n.now)) })
 	n.after(in-n.now, func() {
