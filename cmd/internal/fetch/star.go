@@ -134,24 +134,29 @@ type many struct {
 	bar    Bar // of all of them; nil: there is but one, which has its own
 	failed *failures
 	files  int // that came
+	of     int
 	bytes  int64
 }
 
 func (m *many) came(w wish) {
 	m.files++
 	m.bytes += w.entry.Size
+	if m.bar != nil {
+		m.bar.Files(m.files, m.of)
+	}
 }
 
 // files fetches the files that are wished for: small ones together, the others
 // one after the other.
 func (s *Star) files(ctx context.Context, wishes []wish, failed *failures) (err error) {
-	began, of := time.Now(), &many{failed: failed}
+	began, of := time.Now(), &many{failed: failed, of: len(wishes)}
 	if len(wishes) > 1 {
 		total := int64(0)
 		for _, w := range wishes {
 			total += w.entry.Size
 		}
-		of.bar = s.Out.Bar("get "+units.Counted(len(wishes), "file"), 0, total)
+		of.bar = s.Out.Bar("get", 0, total)
+		of.bar.Files(0, of.of)
 		defer func() {
 			of.bar.Finish(err)
 			s.Out.Note("%s, %s in %s", units.Counted(of.files, "file"), units.Bytes(of.bytes), units.Duration(time.Since(began)))
