@@ -124,6 +124,9 @@ func reason(err error) error {
 		return fault.Wrapf(fault.Refused, "it is not on the list of allowed peers, or has just failed to prove the network key")
 	case errors.As(err, &others):
 		return fault.Wrapf(fault.NoSource, "another node answers at %s: its address is out of date", dialled(err))
+	// libp2p wraps neither.
+	case strings.Contains(err.Error(), "certificate verification failed"), strings.Contains(err.Error(), "tls: bad certificate"):
+		return fault.Wrapf(fault.NoSource, "one of the two does not take the other's certificate: do their clocks differ by more than an hour?")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fault.Wrapf(fault.NoSource, "nobody listens at %s", dialled(err))
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
