@@ -240,11 +240,11 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	}
 }
 
-// noAnswer and silentFor are the failures of a server that is there and says
-// nothing; later it may.
-func noAnswer(within time.Duration) error {
-	return fault.Wrapf(fault.NoSource, "no answer within %v", within)
-}
+// ErrSilent is the failure of a server that was reached and does not greet; later
+// it may.
+var ErrSilent = fault.Wrapf(fault.NoSource, "no answer")
+
+func noAnswer(within time.Duration) error { return fmt.Errorf("%w within %v", ErrSilent, within) }
 
 func silentFor(d time.Duration) error {
 	return fault.Wrapf(fault.Closed, "the server was silent for %v", d)

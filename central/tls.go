@@ -25,6 +25,7 @@ import (
 
 	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
+	"starmesh/common/stuck"
 	"starmesh/common/trace"
 )
 
@@ -37,7 +38,9 @@ func Fingerprint(cert []byte) string {
 // ServerTLS returns the server's side of TLS 1.3 with a certificate chain and key
 // in PEM files, and the certificate's fingerprint.
 func ServerTLS(certFile, keyFile string) (*tls.Config, string, error) {
+	read := stuck.Begin()
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	read()
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot use certificate %s with key %s: %w", certFile, keyFile, err)
 	}

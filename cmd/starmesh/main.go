@@ -25,13 +25,14 @@ func main() {
 	// The first signal asks for an orderly end, a second one ends the process at
 	// once; that is heard here, for where the program was started with the signal
 	// ignored, as under nohup(1), the system would go on ignoring it. A terminal
-	// that goes says so twice, though nobody is in a hurry.
+	// that goes says so twice, though nobody is in a hurry. What no signal ends is
+	// left behind.
 	again := make(chan os.Signal, 1)
 	context.AfterFunc(ctx, func() {
 		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
 		signal.Ignore(syscall.SIGHUP)
 		stop()
-		<-again
+		cli.AwaitStuck(again)
 		giveUp()
 	})
 	os.Exit(Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

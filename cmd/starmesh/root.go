@@ -13,11 +13,13 @@ import (
 
 	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/lab/runner"
+	"starmesh/common/stuck"
 )
 
 // Main runs the program with the arguments after its name and gives its exit
 // status. ctx ends when the user wants it to stop.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	stderr = stuck.Writer{To: stderr}
 	results := cli.NewStdout(stdout, stderr)
 	root := newRoot(results)
 	root.SetArgs(args)

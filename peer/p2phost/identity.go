@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -13,6 +12,7 @@ import (
 
 	"starmesh/common/fault"
 	"starmesh/common/store"
+	"starmesh/common/stuck"
 )
 
 // An Identity is a node's Ed25519 key pair. Others know the node by its public
@@ -90,7 +90,7 @@ func (i Identity) hold() (release func(), err error) {
 	if i.file == "" {
 		return func() {}, nil
 	}
-	f, err := os.Open(i.file)
+	f, err := stuck.Open(i.file)
 	if err != nil {
 		return nil, fault.Wrapf(readKind(err), "the identity file can not be read: %w", err)
 	}

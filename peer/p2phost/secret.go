@@ -11,6 +11,7 @@ import (
 
 	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
+	"starmesh/common/stuck"
 )
 
 // maxSecret is the longest secret file, in bytes.
@@ -19,6 +20,7 @@ const maxSecret = 64 << 10
 // readSecret reads a file that nobody but its owner may read. It fails with
 // fault.Invalid when others may; the error of a missing file is fs.ErrNotExist.
 func readSecret(file string) (string, error) {
+	defer stuck.Begin()()
 	f, err := os.Open(file)
 	if err != nil {
 		return "", fmt.Errorf("the key file can not be read: %w", err)

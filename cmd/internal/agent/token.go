@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"starmesh/common/fault"
+	"starmesh/common/stuck"
 )
 
 // TokenVariable is the environment variable that holds an agent's token where
@@ -21,7 +22,7 @@ const minToken = 16
 func ReadToken(file string) (string, error) {
 	text, from := os.Getenv(TokenVariable), TokenVariable
 	if file != "" {
-		content, err := os.ReadFile(file)
+		content, err := stuck.ReadFile(file)
 		if err != nil {
 			return "", fmt.Errorf("cannot read the agent's token: %w", err)
 		}

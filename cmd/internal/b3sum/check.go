@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/content"
+	"starmesh/common/stuck"
 )
 
 // A Checked is a file that a list names.
@@ -69,13 +69,13 @@ func (h *Hasher) Check(ctx context.Context, name string, tell func(Checked), unr
 
 func (h *Hasher) openList(name string) (io.Reader, func() error, error) {
 	if name == "-" {
-		return h.In, func() error { return nil }, nil
+		return stuck.Reader{From: h.In}, func() error { return nil }, nil
 	}
-	f, err := os.Open(name)
+	f, err := stuck.Open(name)
 	if err != nil {
 		return nil, nil, fileerr.Named(name, err)
 	}
-	return f, f.Close, nil
+	return stuck.Reader{From: f}, f.Close, nil
 }
 
 // checkFile fails only when ctx ends.

@@ -13,6 +13,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/store"
+	"starmesh/common/stuck"
 )
 
 // Hasher computes ids.
@@ -55,7 +56,7 @@ func (h *Hasher) Sum(ctx context.Context, name string) (content.ID, int64, error
 }
 
 func (h *Hasher) open(ctx context.Context, name string) (content.ID, int64, error) {
-	f, err := os.Open(name)
+	f, err := stuck.Open(name)
 	if err != nil {
 		return content.ID{}, 0, fileerr.Named(name, err)
 	}

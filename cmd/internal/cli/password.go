@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"starmesh/common/fault"
+	"starmesh/common/stuck"
 )
 
 // PasswordVariable is the environment variable a password may come from.
@@ -22,7 +23,7 @@ const PasswordVariable = "STARMESH_PASSWORD"
 // asking.
 func Password(ctx context.Context, in io.Reader, prompt io.Writer, who, file string) (string, error) {
 	if file != "" {
-		text, err := os.ReadFile(file)
+		text, err := stuck.ReadFile(file)
 		if err != nil {
 			return "", fmt.Errorf("cannot read the password: %w", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"starmesh/common/fault"
+	"starmesh/common/stuck"
 )
 
 // Stdout is standard output as the program needs it: what could not be written
@@ -25,7 +26,7 @@ func NewStdout(to, stderr io.Writer) *Stdout { return &Stdout{to: to, told: stde
 
 // Write writes p. Its error is an ErrReported: a line on stderr has told of it.
 func (s *Stdout) Write(p []byte) (int, error) {
-	n, err := s.to.Write(p)
+	n, err := stuck.Writer{To: s.to}.Write(p)
 	return n, s.note(err)
 }
 

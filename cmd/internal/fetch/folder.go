@@ -3,7 +3,6 @@ package fetch
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 
 	"starmesh/cmd/internal/fileerr"
@@ -12,13 +11,14 @@ import (
 	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/common/store"
+	"starmesh/common/stuck"
 )
 
 // ListFolder returns the files in dir that belong to its collection, without
 // their ids, and the bytes in all: those that a server would show. left is what
 // it would leave out.
 func ListFolder(ctx context.Context, dir string) (files []content.Entry, total int64, left load.LeftOut, err error) {
-	root, err := os.OpenRoot(dir)
+	root, err := stuck.OpenRoot(dir)
 	if err != nil {
 		return nil, 0, left, fileerr.Named(dir, err)
 	}

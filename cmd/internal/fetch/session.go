@@ -88,7 +88,14 @@ func (s *session[C]) hopeless(err error) bool {
 		return false
 	}
 	s.broken++
-	return !errors.Is(err, fault.Closed) && !errors.Is(err, fault.Protocol) || s.broken >= firstContacts
+	switch {
+	case errors.Is(err, fault.Closed), errors.Is(err, fault.Protocol):
+		return s.broken >= firstContacts
+	case errors.Is(err, central.ErrSilent): // which takes its time each time
+		return s.broken > 1
+	default:
+		return true
+	}
 }
 
 // progress notes how much of its work do's function has done, in bytes, over all

@@ -100,17 +100,28 @@ func TestAServerThatWasNeverReachedIsNotWaitedFor(t *testing.T) {
 // not waited for.
 func TestAFirstContactMayBreak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for breaks, want := range map[int]error{firstContacts - 1: nil, 1000: fault.Closed} {
+		closed := fault.Wrapf(fault.Closed, "the server went away")
+		for _, c := range []struct {
+			breaks int
+			with   error
+			want   error
+		}{
+			{firstContacts - 1, closed, nil},
+			{1000, closed, fault.Closed},
+			{1, central.ErrSilent, nil},
+			{2, central.ErrSilent, central.ErrSilent},
+			{1, fault.Wrapf(fault.NoSource, "connection refused"), fault.NoSource},
+		} {
 			out, began := &silent{}, time.Now()
 			s := sessionOf(out, Patience{For: time.Minute})
 			s.dial = func(context.Context, central.Address, central.ClientConfig) (*wire, error) {
-				if breaks--; breaks >= 0 {
-					return nil, fault.Wrapf(fault.Closed, "the server went away")
+				if c.breaks--; c.breaks >= 0 {
+					return nil, c.with
 				}
 				return &wire{}, nil
 			}
-			if err := s.do(t.Context(), func(*wire) error { return nil }); !errors.Is(err, want) || time.Since(began) > 4*time.Second {
-				t.Errorf("%v after %d pauses, %v", err, len(out.pauses), time.Since(began))
+			if err := s.do(t.Context(), func(*wire) error { return nil }); !errors.Is(err, c.want) || time.Since(began) > 4*time.Second {
+				t.Errorf("%v: %v after %d pauses, %v", c.with, err, len(out.pauses), time.Since(began))
 			}
 		}
 	})

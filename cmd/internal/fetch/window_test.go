@@ -113,10 +113,10 @@ func TestAnOutputThatFailsIsToldOf(t *testing.T) {
 	}
 }
 
-// stuck takes nothing before it is let go.
-type stuck struct{ free chan struct{} }
+// standing takes nothing before it is let go.
+type standing struct{ free chan struct{} }
 
-func (s stuck) Write(p []byte) (int, error) {
+func (s standing) Write(p []byte) (int, error) {
 	<-s.free
 	return len(p), nil
 }
@@ -124,7 +124,7 @@ func (s stuck) Write(p []byte) (int, error) {
 func TestASlowReaderSlowsWhoBringsChunks(t *testing.T) {
 	data, list := sample(t)
 	synctest.Test(t, func(t *testing.T) {
-		file, w := newWindow(list, nil), stuck{make(chan struct{})}
+		file, w := newWindow(list, nil), standing{make(chan struct{})}
 		var group errgroup.Group
 		group.Go(func() error { return inOrder(t.Context(), w, "-", file) })
 		written := 0

@@ -8,6 +8,7 @@ import (
 
 	"starmesh/common/atomicfile"
 	"starmesh/common/fault"
+	"starmesh/common/stuck"
 )
 
 // An Error is about a file or folder, called as its user calls it, with slashes.
@@ -33,6 +34,7 @@ func Named(name string, err error) error {
 // Read opens the file called name and reads it with parse. What is wrong with it
 // is said of that name.
 func Read[T any](name string, parse func(*os.File) (T, error)) (T, error) {
+	defer stuck.Begin()()
 	file, err := os.Open(name)
 	if err != nil {
 		var none T

@@ -69,6 +69,7 @@ var arrows = []struct {
 	{"common/transfer", []string{"common/content", "common/fault", "common/retry"}},
 	{"common/atomicfile", []string{"common/fault"}},
 	{"common/readable", nil},
+	{"common/stuck", nil},
 	{"common/httphost", nil},
 	{"common/trace", nil},
 	{"common/ownaddr", nil},

@@ -15,6 +15,7 @@ import (
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/common/load"
+	"starmesh/common/stuck"
 )
 
 // Ext is how the names of load logs in a folder end.
@@ -117,7 +118,7 @@ type reader struct {
 func (r *reader) find(f Finding) { r.findings = append(r.findings, f) }
 
 func (r *reader) read(name string) error {
-	f, err := os.Open(name)
+	f, err := stuck.Open(name)
 	if err != nil {
 		return fileerr.Named(name, err)
 	}
