@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -28,15 +27,8 @@ func (l *lab) experiment(ctx context.Context) error {
 		Poll: l.Watching.Poll, Stall: l.Watching.Stall, Keep: l.Folder.Keep,
 		Watch: runner.Watch{Event: l.event, Poll: l.polled}, Faults: l.faults(), Elsewhere: l.elsewhere(),
 	})
-	if l.page == nil {
-		return l.runs(ctx, m)
-	}
-	shown, hide := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- l.page.Serve(shown, m) }()
-	err = l.runs(ctx, m)
-	hide()
-	return errors.Join(err, <-ended)
+	l.control.of.Store(&m)
+	return l.runs(ctx, m)
 }
 
 // tally is what came of the runs together.

@@ -31,11 +31,21 @@ type crew struct {
 	places []*worker.Place // of the run that is next
 }
 
+// room is a lab that waits: the dashboard, too, hears who comes and goes.
+type room struct{ *lab }
+
+func (r room) Event(name string, fields any) {
+	if crew, ok := fields.(labdir.Crew); ok && r.page != nil {
+		r.page.Event(labdir.Event{Crew: &crew})
+	}
+	r.lab.Event(name, fields)
+}
+
 // gather waits for the machines. Numbers of receivers that these are too few
 // for become as many as there are.
 func (l *lab) gather(ctx context.Context) error {
 	l.Joined.Program, l.Joined.Command = l.Program.Version, "lab node"
-	found, err := worker.Gather(ctx, l.Joined.Wanted, l)
+	found, err := worker.Gather(ctx, l.Joined.Wanted, room{l})
 	if err != nil {
 		return err
 	}

@@ -95,6 +95,7 @@ type lab struct {
 	book    labdir.Lab
 	page    *dashboard.Live // nil: none
 	crew    *crew           // nil: all nodes live on this machine
+	control control
 	watch   watch
 }
 
@@ -114,11 +115,17 @@ func run(ctx context.Context, o Options, seen Observer, start func(runner.Config
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.dismiss(), l.cleanUp()) }()
+	hide, err := l.show(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = hide() }() // how it ended is asked below
 	if err := l.check(ctx); err != nil {
 		return nil, err
 	}
 	if err := l.prepare(ctx); err != nil {
 		return nil, err
 	}
-	return l.finish(ctx, l.experiment(ctx))
+	failed := l.experiment(ctx)
+	return l.finish(ctx, errors.Join(failed, hide()))
 }

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"starmesh/cmd/internal/dashboard"
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/units"
@@ -18,14 +17,6 @@ import (
 func (l *lab) prepare(ctx context.Context) error {
 	if err := l.makeFolder(); err != nil {
 		return err
-	}
-	if addr := l.Watching.Dashboard; addr != "" {
-		var err error
-		if l.page, err = dashboard.Listen(ctx, addr, l.systems()); err != nil {
-			return err
-		}
-		l.Event("dashboard", map[string]string{"url": l.page.URL()})
-		l.Note("watch it at %s", l.page.Where())
 	}
 	path, err := l.theFile(ctx)
 	if err != nil {

@@ -42,7 +42,8 @@ class App {
     const field = (label, select) => el("label", {for: select.id}, label, select);
     this.log = el("ol", {class: "log", tabindex: 0, "aria-label": "What happened"});
     this.panels = el("div", {class: "panels"}, this.left.root, this.right.root);
-    this.empty = el("p", {class: "says waiting", text: "Waiting for the first run to begin …"});
+    this.joined = new Map(); // by name, who is waited with
+    this.empty = el("div", {class: "says waiting", text: "Waiting for the first run to begin …"});
     this.quickStatus = el("p", {class: "status", role: "status"});
     this.transport = new Transport(this);
     this.root.replaceChildren(
@@ -69,6 +70,7 @@ class App {
   }
 
   event(e) {
+    if (e.crew) return this.crew(e.crew);
     const run = this.lab.add(e);
     if (!run) return;
     const now = performance.now() / 1000;
@@ -81,6 +83,14 @@ class App {
     if (e.begin || e.end || e.note) this.logStale = true;
     if (this.live) this.announce(run, e);
     this.stale = true;
+  }
+
+  // crew lists who has joined, while the lab waits for the others.
+  crew(c) {
+    if (c.left) this.joined.delete(c.name); else this.joined.set(c.name, c);
+    const rows = [...this.joined.values()].map((n) => el("li", {text: `${n.name}: ${[n.host, n.address].filter(Boolean).join(", ")}`}));
+    this.empty.replaceChildren(`${c.nodes} of ${count(c.wanted, "node has", "nodes have")} joined`, el("ol", {class: "crew"}, ...rows));
+    put(this.news, `${c.name} has ${c.left ? "left" : "joined"}: ${c.nodes} of ${c.wanted}.`);
   }
 
   // announce says aloud what is rare and matters; numbers are there to be read.

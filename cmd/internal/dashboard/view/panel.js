@@ -159,7 +159,7 @@ class Line {
     this.chunks = chunks;
     this.ink = ink;
     this.button = el("button", {type: "button", class: "who", tabindex: -1, onclick: choose, "data-node": node.name},
-      el("span", {class: "sign", "aria-hidden": "true"}), el("span", {class: "label", text: node.name, title: node.machine ? `${node.name} on ${node.machine}` : null}), el("span", {class: "again", "aria-hidden": "true"}));
+      el("span", {class: "sign", "aria-hidden": "true"}), el("span", {class: "label", text: node.machine ? `${node.name} · ${node.machine}` : node.name}), el("span", {class: "again", "aria-hidden": "true"}));
     this.sign = this.button.firstChild;
     this.again = this.button.lastChild;
     this.map = el("canvas", {class: "map", "aria-hidden": "true"});

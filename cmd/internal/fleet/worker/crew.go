@@ -99,7 +99,7 @@ func (c *Crew) invite(codes []fleet.Code) {
 
 func (c *Crew) joined(m *fleet.Member) {
 	here, _ := c.roster.Members()
-	c.seen.Event("joined", map[string]any{"name": m.Name, "host": m.Host, "address": m.Remote.String(), "program": m.Program, "nodes": len(here)})
+	c.seen.Event("joined", labdir.Crew{Name: m.Name, Host: m.Host, Address: m.Remote.String(), Program: m.Program, Nodes: len(here), Wanted: c.wanted.Nodes})
 	text := fmt.Sprintf("%s has joined from %s (%s, %s): %d of %d", m.Name, m.Remote, m.OS, units.Counted(m.CPUs, "processor"), len(here), c.wanted.Nodes)
 	if m.Claimed != m.Name {
 		text += fmt.Sprintf("; it wanted to be called %s, as another is", m.Claimed)
@@ -117,7 +117,8 @@ func (c *Crew) joined(m *fleet.Member) {
 }
 
 func (c *Crew) left(m *fleet.Member) {
-	c.seen.Event("left", map[string]any{"name": m.Name})
+	here, _ := c.roster.Members()
+	c.seen.Event("left", labdir.Crew{Name: m.Name, Nodes: len(here), Wanted: c.wanted.Nodes, Left: true})
 	c.seen.Note("%s has left", m.Name)
 }
 

@@ -18,6 +18,18 @@ type Event struct {
 	Reading *Reading `json:"reading,omitempty"`
 	Note    *Note    `json:"note,omitempty"`
 	End     *End     `json:"end,omitempty"`
+	Crew    *Crew    `json:"crew,omitempty"` // of no run, and in no timeline
+}
+
+// Crew is that a machine has joined, or left, while others are waited for.
+type Crew struct {
+	Name    string `json:"name"`
+	Host    string `json:"host,omitempty"`
+	Address string `json:"address,omitempty"`
+	Program string `json:"program,omitempty"` // its version
+	Nodes   int    `json:"nodes"`             // that are here now
+	Wanted  int    `json:"wanted"`
+	Left    bool   `json:"left,omitempty"`
 }
 
 // Begin is the first event of a run: who takes part.
