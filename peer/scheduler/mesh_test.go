@@ -349,13 +349,21 @@ func TestWhenTheOriginLeavesEarlyTheRestGetsAllThatIsThere(t *testing.T) {
 	}
 }
 
+// TestALeaversDutiesArePickedUp: nearly for nothing, as long as there is something
+// else to do meanwhile. At the end the origin has to give again what only the leaver
+// had; how much that is is chance, so it is the mean that is held.
 func TestALeaversDutiesArePickedUp(t *testing.T) {
-	for _, when := range []float64{20, 130, 250} {
-		m := at20(16)
-		m.seed = 10
-		m.leave = leaves(5, when)
-		if r := m.run(); r.makespan > 1.13*256 {
-			t.Errorf("one left at %.0f: done at %.0f", when, r.makespan)
+	for when, most := range map[float64]float64{20: 1.08, 130: 1.08, 250: 1.12} {
+		sum := 0.0
+		const seeds = 8
+		for seed := range uint64(seeds) {
+			m := at20(16)
+			m.seed = seed + 1
+			m.leave = leaves(5, when)
+			sum += m.run().makespan / 256
+		}
+		if mean := sum / seeds; mean > most {
+			t.Errorf("one left at %.0f: done after %.3f of the bound, at most %.2f", when, mean, most)
 		}
 	}
 }
