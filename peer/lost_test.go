@@ -3,11 +3,14 @@ package peer
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"starmesh/common/content"
 	"starmesh/common/store"
@@ -42,7 +45,7 @@ func TestWhatHasJustComeIsNotToldAsLost(t *testing.T) {
 
 // entered is a remote that holds all, in a swarm.
 func entered(s *swarm, key scheduler.ID) *member {
-	l := &link{remote: remote{key: key}, node: s.node, files: newMembership()}
+	l := &link{remote: remote{peer: peer.ID(fmt.Sprint("remote ", key)), key: key}, node: s.node, files: newMembership()}
 	l.out.wake = make(chan struct{}, 1)
 	m := s.enter(l, join{what: typeJoin, Topic: 7, Has: content.FullSet(s.list.Len())})
 	l.files.members[7] = m

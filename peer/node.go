@@ -166,7 +166,7 @@ func (n *Node) ticks(ctx context.Context) {
 		}
 		now := time.Now() // the tick may have waited itself
 		missed := now.Sub(last) - tickTime
-		if missed < tickTime {
+		if missed < tickTime/4 {
 			missed = 0 // as clocks are
 		}
 		last = now

@@ -63,17 +63,20 @@ func (m *Mesh) patiently(ctx context.Context, what string, ask func(context.Cont
 	if patience >= 0 {
 		round = min(longest, patience)
 	}
-	for began, told := time.Now(), false; ; told = true {
+	waited := time.Duration(0)
+	for told := false; ; told = true {
+		began := time.Now()
 		timed, cancel := context.WithTimeout(ctx, round)
 		err := ask(timed)
 		cancel()
+		waited += min(time.Since(began), round) // it takes longer only while this process is stopped
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err == nil || errors.Is(err, fault.Invalid) {
 			return err
 		}
-		if patience >= 0 && time.Since(began) >= patience {
+		if patience >= 0 && waited >= patience {
 			return err
 		}
 		if !told {
