@@ -15,6 +15,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/readable"
+	"starmesh/common/retry"
 	"starmesh/common/store"
 )
 
@@ -53,10 +54,8 @@ func (c *HTTPClient) Describe(ctx context.Context, name string, _ content.ID, pr
 		if progress != nil {
 			progress(busy.done, busy.total)
 		}
-		select {
-		case <-ctx.Done():
-			return entry, ctx.Err()
-		case <-time.After(min(fault.RetryAfter(err), 5*time.Second)):
+		if err := retry.Wait(ctx, min(fault.RetryAfter(err), 5*time.Second)); err != nil {
+			return entry, err
 		}
 	}
 }

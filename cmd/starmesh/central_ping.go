@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"starmesh/central"
+	"starmesh/common/retry"
 )
 
 func newCentralPing() *cobra.Command {
@@ -35,12 +35,8 @@ func newCentralPing() *cobra.Command {
 
 func pings(ctx context.Context, n *node, c *central.Client, a central.Address, ping pingFlags) error {
 	for i := range ping.count {
-		if i > 0 {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(ping.interval):
-			}
+		if i > 0 && retry.Wait(ctx, ping.interval) != nil {
+			return nil
 		}
 		took, err := c.Ping(ctx)
 		if err != nil {

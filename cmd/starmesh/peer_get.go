@@ -11,6 +11,7 @@ import (
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
+	"starmesh/common/retry"
 )
 
 // peerGetFlags say what is fetched from the mesh and where it goes.
@@ -106,8 +107,5 @@ func (f *peerGetFlags) linger(ctx context.Context, out *cli.Output) {
 	if f.stay > 0 {
 		out.Note("sharing it for %s more", &f.stay)
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(time.Duration(f.stay)):
-	}
+	_ = retry.Wait(ctx, time.Duration(f.stay)) // however it ends, that was it
 }

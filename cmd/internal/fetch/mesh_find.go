@@ -9,6 +9,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/readable"
+	"starmesh/common/retry"
 	"starmesh/peer"
 )
 
@@ -21,10 +22,8 @@ func (m *Mesh) find(ctx context.Context, s Sought) (found peer.Listed, err error
 				found = all[0]
 				return oneOf(all, s)
 			}
-			select {
-			case <-ctx.Done():
+			if retry.Wait(ctx, 200*time.Millisecond) != nil {
 				return fault.Wrapf(fault.NotFound, "no node in reach shares %s", readable.Text(s.text))
-			case <-time.After(200 * time.Millisecond):
 			}
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/readable"
+	"starmesh/common/retry"
 	"starmesh/peer"
 )
 
@@ -49,10 +50,8 @@ func (l Listed) String() string {
 // ListAll waits for nodes to be found and tells what they share, and what is in the
 // folders of tickets. It returns how many things so many nodes share.
 func (n *Node) ListAll(ctx context.Context, wait time.Duration, tickets []Sought, place Place, tell func(Listed)) (shared, nodes int, err error) {
-	select {
-	case <-ctx.Done():
-		return 0, 0, ctx.Err()
-	case <-time.After(wait):
+	if err := retry.Wait(ctx, wait); err != nil {
+		return 0, 0, err
 	}
 	all := n.List(ctx)
 	for _, l := range all {

@@ -17,6 +17,7 @@ import (
 	"starmesh/common/fault"
 	"starmesh/common/load"
 	"starmesh/common/readable"
+	"starmesh/common/retry"
 	"starmesh/common/store"
 	"starmesh/peer"
 )
@@ -246,10 +247,8 @@ func (s *Sharer) publishFolder(ctx context.Context, name string, root *os.Root, 
 func (s *Sharer) Watch(ctx context.Context) error {
 	pause := 2 * time.Second
 	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
+		if err := retry.Wait(ctx, pause); err != nil {
+			return err
 		}
 		began := time.Now()
 		s.shelved = s.unchanged(ctx)

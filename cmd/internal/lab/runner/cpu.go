@@ -8,6 +8,7 @@ import (
 	"github.com/shirou/gopsutil/v4/cpu"
 
 	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/common/retry"
 )
 
 // How long a look at the processors takes, at first and while something runs.
@@ -49,10 +50,7 @@ func busyOver(ctx context.Context, span time.Duration) (share float64, ok bool) 
 	if err != nil {
 		return 0, false
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(span):
-	}
+	_ = retry.Wait(ctx, span) // less will do
 	after, err := read(context.WithoutCancel(ctx))
 	if err != nil {
 		return 0, false
