@@ -28,6 +28,7 @@ type serveFlags struct {
 	node      nodeFlags
 	access    accessFlags
 	listen    string
+	announce  []string
 	backlog   int
 	slowly    time.Duration
 	http      string
@@ -78,6 +79,7 @@ not. Ctrl-C lets downloads finish for ten seconds at most.`,
 func (f *serveFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.listen, "listen", "l", fmt.Sprintf("127.0.0.1:%d", central.DefaultPort), "listen at `ADDR`; :7070 is every interface")
+	flags.StringSliceVar(&f.announce, "announce", nil, "say that clients reach this server at `ADDR`, where a router maps a port to it")
 	flags.IntVar(&f.backlog, "backlog", 1024, "how many connections may wait to be accepted")
 	flags.DurationVar(&f.slowly, "accept-slowly", 0, "wait so long after each connection, so that clients can be seen to queue (try it with --backlog 2)")
 	flags.StringVar(&f.http, "http", "", "serve the same files over HTTP at `ADDR` too, such as :8080")
@@ -117,6 +119,11 @@ func (f *serveFlags) config(cmd *cobra.Command) (cfg central.ServerConfig, finge
 	for name, address := range map[string]string{"listen": f.listen, "http": f.http} {
 		if err := checkAddress(cmd, name, address); err != nil {
 			return cfg, "", err
+		}
+	}
+	for _, address := range f.announce {
+		if a, err := central.ParseAddress(address); err != nil || a.HostPort != address {
+			return cfg, "", cli.Usagef(cmd, "--announce: %s is not HOST:PORT, as clients see it", address)
 		}
 	}
 	cfg.Bounds, cfg.NoIntroduce = b, f.strangers
@@ -194,7 +201,7 @@ func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central
 		ln.Close()
 		return err
 	}
-	a := announcement{dir: dir, addr: ln.Addr(), tls: cfg.TLS != nil, fingerprint: fingerprint, writable: f.access.writable}
+	a := announcement{dir: dir, addr: ln.Addr(), besides: f.announce, tls: cfg.TLS != nil, fingerprint: fingerprint, writable: f.access.writable}
 	if web != nil {
 		a.web = web.Addr()
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"slices"
 
 	"starmesh/central"
 	"starmesh/cmd/internal/agent"
@@ -16,6 +17,7 @@ import (
 type announcement struct {
 	dir         string
 	addr        net.Addr
+	besides     []string // where clients reach it, as its operator knows
 	web         net.Addr // nil: no HTTP
 	tls         bool
 	fingerprint string
@@ -45,7 +47,7 @@ func (a announcement) say(out *cli.Output) {
 // addresses are those under which others can reach the server; at least one.
 func (a announcement) addresses() []central.Address {
 	var all []central.Address
-	for _, hostPort := range agent.Reached(a.addr) {
+	for _, hostPort := range append(slices.Clone(a.besides), agent.Reached(a.addr)...) {
 		all = append(all, central.Address{HostPort: hostPort, TLS: a.tls, Fingerprint: a.fingerprint})
 	}
 	return all
