@@ -23,8 +23,9 @@ type claims struct {
 }
 
 type claim struct {
-	by    *Claimant
-	since time.Time
+	by      *Claimant
+	since   time.Time
+	excused time.Duration // of its age; what a chunk takes is measured with it
 }
 
 // newClaims makes a table without claims; held is kept.
@@ -60,9 +61,7 @@ func (c *claims) claim(i int, by *Claimant, now time.Time) bool {
 // excuse makes all claims younger, but not so that they begin after now.
 func (c *claims) excuse(d time.Duration, now time.Time) {
 	for i, cl := range c.open {
-		if cl.since = cl.since.Add(d); cl.since.After(now) {
-			cl.since = now
-		}
+		cl.excused = min(cl.excused+d, now.Sub(cl.since))
 		c.open[i] = cl
 	}
 }
@@ -85,7 +84,7 @@ func (c *claims) of(by *Claimant) []Claim {
 	all := make([]Claim, 0, by.open)
 	for i, cl := range c.open {
 		if cl.by == by {
-			all = append(all, Claim{Chunk: i, Since: cl.since})
+			all = append(all, Claim{Chunk: i, Since: cl.since.Add(cl.excused)})
 		}
 	}
 	slices.SortFunc(all, func(a, b Claim) int { return a.Chunk - b.Chunk })
