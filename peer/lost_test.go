@@ -36,7 +36,7 @@ func TestWhatHasJustComeIsNotToldAsLost(t *testing.T) {
 		t.Errorf("%v are here or on their way", slices.Collect(has.All()))
 	}
 	told := func(lost ...int) bool {
-		return bytes.Contains(other.link.out.buf, encode(nil, news{what: typeLost, Topic: 1, Chunks: lost}))
+		return bytes.Contains(posted(other.link), encode(nil, news{what: typeLost, Topic: 1, Chunks: lost}))
 	}
 	if !told(0) || told(1) || told(0, 1) {
 		t.Error("what was told as lost is not 0 alone")
@@ -52,6 +52,13 @@ func entered(s *swarm, key scheduler.ID) *member {
 	return m
 }
 
+// posted is what waits for a remote.
+func posted(l *link) []byte {
+	l.out.mu.Lock()
+	defer l.out.mu.Unlock()
+	return bytes.Clone(l.out.buf)
+}
+
 // TestWhoPromisedWhatAnotherBroughtIsTold: it would send it for nothing.
 func TestWhoPromisedWhatAnotherBroughtIsTold(t *testing.T) {
 	whole := makeFile(t, 3*chunk)
@@ -65,7 +72,7 @@ func TestWhoPromisedWhatAnotherBroughtIsTold(t *testing.T) {
 	if err := errors.Join(whole.ReadChunk(1, p), s.take.received(other, 1, p)); err != nil {
 		t.Fatal(err)
 	}
-	if no := encode(nil, answer{Topic: 1, Chunk: 1, Verdict: declined}); !bytes.Contains(giver.link.out.buf, no) {
+	if no := encode(nil, answer{Topic: 1, Chunk: 1, Verdict: declined}); !bytes.Contains(posted(giver.link), no) {
 		t.Error("who had promised the chunk does not hear that it came from another")
 	}
 	if lacking, claimed, _ := giver.claims.Count(); lacking != 2 || claimed != 0 {
