@@ -5,7 +5,7 @@ import "time"
 const (
 	// A drawer has so much asked for as comes in drawAhead: 2 chunks at the least,
 	// maxShare at the most beside others, maxDrawChunks alone.
-	drawAhead     = 200 * time.Millisecond
+	drawAhead     = 2 * time.Second
 	maxDrawChunks = 512
 	maxShare      = 16
 	// minDrawPatience is for how long a server that was asked may bring nothing at
@@ -54,7 +54,7 @@ func (f *flow) IsOverdue(since, now time.Time) bool {
 
 // ahead is how many chunks servers may be asked for at a time: one before
 // anything has come, for others may ask at the same time, and then one more for
-// each that came, up to what comes in drawAheaf.
+// each that came, up to what comes in drawAhead.
 func (f *flow) ahead() int {
 	if f.brought < 2 {
 		return 1 + f.brought
