@@ -64,6 +64,13 @@ func (n *Node) answerTo(ctx context.Context, kind frame.Type, body []byte) ([]me
 		from := min(q.From*content.CVSize, len(cvs))
 		until := min(from+maxValues*content.CVSize, len(cvs))
 		return []message{values{Size: s.list.Size(), Name: s.name, CVs: cvs[from:until]}}, nil
+	case typeStat:
+		q, err := decodeStat(body)
+		if err != nil {
+			return nil, err
+		}
+		about, err := n.shelf.attributes(q.ID)
+		return []message{kept{about}}, err
 	default:
 		return nil, fault.Wrapf(fault.Unknown, "a question of type %#x", byte(kind))
 	}

@@ -101,6 +101,46 @@ func (n *Node) ChunkList(ctx context.Context, id content.ID) (content.ChunkList,
 	}
 }
 
+// Attributes asks all linked nodes at once what the file has beside its content, and
+// returns what the first says that knows. It waits for one until ctx ends.
+func (n *Node) Attributes(ctx context.Context, id content.ID) (content.Attributes, error) {
+	if err := n.Linked(ctx); err != nil {
+		return content.Attributes{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	links := n.links.all()
+	answers := make(chan content.Attributes, len(links))
+	var asking sync.WaitGroup
+	for _, l := range links {
+		asking.Go(func() {
+			if about, err := n.askAttributes(ctx, l, id); err == nil && about.Mode != 0 {
+				answers <- about
+				cancel()
+			}
+		})
+	}
+	asking.Wait()
+	select {
+	case about := <-answers:
+		return about, nil
+	default:
+		return content.Attributes{}, fault.Wrapf(fault.NotFound, "nobody in reach knows the mode and time of %s", id.Short())
+	}
+}
+
+func (n *Node) askAttributes(ctx context.Context, l *link, id content.ID) (about content.Attributes, err error) {
+	err = n.ask(ctx, l, stat{id}, func(kind frame.Type, body []byte) (bool, error) {
+		if kind != typeKept {
+			return false, fault.Wrapf(fault.Protocol, "a message of type %#x in answer to STAT", byte(kind))
+		}
+		m, err := decodeKept(body)
+		about = m.Attributes
+		return true, err
+	})
+	return about, err
+}
+
 // Linked waits until there is a node that can be asked.
 func (n *Node) Linked(ctx context.Context) error {
 	for {

@@ -35,6 +35,8 @@ const (
 	typeFiles  frame.Type = 0x31
 	typeProof  frame.Type = 0x32
 	typeValues frame.Type = 0x33
+	typeStat   frame.Type = 0x34
+	typeKept   frame.Type = 0x35
 	typeError  frame.Type = 0x3f
 )
 

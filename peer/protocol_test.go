@@ -55,6 +55,8 @@ func examples(t testing.TB) map[string]message {
 		"FILES: one, called a, with 2 chunks held, a folder of 5 GiB": files{[]Shared{{ID: id, Size: 200_000, Name: "a", Held: 2, Folder: true, Total: 5 << 30}}},
 		"PROOF from chunk 0":                   proof{ID: id},
 		"VALUES of none, the file is called a": values{Size: 200_000, Name: "a"},
+		"STAT":                                 stat{ID: id},
+		"KEPT: mode 0640, 1.5 s after 1970":    kept{content.Attributes{Mode: 0o640, ModTime: time.Unix(1, 5e8).UTC()}},
 		"ERROR not found, \"none\"":            failed(typeError, fault.Wrapf(fault.NotFound, "none")),
 	}
 }
@@ -90,6 +92,10 @@ func decode(t frame.Type, b []byte) (message, error) {
 		return decodeProof(b)
 	case typeValues:
 		return decodeValues(b)
+	case typeStat:
+		return decodeStat(b)
+	case typeKept:
+		return decodeKept(b)
 	}
 	return nil, fault.Unknown
 }

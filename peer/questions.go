@@ -109,3 +109,33 @@ func decodeValues(b []byte) (values, error) {
 	m.CVs = append(m.CVs, d.Rest...)
 	return m, d.Err
 }
+
+// stat asks what a file has beside its content. It is answered with KEPT.
+type stat struct{ ID content.ID }
+
+func (stat) kind() frame.Type { return typeStat }
+
+func (m stat) append(b []byte) []byte { return append(b, m.ID[:]...) }
+
+func decodeStat(b []byte) (stat, error) {
+	d := newDecoder(b)
+	m := stat{ID: content.ID(d.Take(32))}
+	return m, d.end(typeStat)
+}
+
+// kept is what a node keeps of a file beside its content.
+type kept struct{ content.Attributes }
+
+func (kept) kind() frame.Type { return typeKept }
+
+func (m kept) append(b []byte) []byte { return m.Append(b) }
+
+func decodeKept(b []byte) (m kept, err error) {
+	d := newDecoder(b)
+	p := d.Take(content.AttributesSize)
+	if err := d.end(typeKept); err != nil {
+		return m, err
+	}
+	m.Attributes, err = content.ParseAttributes(p)
+	return m, err
+}

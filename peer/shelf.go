@@ -92,6 +92,20 @@ func (f *shelf) find(id content.ID) (tree *store.Tree, entry int) {
 	return nil, 0
 }
 
+// attributes returns what is known here of a file beside its content. It fails with
+// fault.NotFound for one that is not here.
+func (f *shelf) attributes(id content.ID) (content.Attributes, error) {
+	if tree, entry := f.find(id); tree != nil {
+		return tree.Collection().Entries()[entry].Attributes, nil
+	}
+	if s := f.swarm(id); s != nil {
+		if one, ok := s.file.(oneFile); ok {
+			return store.AttributesOf(one.File), nil
+		}
+	}
+	return content.Attributes{}, fault.Wrapf(fault.NotFound, "%s is not shared here", id.Short())
+}
+
 // holds reports whether a file is in one of the folders.
 func (f *shelf) holds(id content.ID) bool {
 	tree, _ := f.find(id)

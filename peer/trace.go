@@ -43,7 +43,8 @@ var typeNames = frame.Names{
 	typeHello: "HELLO", typeBye: "BYE", typeJoin: "JOIN", typeLeave: "LEAVE",
 	typeOffer: "OFFER", typeAnswer: "ANSWER", typeComing: "COMING", typeLost: "LOST",
 	typePeers: "PEERS", typeGot: "GOT", typeDraw: "DRAW", typeGather: "GATHER", typeChunk: "CHUNK", typeList: "LIST",
-	typeFiles: "FILES", typeProof: "PROOF", typeValues: "VALUES", typeError: "ERROR",
+	typeFiles: "FILES", typeProof: "PROOF", typeValues: "VALUES",
+	typeStat: "STAT", typeKept: "KEPT", typeError: "ERROR",
 }
 
 func typeName(t frame.Type) string { return typeNames.Of(t) }

@@ -3,8 +3,8 @@ package content
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
-	"time"
 
 	"lukechampine.com/blake3"
 
@@ -13,11 +13,10 @@ import (
 
 // Entry is one file of a collection.
 type Entry struct {
-	Path    string // slash-separated and relative; CheckPath holds
-	Size    int64  // bytes
-	ID      ID
-	Mode    uint32    // permission bits, 0 … 0o777
-	ModTime time.Time // the zero value: not known
+	Path string // slash-separated and relative; CheckPath holds
+	Size int64  // bytes
+	ID   ID
+	Attributes
 	// List is the file's chunk list, of chunks of whatever size up to that of
 	// the collection's pieces. A file that is no longer than a piece needs none.
 	List ChunkList
@@ -28,10 +27,7 @@ const (
 	MaxEntries = 1_000_000
 	// entryFixed is what an entry takes beside its path and its chaining
 	// values, in bytes.
-	entryFixed = 2 + 8 + len(ID{}) + 2 + 8 + 4
-	// maxSeconds bounds times, in seconds from 1970 on: far outside of what any
-	// disk keeps, and inside of what can be reckoned with.
-	maxSeconds = 1 << 55
+	entryFixed = 2 + 8 + len(ID{}) + AttributesSize
 )
 
 // collectionMagic begins every manifest; its last byte is the version.
@@ -69,9 +65,7 @@ func EncodeCollection(entries []Entry) ([]byte, error) {
 		b = append(b, e.Path...)
 		b = binary.BigEndian.AppendUint64(b, uint64(e.Size))
 		b = append(b, e.ID[:]...)
-		b = binary.BigEndian.AppendUint16(b, uint16(e.Mode))
-		b = binary.BigEndian.AppendUint64(b, uint64(e.ModTime.Unix()))
-		b = binary.BigEndian.AppendUint32(b, uint32(e.ModTime.Nanosecond()))
+		b = e.Attributes.Append(b)
 		if list := c.List(i); list.Len() > 1 {
 			b = append(b, list.Bytes()...)
 		}
@@ -159,13 +153,10 @@ func (e *Entry) decode(b []byte, piece int) (rest []byte, err error) {
 	}
 	e.Size, b = int64(size), b[8:]
 	e.ID, b = ID(b[:len(ID{})]), b[len(ID{}):]
-	e.Mode = uint32(binary.BigEndian.Uint16(b))
-	seconds, nanos := int64(binary.BigEndian.Uint64(b[2:])), binary.BigEndian.Uint32(b[10:])
-	if seconds < -maxSeconds || seconds > maxSeconds || nanos >= 1e9 {
-		return nil, fault.Wrapf(fault.Invalid, "%q has an impossible time", e.Path)
+	if e.Attributes, err = ParseAttributes(b[:AttributesSize]); err != nil {
+		return nil, fmt.Errorf("%q has %w", e.Path, err)
 	}
-	e.ModTime = time.Unix(seconds, int64(nanos)).UTC()
-	return e.decodeList(b[14:], piece)
+	return e.decodeList(b[AttributesSize:], piece)
 }
 
 // decodeList reads the chaining values of a file that is longer than a piece.
@@ -188,11 +179,8 @@ func (e Entry) check() error {
 	if err := CheckSize(e.Size); err != nil {
 		return err
 	}
-	if e.Mode > 0o777 {
-		return fault.Wrapf(fault.Invalid, "%q has the mode %#o, which is more than permission bits", e.Path, e.Mode)
-	}
-	if at := e.ModTime.Unix(); at < -maxSeconds || at > maxSeconds {
-		return fault.Wrapf(fault.Invalid, "%q has an impossible time", e.Path)
+	if err := e.Attributes.check(); err != nil {
+		return fmt.Errorf("%q has %w", e.Path, err)
 	}
 	if e.Size == 0 && e.ID != fold(nil) {
 		return fault.Wrapf(fault.Invalid, "%q is empty, and its id is not that of the empty file", e.Path)

@@ -26,11 +26,11 @@ func someEntries(t testing.TB) []content.Entry {
 	at := time.Date(2299, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
 	empty, one, long := hashOf(t, nil), hashOf(t, []byte("x")), hashOf(t, noise(200_000))
 	return []content.Entry{
-		{Path: "a/b", Size: 1, ID: one.ID(), Mode: 0o644, ModTime: at},
-		{Path: "a/b-c", ID: empty.ID(), ModTime: time.Unix(0, 0).UTC()},
-		{Path: "a!", Size: 200_000, ID: long.ID(), Mode: 0o777, List: long, ModTime: time.Unix(-1, 5).UTC()},
-		{Path: "ä/é/日本", Size: 200_000, ID: long.ID(), Mode: 0o600, List: long},
-		{Path: "z", Size: 1, ID: one.ID(), Mode: 0o755, ModTime: at},
+		{Path: "a/b", Size: 1, ID: one.ID(), Attributes: content.Attributes{Mode: 0o644, ModTime: at}},
+		{Path: "a/b-c", ID: empty.ID(), Attributes: content.Attributes{ModTime: time.Unix(0, 0).UTC()}},
+		{Path: "a!", Size: 200_000, ID: long.ID(), List: long, Attributes: content.Attributes{Mode: 0o777, ModTime: time.Unix(-1, 5).UTC()}},
+		{Path: "ä/é/日本", Size: 200_000, ID: long.ID(), Attributes: content.Attributes{Mode: 0o600}, List: long},
+		{Path: "z", Size: 1, ID: one.ID(), Attributes: content.Attributes{Mode: 0o755, ModTime: at}},
 	}
 }
 
@@ -45,7 +45,7 @@ func hashOf(t testing.TB, data []byte) content.ChunkList {
 
 func TestCollectionGolden(t *testing.T) {
 	b, err := content.EncodeCollection([]content.Entry{{
-		Path: "d/f", Size: 258, ID: content.ID{0xaa, 31: 0xbb}, Mode: 0o640, ModTime: time.Unix(-2, 7),
+		Path: "d/f", Size: 258, ID: content.ID{0xaa, 31: 0xbb}, Attributes: content.Attributes{Mode: 0o640, ModTime: time.Unix(-2, 7)},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -126,10 +126,10 @@ func TestCollectionRefusesWhatCanNotBe(t *testing.T) {
 		"an empty path":             {{}},
 		"a negative size":           {{Path: "a", Size: -1}},
 		"a size over the limit":     {{Path: "a", Size: content.MaxSize + 1}},
-		"a mode with set-user-id":   {{Path: "a", Mode: 0o4755}},
-		"a mode past sixteen bits":  {{Path: "a", Mode: 1 << 16}},
-		"a mode of a kind of files": {{Path: "a", Mode: 1 << 31}},
-		"a time past all":           {{Path: "a", ModTime: time.Unix(1<<56, 0)}},
+		"a mode with set-user-id":   {{Path: "a", Attributes: content.Attributes{Mode: 0o4755}}},
+		"a mode past sixteen bits":  {{Path: "a", Attributes: content.Attributes{Mode: 1 << 16}}},
+		"a mode of a kind of files": {{Path: "a", Attributes: content.Attributes{Mode: 1 << 31}}},
+		"a time past all":           {{Path: "a", Attributes: content.Attributes{ModTime: time.Unix(1<<56, 0)}}},
 		"an empty file's other id":  {{Path: "a", ID: content.ID{1}}},
 		"one id and two sizes":      {{Path: "a", Size: 1}, {Path: "b", Size: 2}},
 		"a long file without list":  {{Path: "a", Size: 1 << 20}},

@@ -306,10 +306,7 @@ func (p *Part) adopt(have content.Set) {
 // executed (on Linux), and must be closed by Finish, while chunks may still be
 // sent from it. The FileInfo is of the moment of opening.
 func (p *Part) openData() (fs.FileInfo, error) {
-	perm := fs.FileMode(0o666)
-	if p.opt.Mode != 0 {
-		perm = p.opt.Mode.Perm() | 0o600
-	}
+	perm := p.opt.Mode.Perm() | 0o600 // nobody else's while that is not known
 	data, err := openRegular(p.root, p.n.data, os.O_RDWR|os.O_CREATE, perm)
 	if errors.Is(err, fs.ErrPermission) && p.root.Chmod(p.n.data, perm) == nil {
 		// Killed in Finish, after it had been given a mode without writing.

@@ -94,10 +94,8 @@ func (p *Part) dress() error {
 	if p.files.data == nil {
 		return nil
 	}
-	if p.opt.Mode != 0 {
-		if err := p.files.data.Chmod(p.opt.Mode.Perm() &^ umask()); err != nil {
-			return explain(err, p.n.data)
-		}
+	if err := p.files.data.Chmod(p.opt.perm() &^ umask()); err != nil {
+		return explain(err, p.n.data)
 	}
 	if p.opt.ModTime.IsZero() {
 		return nil

@@ -19,6 +19,11 @@ type Entry struct {
 	ID      content.ID  // zero while it is not hashed yet
 }
 
+// Attributes are the entry's mode and time.
+func (e Entry) Attributes() content.Attributes {
+	return content.Attributes{Mode: uint32(e.Mode.Perm()), ModTime: e.ModTime}
+}
+
 // EventKind says what happened to a file of a Folder.
 type EventKind int
 

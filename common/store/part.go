@@ -97,6 +97,21 @@ type progress struct {
 // List is the file's chunk list.
 func (p *Part) List() content.ChunkList { return p.list }
 
+// Attributes are those of the finished file.
+func (p *Part) Attributes() content.Attributes {
+	p.busy.RLock()
+	defer p.busy.RUnlock()
+	return content.Attributes{Mode: uint32(p.opt.Mode.Perm()), ModTime: p.opt.ModTime}
+}
+
+// SetAttributes has the file finished with these, where they were not known when
+// the Part was made.
+func (p *Part) SetAttributes(a content.Attributes) {
+	p.busy.Lock()
+	defer p.busy.Unlock()
+	p.opt.Mode, p.opt.ModTime = fs.FileMode(a.Mode), a.ModTime
+}
+
 // Resumed is how many bytes were held when the Part was opened.
 func (p *Part) Resumed() int64 { return p.held }
 

@@ -79,6 +79,15 @@ func (f *Shelved) Check(ctx context.Context) error {
 // Name is the file's name within its root.
 func (f *Shelved) Name() string { return f.name }
 
+// Attributes are the file's mode and time, as they are now.
+func (f *Shelved) Attributes() (a content.Attributes) {
+	info, err := f.root.Lstat(f.name)
+	if err != nil {
+		return a
+	}
+	return content.Attributes{Mode: uint32(info.Mode().Perm()), ModTime: info.ModTime()}
+}
+
 // List is the file's chunk list.
 func (f *Shelved) List() content.ChunkList { return f.list }
 

@@ -2,6 +2,19 @@ package store
 
 import "starmesh/common/content"
 
+// Attributed is a File that knows what the file has beside its content.
+type Attributed interface {
+	Attributes() content.Attributes
+}
+
+// AttributesOf returns what is known of a file beside its content.
+func AttributesOf(file any) (a content.Attributes) {
+	if file, ok := file.(Attributed); ok {
+		return file.Attributes()
+	}
+	return a
+}
+
 // File is one file at rest, held in part or whole. Memory, Part and Held are
 // Files; storetest is the suite that each passes. All methods may be called
 // from several goroutines.

@@ -25,7 +25,7 @@ func folderOf(t testing.TB, all map[string][]byte) *content.Collection {
 	var entries []content.Entry
 	for name, data := range all {
 		list := storetest.List(t, data)
-		entries = append(entries, content.Entry{Path: name, Size: list.Size(), ID: list.ID(), List: list, Mode: 0o640, ModTime: past})
+		entries = append(entries, content.Entry{Path: name, Size: list.Size(), ID: list.ID(), List: list, Attributes: content.Attributes{Mode: 0o640, ModTime: past}})
 	}
 	b, err := content.EncodeCollection(entries)
 	if err != nil {

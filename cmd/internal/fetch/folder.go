@@ -28,7 +28,7 @@ func ListFolder(ctx context.Context, dir string) (files []content.Entry, total i
 		return nil, 0, left, fileerr.Named(dir, err)
 	}
 	for _, e := range found {
-		files = append(files, content.Entry{Path: e.Name, Size: e.Size, Mode: uint32(e.Mode), ModTime: e.ModTime})
+		files = append(files, content.Entry{Path: e.Name, Size: e.Size, Attributes: e.Attributes()})
 		total += e.Size
 	}
 	return files, total, load.LeftOut{Count: out.Count, Files: out.Examples}, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -97,8 +98,9 @@ func (s Sources) Tickets() (all []string) {
 
 // servers are some that have one file, whose chunk list they know.
 type servers struct {
-	all  []server
-	list content.ChunkList
+	all   []server
+	list  content.ChunkList
+	about content.Attributes // of the file, as far as one of them tells
 }
 
 func (s servers) sources(list content.ChunkList) (all []transfer.Source) {
@@ -132,7 +134,10 @@ func (h *Hybrid) Get(ctx context.Context, from Sources) error {
 	if h.Introduce {
 		h.meet(ctx, from.wanted)
 	}
-	err = h.one(ctx, store.Entry{Name: name, ID: from.wanted, Size: h.servers.list.Size()})
+	err = h.one(ctx, store.Entry{
+		Name: name, ID: from.wanted, Size: h.servers.list.Size(),
+		Mode: fs.FileMode(h.servers.about.Mode), ModTime: h.servers.about.ModTime,
+	})
 	if err == nil && len(h.node.Links()) == 0 {
 		h.Out.Note("no other receiver is in reach: this was a download from a server, as any")
 	}
@@ -189,7 +194,7 @@ func (h *Hybrid) look(ctx context.Context, from *Sources) (name string, err erro
 // ask asks each server once what it has.
 func (h *Hybrid) ask(ctx context.Context, from *Sources) error {
 	for _, s := range h.servers.all {
-		list, ticket, err := s.look(ctx)
+		got, err := s.look(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -199,11 +204,14 @@ func (h *Hybrid) ask(ctx context.Context, from *Sources) error {
 		case err != nil:
 			continue
 		}
-		if err := from.agree(list.ID(), s.String()); err != nil {
+		if err := from.agree(got.list.ID(), s.String()); err != nil {
 			return err
 		}
-		h.servers.list = list
-		h.meetTicket(ticket)
+		h.servers.list = got.list
+		if h.servers.about.Mode == 0 {
+			h.servers.about = got.about
+		}
+		h.meetTicket(got.ticket)
 	}
 	return nil
 }
@@ -251,12 +259,18 @@ func (h *Hybrid) meet(ctx context.Context, id content.ID) {
 	}
 }
 
+// found is what a server tells of a file.
+type found struct {
+	list   content.ChunkList
+	ticket string             // ""; or of a mesh in which the file is
+	about  content.Attributes // as far as it tells
+}
+
 // server is one that has the file that is sought.
 type server interface {
 	String() string
 	name() string // of the file there
-	// look returns the file's chunk list, and a ticket if there is one.
-	look(ctx context.Context) (content.ChunkList, string, error)
+	look(ctx context.Context) (found, error)
 	source(list content.ChunkList) transfer.Source
 	// listless reports whether look failed for want of a list alone: the file may be
 	// there all the same.
@@ -302,17 +316,18 @@ func (s *starServer) name() string      { return path.Base(s.addr.Name) }
 func (s *starServer) close()            { s.session.close() }
 func (*starServer) listless(error) bool { return false }
 
-func (s *starServer) look(ctx context.Context) (list content.ChunkList, ticket string, err error) {
+func (s *starServer) look(ctx context.Context) (got found, err error) {
 	err = s.session.do(ctx, func(c *central.Client) error {
 		entry, err := c.Describe(ctx, s.addr.Name, content.ID{}, func(done, _ int64) { s.session.progress(done) })
+		got.about = entry.Attributes()
 		if err == nil && content.ChunkCount(entry.Size) > 0 {
-			list, err = c.ChunkList(ctx, entry)
+			got.list, err = c.ChunkList(ctx, entry)
 		} else if err == nil {
-			list, err = content.NewChunkList(0, nil)
+			got.list, err = content.NewChunkList(0, nil)
 		}
 		return err
 	})
-	return list, "", err
+	return got, err
 }
 
 func (s *starServer) source(list content.ChunkList) transfer.Source {
@@ -344,6 +359,7 @@ func (w *webServer) meet(context.Context, content.ID, []string) ([]string, error
 	return nil, fault.Wrapf(fault.Unknown, "a web server introduces nobody")
 }
 
-func (w *webServer) look(ctx context.Context) (content.ChunkList, string, error) {
-	return w.ChunkList(ctx)
+func (w *webServer) look(ctx context.Context) (got found, err error) {
+	got.list, got.ticket, err = w.ChunkList(ctx)
+	return got, err
 }

@@ -207,9 +207,11 @@ func (m *Mesh) carry(ctx context.Context, file store.File, entry store.Entry, b 
 	if twin := m.shared[entry.ID]; twin != nil {
 		return copyChunks(ctx, file, twin, b.chunk)
 	}
+	asked := m.askAttributes(ctx, file)
 	err := m.watched(ctx, entry, b, func(cfg transfer.Config) error {
 		return m.node.Fetch(ctx, entry.Name, file, cfg, m.servers.sources(file.List())...)
 	})
+	asked()
 	if err != nil {
 		m.node.Withdraw(entry.ID)
 		return err

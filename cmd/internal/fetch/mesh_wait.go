@@ -86,7 +86,7 @@ func (m *Mesh) patiently(ctx context.Context, what string, ask func(context.Cont
 	}
 }
 
-// tellOfWaiting says, while nothing arrives, what is missinm.
+// tellOfWaiting says, while nothing arrives, what is missing.
 func (m *Mesh) tellOfWaiting(ctx context.Context, entry store.Entry, b *books) {
 	const round, worthTelling = 250 * time.Millisecond, 3 * time.Second
 	var last peer.Reach

@@ -34,6 +34,21 @@ func (m *moving) List() content.ChunkList {
 	return file.List()
 }
 
+func (m *moving) Attributes() content.Attributes {
+	file, leave := m.at()
+	defer leave()
+	return store.AttributesOf(file)
+}
+
+// SetAttributes is store.Part's, while the file is in the making.
+func (m *moving) SetAttributes(a content.Attributes) {
+	file, leave := m.at()
+	defer leave()
+	if part, ok := file.(*store.Part); ok {
+		part.SetAttributes(a)
+	}
+}
+
 func (m *moving) Have() content.Set {
 	file, leave := m.at()
 	defer leave()
