@@ -2,6 +2,7 @@ package faultinject
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"starmesh/cmd/internal/lab/labdir"
@@ -73,7 +74,8 @@ func (j *judgement) fetchedOnce() {
 	for _, name := range j.toFinish() {
 		n := j.nodes[name]
 		again := n.again + n.refetched()
-		allowed := int64(n.cuts*j.inFlight())*chunk + int64(j.System.Costs.Again*float64(j.FileBytes))
+		share := math.Ceil(j.System.Costs.Again * float64(j.FileBytes) / float64(chunk)) // chunks come whole
+		allowed := int64(n.cuts*j.inFlight()+int(share)) * chunk
 		if n.done != nil && again > allowed {
 			j.wrong("%s received %s more than it needed; %s may have been in flight.", name, units.Bytes(again), units.Bytes(allowed))
 		}
