@@ -21,7 +21,7 @@ cd "$top"
 runs=${RUNS:-3}
 work=$(mktemp -d "${TMPDIR:-/dev/shm}/starmesh-fleet.XXXXXX")
 leave() {
-	kill $(jobs -p) 2>/dev/null || true
+	jobs -p | xargs -r kill 2>/dev/null || true
 	wait 2>/dev/null || true
 	! mountpoint -q "$work/n8" || umount "$work/n8"
 	rm -rf "$work"
@@ -87,9 +87,9 @@ measure_lab() {
 	done
 }
 
-# push_to FLAG…: pushes to 8 nodes; victim is killed at half of the time. Prints the time of the last that has it.
-push_to() {
-	"$ours" push "$work/file" --nodes 8 --listen "$at" --origin-up 100mbit --up 40mbit --down 100mbit --json "$@" >"$work/push.out" 2>"$work/push.err" &
+# push_once: pushes to 8 nodes; victim is killed at half of the time. Prints the time of the last that has it.
+push_once() {
+	"$ours" push "$work/file" --nodes 8 --listen "$at" --origin-up 100mbit --up 40mbit --down 100mbit --json >"$work/push.out" 2>"$work/push.err" &
 	manager=$!
 	for i in $(seq 8); do
 		mkdir -p "$work/n$i"
@@ -116,7 +116,7 @@ measure_push() {
 	bound=$(awk -v f="$mib" 'BEGIN {f *= 8 * 1.048576; a = f / 100; b = 8 * f / (100 + 8 * 40); printf "%.2f", (a > b ? a : b)}')
 	for r in $(seq "$runs"); do
 		rm -rf "$work"/n?
-		usual+=("$(push_to)")
+		usual+=("$(push_once)")
 		[ "$(receipts '"verified":true')" = 8 ] || fail "not all have it: $(cat "$work/push.err")"
 	done
 	echo "push of $mib MiB to 8: $(printf '%s\n' "${usual[@]}" | sort -n | median); the bound is $bound s (1.10 times that at the most)"
@@ -125,13 +125,13 @@ measure_push() {
 		rm -rf "$work"/n?
 		mkdir -p "$work/n8"
 		mount -t tmpfs -o size=1m tmpfs "$work/n8"
-		hurt+=("$(push_to)")
+		hurt+=("$(push_once)")
 		[ "$(receipts '"verified":true') $(receipts '"node":"n[78]","verified":false')" = "6 2" ] || fail "reported wrongly: $(grep receipt "$work/push.out")"
 		umount "$work/n8"
 	done
 	echo "one killed at half and one full: the six others $(printf '%s\n' "${hurt[@]}" | sort -n | median) (1.05 times that without at the most)"
 	victim='' half=''
-	push_to >"$work/again"
+	push_once >"$work/again"
 	echo "again: the last after $(cat "$work/again") s; $(receipts '"verified":true') have it, $(receipts "\"kept_bytes\":$((mib << 20)),") had it before (6)"
 }
 
