@@ -111,8 +111,8 @@ func (d *drawing) restsLocked(now time.Time) bool {
 	switch {
 	case len(d.members) == 0 || place == 0 || len(d.circle.ids) == 0:
 		return false
-	case !d.some:
-		return now.Sub(d.began) < firstTime
+	case d.drawers.Empty():
+		return d.drawers.Since(now) < firstTime
 	default:
 		return (place < 0 || place >= drawingAtOnce) && d.take.intake.Idle() < restTime
 	}

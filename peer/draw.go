@@ -18,8 +18,6 @@ type drawing struct {
 	*swarm
 	drawers *scheduler.Drawers
 	circle  circle
-	began   time.Time
-	some    bool          // something has come since
 	asked   map[int]asked // chunks that servers were asked for
 	news    bool          // members are to be told who draws
 	changed chan struct{} // closed when there may be more to ask for
@@ -45,8 +43,7 @@ func (d *drawing) run(ctx context.Context, servers []transfer.Source) (alive con
 		return ctx, func() []error { return nil }
 	}
 	d.mu.Lock()
-	d.began = time.Now()
-	d.drawers.Begin(d.node.expects.Load(), d.began)
+	d.drawers.Begin(d.node.expects.Load(), time.Now())
 	d.mu.Unlock()
 	alive, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
@@ -135,7 +132,6 @@ func (d *drawing) tellLocked(m *member) {
 
 // arrivedLocked notes that a chunk came from another node.
 func (d *drawing) arrivedLocked(now time.Time) {
-	d.some = true
 	d.drawers.Arrived(false, 0, now)
 	d.wakeLocked()
 }
@@ -220,7 +216,6 @@ func (s *server) Deliver(i int, p []byte) error {
 		took = now.Sub(a.since)
 		delete(s.asked, i)
 	}
-	s.some = true
 	s.drawers.SetAble(true)
 	s.drawers.Arrived(true, took, now)
 	if c.Outcome == transfer.Stored {

@@ -64,6 +64,9 @@ func (d *Drawers) Begin(expects bool, now time.Time) {
 	d.able, d.expects, d.began, d.worked, d.grown = true, expects, now, now, now
 }
 
+// Since returns how long ago that was.
+func (d *Drawers) Since(now time.Time) time.Duration { return now.Sub(d.began) }
+
 // Demand is what a node lacks and sees when it may ask a server.
 type Demand struct {
 	Missing content.Set   // neither held nor promised; not changed

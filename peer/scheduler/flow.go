@@ -45,6 +45,9 @@ func (f *flow) Arrived(fromServer bool, took time.Duration, now time.Time) {
 	}
 }
 
+// Empty reports whether nothing has come yet, from anywhere.
+func (f *flow) Empty() bool { return f.arrived.IsZero() }
+
 // IsOverdue reports whether what a server was asked for then is not to be waited
 // for: another node, or the mesh, may bring it sooner. While a server brings
 // anything, it comes to the rest, and would send twice what is asked for again.
