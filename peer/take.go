@@ -196,6 +196,9 @@ func (t *taking) received(m *member, i int, p []byte) error {
 // declineLocked spares who had promised a chunk that another brought the sending
 // of it, if that has not begun.
 func (t *taking) declineLocked(c transfer.Chunk) {
+	if c.Broken == nil {
+		return
+	}
 	for _, m := range t.members {
 		if m.claims == c.Broken {
 			m.link.post(answer{Topic: t.topic, Chunk: c.Index, Verdict: declined})

@@ -8,7 +8,7 @@ type Attributed interface {
 }
 
 // AttributesOf returns what is known of a file beside its content.
-func AttributesOf(file any) (a content.Attributes) {
+func AttributesOf(file File) (a content.Attributes) {
 	if file, ok := file.(Attributed); ok {
 		return file.Attributes()
 	}
