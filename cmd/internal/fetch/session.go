@@ -50,7 +50,7 @@ type session[C connection] struct {
 	// Of the do under way.
 	patience *retry.Patience
 	done     int64 // the most that any try has reported
-	broken   int   // connections that ended before the server was reached
+	broken   int   // tries of do that failed
 }
 
 // firstContacts is how many connections may break before the server has
@@ -71,6 +71,7 @@ func (s *session[C]) do(ctx context.Context, work func(C) error) error {
 		}
 		s.close()
 		wait, worth := s.patience.Next(err)
+		s.broken++
 		if s.hopeless(err) || !worth {
 			return err
 		}
@@ -87,7 +88,6 @@ func (s *session[C]) hopeless(err error) bool {
 	if s.reached || s.retry.ToBegin {
 		return false
 	}
-	s.broken++
 	switch {
 	case errors.Is(err, fault.Closed), errors.Is(err, fault.Protocol):
 		return s.broken >= firstContacts
