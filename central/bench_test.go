@@ -19,7 +19,7 @@ type drain struct {
 	list content.ChunkList
 }
 
-func (d drain) List() content.ChunkList          { return d.list }
+func (d drain) Chunks() content.ChunkList        { return d.list }
 func (d drain) Have() content.Set                { return content.NewSet(d.list.Len()) }
 func (d drain) WriteChunk(i int, p []byte) error { return d.list.Verify(i, p) }
 

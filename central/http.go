@@ -175,7 +175,7 @@ func (s *Server) httpFile(w *answerWriter, r *http.Request, name string) {
 		return
 	}
 	defer f.Close()
-	list := f.List()
+	list := f.Chunks()
 	w.Header().Set("ETag", `"`+list.ID().String()+`"`)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	// A page among the files must not act for its reader on this server.

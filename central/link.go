@@ -260,7 +260,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, content.MinChunk)
 func (l *link) sendChunk(req uint32, i int, f chunkFile) error {
 	l.write.mu.Lock()
 	defer l.write.mu.Unlock()
-	n := f.List().ChunkLen(i)
+	n := f.Chunks().ChunkLen(i)
 	err := l.flushLocked()
 	if err == nil {
 		err = l.sendChunkLocked(req, i, n, f)
@@ -291,7 +291,7 @@ func (l *link) chunkCall() string {
 func (l *link) sendChunkLocked(req uint32, i, n int, f chunkFile) error {
 	if l.direct && haveSendfile {
 		l.write.buf = appendChunkHead(l.write.buf[:0], req, uint32(i), n)
-		return l.whole(func() error { return sendFile(l.tcp, l.write.buf, f.OS(), f.List().Offset(i), n) })
+		return l.whole(func() error { return sendFile(l.tcp, l.write.buf, f.OS(), f.Chunks().Offset(i), n) })
 	}
 	b := buffers.Get().(*[]byte)
 	defer buffers.Put(b)

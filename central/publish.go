@@ -31,7 +31,7 @@ func (c *Client) Put(ctx context.Context, f upload, entry store.Entry, force boo
 			if err != nil {
 				return false, err
 			}
-			return false, giveProof(c.link, m, f.List())
+			return false, giveProof(c.link, m, f.Chunks())
 		case typeGet:
 			m, err := decodeGet(b)
 			if err != nil {
@@ -107,22 +107,22 @@ func (s *session) reuse(ctx context.Context, part *store.Part, req uint32) error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	tell := tellProgress(s.link, req, cancel)
-	return part.Reuse(ctx, content.ChunkList{}, func(int64) { tell(part.Resumed(), part.List().Size()) })
+	return part.Reuse(ctx, content.ChunkList{}, func(int64) { tell(part.Resumed(), part.Chunks().Size()) })
 }
 
 // fetch runs the transfer with the client as its only source.
 func (s *session) fetch(ctx context.Context, a *asker, part *store.Part, req uint32) error {
 	tell := tellProgress(s.link, req, s.link.interrupt)
 	held := part.Resumed()
-	tell(held, part.List().Size())
+	tell(held, part.Chunks().Size())
 	cfg := transfer.Config{Counter: s.server.cfg.Meter, OnChunk: func(c transfer.Chunk) {
 		if c.Outcome == transfer.Stored {
 			held += int64(c.Bytes) // one source, one deliverer: never at once
-			tell(held, part.List().Size())
+			tell(held, part.Chunks().Size())
 		}
 	}}
 	from := make(chan transfer.Source, 1)
-	from <- &uploader{a, part.List()}
+	from <- &uploader{a, part.Chunks()}
 	close(from)
 	err := transfer.Fetch(ctx, part, from, cfg)
 	s.link.resume(ctx) // the source was interrupted when nothing more was wanted

@@ -153,7 +153,7 @@ type listOnly struct {
 	list content.ChunkList
 }
 
-func (f listOnly) List() content.ChunkList { return f.list }
+func (f listOnly) Chunks() content.ChunkList { return f.list }
 
 // TestAnUploadThatWasCutOffGoesOn where it stopped: on another connection, to
 // a server that was started anew.

@@ -236,7 +236,7 @@ func endsConnection(err error) bool {
 
 // held returns the file with an id, opened; the session keeps the last one.
 func (s *session) held(id content.ID) (*store.Held, error) {
-	if s.open != nil && s.open.List().ID() == id && s.open.Changed() == nil {
+	if s.open != nil && s.open.Chunks().ID() == id && s.open.Changed() == nil {
 		return s.open, nil
 	}
 	entry, _, err := s.server.cfg.Folder.ByID(id)
@@ -247,7 +247,7 @@ func (s *session) held(id content.ID) (*store.Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.List().ID() != id {
+	if f.Chunks().ID() != id {
 		f.Close()
 		return nil, fault.Wrapf(fault.Changed, "%s is another file now", entry.Name)
 	}
@@ -276,8 +276,8 @@ func (s *session) give(m get) error {
 // giveChunks sends the chunks that m asks for; the side that has the file runs
 // it: the server for GET, the client while its PUT goes on.
 func giveChunks(l *link, m get, f chunkFile) error {
-	if last := uint64(m.First) + uint64(m.Count); last > uint64(f.List().Len()) {
-		return fault.Wrapf(fault.Invalid, "chunks %d to %d of a file with %d", m.First, last-1, f.List().Len())
+	if last := uint64(m.First) + uint64(m.Count); last > uint64(f.Chunks().Len()) {
+		return fault.Wrapf(fault.Invalid, "chunks %d to %d of a file with %d", m.First, last-1, f.Chunks().Len())
 	}
 	for i := m.First; i < m.First+m.Count; i++ {
 		if err := l.sendChunk(m.Req, int(i), f); err != nil {

@@ -29,7 +29,7 @@ func besieged(t *testing.T, file store.File, addrs ...netip.Addr) (pipedNode, []
 func joinsFrom(t *testing.T, n pipedNode, file store.File, id string, from netip.Addr) *scripted {
 	t.Helper()
 	r := meetsFrom(t, n, id, from, func(s stream) { go drain(s) })
-	r.joins(file.List(), content.NewSet(file.List().Len()))
+	r.joins(file.Chunks(), content.NewSet(file.Chunks().Len()))
 	synctest.Wait()
 	return r
 }
@@ -76,7 +76,7 @@ func TestACrowdKeepsNobodyOut(t *testing.T) {
 				if in != c.in {
 					t.Errorf("%d of 20 were let in, want %d", in, c.in)
 				}
-				if n := len(origin.shelf.swarm(file.List().ID()).members); n != c.all {
+				if n := len(origin.shelf.swarm(file.Chunks().ID()).members); n != c.all {
 					t.Errorf("%d members, want %d", n, c.all)
 				}
 				hangUp(origin, all...)
@@ -116,7 +116,7 @@ func TestWhoDoesNotWaitIsNotAnswered(t *testing.T) {
 		late := all[maxMembers]
 		again := func() {
 			late.say(leave{Topic: 7})
-			late.joins(file.List(), content.NewSet(40))
+			late.joins(file.Chunks(), content.NewSet(40))
 			synctest.Wait()
 		}
 		time.Sleep(askAgainPauses.First)

@@ -54,8 +54,8 @@ func TestNodesThatDoNotAnswerHoldNobodyUp(t *testing.T) {
 	asker.Meet(knows.host.Where())
 	waitFor(t, func() bool { return len(asker.Links()) == 4 })
 	began := time.Now()
-	list, _, err := asker.ChunkList(testContext(t), file.List().ID())
-	if err != nil || list.ID() != file.List().ID() {
+	list, _, err := asker.ChunkList(testContext(t), file.Chunks().ID())
+	if err != nil || list.ID() != file.Chunks().ID() {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took > askTimeout/2 {
@@ -79,7 +79,7 @@ func TestANodeThatDidNotKnowIsAskedAgain(t *testing.T) {
 	waitFor(t, func() bool { return len(asker.Links()) == 1 })
 	found := make(chan content.ChunkList)
 	go func() {
-		list, _, err := asker.ChunkList(testContext(t), file.List().ID())
+		list, _, err := asker.ChunkList(testContext(t), file.Chunks().ID())
 		if err != nil {
 			t.Error(err)
 		}
@@ -89,7 +89,7 @@ func TestANodeThatDidNotKnowIsAskedAgain(t *testing.T) {
 	if _, err := other.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
-	if list := <-found; list.ID() != file.List().ID() {
+	if list := <-found; list.ID() != file.Chunks().ID() {
 		t.Error("another list was found")
 	}
 }

@@ -25,7 +25,7 @@ type atHand interface {
 // oneFile is a file at hand.
 type oneFile struct{ store.File }
 
-func (f oneFile) chunks() chunks      { return f.List() }
+func (f oneFile) chunks() chunks      { return f.Chunks() }
 func (f oneFile) sink() transfer.Sink { return f.File }
 
 // lentFile is one of a folder at hand.

@@ -178,9 +178,9 @@ func breakAndMend(t *testing.T, seed uint64) {
 		n := w.nodes[name]
 		fetches.Go(func() {
 			for i, file := range w.files {
-				got := store.NewMemory(file.List())
+				got := store.NewMemory(file.Chunks())
 				if err := n.Fetch(ctx, "file", got, patient()); err != nil {
-					t.Errorf("seed %d, %s, file %d: %v; %+v", seed, name, i, err, n.Reach(file.List().ID()))
+					t.Errorf("seed %d, %s, file %d: %v; %+v", seed, name, i, err, n.Reach(file.Chunks().ID()))
 					return
 				}
 				same(t, got, file)

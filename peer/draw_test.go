@@ -38,7 +38,7 @@ type drawn struct {
 func (d drawn) Name() string { return "server" }
 
 func (d drawn) Run(ctx context.Context, w transfer.Wanted) error {
-	p := make([]byte, d.file.List().ChunkLen(0))
+	p := make([]byte, d.file.Chunks().ChunkLen(0))
 	for {
 		changed := w.Changed()
 		i, ok := w.Missing().Next(0)
@@ -53,7 +53,7 @@ func (d drawn) Run(ctx context.Context, w transfer.Wanted) error {
 				return ctx.Err()
 			}
 		}
-		chunk := p[:d.file.List().ChunkLen(i)]
+		chunk := p[:d.file.Chunks().ChunkLen(i)]
 		if err := d.give(ctx, i, chunk); err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func drawAll(t *testing.T, s *webServer, n int) (nodes []pipedNode, files []*sto
 		for _, other := range nodes {
 			dial(node, other)
 		}
-		nodes, files = append(nodes, node), append(files, store.NewMemory(s.file.List()))
+		nodes, files = append(nodes, node), append(files, store.NewMemory(s.file.Chunks()))
 	}
 	return nodes, files
 }
@@ -180,7 +180,7 @@ func TestAServerThatLiesIsGivenUp(t *testing.T) {
 		s := newWebServer(t, 4)
 		s.lies[2] = true
 		alone := startPiped(t, "alone", nil)
-		err := alone.Fetch(testContext(t), "x", store.NewMemory(s.file.List()), patient(), drawn{s, "alone"})
+		err := alone.Fetch(testContext(t), "x", store.NewMemory(s.file.Chunks()), patient(), drawn{s, "alone"})
 		if !errors.Is(err, fault.Corrupt) {
 			t.Errorf("alone: %v", err)
 		}
@@ -189,7 +189,7 @@ func TestAServerThatLiesIsGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		dial(lacks, has)
-		to := store.NewMemory(s.file.List())
+		to := store.NewMemory(s.file.Chunks())
 		if err := lacks.Fetch(testContext(t), "x", to, patient(), drawn{s, "lacks"}); err != nil {
 			t.Errorf("with another node: %v", err)
 		}
@@ -252,14 +252,14 @@ func TestThoseWhoDrawAreIntroduced(t *testing.T) {
 				dial(node, nodes[0])
 			}
 			group.Go(func() {
-				if err := node.Fetch(testContext(t), "x", store.NewMemory(s.file.List()), patient(), drawn{s, fmt.Sprint(i)}); err != nil {
+				if err := node.Fetch(testContext(t), "x", store.NewMemory(s.file.Chunks()), patient(), drawn{s, fmt.Sprint(i)}); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		synctest.Wait()
 		for _, node := range nodes[1:] {
-			swarm := node.shelf.swarm(s.file.List().ID())
+			swarm := node.shelf.swarm(s.file.Chunks().ID())
 			swarm.mu.Lock()
 			swarm.search.looked = enoughMembers
 			swarm.mu.Unlock()
@@ -303,7 +303,7 @@ func TestHeavyThoseWhoDrawMeet(t *testing.T) {
 			dial(node, nodes[(i+7)%n])
 			group.Go(func() {
 				time.Sleep(time.Duration(i) * 10 * time.Millisecond)
-				to := store.NewMemory(s.file.List())
+				to := store.NewMemory(s.file.Chunks())
 				if err := node.Fetch(testContext(t), "x", to, patient(), drawn{s, fmt.Sprint(i)}); err != nil {
 					t.Error(err)
 				}

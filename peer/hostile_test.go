@@ -70,13 +70,13 @@ func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
 		file := makeFile(t, 20*chunk)
 		taker := startNode(t, nil)
 		r := loose(t, taker)
-		r.joins(file.List(), 7)
-		got := store.NewMemory(file.List())
+		r.joins(file.Chunks(), 7)
+		got := store.NewMemory(file.Chunks())
 		done := taker.begin(t, got)
-		waitFor(t, func() bool { return taker.shelf.swarm(file.List().ID()) != nil })
+		waitFor(t, func() bool { return taker.shelf.swarm(file.Chunks().ID()) != nil })
 		r.say(offer{Topic: 7, Chunk: 3, Sure: true})
 		waitFor(t, func() bool {
-			return !taker.shelf.swarm(file.List().ID()).take.intake.Wants(3)
+			return !taker.shelf.swarm(file.Chunks().ID()).take.intake.Wants(3)
 		})
 		r.send(7, 3, make([]byte, chunk))
 		r.cutOff(taker)
@@ -98,16 +98,16 @@ func TestALiarIsCutOffAndTheFileIsRight(t *testing.T) {
 func TestChunksAreCountedByWhatBecameOfThem(t *testing.T) {
 	file := makeFile(t, 3*chunk)
 	taker := startNode(t, nil)
-	got := store.NewMemory(file.List())
+	got := store.NewMemory(file.Chunks())
 	done := taker.begin(t, got)
 	liar := loose(t, taker)
-	liar.joins(file.List(), 7)
+	liar.joins(file.Chunks(), 7)
 	awaitMember(liar)
 	liar.say(offer{Topic: 7, Chunk: 0, Sure: true})
 	liar.send(7, 0, make([]byte, chunk))
 	liar.cutOff(taker)
 	giver := loose(t, taker)
-	giver.joins(file.List(), 7)
+	giver.joins(file.Chunks(), 7)
 	awaitMember(giver)
 	for _, i := range []int{0, 0, 1, 2} {
 		p := make([]byte, chunk)
@@ -130,8 +130,8 @@ func TestAChunkMayOvertakeItsOffer(t *testing.T) {
 	file := makeFile(t, 5*chunk)
 	taker, origin := startNode(t, nil), startNode(t, nil)
 	r := loose(t, taker)
-	r.joins(file.List(), 7)
-	got := store.NewMemory(file.List())
+	r.joins(file.Chunks(), 7)
+	got := store.NewMemory(file.Chunks())
 	done := taker.begin(t, got)
 	awaitMember(r)
 	p := make([]byte, chunk)
@@ -154,15 +154,15 @@ func TestAStallerIsWorkedAround(t *testing.T) {
 	file := makeFile(t, 40*chunk)
 	taker, origin := startNode(t, nil), startNode(t, nil)
 	r := loose(t, taker)
-	r.joins(file.List(), 1)
-	got := store.NewMemory(file.List())
+	r.joins(file.Chunks(), 1)
+	got := store.NewMemory(file.Chunks())
 	done := taker.begin(t, got)
-	waitFor(t, func() bool { return taker.shelf.swarm(file.List().ID()) != nil })
+	waitFor(t, func() bool { return taker.shelf.swarm(file.Chunks().ID()) != nil })
 	for i := range 20 { // promised, and never sent
 		r.say(offer{Topic: 1, Chunk: i, Sure: true})
 	}
 	waitFor(t, func() bool {
-		return taker.shelf.swarm(file.List().ID()).take.has().Count() > 0
+		return taker.shelf.swarm(file.Chunks().ID()).take.has().Count() > 0
 	})
 	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func TestAStallerIsWorkedAround(t *testing.T) {
 
 func TestWhoBreaksTheGrammarIsCutOff(t *testing.T) {
 	file := makeFile(t, 5*chunk)
-	list := file.List()
+	list := file.Chunks()
 	joined := func(r *rogue) { r.joins(list, 1) }
 	tests := map[string]func(r *rogue){
 		"no hello":        func(r *rogue) { r.say(leave{Topic: 1}) },
@@ -261,11 +261,11 @@ func TestARogueThatNeverReadsIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := loose(t, origin)
-	r.say(hello{Version: version}, join{what: typeJoin, Topic: 1, ID: file.List().ID(), Size: file.List().Size(), Has: content.NewSet(64)})
+	r.say(hello{Version: version}, join{what: typeJoin, Topic: 1, ID: file.Chunks().ID(), Size: file.Chunks().Size(), Has: content.NewSet(64)})
 	taker := startNode(t, nil)
 	taker.Meet(origin.host.Where())
-	got := store.NewMemory(file.List())
-	if err := taker.fetch(testContext(t), file.List(), got); err != nil {
+	got := store.NewMemory(file.Chunks())
+	if err := taker.fetch(testContext(t), file.Chunks(), got); err != nil {
 		t.Fatal(err)
 	}
 	same(t, got, file)

@@ -22,7 +22,7 @@ func crowd(t *testing.T, count int, file *store.Memory, origin testNode, change 
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	for range count {
-		r := receiver{startNode(t, change), store.NewMemory(file.List())}
+		r := receiver{startNode(t, change), store.NewMemory(file.Chunks())}
 		r.Meet(origin.host.Where())
 		group.Go(func() { _ = r.Fetch(ctx, "file", r.got, transfer.Config{RetryFor: forEver}) }) // it is stopped, or looked at
 		all = append(all, r)
@@ -50,7 +50,7 @@ func settled(t *testing.T, all []receiver) {
 		held := between(all)
 		gone := held.Len() - held.Count()
 		for _, r := range all {
-			if now := r.Reach(r.got.List().ID()); now.Missing != gone || now.Nowhere != gone {
+			if now := r.Reach(r.got.Chunks().ID()); now.Missing != gone || now.Nowhere != gone {
 				return false
 			}
 		}

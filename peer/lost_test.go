@@ -23,7 +23,7 @@ import (
 func TestWhatHasJustComeIsNotToldAsLost(t *testing.T) {
 	whole := makeFile(t, 3*chunk)
 	taker := startNode(t, nil)
-	s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(whole.List())}, 1, transfer.Config{})
+	s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(whole.Chunks())}, 1, transfer.Config{})
 	giver, other := entered(s, 1), entered(s, 2)
 	s.take.offered(giver, offer{Chunk: 0, Sure: true})
 	s.take.offered(giver, offer{Chunk: 1, Sure: true})
@@ -63,7 +63,7 @@ func posted(l *link) []byte {
 func TestWhoPromisedWhatAnotherBroughtIsTold(t *testing.T) {
 	whole := makeFile(t, 3*chunk)
 	taker := startNode(t, nil)
-	s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(whole.List())}, 1, transfer.Config{})
+	s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(whole.Chunks())}, 1, transfer.Config{})
 	giver, other := entered(s, 1), entered(s, 2)
 	s.take.offered(other, offer{Chunk: 1, Sure: true})
 	s.quit(other) // and what it had promised comes all the same
@@ -85,7 +85,7 @@ func TestWhoPromisedWhatAnotherBroughtIsTold(t *testing.T) {
 func TestAChunkOutlivesItsLink(t *testing.T) {
 	whole := makeFile(t, 3*chunk)
 	taker := startNode(t, nil)
-	s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(whole.List())}, 1, transfer.Config{})
+	s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(whole.Chunks())}, 1, transfer.Config{})
 	giver := entered(s, 1)
 	giver.link.quitAll()
 	p := make([]byte, chunk)
@@ -102,7 +102,7 @@ func TestAChunkOutlivesItsLink(t *testing.T) {
 func TestNobodyIsBlamedForWhatWasNotHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		taker := startPiped(t, "taker", nil)
-		list := makeFile(t, 3*chunk).List()
+		list := makeFile(t, 3*chunk).Chunks()
 		s := newSwarm(taker.Node, "file", oneFile{store.NewMemory(list)}, 1, transfer.Config{})
 		giver := entered(s, 1)
 		s.take.offered(giver, offer{Chunk: 1, Sure: true})
@@ -156,7 +156,7 @@ func takenBack(t *testing.T, words func(chunks []int) []message) {
 			}
 			_, _ = taker.control.Write(encode(nil, a))
 		})
-		taker.joins(file.List(), content.NewSet(20))
+		taker.joins(file.Chunks(), content.NewSet(20))
 		time.Sleep(maxOvertaking) // nothing is read, and each that goes out on suspicion waits
 		synctest.Wait()
 		if len(promised) < 2 {

@@ -78,7 +78,7 @@ func TestMoveProcess(t *testing.T) {
 
 // moveGet fetches the file, says when some of it is there, and when all is.
 func moveGet(t *testing.T, n testNode, file *store.Memory) {
-	got := store.NewMemory(file.List())
+	got := store.NewMemory(file.Chunks())
 	some := sync.OnceFunc(func() { fmt.Println("some is there") })
 	cfg := transfer.Config{RetryFor: forEver, OnChunk: func(transfer.Chunk) {
 		if got.Have().Count() >= 10 {

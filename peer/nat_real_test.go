@@ -222,7 +222,7 @@ func natServe(t *testing.T, n testNode) {
 		t.Fatal(err)
 	}
 	n.Outside(testContext(t))
-	ticket := n.Ticket("file", file.List())
+	ticket := n.Ticket("file", file.Chunks())
 	fmt.Printf("ticket %s\n", ticket)
 }
 
@@ -234,7 +234,7 @@ func natGet(t *testing.T, n testNode, text string) {
 	}
 	n.Meet(ticket.Peers...)
 	file := makeFile(t, natFile)
-	got := store.NewMemory(file.List())
+	got := store.NewMemory(file.Chunks())
 	err = n.Fetch(t.Context(), "file", got, transfer.Config{RetryFor: 25 * time.Second})
 	if err != nil {
 		fmt.Println("got nothing:", strings.ReplaceAll(err.Error(), "\n", "; "))

@@ -48,7 +48,7 @@ func accepts(r *scripted, m message) {
 // all.
 func mustFetch(t *testing.T, file *store.Memory, within time.Duration, from ...pipedNode) {
 	t.Helper()
-	taker, got := startPiped(t, "taker", nil), store.NewMemory(file.List())
+	taker, got := startPiped(t, "taker", nil), store.NewMemory(file.Chunks())
 	for _, n := range from {
 		dial(taker, n)
 	}
@@ -76,7 +76,7 @@ func TestWhoConfirmsNothingKeepsNothingFromOthers(t *testing.T) {
 				var mutes []*scripted
 				for i := range 5 {
 					r := behaves(t, origin, fmt.Sprint("mute ", i), clogged, accepts)
-					r.joins(file.List(), content.NewSet(40))
+					r.joins(file.Chunks(), content.NewSet(40))
 					mutes = append(mutes, r)
 				}
 				time.Sleep(time.Second) // they have all that is to be had
@@ -127,7 +127,7 @@ func TestWhoPromisesAndBringsNothingIsWorkedAround(t *testing.T) {
 		time.AfterFunc(20*time.Millisecond, func() { dial(taker, origin) }) // the promiser comes first
 		began := time.Now()
 		for i, f := range files {
-			got := store.NewMemory(f.List())
+			got := store.NewMemory(f.Chunks())
 			if i == 1 {
 				time.Sleep(time.Second) // its ban is over
 			}
@@ -158,7 +158,7 @@ func TestIdleMembersMakeRoom(t *testing.T) {
 		var idle []*scripted
 		for i := range maxMembers + 10 {
 			r := meets(t, origin, fmt.Sprint("idle ", i))
-			r.joins(file.List(), content.NewSet(40))
+			r.joins(file.Chunks(), content.NewSet(40))
 			idle = append(idle, r)
 		}
 		if left := said[leave](idle[maxMembers]); len(left) != 1 {
@@ -207,7 +207,7 @@ func TestACrowdHasFewDialled(t *testing.T) {
 		if _, err := origin.share("file", oneFile{file}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := lacking.share("file", oneFile{store.NewMemory(file.List())}, &transfer.Config{}); err != nil {
+		if _, err := lacking.share("file", oneFile{store.NewMemory(file.Chunks())}, &transfer.Config{}); err != nil {
 			t.Fatal(err)
 		}
 		addr := ma.StringCast("/ip4/127.0.0.1/tcp/4009")
@@ -215,7 +215,7 @@ func TestACrowdHasFewDialled(t *testing.T) {
 		for _, n := range []pipedNode{origin, lacking} {
 			for i := range 20 {
 				r := meets(t, n, fmt.Sprint("one of a crowd ", i))
-				r.joins(file.List(), content.NewSet(5))
+				r.joins(file.Chunks(), content.NewSet(5))
 				told := peers{Topic: 7}
 				for k := range 4 {
 					told.Places = append(told.Places, peer.AddrInfo{ID: anyID(t, 4*i+k), Addrs: []ma.Multiaddr{addr}})
@@ -266,7 +266,7 @@ func TestNotNowWithoutAWaitMakesNoStorm(t *testing.T) {
 				_, _ = taker.control.Write(encode(nil, answer{Topic: 7, Chunk: o.Chunk, Verdict: notNow}))
 			}
 		})
-		taker.joins(file.List(), content.NewSet(200))
+		taker.joins(file.Chunks(), content.NewSet(200))
 		time.Sleep(time.Second)
 		if n := len(said[offer](taker)); n == 0 || n > 60*6 { // a few each time that it may be asked
 			t.Errorf("%d offers in a second", n)

@@ -97,7 +97,7 @@ func (n testNode) begin(t *testing.T, to *store.Memory) (done func()) {
 	t.Helper()
 	var group sync.WaitGroup
 	group.Go(func() {
-		if err := n.fetch(testContext(t), to.List(), to); err != nil {
+		if err := n.fetch(testContext(t), to.Chunks(), to); err != nil {
 			t.Error(err)
 		}
 	})
@@ -157,20 +157,20 @@ func TestWhoSharesAFileIsKept(t *testing.T) {
 	}
 	taker.Meet(origin.host.Where())
 	idle.Meet(origin.host.Where())
-	if err := taker.fetch(testContext(t), file.List(), store.NewMemory(file.List())); err != nil {
+	if err := taker.fetch(testContext(t), file.Chunks(), store.NewMemory(file.Chunks())); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, func() bool { return len(origin.Links()) == 2 })
 	worth := func(of testNode) int {
 		if tags := origin.host.ConnManager().GetTagInfo(of.host.ID()); tags != nil {
-			return tags.Tags[file.List().ID().String()]
+			return tags.Tags[file.Chunks().ID().String()]
 		}
 		return 0
 	}
 	if worth(taker) == 0 || worth(idle) != 0 {
 		t.Errorf("who has joined is worth %d, who has not %d", worth(taker), worth(idle))
 	}
-	taker.Withdraw(file.List().ID())
+	taker.Withdraw(file.Chunks().ID())
 	waitFor(t, func() bool { return worth(taker) == 0 })
 }
 
@@ -189,8 +189,8 @@ func TestTenNodesShareTheWork(t *testing.T) {
 		nodes = append(nodes, n)
 		group.Go(func() {
 			n.Meet(origin.host.Where())
-			got := store.NewMemory(file.List())
-			if err := n.fetch(testContext(t), file.List(), got); err != nil {
+			got := store.NewMemory(file.Chunks())
+			if err := n.fetch(testContext(t), file.Chunks(), got); err != nil {
 				t.Error(err)
 				return
 			}
@@ -217,7 +217,7 @@ func TestTenNodesShareTheWork(t *testing.T) {
 
 func TestAFetchGoesOnFromOtherPeersThanBefore(t *testing.T) {
 	file := makeFile(t, 40*chunk)
-	list := file.List()
+	list := file.Chunks()
 	got := store.NewMemory(list)
 	p := make([]byte, chunk)
 	for i := range 15 { // from a first run
@@ -241,7 +241,7 @@ func TestAFetchGoesOnFromOtherPeersThanBefore(t *testing.T) {
 
 func TestNodesWithDifferentHalvesCompleteEachOther(t *testing.T) {
 	file := makeFile(t, 30*chunk)
-	list := file.List()
+	list := file.Chunks()
 	a, b := startNode(t, nil), startNode(t, nil)
 	a.Meet(b.host.Where())
 	var group sync.WaitGroup
@@ -266,7 +266,7 @@ func TestNodesWithDifferentHalvesCompleteEachOther(t *testing.T) {
 
 func TestWhenTheOriginLeavesTheRestSaysWhatExistsNowhere(t *testing.T) {
 	file := makeFile(t, 16*chunk)
-	list := file.List()
+	list := file.Chunks()
 	half := store.NewMemory(list)
 	p := make([]byte, chunk)
 	for i := range 12 {
@@ -313,7 +313,7 @@ func TestAFetchOutlivesALinkThatBreaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	taker.Meet(origin.host.Where())
-	got := store.NewMemory(file.List())
+	got := store.NewMemory(file.Chunks())
 	broken := make(chan struct{})
 	cfg := transfer.Config{RetryFor: forEver, OnChunk: func(transfer.Chunk) {
 		if got.Have().Count() == 20 {

@@ -13,7 +13,7 @@ import (
 // first may be there before the word that its giver has the file at all.
 func TestAChunkMayOvertakeItsJoin(t *testing.T) {
 	file := makeFile(t, chunk)
-	list := file.List()
+	list := file.Chunks()
 	taker := startNode(t, nil)
 	r := loose(t, taker)
 	got := store.NewMemory(list)

@@ -138,7 +138,7 @@ func TestAFileTravelsOverPipes(t *testing.T) {
 		var group sync.WaitGroup
 		for _, n := range takers {
 			group.Go(func() {
-				list, name, err := n.ChunkList(testContext(t), file.List().ID())
+				list, name, err := n.ChunkList(testContext(t), file.Chunks().ID())
 				if err != nil || name != "file" {
 					t.Errorf("the list of %q: %v", name, err)
 					return
@@ -163,7 +163,7 @@ func TestAFileTravelsOverPipes(t *testing.T) {
 		origin.stop()
 		synctest.Wait()
 		for _, n := range takers {
-			if r := n.Reach(file.List().ID()); r.Nodes != 2 || r.Missing != 0 {
+			if r := n.Reach(file.Chunks().ID()); r.Nodes != 2 || r.Missing != 0 {
 				t.Errorf("once the origin has left: %+v", r)
 			}
 		}
@@ -181,7 +181,7 @@ func TestANodeOnPipesLeavesInGoodOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		dial(taker, origin)
-		got := store.NewMemory(file.List())
+		got := store.NewMemory(file.Chunks())
 		ctx, cancel := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		group.Go(func() { _ = taker.Fetch(ctx, "file", got, patient()) }) // it is stopped

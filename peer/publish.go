@@ -17,7 +17,7 @@ func (n *Node) Publish(name string, file store.File) (Ticket, error) {
 	if _, err := n.share(name, oneFile{file}, nil); err != nil {
 		return Ticket{}, err
 	}
-	return n.Ticket(name, file.List()), nil
+	return n.Ticket(name, file.Chunks()), nil
 }
 
 // PublishFolder shares a folder under a name: its manifest, its contents, and each
@@ -29,7 +29,7 @@ func (n *Node) PublishFolder(name string, manifest store.File, tree *store.Tree)
 		return Ticket{}, err
 	}
 	_, err := n.share(name, contents{tree}, nil)
-	return n.Ticket(name, manifest.List()), err
+	return n.Ticket(name, manifest.Chunks()), err
 }
 
 // Ticket makes the ticket of a file that this node has. That of a manifest is the

@@ -26,7 +26,7 @@ func partly(t *testing.T) (origin, taker testNode, got *store.Memory, end func()
 		t.Fatal(err)
 	}
 	taker.Meet(origin.host.Where())
-	got = store.NewMemory(file.List())
+	got = store.NewMemory(file.Chunks())
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	group.Go(func() { _ = taker.Fetch(ctx, "file", got, transfer.Config{RetryFor: forEver}) }) // it is stopped
@@ -51,7 +51,7 @@ func TestANodeThatSettlesFinishesWhatItSends(t *testing.T) {
 		if now := origin.meter.ChunksOut.Load(); now != sent || sent == 64 {
 			t.Errorf("%d of 64 chunks had been sent, then %d", sent, now)
 		}
-		s := taker.shelf.swarm(got.List().ID())
+		s := taker.shelf.swarm(got.Chunks().ID())
 		if promised := s.take.has().Minus(got.Have()); !promised.Empty() {
 			t.Errorf("%d chunks are still promised", promised.Count())
 		}
@@ -69,7 +69,7 @@ func TestANodeThatIsToldToStopStillFinishesWhatItSends(t *testing.T) {
 		t.Fatal(err)
 	}
 	taker := startNode(t, nil)
-	got := store.NewMemory(file.List())
+	got := store.NewMemory(file.Chunks())
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	err = n.Run(ctx, func(ctx context.Context) error {
@@ -103,7 +103,7 @@ func TestASettlingNodeDoesNotWaitForThoseWhoDoNotRead(t *testing.T) {
 	r := loose(t, origin, func(h testHost) {
 		h.SetStreamHandler(protoData, func(network.Stream) {}) // taken up, never read
 	})
-	list := file.List()
+	list := file.Chunks()
 	r.say(hello{Version: version}, join{what: typeJoin, Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(list.Len())})
 	r.acceptOne()
 	waitFor(t, func() bool { return origin.promised() > 0 })

@@ -40,7 +40,7 @@ func (a *askedTable) wants(id content.ID) bool {
 func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
 	t.Parallel()
 	file := makeFile(t, 80*chunk)
-	id := file.List().ID()
+	id := file.Chunks().ID()
 	taker := startNode(t, func(c *Config) { c.Ways.DHT = true })
 	asked := &askedTable{neighbourhood: taker.around, wanted: map[content.ID]bool{}}
 	taker.around = asked
@@ -52,7 +52,7 @@ func TestTheTableIsAskedOnlyWhileFewHaveTheFile(t *testing.T) {
 		}
 		givers = append(givers, n)
 	}
-	got := store.NewMemory(file.List())
+	got := store.NewMemory(file.Chunks())
 	done := taker.begin(t, got)
 	waitFor(t, func() bool { return asked.wants(id) })
 	for _, n := range givers {

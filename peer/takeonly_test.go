@@ -22,8 +22,8 @@ func TestOneThatTakesOnlyGetsTheFileAndGivesNothing(t *testing.T) {
 	var group sync.WaitGroup
 	for _, n := range []testNode{honest, taker} {
 		group.Go(func() {
-			got := store.NewMemory(file.List())
-			if err := n.fetch(testContext(t), file.List(), got); err != nil {
+			got := store.NewMemory(file.Chunks())
+			if err := n.fetch(testContext(t), file.Chunks(), got); err != nil {
 				t.Error(err)
 			}
 			same(t, got, file)
@@ -33,8 +33,8 @@ func TestOneThatTakesOnlyGetsTheFileAndGivesNothing(t *testing.T) {
 	origin.stop()
 	late := startNode(t, nil)
 	late.Meet(taker.host.Where(), honest.host.Where())
-	got := store.NewMemory(file.List())
-	if err := late.fetch(testContext(t), file.List(), got); err != nil {
+	got := store.NewMemory(file.Chunks())
+	if err := late.fetch(testContext(t), file.Chunks(), got); err != nil {
 		t.Fatal(err)
 	}
 	same(t, got, file)

@@ -22,7 +22,7 @@ func TestWhoJoinsIsToldOfOthersBeforeIdentify(t *testing.T) {
 	if _, err := origin.Publish("file", file); err != nil {
 		t.Fatal(err)
 	}
-	list := file.List()
+	list := file.Chunks()
 	where := ma.StringCast("/ip4/127.0.0.1/tcp/4009")
 	joins := join{what: typeJoin, Topic: 1, ID: list.ID(), Size: list.Size(), Has: content.NewSet(list.Len())}
 	first := loose(t, origin, mute)

@@ -121,7 +121,7 @@ func (r *scripted) joins(list content.ChunkList, has content.Set) {
 // sends sends a chunk of a file.
 func (r *scripted) sends(file *store.Memory, i int) {
 	r.t.Helper()
-	p := make([]byte, file.List().ChunkLen(i))
+	p := make([]byte, file.Chunks().ChunkLen(i))
 	if err := file.ReadChunk(i, p); err != nil {
 		r.t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func (r *scripted) sends(file *store.Memory, i int) {
 // fetching is a node that fetches a file from nobody yet.
 func fetching(t *testing.T, file *store.Memory) (taker pipedNode, got *store.Memory, done func()) {
 	t.Helper()
-	taker, got = startPiped(t, "taker", nil), store.NewMemory(file.List())
+	taker, got = startPiped(t, "taker", nil), store.NewMemory(file.Chunks())
 	var group sync.WaitGroup
 	group.Go(func() {
 		if err := taker.Fetch(t.Context(), "file", got, patient()); err != nil {
@@ -163,7 +163,7 @@ func (n pipedNode) bans(id string) error {
 func TestAStreamOfAReplacedConnectionIsNotTheNewLinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := makeFile(t, 5*chunk)
-		list, all := file.List(), content.FullSet(5)
+		list, all := file.Chunks(), content.FullSet(5)
 		taker, got, done := fetching(t, file)
 		before := meets(t, taker, "giver")
 		before.joins(list, all)
@@ -193,7 +193,7 @@ func TestAStreamOfAReplacedConnectionIsNotTheNewLinks(t *testing.T) {
 func TestWhatIsLostBeforeTheOthersJoinIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := makeFile(t, 5*chunk)
-		list, all := file.List(), content.FullSet(5)
+		list, all := file.Chunks(), content.FullSet(5)
 		taker, _, done := fetching(t, file)
 		staller := meets(t, taker, "staller")
 		staller.joins(list, all)
@@ -223,7 +223,7 @@ func TestWhatIsLostBeforeTheOthersJoinIsTold(t *testing.T) {
 func TestALateJoinOfAReplacedLinkIsNotHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := makeFile(t, 5*chunk)
-		list := file.List()
+		list := file.Chunks()
 		origin := startPiped(t, "origin", nil)
 		if _, err := origin.share("file", oneFile{file}, nil); err != nil {
 			t.Fatal(err)
@@ -255,7 +255,7 @@ func TestALateJoinOfAReplacedLinkIsNotHeard(t *testing.T) {
 func TestTwoOffersOfAChunkMeanTwoChunks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := makeFile(t, 5*chunk)
-		list := file.List()
+		list := file.Chunks()
 		taker, got, done := fetching(t, file)
 		giver := meets(t, taker, "giver")
 		giver.joins(list, content.FullSet(5))
@@ -293,7 +293,7 @@ func TestAChunkThatWasNotOfferedEndsTheLinkAndNoMore(t *testing.T) {
 		file := makeFile(t, 5*chunk)
 		taker, got, done := fetching(t, file)
 		giver := meets(t, taker, "giver")
-		giver.joins(file.List(), content.FullSet(5))
+		giver.joins(file.Chunks(), content.FullSet(5))
 		giver.sends(file, 3)
 		time.Sleep(2 * maxOvertaking)
 		if taker.links.with("giver") != nil {
@@ -303,7 +303,7 @@ func TestAChunkThatWasNotOfferedEndsTheLinkAndNoMore(t *testing.T) {
 			t.Error("what was not offered was kept")
 		}
 		again := meets(t, taker, "giver")
-		again.joins(file.List(), content.FullSet(5))
+		again.joins(file.Chunks(), content.FullSet(5))
 		for i := range 5 {
 			again.say(offer{Topic: 7, Chunk: i, Sure: true})
 			again.sends(file, i)

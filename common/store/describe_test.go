@@ -293,7 +293,7 @@ func TestListsAreTakenFromTheCacheWhenMemoryIsShort(t *testing.T) {
 			t.Errorf("%d by id: %v", i, err)
 		}
 		h, err := f.Open(name(i))
-		if err != nil || h.List().ID() != want.ID() || h.Close() != nil {
+		if err != nil || h.Chunks().ID() != want.ID() || h.Close() != nil {
 			t.Errorf("%d opened: %v", i, err)
 		}
 	}

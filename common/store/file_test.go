@@ -47,14 +47,14 @@ func create(t testing.TB, root *os.Root, name string, list content.ChunkList, op
 
 func fill(t testing.TB, f store.File, data []byte) {
 	t.Helper()
-	for i := range f.List().Len() {
+	for i := range f.Chunks().Len() {
 		put(t, f, data, i)
 	}
 }
 
 func put(t testing.TB, f store.File, data []byte, i int) {
 	t.Helper()
-	if err := f.WriteChunk(i, storetest.Chunk(f.List(), data, i)); err != nil {
+	if err := f.WriteChunk(i, storetest.Chunk(f.Chunks(), data, i)); err != nil {
 		t.Fatalf("chunk %d: %v", i, err)
 	}
 }
@@ -128,7 +128,7 @@ func TestHeldGivesEverythingAndTakesNothing(t *testing.T) {
 		data := storetest.Content(size)
 		list := storetest.List(t, data)
 		h := held(t, root, dir, data)
-		if !h.Have().Full() || h.List().ID() != list.ID() {
+		if !h.Have().Full() || h.Chunks().ID() != list.ID() {
 			t.Errorf("%d bytes: %d chunks held", size, h.Have().Count())
 		}
 		for i := range list.Len() {

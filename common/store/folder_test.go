@@ -264,7 +264,7 @@ func TestASingleFileIsServed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.List().ID() != e.ID {
+		if h.Chunks().ID() != e.ID {
 			t.Error("another file")
 		}
 		h.Close()

@@ -73,7 +73,7 @@ func (o *opened) changed() error {
 }
 
 // List is the file's chunk list.
-func (h *Held) List() content.ChunkList { return h.list }
+func (h *Held) Chunks() content.ChunkList { return h.list }
 
 // Have is the set of all chunks.
 func (h *Held) Have() content.Set { return content.FullSet(h.list.Len()) }

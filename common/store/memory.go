@@ -23,8 +23,8 @@ func NewMemory(list content.ChunkList) *Memory {
 	return &Memory{list: list, data: make([]byte, list.Size()), have: content.NewSet(list.Len())}
 }
 
-// List is the file's chunk list.
-func (m *Memory) List() content.ChunkList { return m.list }
+// Chunks is the file's chunk list.
+func (m *Memory) Chunks() content.ChunkList { return m.list }
 
 // Have is the set of chunks held.
 func (m *Memory) Have() content.Set {

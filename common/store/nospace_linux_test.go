@@ -134,8 +134,8 @@ func TestADiskThatFillsUpLosesNothing(t *testing.T) {
 func storedRight(t *testing.T, p *store.Part) {
 	t.Helper()
 	for i := range p.Have().All() {
-		b := make([]byte, p.List().ChunkLen(i))
-		if err := p.ReadChunk(i, b); err != nil || p.List().Verify(i, b) != nil {
+		b := make([]byte, p.Chunks().ChunkLen(i))
+		if err := p.ReadChunk(i, b); err != nil || p.Chunks().Verify(i, b) != nil {
 			t.Errorf("chunk %d: %v", i, err)
 		}
 	}

@@ -95,7 +95,7 @@ type progress struct {
 }
 
 // List is the file's chunk list.
-func (p *Part) List() content.ChunkList { return p.list }
+func (p *Part) Chunks() content.ChunkList { return p.list }
 
 // Attributes are those of the finished file.
 func (p *Part) Attributes() content.Attributes {

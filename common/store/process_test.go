@@ -181,7 +181,7 @@ func killAfter(t *testing.T, dir string, n int, later time.Duration) content.Set
 // checkClaims reads all that p says it holds, which is at least what was said.
 func checkClaims(t *testing.T, p *store.Part, said content.Set) {
 	t.Helper()
-	list, have := p.List(), p.Have()
+	list, have := p.Chunks(), p.Have()
 	if missing := said.Minus(have); !missing.Empty() {
 		t.Errorf("%d chunks were written and are lost", missing.Count())
 	}

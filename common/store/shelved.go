@@ -88,8 +88,8 @@ func (f *Shelved) Attributes() (a content.Attributes) {
 	return content.Attributes{Mode: uint32(info.Mode().Perm()), ModTime: info.ModTime()}
 }
 
-// List is the file's chunk list.
-func (f *Shelved) List() content.ChunkList { return f.list }
+// Chunks is the file's chunk list.
+func (f *Shelved) Chunks() content.ChunkList { return f.list }
 
 // Have is the set of all chunks.
 func (f *Shelved) Have() content.Set { return content.FullSet(f.list.Len()) }

@@ -19,8 +19,8 @@ func AttributesOf(file File) (a content.Attributes) {
 // Files; storetest is the suite that each passes. All methods may be called
 // from several goroutines.
 type File interface {
-	// List is the file's chunk list; it never changes.
-	List() content.ChunkList
+	// Chunks is the file's chunk list; it never changes.
+	Chunks() content.ChunkList
 	// Have is the set of chunks held and verified: the caller's own copy.
 	Have() content.Set
 	// Grew returns a channel that is closed when Have may have grown since:

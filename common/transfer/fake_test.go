@@ -57,7 +57,7 @@ func newSink(f testFile, held ...int) *sink {
 	return s
 }
 
-func (s *sink) List() content.ChunkList { return s.list }
+func (s *sink) Chunks() content.ChunkList { return s.list }
 
 func (s *sink) Have() content.Set {
 	s.mu.Lock()

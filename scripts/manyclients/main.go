@@ -103,7 +103,7 @@ func fetch(ctx context.Context, a central.Address, name string) error {
 // would measure how fast this one process is given memory.
 type verifier struct{ list content.ChunkList }
 
-func (v verifier) List() content.ChunkList          { return v.list }
+func (v verifier) Chunks() content.ChunkList        { return v.list }
 func (v verifier) Have() content.Set                { return content.NewSet(v.list.Len()) }
 func (v verifier) WriteChunk(i int, p []byte) error { return v.list.Verify(i, p) }
 

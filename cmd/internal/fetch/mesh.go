@@ -201,7 +201,7 @@ func (m *Mesh) toStdout(ctx context.Context, w wish) error {
 // carry brings what file lacks from the mesh, or from a file here that has the
 // same content.
 func (m *Mesh) carry(ctx context.Context, file store.File, entry store.Entry, b *books) error {
-	if file.List().Len() == 0 {
+	if file.Chunks().Len() == 0 {
 		return nil // nobody needs others for nothing
 	}
 	if twin := m.shared[entry.ID]; twin != nil {
@@ -209,7 +209,7 @@ func (m *Mesh) carry(ctx context.Context, file store.File, entry store.Entry, b 
 	}
 	asked := m.askAttributes(ctx, file)
 	err := m.watched(ctx, entry, b, func(cfg transfer.Config) error {
-		return m.node.Fetch(ctx, entry.Name, file, cfg, m.servers.sources(file.List())...)
+		return m.node.Fetch(ctx, entry.Name, file, cfg, m.servers.sources(file.Chunks())...)
 	})
 	asked()
 	if err != nil {
@@ -236,7 +236,7 @@ func (m *Mesh) watched(ctx context.Context, entry store.Entry, b *books, fetch f
 
 // copyChunks fills to with the chunks of a file that holds them all.
 func copyChunks(ctx context.Context, to, from store.File, told func(transfer.Chunk)) error {
-	list := to.List()
+	list := to.Chunks()
 	p := make([]byte, list.ChunkSize())
 	for i := range list.Len() {
 		if ctx.Err() != nil {

@@ -26,7 +26,7 @@ func (m *Mesh) askAttributes(ctx context.Context, file store.File) (asked func()
 		return func() {}
 	}
 	ask := func(ctx context.Context) error {
-		about, err := m.node.Attributes(ctx, file.List().ID())
+		about, err := m.node.Attributes(ctx, file.Chunks().ID())
 		if err == nil {
 			f.SetAttributes(about)
 		}

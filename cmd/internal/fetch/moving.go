@@ -28,10 +28,10 @@ func (m *moving) at() (store.File, func()) {
 	return m.file, m.mu.RUnlock
 }
 
-func (m *moving) List() content.ChunkList {
+func (m *moving) Chunks() content.ChunkList {
 	file, leave := m.at()
 	defer leave()
-	return file.List()
+	return file.Chunks()
 }
 
 func (m *moving) Attributes() content.Attributes {

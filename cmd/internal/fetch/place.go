@@ -156,7 +156,7 @@ func (p Place) chunkList(ctx context.Context, by carrier, entry store.Entry, nam
 func (p Place) fill(ctx context.Context, by carrier, file store.File, entry store.Entry, kept int64, bar Bar, finish func() error) (err error) {
 	account := p.Meter.Transfer(entry.ID.String(), entry.Name, entry.Size)
 	account.Have(kept)
-	account.ChunkMap(file.List().Len(), func() []byte { return file.Have().Bytes() })
+	account.ChunkMap(file.Chunks().Len(), func() []byte { return file.Have().Bytes() })
 	defer func() { account.End(err) }() // End(nil) is Done: verified, in its place
 	if bar != nil {
 		bar.Kept(kept)

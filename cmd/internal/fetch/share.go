@@ -123,7 +123,7 @@ func (s *Sharer) root(dir string) (*os.Root, error) {
 
 // publish shares one file, unless another with the same content is shared.
 func (s *Sharer) publish(name string, file *store.Shelved) (peer.Ticket, error) {
-	list := file.List()
+	list := file.Chunks()
 	s.shelved = append(s.shelved, file)
 	if s.published[list.ID()] {
 		return s.node.Ticket(name, list), nil
@@ -238,7 +238,7 @@ func (s *Sharer) publishFolder(ctx context.Context, name string, root *os.Root, 
 	}
 	ticket, err := s.node.PublishFolder(name, manifest, tree)
 	if errors.Is(err, fault.Exists) { // the same folder, or one just like it
-		return s.node.Ticket(name, manifest.List()), nil
+		return s.node.Ticket(name, manifest.Chunks()), nil
 	}
 	return ticket, err
 }
@@ -291,7 +291,7 @@ func (s *Sharer) unchanged(ctx context.Context) []*store.Shelved {
 			kept = append(kept, file)
 			continue
 		}
-		id := file.List().ID()
+		id := file.Chunks().ID()
 		s.node.Withdraw(id)
 		s.withdrawn(file.Name(), id, err)
 	}

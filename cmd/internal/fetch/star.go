@@ -284,7 +284,7 @@ func (s *Star) carry(ctx context.Context, file store.File, entry store.Entry, b 
 	if file.Have().Full() {
 		return nil
 	}
-	err := transfer.Fetch(ctx, file, s.sources(entry.Name, file.List()), transfer.Config{
+	err := transfer.Fetch(ctx, file, s.sources(entry.Name, file.Chunks()), transfer.Config{
 		RetryFor: s.Retry.For,
 		Counter:  s.Client.Meter,
 		OnChunk:  b.chunk,

@@ -43,7 +43,7 @@ func (p Place) toStdout(ctx context.Context, by carrier, w wish, keep func(list 
 // inOrder writes the chunks of a file as it grows, from the first to the last, to
 // w, called name.
 func inOrder(ctx context.Context, w io.Writer, name string, file store.File) error {
-	list := file.List()
+	list := file.Chunks()
 	p := make([]byte, content.ChunkSize(list.Size()))
 	for i := 0; i < list.Len(); {
 		grew := file.Grew()

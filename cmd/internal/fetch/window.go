@@ -35,8 +35,8 @@ func newWindow(list content.ChunkList, read <-chan struct{}) *window {
 	}
 }
 
-func (w *window) List() content.ChunkList { return w.list }
-func (w *window) Close() error            { return nil }
+func (w *window) Chunks() content.ChunkList { return w.list }
+func (w *window) Close() error              { return nil }
 
 func (w *window) Have() content.Set {
 	w.mu.Lock()

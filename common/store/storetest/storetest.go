@@ -102,8 +102,8 @@ func (f *file) checkHeld(t *testing.T) { check(t, f) }
 
 func check(t *testing.T, f *file) {
 	t.Helper()
-	if f.List().ID() != f.list.ID() {
-		t.Errorf("the list is that of %s", f.List().ID())
+	if f.Chunks().ID() != f.list.ID() {
+		t.Errorf("the list is that of %s", f.Chunks().ID())
 	}
 	have := f.Have()
 	if have.Len() != f.list.Len() {
