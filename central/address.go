@@ -59,17 +59,17 @@ func ParseAddress(s string) (Address, error) {
 	front, rest, _ := strings.Cut(place, "://")
 	host := rest[:strings.IndexAny(rest+"/", "/?")]
 	u, err := url.Parse(front + "://" + host)
+	if err != nil && strings.Contains(s, "@") { // what is wrong may be, and quote, a password
+		err = errors.New("it is no URL; user and password do not belong in it")
+	}
 	if err != nil {
-		if strings.Contains(s, "@") { // what is wrong may be, and quote, a password
-			err = errors.New("it is no URL; user and password do not belong in it")
-		}
 		return Address{}, badAddress(s, err)
 	}
 	scheme, known := schemeOf(u.Scheme)
-	if !known {
+	switch {
+	case !known:
 		return Address{}, badAddress(s, errors.New("the scheme is "+u.Scheme))
-	}
-	if u.User != nil {
+	case u.User != nil:
 		return Address{}, badAddress(s, fault.Advise(errors.New("user and password do not belong in an address"), fault.HintLogin))
 	}
 	hostPort, err := withPort(u.Host, scheme.port)

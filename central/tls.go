@@ -69,15 +69,7 @@ func makeCertificate(dir, certFile, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	template := &x509.Certificate{
-		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: "starmesh central"},
-		DNSNames:     []string{"localhost"},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().AddDate(20, 0, 0), // clients trust the fingerprint, not the date
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
+	template := certificateOf(serial)
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		return err
@@ -94,6 +86,19 @@ func makeCertificate(dir, certFile, keyFile string) error {
 		return err
 	}
 	return writePEM(certFile, 0o644, "CERTIFICATE", cert)
+}
+
+// certificateOf is what a server's own certificate says.
+func certificateOf(serial *big.Int) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: "starmesh central"},
+		DNSNames:     []string{"localhost"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().AddDate(20, 0, 0), // clients trust the fingerprint, not the date
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
 }
 
 func writePEM(name string, perm fs.FileMode, kind string, der []byte) error {

@@ -48,22 +48,7 @@ func (n *Node) answerTo(ctx context.Context, kind frame.Type, body []byte) ([]me
 		}
 		return n.shared(), nil
 	case typeProof:
-		q, err := decodeProof(body)
-		if err != nil {
-			return nil, err
-		}
-		s, err := n.lend(ctx, q.ID)
-		if err != nil {
-			return nil, err
-		}
-		list, ok := s.list.(content.ChunkList)
-		if !ok {
-			return nil, fault.Wrapf(fault.Invalid, "%s is not a file but the contents of a folder", q.ID.Short())
-		}
-		cvs := list.Bytes()
-		from := min(q.From*content.CVSize, len(cvs))
-		until := min(from+maxValues*content.CVSize, len(cvs))
-		return []message{values{Size: s.list.Size(), Name: s.name, CVs: cvs[from:until]}}, nil
+		return n.proof(ctx, body)
 	case typeStat:
 		q, err := decodeStat(body)
 		if err != nil {
@@ -74,6 +59,26 @@ func (n *Node) answerTo(ctx context.Context, kind frame.Type, body []byte) ([]me
 	default:
 		return nil, fault.Wrapf(fault.Unknown, "a question of type %#x", byte(kind))
 	}
+}
+
+// proof answers PROOF: a part of the chunk list of a file.
+func (n *Node) proof(ctx context.Context, body []byte) ([]message, error) {
+	q, err := decodeProof(body)
+	if err != nil {
+		return nil, err
+	}
+	s, err := n.lend(ctx, q.ID)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := s.list.(content.ChunkList)
+	if !ok {
+		return nil, fault.Wrapf(fault.Invalid, "%s is not a file but the contents of a folder", q.ID.Short())
+	}
+	cvs := list.Bytes()
+	from := min(q.From*content.CVSize, len(cvs))
+	until := min(from+maxValues*content.CVSize, len(cvs))
+	return []message{values{Size: s.list.Size(), Name: s.name, CVs: cvs[from:until]}}, nil
 }
 
 // shared lists what this node shares, in messages of bounded size, the last

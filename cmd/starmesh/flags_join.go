@@ -48,13 +48,8 @@ func (f *joinFlags) join(cmd *cobra.Command, addr string) error {
 	if err != nil {
 		return err
 	}
-	out, host := cli.ForCommand(cmd), ""
-	host, _ = os.Hostname()
-	j := fleet.Joining{Manager: addr, Code: code}
-	j.Hello = fleet.Hello{
-		Program: cli.ThisBuild().Version, Name: f.name, Host: readable.Cut(readable.Text(host), 60),
-		OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Push: f.keep != "",
-	}
+	out := cli.ForCommand(cmd)
+	j := fleet.Joining{Manager: addr, Code: code, Hello: f.hello()}
 	j.Joined = func(w fleet.Welcome) {
 		out.Event("joined", map[string]string{"name": w.Name, "manager": addr, "program": w.Program})
 		out.Note("joined %s as %s; Ctrl-C leaves", addr, w.Name)
@@ -70,6 +65,15 @@ func (f *joinFlags) join(cmd *cobra.Command, addr string) error {
 	}, j, f.retryFor,
 		func(why error, wait time.Duration) { out.Waiting(addr, why, wait) })
 	return stoppedIsFine(cmd.Context(), err)
+}
+
+// hello is what the node says of itself.
+func (f *joinFlags) hello() fleet.Hello {
+	host, _ := os.Hostname() // it may have none
+	return fleet.Hello{
+		Program: cli.ThisBuild().Version, Name: f.name, Host: readable.Cut(readable.Text(host), 60),
+		OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Push: f.keep != "",
+	}
 }
 
 // readCode takes the code from the environment, of which processes that are

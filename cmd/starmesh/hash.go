@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"starmesh/cmd/internal/b3sum"
 	"starmesh/cmd/internal/beside"
@@ -54,12 +55,9 @@ address on a web server, for programs that speak BitTorrent.`,
 			return h.run(cmd, args, check, collection)
 		},
 	}
+	h.flags(cmd.Flags())
 	cmd.Flags().BoolVarP(&check, "check", "c", false, "read ids and names from FILE and check each file named there")
 	cmd.Flags().StringVar(&collection, "collection", "", "print the id of the folder `DIR` with all files in it")
-	cmd.Flags().BoolVar(&h.noNames, "no-names", false, "print ids only")
-	cmd.Flags().BoolVar(&h.beside.Sidecar, "sidecar", false, "write what each file is verified by into FILE.starmesh")
-	cmd.Flags().StringVar(&h.beside.Ticket, "ticket", "", "with --sidecar, name nodes of a mesh that have the file: `TICKET`, as 'starmesh peer serve' prints it")
-	cmd.Flags().StringVar(&h.beside.Torrent, "torrent", "", "write FILE.torrent for the file that a web server has at `URL`")
 	cache.add(cmd, "read every file, and remember nothing")
 	cmd.MarkFlagsMutuallyExclusive("check", "no-names")
 	cmd.MarkFlagsMutuallyExclusive("check", "collection")
@@ -69,6 +67,13 @@ address on a web server, for programs that speak BitTorrent.`,
 	}
 	cli.AddFlags(cmd)
 	return cmd
+}
+
+func (h *hasher) flags(f *pflag.FlagSet) {
+	f.BoolVar(&h.noNames, "no-names", false, "print ids only")
+	f.BoolVar(&h.beside.Sidecar, "sidecar", false, "write what each file is verified by into FILE.starmesh")
+	f.StringVar(&h.beside.Ticket, "ticket", "", "with --sidecar, name nodes of a mesh that have the file: `TICKET`, as 'starmesh peer serve' prints it")
+	f.StringVar(&h.beside.Torrent, "torrent", "", "write FILE.torrent for the file that a web server has at `URL`")
 }
 
 func (h *hasher) run(cmd *cobra.Command, args []string, check bool, collection string) error {

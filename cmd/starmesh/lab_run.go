@@ -137,14 +137,9 @@ func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
 		return nil, cli.Usage(cmd, fmt.Errorf("--systems: %w", err))
 	}
 	if f.file != "" {
-		info, err := os.Stat(f.file)
-		if err != nil {
-			return nil, fileerr.Named(f.file, err)
+		if s.FileBytes, err = sizeOf(f.file); err != nil {
+			return nil, err
 		}
-		if !info.Mode().IsRegular() {
-			return nil, fault.Wrapf(fault.Invalid, "%s is not a file", f.file)
-		}
-		s.FileBytes = info.Size()
 	}
 	if s.Rates, err = f.links.rates(cmd); err != nil {
 		return nil, err
@@ -159,6 +154,18 @@ func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// sizeOf is the size of a file in bytes.
+func sizeOf(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, fileerr.Named(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return 0, fault.Wrapf(fault.Invalid, "%s is not a file", path)
+	}
+	return info.Size(), nil
 }
 
 // overMachines checks the flags about machines that join, and gives those that

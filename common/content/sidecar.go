@@ -62,17 +62,8 @@ func (s Sidecar) Encode() ([]byte, error) {
 // or the values do not fold to the id, with fault.Invalid for what is no sidecar
 // or is cut short, and with r's error.
 func ReadSidecar(r io.Reader) (Sidecar, error) {
-	var read bytes.Buffer
-	take := func(n int64) ([]byte, error) {
-		at := read.Len()
-		if _, err := io.CopyN(&read, r, n); errors.Is(err, io.EOF) {
-			return nil, fault.Wrapf(fault.Invalid, "the sidecar is cut short, or is none")
-		} else if err != nil {
-			return nil, err
-		}
-		return read.Bytes()[at:], nil
-	}
-	head, err := take(int64(len(sidecarMagic) + len(ID{}) + 8 + 2))
+	read := sidecarReader{from: r}
+	head, err := read.take(int64(len(sidecarMagic) + len(ID{}) + 8 + 2))
 	if err != nil {
 		return Sidecar{}, err
 	}
@@ -80,7 +71,7 @@ func ReadSidecar(r io.Reader) (Sidecar, error) {
 	if err != nil {
 		return Sidecar{}, err
 	}
-	ticket, err := take(int64(n))
+	ticket, err := read.take(int64(n))
 	if err != nil {
 		return Sidecar{}, err
 	}
@@ -88,12 +79,12 @@ func ReadSidecar(r io.Reader) (Sidecar, error) {
 	count := ChunkCount(size)
 	cvs := id[:min(count, 1)*CVSize]
 	if count > 1 {
-		if cvs, err = take(int64(count) * CVSize); err != nil {
+		if cvs, err = read.take(int64(count) * CVSize); err != nil {
 			return Sidecar{}, err
 		}
 	}
 	sum := blake3.Sum256(read.Bytes())
-	said, err := take(sidecarChecksum)
+	said, err := read.take(sidecarChecksum)
 	if err != nil {
 		return Sidecar{}, err
 	}
@@ -107,6 +98,23 @@ func ReadSidecar(r io.Reader) (Sidecar, error) {
 		return Sidecar{}, fault.Wrapf(fault.Corrupt, "the sidecar is damaged: its chunk list is not that of %s", id.Short())
 	}
 	return s, nil
+}
+
+// sidecarReader keeps what it has read, for the checksum.
+type sidecarReader struct {
+	bytes.Buffer
+	from io.Reader
+}
+
+// take reads so many bytes; memory grows with what is there, not with n.
+func (r *sidecarReader) take(n int64) ([]byte, error) {
+	at := r.Len()
+	if _, err := io.CopyN(&r.Buffer, r.from, n); errors.Is(err, io.EOF) {
+		return nil, fault.Wrapf(fault.Invalid, "the sidecar is cut short, or is none")
+	} else if err != nil {
+		return nil, err
+	}
+	return r.Bytes()[at:], nil
 }
 
 // sidecarHead reads and checks what stands before the ticket.

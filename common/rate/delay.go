@@ -78,23 +78,8 @@ func (d *delayed) Read(p []byte) (int, error) {
 	if isClosed(d.closed) {
 		return 0, net.ErrClosed
 	}
-	if d.next.due.IsZero() {
-		select {
-		case d.next = <-d.parcels:
-		case <-d.closed:
-			return 0, net.ErrClosed
-		case <-d.read.done():
-			return 0, os.ErrDeadlineExceeded
-		}
-	}
-	late := time.NewTimer(time.Until(d.next.due))
-	defer late.Stop()
-	select {
-	case <-late.C:
-	case <-d.closed:
-		return 0, net.ErrClosed
-	case <-d.read.done():
-		return 0, os.ErrDeadlineExceeded
+	if err := d.await(); err != nil {
+		return 0, err
 	}
 	n := copy(p, d.next.bytes)
 	d.next.bytes = d.next.bytes[n:]
@@ -106,6 +91,29 @@ func (d *delayed) Read(p []byte) (int, error) {
 	}
 	d.next = parcel{}
 	return n, nil
+}
+
+// await waits until a parcel is there, and due.
+func (d *delayed) await() error {
+	if d.next.due.IsZero() {
+		select {
+		case d.next = <-d.parcels:
+		case <-d.closed:
+			return net.ErrClosed
+		case <-d.read.done():
+			return os.ErrDeadlineExceeded
+		}
+	}
+	late := time.NewTimer(time.Until(d.next.due))
+	defer late.Stop()
+	select {
+	case <-late.C:
+	case <-d.closed:
+		return net.ErrClosed
+	case <-d.read.done():
+		return os.ErrDeadlineExceeded
+	}
+	return nil
 }
 
 // NetConn returns the connection underneath.

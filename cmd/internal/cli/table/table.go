@@ -40,17 +40,31 @@ func (t *Table) Words(i int) bool {
 // Text writes a table for a terminal: words to the left, numbers to the right,
 // notes broken at width columns.
 func (t *Table) Text(w io.Writer, width int) error {
-	widths := make([]int, len(t.Head))
-	for _, row := range append([][]string{t.Head}, t.Rows...) {
-		for i, text := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(text))
-		}
-	}
 	var b strings.Builder
 	if t.Title != "" {
 		fmt.Fprintf(&b, "%s\n\n", t.Title)
 	}
-	for _, row := range append([][]string{t.Head}, t.Rows...) {
+	t.rows(&b)
+	if len(t.Notes) > 0 {
+		b.WriteByte('\n')
+	}
+	for _, note := range t.Notes {
+		b.WriteString(wrap(note, width))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// rows writes the head and all rows, in columns.
+func (t *Table) rows(b *strings.Builder) {
+	all := append([][]string{t.Head}, t.Rows...)
+	widths := make([]int, len(t.Head))
+	for _, row := range all {
+		for i, text := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	for _, row := range all {
 		line := ""
 		for i, text := range row {
 			gap := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
@@ -65,14 +79,6 @@ func (t *Table) Text(w io.Writer, width int) error {
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	if len(t.Notes) > 0 {
-		b.WriteByte('\n')
-	}
-	for _, note := range t.Notes {
-		b.WriteString(wrap(note, width))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // wrap breaks a text into lines of at most width columns where it has spaces;

@@ -84,19 +84,27 @@ func parse(text string) (Fault, error) {
 		}
 		f.At = percent / 100
 	}
-	if form.counted {
-		var err error
-		if f.Count, err = strconv.Atoi(number); err != nil || f.Count < 1 || f.Count > math.MaxInt32 {
-			return wrong("the number of nodes is 1 or more")
-		}
-	}
-	if form.regular {
-		var err error
-		if f.Every, err = time.ParseDuration(number); err != nil || f.Every < minChurn {
-			return wrong(fmt.Sprintf("the time between two is %v or more", minChurn))
-		}
+	if why := f.setNumber(number); why != "" {
+		return wrong(why)
 	}
 	return f, nil
+}
+
+// setNumber reads what stands behind a fault's name, and says what is wrong with
+// it; "" if nothing is.
+func (f *Fault) setNumber(text string) (why string) {
+	var err error
+	if f.kind.form.counted {
+		if f.Count, err = strconv.Atoi(text); err != nil || f.Count < 1 || f.Count > math.MaxInt32 {
+			return "the number of nodes is 1 or more"
+		}
+	}
+	if f.kind.form.regular {
+		if f.Every, err = time.ParseDuration(text); err != nil || f.Every < minChurn {
+			return fmt.Sprintf("the time between two is %v or more", minChurn)
+		}
+	}
+	return ""
 }
 
 // Check reports whether so many receivers are enough for the faults. Nobody is

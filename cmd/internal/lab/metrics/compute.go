@@ -159,10 +159,9 @@ func (c *computation) alreadyHeld() string {
 	return some(names) + " did not begin with nothing, as the bound supposes"
 }
 
-func (c *computation) shares() {
-	sent := c.sent()
-	origins := c.run.with(Origin)
-	switch {
+// originCopies is how often the file has left the nodes that had it at first.
+func (c *computation) originCopies() {
+	switch origins := c.run.with(Origin); {
 	case len(origins) == 0:
 		c.absent(OriginCopies, "no log is of an origin")
 	case c.run.FileBytes == 0:
@@ -174,6 +173,11 @@ func (c *computation) shares() {
 		}
 		c.set(OriginCopies, sum(sentBy(origins))/float64(c.run.FileBytes), note)
 	}
+}
+
+func (c *computation) shares() {
+	c.originCopies()
+	sent := c.sent()
 	effective, ok := EffectiveUploaders(sent)
 	if !ok {
 		for _, key := range []Key{HottestShare, Uploaders, Jain, JainReceivers, GiniIndex} {

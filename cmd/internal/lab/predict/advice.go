@@ -68,6 +68,19 @@ const (
 // otherwise, which a test beside that command holds.
 const ServerConns = 12000
 
+// farFetched says which times are taken from runs with far more or fewer receivers.
+func (p *Plan) farFetched() (all []string) {
+	for _, r := range p.Rows {
+		for _, side := range []Side{r.Hub, r.Relay} {
+			if at := side.Multiple.At; at > 0 && (r.Receivers > 2*at || at > 2*r.Receivers) {
+				all = append(all, fmt.Sprintf("For %d receivers %s's time is taken from runs with %d: farther than measurements reach.",
+					r.Receivers, side.System.Words.Called, at))
+			}
+		}
+	}
+	return all
+}
+
 // caveats tell where the model does not hold for this question.
 func (q *Question) caveats(p *Plan) []string {
 	hub, relay := p.Rows[0].Hub.System, p.Rows[0].Relay.System
@@ -90,14 +103,7 @@ func (q *Question) caveats(p *Plan) []string {
 			all = append(all, fmt.Sprintf("The assumed multiples are those of runs with up to %d receivers: nobody has measured %d.", tried, largest))
 		}
 	}
-	for _, r := range p.Rows {
-		for _, side := range []Side{r.Hub, r.Relay} {
-			if at := side.Multiple.At; at > 0 && (r.Receivers > 2*at || at > 2*r.Receivers) {
-				all = append(all, fmt.Sprintf("For %d receivers %s's time is taken from runs with %d: farther than measurements reach.",
-					r.Receivers, side.System.Words.Called, at))
-			}
-		}
-	}
+	all = append(all, p.farFetched()...)
 	if shortest < 2*startUp {
 		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more%s.", units.Seconds(shortest), near))
 	}

@@ -17,6 +17,23 @@ type wanted struct {
 
 // wantedBy finds out which files the run is about.
 func wantedBy(receivers []*Node) wanted {
+	w := wanted{sizes: make(map[string]int64)}
+	typical := typicalOf(receivers)
+	if typical == nil {
+		return w
+	}
+	for _, t := range typical.Last.Transfers {
+		w.sizes[t.ID] = t.SizeBytes
+		if w.largest.ID == "" || t.SizeBytes > w.largest.SizeBytes {
+			w.largest = t
+		}
+	}
+	return w
+}
+
+// typicalOf returns one of the nodes that fetch what most do, or the most bytes
+// where as many fetch others; nil: none tells what it fetches.
+func typicalOf(receivers []*Node) *Node {
 	type choice struct {
 		count int
 		bytes int64
@@ -34,24 +51,14 @@ func wantedBy(receivers []*Node) wanted {
 		}
 		choices[key].count++
 	}
-	var best *choice
+	best := new(choice)
 	for _, c := range choices {
-		if best == nil || c.count > best.count || c.count == best.count &&
+		if c.count > best.count || c.count == best.count &&
 			(c.bytes > best.bytes || c.bytes == best.bytes && c.key < best.key) {
 			best = c
 		}
 	}
-	w := wanted{sizes: make(map[string]int64)}
-	if best == nil {
-		return w
-	}
-	for _, t := range best.of.Last.Transfers {
-		w.sizes[t.ID] = t.SizeBytes
-		if w.largest.ID == "" || t.SizeBytes > w.largest.SizeBytes {
-			w.largest = t
-		}
-	}
-	return w
+	return best.of
 }
 
 // filesOf returns a text that is the same for nodes that fetch the same files,
@@ -86,6 +93,18 @@ func (w wanted) fits(n *Node) bool {
 		}
 	}
 	return true
+}
+
+// among returns those of the nodes that fit, and tells of the others.
+func (w wanted) among(nodes []*Node) (fit []*Node, findings []Finding) {
+	for _, n := range nodes {
+		if w.fits(n) {
+			fit = append(fit, n)
+			continue
+		}
+		findings = append(findings, Finding{File: n.File, LeftOut: true, Text: "it fetched other files than most of its run; left out"})
+	}
+	return fit, findings
 }
 
 // outcome returns how much of the files a receiver holds, and when it held all

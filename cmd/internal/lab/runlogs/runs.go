@@ -58,16 +58,7 @@ func newRun(b bucket, given Links, of *system.System) (*Run, []Finding) {
 	sorted := slices.SortedStableFunc(slices.Values(b.nodes), func(a, b *Node) int { return natural(a.Node, b.Node) })
 	origins, receivers := among(sorted, metrics.Origin), among(sorted, metrics.Receiver)
 	files := wantedBy(receivers)
-	var findings []Finding
-	kept := receivers[:0:0]
-	for _, n := range receivers {
-		if files.fits(n) {
-			kept = append(kept, n)
-			continue
-		}
-		findings = append(findings, Finding{File: n.File, LeftOut: true,
-			Text: "it fetched other files than most of its run; left out"})
-	}
+	kept, findings := files.among(receivers)
 	r := &Run{Logs: slices.Concat(origins, kept, among(sorted, metrics.Idle))}
 	r.Head = headOf(b.dir, r.Logs, files)
 	r.System = of

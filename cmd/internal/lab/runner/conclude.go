@@ -136,27 +136,31 @@ func added(sum *int64, v int64) *int64 {
 	return &v
 }
 
+// enter notes what became of a node in its line of the book.
+func (r *run) enter(n *node, line *labdir.Node) {
+	if n.starts > 1 {
+		line.Starts = n.starts
+	}
+	line.Lost = n.place.Gone()
+	if !n.receiver() {
+		return
+	}
+	if !n.done.IsZero() && !n.wrong {
+		line.DoneSeconds = new(n.done.Sub(r.book.Began).Seconds())
+	}
+	if !n.first.IsZero() {
+		line.FirstSeconds = new(n.first.Sub(r.book.Began).Seconds())
+	}
+	line.Receipt, line.Failed, line.Excused = n.receipt, n.failed, r.excused(n)
+}
+
 // balance completes the account. err is why the run did not get to its end.
 func (r *run) balance(err error) {
 	last, needed, missing := time.Time{}, 0, 0
 	for i, n := range r.nodes {
-		line := &r.book.Nodes[i]
 		r.book.Polls += int(n.polls)
-		if n.starts > 1 {
-			line.Starts = n.starts
-		}
-		line.Lost = n.place.Gone()
-		if !n.receiver() {
-			continue
-		}
-		if !n.done.IsZero() && !n.wrong {
-			line.DoneSeconds = new(n.done.Sub(r.book.Began).Seconds())
-		}
-		if !n.first.IsZero() {
-			line.FirstSeconds = new(n.first.Sub(r.book.Began).Seconds())
-		}
-		line.Receipt, line.Failed = n.receipt, n.failed
-		if line.Excused = r.excused(n); line.Excused != "" {
+		r.enter(n, &r.book.Nodes[i])
+		if !n.receiver() || r.book.Nodes[i].Excused != "" {
 			continue
 		}
 		needed++

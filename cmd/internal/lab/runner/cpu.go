@@ -67,22 +67,7 @@ func WatchCPU(ctx context.Context) labdir.CPU {
 	if err != nil {
 		return labdir.CPU{Why: "not known: " + err.Error()}
 	}
-	var seconds []float64
-	clock := time.NewTicker(second)
-	defer clock.Stop()
-	for last := first; ctx.Err() == nil; {
-		select {
-		case <-ctx.Done():
-		case <-clock.C:
-			now, err := read(asking)
-			if err != nil {
-				continue // the next second is a longer one
-			}
-			if share, ok := now.since(last); ok {
-				seconds, last = append(seconds, share), now
-			}
-		}
-	}
+	seconds := eachSecond(ctx, first)
 	end, err := read(asking)
 	if err != nil {
 		return labdir.CPU{Why: "not known: " + err.Error()}
@@ -94,4 +79,25 @@ func WatchCPU(ctx context.Context) labdir.CPU {
 	c := JudgeCPU(mean, seconds)
 	c.DiskShare = max(0, end.disk-first.disk) / (end.all - first.all)
 	return c
+}
+
+// eachSecond returns the shares of the seconds from the first reading until ctx
+// ends.
+func eachSecond(ctx context.Context, first ticks) (seconds []float64) {
+	clock := time.NewTicker(second)
+	defer clock.Stop()
+	for last := first; ctx.Err() == nil; {
+		select {
+		case <-ctx.Done():
+		case <-clock.C:
+			now, err := read(context.WithoutCancel(ctx))
+			if err != nil {
+				continue // the next second is a longer one
+			}
+			if share, ok := now.since(last); ok {
+				seconds, last = append(seconds, share), now
+			}
+		}
+	}
+	return seconds
 }

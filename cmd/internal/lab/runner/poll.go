@@ -37,14 +37,7 @@ func (r *run) poll(ctx context.Context) {
 // look finds out how a node is.
 func (r *run) look(ctx context.Context, n *node) {
 	p, _ := n.running()
-	var receipt labdir.Receipt
-	done := DoneEvent
-	if r.cfg.Folder {
-		done = AllEvent
-	}
-	if at, ok := p.Told(done, &receipt); ok && n.done.IsZero() && n.receiver() {
-		n.done, n.receipt = at, &receipt
-	}
+	r.lookForReceipt(n, p)
 	if !p.Alive() {
 		r.lastWords(n, p)
 		return
@@ -70,6 +63,18 @@ func (r *run) look(ctx context.Context, n *node) {
 	r.missed(ctx, n, p, err)
 	if r.cfg.Watch.Poll != nil && (err == nil || p.Alive()) {
 		r.cfg.Watch.Poll(told)
+	}
+}
+
+// lookForReceipt notes when a receiver has said that it has all, and what it said.
+func (r *run) lookForReceipt(n *node, p *Process) {
+	done := DoneEvent
+	if r.cfg.Folder {
+		done = AllEvent
+	}
+	var receipt labdir.Receipt
+	if at, ok := p.Told(done, &receipt); ok && n.done.IsZero() && n.receiver() {
+		n.done, n.receipt = at, &receipt
 	}
 }
 
