@@ -74,12 +74,7 @@ func (s *session) take(ctx context.Context, m put) error {
 		return err
 	}
 	defer part.Close()
-	if m.Force { // an earlier version has most of it, perhaps
-		if err := s.reuse(ctx, part, m.Req); err != nil {
-			return err
-		}
-	}
-	if err := s.fetch(ctx, a, part, m.Req); err != nil {
+	if err := s.fill(ctx, a, part, m); err != nil {
 		return err
 	}
 	if err := meanwhile(func() { tell(m.Entry.Size, m.Entry.Size) }, part.Finish); err != nil {
@@ -90,6 +85,17 @@ func (s *session) take(ctx context.Context, m put) error {
 	}
 	cfg.Log.Info("received", "file", m.Entry.Name, "bytes", m.Entry.Size, "user", s.user, "remote", s.link.conn.RemoteAddr())
 	return s.link.send(ok{Req: m.Req})
+}
+
+// fill brings into part what an earlier version has of it, if that may be
+// replaced, and the rest from the client.
+func (s *session) fill(ctx context.Context, a *asker, part *store.Part, m put) error {
+	if m.Force {
+		if err := s.reuse(ctx, part, m.Req); err != nil {
+			return err
+		}
+	}
+	return s.fetch(ctx, a, part, m.Req)
 }
 
 func (s *session) mayTake(entry store.Entry) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -125,10 +126,7 @@ func (f *labFlags) scenario(cmd *cobra.Command) (*scenario.Scenario, error) {
 	if f.watching.Poll < 20*time.Millisecond || f.watching.Stall < 0 {
 		return nil, cli.Usagef(cmd, "--poll-interval is 20ms at the least, and --stall-limit above zero")
 	}
-	if err := checkAddress(cmd, "dashboard", f.watching.Dashboard); err != nil {
-		return nil, err
-	}
-	if err := f.overMachines(cmd); err != nil {
+	if err := cmp.Or(checkAddress(cmd, "dashboard", f.watching.Dashboard), f.overMachines(cmd)); err != nil {
 		return nil, err
 	}
 	s.Receivers, s.Links = f.receivers, f.links.kind

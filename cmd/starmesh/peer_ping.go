@@ -28,22 +28,27 @@ the local network, or with --dht.`,
 			if err := ping.check(cmd); err != nil {
 				return err
 			}
-			id, find, err := fetch.ParseNode(args[0])
-			if err != nil {
-				return cli.Usage(cmd, err)
-			}
-			if find != "" {
-				f.join = append(f.join, find)
-			}
-			return f.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
-				return n.Pings(ctx, id, fetch.Pinging{Wait: wait, Count: ping.count, Pause: ping.interval}, func(number int, took time.Duration) {
-					sayPong(n.out, id.String(), number, took)
-				})
-			})
+			return f.ping(cmd, args[0], fetch.Pinging{Wait: wait, Count: ping.count, Pause: ping.interval})
 		},
 	}
 	ping.add(cmd)
 	cmd.Flags().DurationVar(&wait, "wait", 10*time.Second, "look for the node for so long")
 	f.add(cmd)
 	return cmd
+}
+
+// ping measures round trips to a node, named as people name it.
+func (f *peerFlags) ping(cmd *cobra.Command, node string, how fetch.Pinging) error {
+	id, find, err := fetch.ParseNode(node)
+	if err != nil {
+		return cli.Usage(cmd, err)
+	}
+	if find != "" {
+		f.join = append(f.join, find)
+	}
+	return f.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
+		return n.Pings(ctx, id, how, func(number int, took time.Duration) {
+			sayPong(n.out, id.String(), number, took)
+		})
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -49,6 +50,11 @@ func torture(c config) error {
 		if c.table {
 			return hostileTable(c, h)
 		}
+		for _, s := range rows {
+			if s.needs != nil {
+				s.skipped = s.needs(h)
+			}
+		}
 		return rounds(c, h, rows)
 	})
 }
@@ -77,21 +83,13 @@ func rounds(c config, h house, rows []*row) error {
 	runtime.LockOSThread() // without a house the children end with this thread
 	defer runtime.UnlockOSThread()
 
-	for _, s := range rows {
-		if s.needs != nil {
-			s.skipped = s.needs(h)
-		}
-	}
 	until := begin.Add(time.Duration(c.minutes * float64(time.Minute)))
 	order := rand.New(rand.NewPCG(c.seed, 0))
 	for cycle := 1; ; cycle++ {
 		begun := false
 		for _, i := range order.Perm(len(rows)) {
 			s := rows[i]
-			number := cycle
-			if c.round > 0 {
-				number = c.round
-			}
+			number := cmp.Or(c.round, cycle)
 			if s.skipped != "" || len(stopped) > 0 || !c.due(s, cycle, len(rows), begin, until) {
 				continue
 			}
@@ -146,21 +144,8 @@ func (s *row) add(c config, o outcome, number int, tally map[string]int) {
 
 // tell prints the table and says whether all was well.
 func tell(c config, rows []*row, tally map[string]int, took time.Duration) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "\nscenario\trounds\tfailed\tworst\tchecked\n")
-	done, failed := 0, 0
-	for _, s := range rows {
-		done, failed = done+s.rounds, failed+len(s.failed)
-		switch {
-		case s.skipped != "":
-			fmt.Fprintf(w, "%s\t-\t-\t-\tskipped: %s\n", s.name, s.skipped)
-		case s.rounds == 0:
-			fmt.Fprintf(w, "%s\t0\t-\t-\tnot reached; give it more minutes\n", s.name)
-		default:
-			fmt.Fprintf(w, "%s\t%d\t%d\t%.1f s\t%s\n", s.name, s.rounds, len(s.failed), s.worst.Seconds(), s.checks)
-		}
-	}
-	if err := w.Flush(); err != nil {
+	done, failed, err := table(rows)
+	if err != nil {
 		return err
 	}
 	var told []string
@@ -183,4 +168,22 @@ func tell(c config, rows []*row, tally map[string]int, took time.Duration) error
 		}
 	}
 	return errTold
+}
+
+// table prints what was done, and counts rounds.
+func table(rows []*row) (done, failed int, err error) {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\nscenario\trounds\tfailed\tworst\tchecked\n")
+	for _, s := range rows {
+		done, failed = done+s.rounds, failed+len(s.failed)
+		switch {
+		case s.skipped != "":
+			fmt.Fprintf(w, "%s\t-\t-\t-\tskipped: %s\n", s.name, s.skipped)
+		case s.rounds == 0:
+			fmt.Fprintf(w, "%s\t0\t-\t-\tnot reached; give it more minutes\n", s.name)
+		default:
+			fmt.Fprintf(w, "%s\t%d\t%d\t%.1f s\t%s\n", s.name, s.rounds, len(s.failed), s.worst.Seconds(), s.checks)
+		}
+	}
+	return done, failed, w.Flush()
 }

@@ -203,20 +203,9 @@ func (s *Star) look(ctx context.Context, t Target) ([]wish, error) {
 			return err
 		}
 		prefix := TrimSlashes(t.name)
-		for entry, err := range c.List(ctx, prefix) {
-			if err != nil {
-				return err
-			}
-			if !store.Visible(entry.Name) {
-				// No server of ours lists such a name: it might be meant for
-				// a place like .ssh/authorized_keys.
-				s.Out.Warn("%s offers the hidden file %s; left out", t.addr.HostPort, readable.Text(entry.Name))
-				continue
-			}
-			wishes = append(wishes, wish{entry, relative(prefix, entry.Name)})
-		}
-		if len(wishes) > 0 {
-			return nil
+		var err error
+		if wishes, err = s.listed(ctx, c, t, prefix); err != nil || len(wishes) > 0 {
+			return err
 		}
 		if prefix != "" { // a file that is new to the server, which looks for it now
 			entry, err := c.Describe(ctx, prefix, content.ID{}, nil)
@@ -228,6 +217,23 @@ func (s *Star) look(ctx context.Context, t Target) ([]wish, error) {
 		return fault.Wrapf(fault.NotFound, "%s has no file or folder %q", t.addr.HostPort, t.name)
 	})
 	return wishes, err
+}
+
+// listed are the files that a server has below a name, or of that name.
+func (s *Star) listed(ctx context.Context, c reader, t Target, prefix string) (wishes []wish, err error) {
+	for entry, err := range c.List(ctx, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		if !store.Visible(entry.Name) {
+			// No server of ours lists such a name: it might be meant for
+			// a place like .ssh/authorized_keys.
+			s.Out.Warn("%s offers the hidden file %s; left out", t.addr.HostPort, readable.Text(entry.Name))
+			continue
+		}
+		wishes = append(wishes, wish{entry, relative(prefix, entry.Name)})
+	}
+	return wishes, nil
 }
 
 // TrimSlashes returns a folder's name as servers know it: "photos/" and

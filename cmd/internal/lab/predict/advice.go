@@ -3,6 +3,7 @@ package predict
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
@@ -68,8 +69,15 @@ const (
 // otherwise, which a test beside that command holds.
 const ServerConns = 12000
 
-// farFetched says which times are taken from runs with far more or fewer receivers.
-func (p *Plan) farFetched() (all []string) {
+// unmeasured says which times are assumed, or taken from runs with far more or
+// fewer receivers.
+func (p *Plan) unmeasured(largest int) (all []string) {
+	if slices.ContainsFunc(p.Rows, func(r Row) bool { return !r.Hub.Multiple.Measured || !r.Relay.Multiple.Measured }) {
+		all = append(all, "Expected times rest on assumed multiples of the bound, where it says so; measure on your machines and give the results with --from.")
+		if largest > tried {
+			all = append(all, fmt.Sprintf("The assumed multiples are those of runs with up to %d receivers: nobody has measured %d.", tried, largest))
+		}
+	}
 	for _, r := range p.Rows {
 		for _, side := range []Side{r.Hub, r.Relay} {
 			if at := side.Multiple.At; at > 0 && (r.Receivers > 2*at || at > 2*r.Receivers) {
@@ -87,23 +95,16 @@ func (q *Question) caveats(p *Plan) []string {
 	all := []string{
 		"The model knows links alone: no latency, no loss, no CPU, no disks. It supposes that all receivers begin together and that those of a " + relay.Name + " stay until the last one is done.",
 	}
-	assumed, shortest, largest := false, math.Inf(1), 0
+	shortest, largest := math.Inf(1), 0
 	near := "" // where start-up can turn the order round
 	for _, r := range p.Rows {
-		assumed = assumed || !r.Hub.Multiple.Measured || !r.Relay.Multiple.Measured
 		shortest = min(shortest, r.Hub.ExpectedSeconds, r.Relay.ExpectedSeconds)
 		largest = max(largest, r.Receivers)
 		if math.Abs(r.Hub.ExpectedSeconds-r.Relay.ExpectedSeconds) < startUp {
 			near = fmt.Sprintf(", and %s to be ahead where the two are closer than that", hub.Words.Called)
 		}
 	}
-	if assumed {
-		all = append(all, "Expected times rest on assumed multiples of the bound, where it says so; measure on your machines and give the results with --from.")
-		if largest > tried {
-			all = append(all, fmt.Sprintf("The assumed multiples are those of runs with up to %d receivers: nobody has measured %d.", tried, largest))
-		}
-	}
-	all = append(all, p.farFetched()...)
+	all = append(all, p.unmeasured(largest)...)
 	if shortest < 2*startUp {
 		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more%s.", units.Seconds(shortest), near))
 	}

@@ -118,14 +118,11 @@ type reader struct {
 func (r *reader) find(f Finding) { r.findings = append(r.findings, f) }
 
 func (r *reader) read(name string) error {
-	f, err := stuck.Open(name)
+	f, err := openLog(name)
 	if err != nil {
-		return fileerr.Named(name, err)
+		return err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		return fmt.Errorf("%s: not a file; save the log first", filepath.ToSlash(name))
-	}
 	log, problems, err := load.ReadLog(f)
 	shown := filepath.ToSlash(name)
 	var n *Node
@@ -152,6 +149,19 @@ func (r *reader) read(name string) error {
 	}
 	r.take(n)
 	return nil
+}
+
+// openLog opens a file that may be a load log. The caller closes it.
+func openLog(name string) (*os.File, error) {
+	f, err := stuck.Open(name)
+	if err != nil {
+		return nil, fileerr.Named(name, err)
+	}
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		f.Close()
+		return nil, fmt.Errorf("%s: not a file; save the log first", filepath.ToSlash(name))
+	}
+	return f, nil
 }
 
 // absurd tells of numbers that no node reaches, but with which sums would
