@@ -33,6 +33,7 @@ type Member struct {
 	Claimed string   // the name that it would have liked
 	Beside  string   // the first of those that have joined from the same machine; "": none
 	Remote  net.Addr // from which its connection came
+	Local   net.Addr // to which it came: the manager's, as this node reaches it
 
 	//lint:ignore SA1019 net/http's own dials; this connection is there already, and was accepted
 	conn *http2.ClientConn

@@ -189,7 +189,7 @@ func (r *Roster) greeted(conn *tls.Conn) (m *Member, proof []byte, err error) {
 	if err != nil {
 		return nil, nil, err // no node of ours: it is told nothing
 	}
-	m = &Member{Remote: conn.RemoteAddr(), gone: make(chan struct{})}
+	m = &Member{Remote: conn.RemoteAddr(), Local: conn.LocalAddr(), gone: make(chan struct{})}
 	if err = decode(text, &m.Hello); err == nil {
 		if proof, err = r.admit(m, shown, conn); err == nil {
 			return m, proof, nil

@@ -80,7 +80,7 @@ func (l *lab) checkMachines(ctx context.Context) error {
 			return err
 		}
 	}
-	problems := l.crew.Check(ctx, here, l.Scenario.FileBytes)
+	problems := l.crew.Check(ctx, here, false, l.Scenario.FileBytes)
 	if len(problems) > 0 && !l.Anyway {
 		return fault.Wrapf(fault.Refused, "that will not work, and --anyway tries it all the same: %s", readable.Text(strings.Join(problems, "; ")))
 	}

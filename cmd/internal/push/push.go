@@ -82,9 +82,9 @@ func Run(ctx context.Context, o Options, seen Observer) (all []Receipt, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, crew.Dismiss()) }()
-	places, err := crew.Places(ctx, crew.Here(), nil)
-	if err != nil || len(places) == 0 {
-		return nil, errors.Join(err, fault.Wrapf(fault.NoSource, "no node is here any more"))
+	places, err := muster(ctx, crew, seen)
+	if err != nil {
+		return nil, err
 	}
 	program, err := os.Executable()
 	if err != nil {
@@ -93,7 +93,7 @@ func Run(ctx context.Context, o Options, seen Observer) (all []Receipt, err erro
 	s := scenario.Scenario{Systems: system.Table{o.Via}, Receivers: []int{len(places)}, Runs: 1, FileBytes: what.Bytes, Links: links.Rate, Rates: o.Rates}
 	show := newScreen(seen, what.Bytes, places)
 	result, err := runner.New(runner.Config{
-		Program: program, Dir: dir, File: what, Links: links.Rate, Poll: time.Second, Cache: o.Cache, To: o.To, Folder: isFolder,
+		Program: program, Dir: dir, File: what, Links: links.Rate, Poll: time.Second, Cache: o.Cache, To: o.To, Folder: isFolder, Host: crew.Host(),
 		Watch: runner.Watch{Event: show.event},
 		Elsewhere: func(scenario.Run) ([]runner.Place, string, error) {
 			return append([]runner.Place{nil}, asPlaces(places)...), "pushed", nil
@@ -111,7 +111,41 @@ func Run(ctx context.Context, o Options, seen Observer) (all []Receipt, err erro
 	if result.Straggler != "" {
 		seen.Note("%s", readable.Text(result.Straggler))
 	}
+	tellCopies(&result, what.Bytes, o.Via, seen)
 	return all, nil
+}
+
+// muster has the nodes that are here ready, and says what is in the way of some:
+// each sees by itself whether it has room.
+func muster(ctx context.Context, crew *worker.Crew, seen Observer) ([]*worker.Place, error) {
+	here := crew.Here()
+	if len(here) == 0 {
+		return nil, fault.Wrapf(fault.NoSource, "no node is here any more")
+	}
+	for _, text := range crew.Check(ctx, here, true, 0) {
+		seen.Warn("%s", readable.Text(text))
+	}
+	return crew.Places(ctx, here, nil)
+}
+
+// tellCopies tells how often this machine has sent the file: once, or hardly more,
+// where nodes pass it on.
+func tellCopies(run *labdir.Run, bytes int64, via *system.System, seen Observer) {
+	all := int64(0)
+	for _, n := range run.Nodes {
+		all += n.SentBytes
+	}
+	sent := run.Nodes[0].SentBytes
+	copies := float64(sent) / float64(max(bytes, 1))
+	seen.Event("sent", map[string]any{"bytes": sent, "copies": copies, "all_bytes": all})
+	const many = 2
+	switch {
+	case !via.Relays:
+	case copies >= many && sent > all/2:
+		seen.Warn("this machine sent %.1f copies, and the nodes together %.1f: they do not reach each other, or are slower than this one", copies, float64(all-sent)/float64(max(bytes, 1)))
+	default:
+		seen.Note("this machine sent %.2f copies, and the nodes together %.2f", copies, float64(all-sent)/float64(max(bytes, 1)))
+	}
 }
 
 func asPlaces(all []*worker.Place) (places []runner.Place) {

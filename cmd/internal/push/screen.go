@@ -24,6 +24,7 @@ type screen struct {
 	total    int64
 	machines map[string]string // by the names of nodes in the run
 	last     map[string]labdir.Reading
+	sent     int64 // by this machine
 	started  time.Time
 	said     time.Time
 }
@@ -48,7 +49,9 @@ func (s *screen) event(e labdir.Event) {
 		if who := s.machines[e.Note.Node]; who != "" {
 			s.seen.Note("%s: %s", who, readable.Text(plainly(e.Note.Text, who)))
 		}
-	case e.Reading != nil && s.machines[e.Reading.Node] != "":
+	case e.Reading != nil && s.machines[e.Reading.Node] == "":
+		s.sent = e.Reading.OutBytes
+	case e.Reading != nil:
 		s.last[e.Reading.Node] = *e.Reading
 		sum := int64(0)
 		for _, r := range s.last {
@@ -89,6 +92,7 @@ func (s *screen) standing() {
 		last = append(last, fmt.Sprintf("%s %s (%s)", s.machines[r.Node], share(r), s.why(r)))
 	}
 	text := fmt.Sprintf("half of the nodes have %s or more, 99 of 100 have %s", share(all[len(all)/2]), share(all[len(all)*99/100]))
+	text += fmt.Sprintf("; %.1f copies were sent from here", float64(s.sent)/float64(max(s.total, 1)))
 	if len(last) > 0 {
 		text += "; the last: " + strings.Join(last, ", ")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -230,6 +231,50 @@ func (c *Crew) without(here, gone []Remote, nodes int) ([]Remote, error) {
 	return append(here, gone...)[:nodes], nil
 }
 
+// Host is the IP address at which all nodes reach this machine: the one to which
+// they have come, or every one if those are several. Another that it has might
+// lead over another network, from which what nodes tell of each other is not
+// believed. Loopback counts only if nobody is elsewhere.
+func (c *Crew) Host() string {
+	isElsewhere := func(m Remote) bool { return !addrOf(m.Remote).IsLoopback() }
+	elsewhere := slices.ContainsFunc(c.nodes, isElsewhere)
+	var hosts []netip.Addr
+	for _, m := range c.nodes {
+		if host := addrOf(m.Local); !slices.Contains(hosts, host) && isElsewhere(m) == elsewhere {
+			hosts = append(hosts, host)
+		}
+	}
+	switch {
+	case len(hosts) == 1:
+		return hosts[0].String()
+	case slices.ContainsFunc(hosts, netip.Addr.Is6):
+		return netip.IPv6Unspecified().String()
+	}
+	return netip.IPv4Unspecified().String()
+}
+
+// scattered reports whether not all nodes have come over the one loopback: what
+// listens there is reached by those alone that have.
+func (c *Crew) scattered() bool {
+	return slices.ContainsFunc(c.nodes, func(m Remote) bool {
+		addr := addrOf(m.Remote)
+		return !addr.IsLoopback() || addr.Is4() != addrOf(c.nodes[0].Remote).Is4()
+	})
+}
+
+// shared is runner.Spec.Host for the nodes.
+func (c *Crew) shared() string {
+	if c.scattered() {
+		return c.Host()
+	}
+	return ""
+}
+
+func addrOf(addr net.Addr) netip.Addr {
+	tcp, _ := addr.(*net.TCPAddr)
+	return tcp.AddrPort().Addr().Unmap()
+}
+
 // Prove makes the proof of a file, under a new key.
 func Prove(ctx context.Context, path string) (*Proof, error) {
 	p := new(Proof)
@@ -241,8 +286,9 @@ func Prove(ctx context.Context, path string) (*Proof, error) {
 // what they have received, unless proof is nil.
 func (c *Crew) Places(ctx context.Context, nodes []Remote, proof *Proof) ([]*Place, error) {
 	places := make([]*Place, len(nodes))
+	shared := c.shared()
 	each(nodes, func(i int, m Remote) {
-		places[i] = &Place{Remote: m, Proof: proof, host: labdir.Host{Machine: m.Name}, link: c.links[m.Name]}
+		places[i] = &Place{Remote: m, Proof: proof, shared: shared, host: labdir.Host{Machine: m.Name}, link: c.links[m.Name]}
 		clock, err := m.Clock(ctx)
 		if err != nil && !places[i].Gone() {
 			c.seen.Warn("%s", readable.Text(err.Error()))
@@ -252,68 +298,6 @@ func (c *Crew) Places(ctx context.Context, nodes []Remote, proof *Proof) ([]*Pla
 	})
 	return places, ctx.Err()
 }
-
-// Check looks what is in the way of bringing a file of so many bytes from the
-// first of the nodes to all others, and returns that in sentences.
-func (c *Crew) Check(ctx context.Context, nodes []Remote, bytes int64) (problems []string) {
-	lacks := make([]string, len(nodes))
-	each(nodes, func(i int, m Remote) { lacks[i] = c.lack(ctx, m, bytes) })
-	for i, m := range nodes {
-		if m.Program != nodes[0].Program {
-			lacks[i] = fmt.Sprintf("%s runs starmesh %s, and %s runs %s", m.Name, m.Program, nodes[0].Name, nodes[0].Program)
-		}
-	}
-	problems = slices.DeleteFunc(lacks, func(s string) bool { return s == "" })
-	matrix := Matrix(ctx, nodes)
-	c.seen.Event("reach", map[string]any{"nodes": names(nodes), "reached": matrix})
-	for i, m := range nodes {
-		if !matrix[i][0] && i > 0 {
-			problems = append(problems, fmt.Sprintf("%s does not reach %s at %s, from which the file comes", m.Name, nodes[0].Name, nodes[0].Address))
-		}
-		var missed []string
-		for k, reached := range matrix[i] {
-			if !reached && k != i && k > 0 {
-				missed = append(missed, nodes[k].Name)
-			}
-		}
-		if len(missed) > 0 {
-			c.seen.Note("%s does not reach %s", m.Name, readable.List(missed, 8))
-		}
-	}
-	return problems
-}
-
-// A clock that is further from the manager's is wrong, or cannot be compared
-// well enough.
-const (
-	maxOffset = time.Second
-	maxError  = 50 * time.Millisecond
-)
-
-// lack says what is in the way at one node; "" if nothing is.
-func (c *Crew) lack(ctx context.Context, m Remote, bytes int64) string {
-	about, err := m.About(ctx)
-	if err != nil {
-		return err.Error()
-	}
-	if about.MTU > 0 && about.MTU < usualMTU {
-		c.seen.Note("%s: the MTU of its network is %d, less than the usual %d: large packets are cut, or lost", m.Name, about.MTU, usualMTU)
-	}
-	switch clock, err := m.Clock(ctx); {
-	case err != nil:
-		return err.Error()
-	case clock.Offset.Abs() > maxOffset:
-		c.seen.Warn("%s: its clock is %+.1f s from the one here: that is corrected, but better set it", m.Name, clock.Offset.Seconds())
-	case clock.Error > maxError:
-		c.seen.Warn("%s: its clock can be told only to within %s: times between machines are no better", m.Name, units.Duration(clock.Error))
-	}
-	if about.DiskBytes > 0 && about.DiskBytes < bytes {
-		return fmt.Sprintf("%s has %s free, less than the file of %s", m.Name, units.Bytes(about.DiskBytes), units.Bytes(bytes))
-	}
-	return ""
-}
-
-const usualMTU = 1500 // bytes, of Ethernet
 
 func names(nodes []Remote) (all []string) {
 	for _, m := range nodes {

@@ -3,7 +3,9 @@ package worker
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +25,53 @@ func (*heard) Warn(string, ...any) {}
 func (h *heard) Event(name string, fields any) {
 	if name == "invite" {
 		h.addr <- fields.(map[string]any)["address"].(string)
+	}
+}
+
+// TestWhereNodesListenFollowsFromWhereTheyHaveComeFrom: what listens on loopback is
+// found only by those that came over it.
+func TestWhereNodesListenFollowsFromWhereTheyHaveComeFrom(t *testing.T) {
+	for what, c := range map[string]struct {
+		came         []string // REMOTE>LOCAL
+		host, shared string
+	}{
+		"loopback":              {[]string{"127.0.0.1>127.0.0.1", "127.0.0.1>127.0.0.1"}, "127.0.0.1", ""},
+		"that of IPv6":          {[]string{"::1>::1"}, "::1", ""},
+		"mapped":                {[]string{"::ffff:127.0.0.1>::ffff:127.0.0.1"}, "127.0.0.1", ""},
+		"a network":             {[]string{"192.0.2.7>192.0.2.1", "198.51.100.7>192.0.2.1"}, "192.0.2.1", "192.0.2.1"},
+		"one beside":            {[]string{"127.0.0.1>127.0.0.1", "192.0.2.7>192.0.2.1"}, "192.0.2.1", "192.0.2.1"},
+		"one beside, and IPv6":  {[]string{"::1>::1", "2001:db8::7>2001:db8::1"}, "2001:db8::1", "2001:db8::1"},
+		"two networks":          {[]string{"192.0.2.7>192.0.2.1", "10.0.0.7>10.0.0.1"}, "0.0.0.0", "0.0.0.0"},
+		"both families":         {[]string{"192.0.2.7>192.0.2.1", "2001:db8::7>2001:db8::1"}, "::", "::"},
+		"loopback of both":      {[]string{"127.0.0.1>127.0.0.1", "::1>::1"}, "::", "::"},
+		"a tunnel and loopback": {[]string{"127.0.0.1>127.0.0.1", "127.0.0.1>127.0.0.1", "192.0.2.7>192.0.2.1"}, "192.0.2.1", "192.0.2.1"},
+	} {
+		crew := new(Crew)
+		for _, ends := range c.came {
+			remote, local, _ := strings.Cut(ends, ">")
+			crew.nodes = append(crew.nodes, Remote{&fleet.Member{Remote: &net.TCPAddr{IP: net.ParseIP(remote)}, Local: &net.TCPAddr{IP: net.ParseIP(local)}}})
+		}
+		if host, shared := crew.Host(), crew.shared(); host != c.host || shared != c.shared {
+			t.Errorf("%s: a node here listens at %s, want %s; others are told %q, want %q", what, host, c.host, shared, c.shared)
+		}
+	}
+}
+
+// TestANodeListensWhereItsManagerSaysOnlyIfItKnowsNoBetter.
+func TestANodeListensWhereItsManagerSaysOnlyIfItKnowsNoBetter(t *testing.T) {
+	for _, c := range []struct{ own, host, want string }{
+		{"127.0.0.1", "", "127.0.0.1"},
+		{"127.0.0.1", "0.0.0.0", "0.0.0.0"},
+		{"127.0.0.1", "127.0.0.1", "127.0.0.1"},
+		{"::1", "::", "::"},
+		{"127.0.0.1", "192.0.2.77", "127.0.0.1"}, // of another machine
+		{"127.0.0.1", "--flag", "127.0.0.1"},
+		{"192.0.2.7", "0.0.0.0", "192.0.2.7"},
+	} {
+		at := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(c.own)})
+		if got := listensAt(httptest.NewRequestWithContext(at, "POST", "/run", nil), c.host); got != c.want {
+			t.Errorf("at %s, told %q, it listens at %s, want %s", c.own, c.host, got, c.want)
+		}
 	}
 }
 

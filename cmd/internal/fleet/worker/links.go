@@ -54,7 +54,7 @@ func (w *Worker) flow(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), reachTime)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", from.Address)
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", reachedFrom(r, from.Address))
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +111,7 @@ func (c *Crew) MeasureLinks(ctx context.Context, nodes []Remote) error {
 	measured := make([]Link, len(nodes))
 	ctx, shut := context.WithCancel(ctx)
 	defer shut()
-	sources := make([]Door, len(nodes))
-	each(nodes, func(i int, m Remote) { sources[i], _ = m.open(ctx, "/source") }) // nothing is measured of one that did not open
+	sources := c.doors(ctx, nodes, "/source") // nothing is measured of one that did not open
 	for round := range rounds {
 		from := func(i int) int { return (i + 1 + round%(len(nodes)-1)) % len(nodes) }
 		rates := make([]float64, len(nodes))

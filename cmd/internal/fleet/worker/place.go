@@ -33,9 +33,10 @@ const (
 // A Place is a node as a runner.Place.
 type Place struct {
 	Remote
-	Proof *Proof // of the original; nil: that each piece was verified will do
-	host  labdir.Host
-	link  Link // as it was measured
+	Proof  *Proof // of the original; nil: that each piece was verified will do
+	shared string // Crew.shared
+	host   labdir.Host
+	link   Link // as it was measured
 }
 
 // Where implements runner.Place.
@@ -118,6 +119,7 @@ func (p *Place) Clear() error {
 
 // Spawn implements runner.Place.
 func (p *Place) Spawn(s runner.Spec, file string) (runner.Body, error) {
+	s.Host = p.shared
 	line, err := json.Marshal(s)
 	if err != nil {
 		return nil, err

@@ -9,10 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"starmesh/cmd/internal/agent"
 	"starmesh/common/fault"
 )
 
@@ -30,26 +32,33 @@ type Door struct {
 }
 
 // listen opens a door until the request ends.
-func (w *Worker) listen(rw http.ResponseWriter, r *http.Request) {
-	w.door(rw, r, maxGreeted, func(conn net.Conn, word string) {
-		_ = conn.SetDeadline(time.Now().Add(reachTime))
-		_, _ = fmt.Fprintln(conn, word) // whoever was not greeted has not reached it
-	})
+func (w *Worker) listen(rw http.ResponseWriter, r *http.Request) { w.door(rw, r, maxGreeted, greet) }
+
+// greet says the word to who comes to a door: whoever was not greeted has not
+// reached it.
+func greet(conn net.Conn, word string) {
+	_ = conn.SetDeadline(time.Now().Add(reachTime))
+	_, _ = fmt.Fprintln(conn, word)
 }
 
 // door listens until the request ends, and answers where. Some at a time are
 // received.
 func (w *Worker) door(rw http.ResponseWriter, r *http.Request, once int, receive func(conn net.Conn, word string)) {
-	ln, err := net.Listen("tcp", net.JoinHostPort(hostOf(r), "0"))
+	ln, err := net.Listen("tcp", net.JoinHostPort(listensAt(r, r.FormValue("host")), "0"))
 	if err != nil {
 		refuse(rw, err)
 		return
 	}
-	stop := context.AfterFunc(r.Context(), func() { _ = ln.Close() })
-	defer stop()
 	door := Door{ln.Addr().String(), rand.Text()}
 	answer(rw, r, func(*http.Request) (any, error) { return door, nil })
 	_ = http.NewResponseController(rw).Flush()
+	door.keep(r.Context(), ln, once, receive)
+}
+
+// keep receives who comes to the door, until ctx ends.
+func (d Door) keep(ctx context.Context, ln net.Listener, once int, receive func(conn net.Conn, word string)) {
+	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
+	defer stop()
 	receiving := new(errgroup.Group)
 	receiving.SetLimit(once)
 	for {
@@ -58,7 +67,7 @@ func (w *Worker) door(rw http.ResponseWriter, r *http.Request, once int, receive
 			break
 		}
 		receiving.Go(func() error {
-			receive(conn, door.Word)
+			receive(conn, d.Word)
 			return conn.Close()
 		})
 	}
@@ -79,6 +88,7 @@ func (w *Worker) reach(r *http.Request) (any, error) {
 	trying.SetLimit(reachOnce)
 	for i, door := range doors {
 		trying.Go(func() error {
+			door.Address = reachedFrom(r, door.Address)
 			reached[i] = door.opens(r.Context())
 			return nil
 		})
@@ -113,22 +123,39 @@ func (m Remote) open(ctx context.Context, path string) (d Door, err error) {
 	return d, nil
 }
 
-// Matrix returns for each node which of all it reaches, itself included. A
-// node that does not answer reaches nobody.
-func Matrix(ctx context.Context, nodes []Remote) [][]bool {
-	ctx, shut := context.WithCancel(ctx)
-	defer shut()
+// doors has nodes open doors, until ctx ends. One that did not open leads nowhere.
+func (c *Crew) doors(ctx context.Context, nodes []Remote, path string) []Door {
+	path = query(path, map[string]string{"host": c.shared()})
 	doors := make([]Door, len(nodes))
-	each(nodes, func(i int, m Remote) {
-		doors[i], _ = m.open(ctx, "/listen") // a door that did not open is reached by nobody
-	})
+	each(nodes, func(i int, m Remote) { doors[i], _ = m.open(ctx, path) })
+	return doors
+}
+
+// matrix returns for each node which of all it reaches, itself included, and in a
+// last column, if the file comes from here, whether it reaches this machine. A
+// node that does not answer reaches nobody.
+func (c *Crew) matrix(ctx context.Context, nodes []Remote, fromHere bool) ([][]bool, error) {
+	ctx, shut := context.WithCancel(ctx)
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	defer shut()
+	doors := c.doors(ctx, nodes, "/listen")
+	if fromHere {
+		ln, err := agent.Listen(ctx, "tcp", net.JoinHostPort(c.Host(), "0"))
+		if err != nil {
+			return nil, err
+		}
+		here := Door{ln.Addr().String(), rand.Text()}
+		doors = append(doors, here)
+		keeping.Go(func() { here.keep(ctx, ln, maxGreeted, greet) })
+	}
 	all := make([][]bool, len(nodes))
 	each(nodes, func(i int, m Remote) {
-		if m.ask(ctx, http.MethodPost, "/reach", doors, &all[i]) != nil || len(all[i]) != len(nodes) {
-			all[i] = make([]bool, len(nodes))
+		if m.ask(ctx, http.MethodPost, "/reach", doors, &all[i]) != nil || len(all[i]) != len(doors) {
+			all[i] = make([]bool, len(doors))
 		}
 	})
-	return all
+	return all, nil
 }
 
 // each does something with all nodes, several at the same time.

@@ -160,12 +160,11 @@ func (w *Worker) site(r *http.Request, s *runner.Spec) (at runner.Site, err erro
 		return at, err
 	}
 	at = runner.Site{
-		Host: hostOf(r), File: w.path(fileDir, s.File), Folder: w.path(runDir, "got"), Cache: w.path(cacheDir),
+		Host: listensAt(r, s.Host), File: w.path(fileDir, s.File), Folder: w.path(runDir, "got"), Cache: w.path(cacheDir),
 		Identity: w.path(runDir, "key"), Log: w.path(runDir, "log.jsonl"),
 	}
-	if host, port, err := net.SplitHostPort(s.Way.Listen); err == nil && net.ParseIP(host).IsUnspecified() {
-		manager, _, _ := net.SplitHostPort(r.RemoteAddr) // the origin is on the manager's machine
-		s.Way.Listen = net.JoinHostPort(manager, port)
+	if !s.Origin { // an origin listens where it did
+		s.Way.Listen = reachedFrom(r, s.Way.Listen)
 	}
 	switch {
 	case w.cfg.Keep != "":

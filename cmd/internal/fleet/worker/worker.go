@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -110,6 +111,37 @@ func hostOf(r *http.Request) string {
 		return tcp.AddrPort().Addr().Unmap().String()
 	}
 	return "127.0.0.1"
+}
+
+// listensAt is where what a manager has started here listens: at the node's own
+// end of the connection, or, if nobody on another machine reaches that, at the
+// host at which the manager says that this machine is reached, if it has that.
+func listensAt(r *http.Request, host string) string {
+	own := hostOf(r)
+	if !net.ParseIP(own).IsLoopback() || !isOwn(net.ParseIP(host)) {
+		return own
+	}
+	return host
+}
+
+// isOwn reports whether this machine has the address, or that is every one.
+func isOwn(ip net.IP) bool {
+	all, _ := net.InterfaceAddrs() // without any it has none
+	return ip != nil && (ip.IsUnspecified() || slices.ContainsFunc(all, func(a net.Addr) bool {
+		one, ok := a.(*net.IPNet)
+		return ok && one.IP.Equal(ip)
+	}))
+}
+
+// reachedFrom is an address as this node reaches it: whatever listens at every
+// address is on the manager's machine.
+func reachedFrom(r *http.Request, address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || !net.ParseIP(host).IsUnspecified() {
+		return address
+	}
+	manager, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return net.JoinHostPort(manager, port)
 }
 
 // maxJSON bounds what is sent as JSON, either way, in bytes.

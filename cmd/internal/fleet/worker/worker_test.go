@@ -275,8 +275,9 @@ func TestClockRoomAndReachAreMeasured(t *testing.T) {
 	if about, err := m.About(t.Context()); err != nil || about.MTU < 1000 {
 		t.Errorf("%+v, %v", about, err)
 	}
-	if got := Matrix(t.Context(), []Remote{m}); !got[0][0] {
-		t.Errorf("it does not reach itself: %v", got)
+	crew := &Crew{nodes: []Remote{m}}
+	if got, err := crew.matrix(t.Context(), crew.nodes, false); err != nil || !got[0][0] {
+		t.Errorf("it does not reach itself: %v, %v", got, err)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

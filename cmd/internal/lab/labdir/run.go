@@ -73,7 +73,9 @@ type Node struct {
 	// told to start; absent if it never did.
 	DoneSeconds *float64 `json:"done_s,omitempty"`
 	Receipt     *Receipt `json:"receipt,omitempty"`
-	Failed      string   `json:"failed,omitempty"` // why it ended without; "" if it did not
+	// SentBytes are those of files that it had sent, by its last reading.
+	SentBytes int64  `json:"sent_bytes,omitempty"`
+	Failed    string `json:"failed,omitempty"` // why it ended without; "" if it did not
 }
 
 // A Receipt is what a receiver says of the file that it holds, all of which it

@@ -65,11 +65,19 @@ func (r *run) endNodes(nodes []*node, grace time.Duration) {
 }
 
 // readLast reads the last reports of receivers that ended, having the file,
-// before their agents could tell of it.
+// before their agents could tell of it, and what the origin has sent in all.
 func (r *run) readLast() {
-	for _, n := range r.nodes[1:] {
-		if p, _ := n.running(); p != nil && !n.done.IsZero() && n.last.State != labdir.Done {
+	for i, n := range r.nodes {
+		p, _ := n.running()
+		if p != nil && n.receiver() && !n.done.IsZero() && n.last.State != labdir.Done {
 			r.lastWords(n, p)
+		}
+		r.book.Nodes[i].SentBytes = n.last.OutBytes
+		if n.receiver() || p == nil {
+			continue
+		}
+		if report, ok := finalReport(r.file(n) + ".jsonl"); ok {
+			r.book.Nodes[i].SentBytes = report.PayloadOutBytes
 		}
 	}
 }

@@ -29,8 +29,9 @@ type Config struct {
 	// Elsewhere gives a run's nodes their places on machines that have joined,
 	// the origin's first, and says in a sentence how these are connected; nil:
 	// all are on this machine. The origin may have none of these: then it is on
-	// this machine, and listens at all of its addresses.
+	// this machine, and listens at Host.
 	Elsewhere func(scenario.Run) (places []Place, about string, err error)
+	Host      string // an IP address
 }
 
 // File is what is sent.

@@ -111,7 +111,7 @@ func (r *run) connectMachines() error {
 	for i, n := range r.nodes {
 		n.place = places[i]
 		if n.place == nil {
-			n.place = here{links.At("0.0.0.0"), r, n.name}
+			n.place = here{links.At(r.cfg.Host), r, n.name}
 		}
 		if link := n.shape.Link; r.cfg.Links == links.Rate || link != r.Rate(i) {
 			n.limits = links.Rates{Up: units.Rate(link.Up), Down: units.Rate(link.Down)}

@@ -11,14 +11,17 @@ import (
 // no path and no flag. Whoever starts the node makes its command line, on the
 // machine on which it starts.
 type Spec struct {
-	Node     string        `json:"node"`             // its name
-	System   string        `json:"system"`           // by its name
-	Origin   bool          `json:"origin,omitempty"` // it has the file; else it fetches it
-	File     string        `json:"file"`             // the name of the file, without folders
-	Bytes    int64         `json:"bytes"`            // of the file
-	Way      system.Told   `json:"way"`              // how the origin is, or was, reached
-	Hold     bool          `json:"hold,omitempty"`   // it gets ready, and waits for StartCommand
-	Interval time.Duration `json:"interval_ns"`      // between two lines of its load log
+	Node   string      `json:"node"`             // its name
+	System string      `json:"system"`           // by its name
+	Origin bool        `json:"origin,omitempty"` // it has the file; else it fetches it
+	File   string      `json:"file"`             // the name of the file, without folders
+	Bytes  int64       `json:"bytes"`            // of the file
+	Way    system.Told `json:"way"`              // how the origin is, or was, reached
+	Hold   bool        `json:"hold,omitempty"`   // it gets ready, and waits for StartCommand
+	// Host is the IP address at which others reach the manager's machine: a node
+	// there that has come over loopback listens at it. "": all have come so.
+	Host     string        `json:"host,omitempty"`
+	Interval time.Duration `json:"interval_ns"` // between two lines of its load log
 	// Up and Down are how fast it may send and receive, in bytes per second;
 	// 0 is no limit.
 	Up   float64 `json:"up,omitempty"`

@@ -51,12 +51,16 @@ func joined(origin bool, await Await) (told Told, err error) {
 func listenAt(s Start) []string {
 	addresses := s.Origin.Addresses
 	if len(addresses) == 0 {
-		kind := "ip4"
-		if ip := net.ParseIP(s.Host); ip != nil && ip.To4() == nil {
-			kind = "ip6"
+		hosts := []string{"/ip4/" + s.Host}
+		switch ip := net.ParseIP(s.Host); {
+		case ip.Equal(net.IPv6unspecified): // every address, as servers mean it that listen there
+			hosts = []string{"/ip6/::", "/ip4/0.0.0.0"}
+		case ip != nil && ip.To4() == nil:
+			hosts = []string{"/ip6/" + s.Host}
 		}
-		at := "/" + kind + "/" + s.Host
-		addresses = []string{at + "/tcp/0", at + "/udp/0/quic-v1"}
+		for _, at := range hosts {
+			addresses = append(addresses, at+"/tcp/0", at+"/udp/0/quic-v1")
+		}
 	}
 	var flags []string
 	for _, a := range addresses {
