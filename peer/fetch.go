@@ -31,6 +31,38 @@ func (n *Node) FetchFolder(ctx context.Context, name string, tree *store.Tree, c
 	return n.fetch(ctx, name, contents{tree}, cfg)
 }
 
+// soon is within what time a node answers that has a single file of a folder.
+const soon = 2 * time.Second
+
+// FetchAlone brings one small file of a folder that is not fetched now, without the
+// others that its piece has. When nobody has told its chunk list soon, it fails with
+// what kept it waiting, else as Fetch and store.Tree.WriteFile do.
+func (n *Node) FetchAlone(ctx context.Context, tree *store.Tree, entry int, cfg transfer.Config) error {
+	e := tree.Collection().Entries()[entry]
+	if tree.Collection().List(entry).Len() != 1 {
+		return fault.Wrapf(fault.Invalid, "%s is not small", e.Path)
+	}
+	asking, stop := context.WithTimeout(ctx, soon)
+	defer stop()
+	list, name, err := n.ChunkList(asking, e.ID)
+	if err != nil {
+		return err
+	}
+	if list.Size() != e.Size {
+		return fault.Wrapf(fault.Corrupt, "%s has %d bytes, not %d", e.Path, list.Size(), e.Size)
+	}
+	file := store.NewMemory(list)
+	defer n.Withdraw(list.ID())
+	if err := n.fetch(ctx, name, lentFile{oneFile{file}}, cfg); err != nil {
+		return err
+	}
+	p, err := file.Bytes()
+	if err != nil {
+		return err
+	}
+	return tree.WriteFile(entry, p)
+}
+
 func (n *Node) fetch(ctx context.Context, name string, file atHand, cfg transfer.Config, servers ...transfer.Source) error {
 	cfg.Counter = n.cfg.Meter
 	s, err := n.share(name, file, &cfg)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"starmesh/peer"
 )
 
 // grown is a random tree of files below a folder: what they hold, by name.
@@ -204,32 +207,96 @@ func must(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// TestASecondVersionTravelsAsWhatIsNew: of a folder with one changed file come that
-// file's changed chunks and, by the mesh, the manifest.
+// TestASecondVersionTravelsAsWhatIsNew: of a folder with a changed chunk in a long
+// file and a changed small file come that chunk, that file and, by the mesh, the
+// manifest.
 func TestASecondVersionTravelsAsWhatIsNew(t *testing.T) {
 	t.Parallel()
 	from := filepath.Join(t.TempDir(), "tree")
 	tree := grow(t, from, 7, 300)
-	large := make([]byte, 3<<20)
+	large, small := make([]byte, 3<<20), make([]byte, 1000)
 	rand.NewChaCha8([32]byte{7}).Read(large)
-	tree["large"] = large
+	tree["large"], tree["small"] = large, small
 	tree.put(t, from, "large", 0o644)
+	tree.put(t, from, "small", 0o644)
 	dirs := map[string]string{}
 	for name, w := range ways(t, from, "10gbit") {
 		dirs[name] = t.TempDir()
 		must(t, w.get(dirs[name]))
 	}
-	tree["large"] = slices.Clone(large)
-	tree["large"][2<<20] ^= 1 // one chunk of its 64 KiB, or one piece
+	tree["large"], tree["small"] = slices.Clone(large), bytes.Repeat([]byte{1}, len(small))
+	tree["large"][2<<20] ^= 1
 	tree.put(t, from, "large", 0o644)
+	tree.put(t, from, "small", 0o644)
 	for name, w := range ways(t, from, "10gbit") {
 		must(t, w.get(dirs[name], "--force"))
 		tree.same(t, filepath.Join(dirs[name], w.in), from)
-		got := fetched(t, dirs[name])
-		t.Logf("%s: %d bytes of %d came for one changed byte", name, got, tree.size(w))
-		if got > 64<<10+w.beside {
-			t.Errorf("%s: %d bytes came for one changed chunk", name, got)
+		want := int64(64<<10 + len(small))
+		if w.beside > 0 {
+			want += tree.manifest()
 		}
+		if got := fetched(t, dirs[name]); got != want {
+			t.Errorf("%s: %d bytes of %d came for one chunk and one file, not %d", name, got, tree.size(w), want)
+		}
+	}
+}
+
+// manifest is how many bytes one has of the tree, with pieces of the least size.
+func (g grown) manifest() int64 {
+	n := 20 + 4 + 4
+	for name, data := range g {
+		n += 2 + len(name) + 8 + 32 + 2 + 8 + 4
+		if len(data) > 64<<10 {
+			n += 32 * ((len(data) + 64<<10 - 1) / (64 << 10))
+		}
+	}
+	return int64(n)
+}
+
+// TestAHostileManifestBringsNothing: whatever a list of files claims, it is refused
+// with words, soon, and nothing is written.
+func TestAHostileManifestBringsNothing(t *testing.T) {
+	t.Parallel()
+	entry := func(name string, size uint64, id byte) (b []byte) {
+		b = append(binary.BigEndian.AppendUint16(b, uint16(len(name))), name...)
+		b = append(binary.BigEndian.AppendUint64(b, size), bytes.Repeat([]byte{id}, 32)...)
+		return append(b, make([]byte, 2+8+4)...)
+	}
+	for name, claim := range map[string]struct {
+		files uint32
+		all   []byte
+	}{
+		"a hundred million files":   {100_000_000, nil},
+		"a million that are not":    {1_000_000, entry("a", 1, 1)},
+		"a file that is a folder":   {2, slices.Concat(entry("a", 1, 1), entry("a/b", 1, 2))},
+		"a name twice":              {2, slices.Concat(entry("a", 1, 1), entry("a", 1, 2))},
+		"a way out":                 {1, entry("../a", 1, 1)},
+		"a size that is negative":   {1, entry("a", 1<<63, 1)},
+		"more bytes than there are": {2, slices.Concat(entry("a", 1<<44, 1), entry("b", 1<<44, 2))},
+		"a long file without list":  {1, entry("a", 1<<30, 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			text := binary.BigEndian.AppendUint32([]byte("starmesh collection\x02"), claim.files)
+			text = append(binary.BigEndian.AppendUint32(text, 64<<10), claim.all...)
+			if err := os.WriteFile(filepath.Join(dir, "list"), text, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			node := background(t, dir, "peer", "serve", "list", "--no-mdns", "--json")
+			ticket, err := peer.ParseTicket(said(t, node, "ticket", "ticket"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ticket.Collection = true
+			out, err := program(dir, "peer", "get", ticket.String(), "--no-mdns", "-o", "in/", "--retry-for", "5s").CombinedOutput()
+			if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 1 || !bytes.Contains(out, []byte("list is no folder, or damaged: ")) {
+				t.Errorf("%v: %s", err, out)
+			}
+			if found, _ := filepath.Glob(filepath.Join(dir, "in", "*")); len(found) > 0 {
+				t.Errorf("it has written %v", found)
+			}
+		})
 	}
 }
 

@@ -326,3 +326,57 @@ func TestTreeKnowsWhatIsAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// A small file that comes alone finishes what its piece lacks; a file that nobody
+// has is named, and the others are finished.
+func TestATreeTakesFilesThatComeAlone(t *testing.T) {
+	all := someFolder(8)
+	c := folderOf(t, all)
+	root, dir := folder(t)
+	var failed []string
+	tree := newTree(t, root, c, store.TreeOptions{Failed: func(e content.Entry, _ error) error {
+		failed = append(failed, e.Path)
+		return nil
+	}})
+	if !tree.Gone() {
+		t.Error("what has not come is there")
+	}
+	for i, entries := range tree.Lacking() {
+		for _, entry := range entries {
+			name := c.Entries()[entry].Path
+			if c.List(entry).Len() > 1 {
+				_ = tree.WriteChunk(i, pieceOf(c, all, i)) // it is asked below whether it came
+				continue
+			}
+			wrong := slices.Clone(all[name])
+			wrong[0] ^= 1
+			if err := tree.WriteFile(entry, wrong); !errors.Is(err, fault.Corrupt) {
+				t.Errorf("%s, changed: %v", name, err)
+			}
+			if name == "3/f3" {
+				if err := tree.GiveUp(entry, fault.NotFound); err != nil {
+					t.Error(err)
+				}
+				continue
+			}
+			if err := tree.WriteFile(entry, all[name]); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	for i, entries := range tree.Lacking() {
+		t.Errorf("piece %d is wanted still, for %v", i, entries)
+	}
+	if err := tree.Finish(t.Context()); err != nil || tree.Gone() || len(failed) == 0 || failed[0] != "3/f3" {
+		t.Errorf("%q, %v, %v", failed, tree.Gone(), err)
+	}
+	got := files(t, dir)
+	for _, name := range failed { // 3/f3, and those with its content
+		if !slices.Equal(all[name], all["3/f3"]) {
+			t.Errorf("%s failed as well", name)
+		}
+	}
+	if len(got) != len(all)-len(failed) {
+		t.Errorf("%d files of %d, %d of which failed", len(got), len(all), len(failed))
+	}
+}

@@ -116,12 +116,9 @@ func (f *incoming) fetch(ctx context.Context) error {
 // fill brings what the tree lacks; kept bytes of what is asked for were there
 // before. Each content counts once.
 func (f *incoming) fill(ctx context.Context, tree *store.Tree) (kept int64, err error) {
-	done, all := tree.Done(), int64(0)
+	all, kept := int64(0), asked(tree)
 	for i := range f.c.Len() {
-		asked := tree.Asked(i)
-		if all += asked; done.Has(i) {
-			kept += asked
-		}
+		all += tree.Asked(i)
 	}
 	account := f.Meter.Transfer(f.c.Manifest().String(), f.name, all)
 	account.Have(kept)
@@ -132,13 +129,29 @@ func (f *incoming) fill(ctx context.Context, tree *store.Tree) (kept int64, err 
 	f.count(0)
 	defer func() { bar.Finish(err) }()
 	b := &books{account: account, bar: bar, kept: kept, asked: tree.Asked}
+	if err := f.few(ctx, tree); err != nil {
+		return kept, err
+	}
+	b.add(asked(tree) - kept)
 	contents := store.Entry{Name: f.name, ID: f.c.ID(), Size: f.c.Size()}
 	if err := f.watched(ctx, contents, b, func(cfg transfer.Config) error {
-		return f.node.FetchFolder(ctx, f.name, tree, cfg)
+		err := f.node.FetchFolder(ctx, f.name, tree, cfg)
+		if errors.Is(err, fault.NoSource) && f.node.Reach(f.c.ID()).Nodes > 0 {
+			return f.rest(ctx, tree)
+		}
+		return err
 	}); err != nil {
 		return kept, err
 	}
 	return kept, tree.Finish(ctx)
+}
+
+// asked is how many bytes of what is asked for are there.
+func asked(tree *store.Tree) (bytes int64) {
+	for i := range tree.Done().All() {
+		bytes += tree.Asked(i)
+	}
+	return bytes
 }
 
 // at is the path at which a file gets its place.

@@ -188,6 +188,11 @@ func (b *books) chunk(c transfer.Chunk) {
 	if b.asked != nil {
 		n = b.asked(c.Index)
 	}
+	b.add(n)
+}
+
+// add enters bytes that have arrived.
+func (b *books) add(n int64) {
 	b.bar.Add(n)
 	b.account.Have(b.kept + b.stored.Add(n))
 }

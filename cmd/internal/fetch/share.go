@@ -254,7 +254,7 @@ func (s *Sharer) Watch(ctx context.Context) error {
 		s.shelved = s.unchanged(ctx)
 		s.trees = slices.DeleteFunc(s.trees, func(t *store.Tree) bool {
 			_ = t.Check(ctx) // it says itself what has changed
-			return t.Have().Empty() && t.Collection().Size() > 0
+			return t.Gone()
 		})
 		if len(s.shelved)+len(s.trees) == 0 {
 			return fault.Wrapf(fault.Changed, "all that was shared has changed or gone")
