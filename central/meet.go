@@ -122,10 +122,13 @@ func (f *meetings) enter(s *session, m meet) (others []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, other := range slices.Backward(f.files[m.ID]) {
-		if len(others)+len(other.places) > MaxPlaces {
+		news := slices.DeleteFunc(slices.Clone(other.places), func(p string) bool {
+			return slices.Contains(m.Places, p) || slices.Contains(others, p) // said over two connections
+		})
+		if len(others)+len(news) > MaxPlaces {
 			break
 		}
-		others = append(others, other.places...)
+		others = append(others, news...)
 	}
 	if len(m.Places) == 0 {
 		return others

@@ -210,7 +210,16 @@ func (f *serveFlags) serve(ctx context.Context, n *node, dir string, cfg central
 		n.out.Warn("--deny: %s", gap)
 	}
 	n.health.Check(folder.Ready)
-	defer context.AfterFunc(ctx, func() { sayStopping(n.out, cfg.Bounds.Grace) })()
+	said := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		sayStopping(n.out, cfg.Bounds.Grace)
+		close(said)
+	})
+	defer func() {
+		if !stop() {
+			<-said // or it would be said when nobody is there to print it
+		}
+	}()
 	return central.NewServer(cfg).ServeAll(ctx, ln, web)
 }
 

@@ -18,7 +18,6 @@ import (
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 	"starmesh/peer"
-	"starmesh/peer/p2phost"
 )
 
 // Hybrid fetches one file from all that have it, servers and nodes of the mesh
@@ -132,7 +131,7 @@ func (h *Hybrid) Get(ctx context.Context, from Sources) error {
 		name = from.wanted.String()
 	}
 	if h.Introduce {
-		h.meet(ctx, from.wanted)
+		h.introduce(ctx, from.wanted)
 	}
 	err = h.one(ctx, store.Entry{
 		Name: name, ID: from.wanted, Size: h.servers.list.Size(),
@@ -234,31 +233,6 @@ func (h *Hybrid) meetTicket(text string) {
 	h.node.Meet(t.Peers...)
 }
 
-// meet has servers tell others of this node, and this node of others.
-func (h *Hybrid) meet(ctx context.Context, id content.ID) {
-	var own []string
-	for _, a := range h.node.Addrs() {
-		own = append(own, a.String())
-	}
-	for _, s := range h.servers.all {
-		places, err := s.meet(ctx, id, own)
-		if err != nil {
-			h.Out.Event("not introduced", map[string]string{"server": s.String(), "why": h.Out.Words(err)})
-			continue
-		}
-		others := 0
-		for _, place := range places {
-			if info, err := p2phost.ParsePeer(place); err == nil && info.ID != h.node.ID() {
-				h.node.Meet(info)
-				others++
-			}
-		}
-		if others > 0 {
-			h.Out.Note("%s knows of others that fetch it, at %d addresses", s, others)
-		}
-	}
-}
-
 // found is what a server tells of a file.
 type found struct {
 	list   content.ChunkList
@@ -275,8 +249,6 @@ type server interface {
 	// listless reports whether look failed for want of a list alone: the file may be
 	// there all the same.
 	listless(err error) bool
-	// meet introduces this node, which can be reached at own, and others.
-	meet(ctx context.Context, id content.ID, own []string) (places []string, err error)
 	close()
 }
 
@@ -300,7 +272,7 @@ func newServer(address string, cfg central.ClientConfig, m *Mesh) (server, error
 	}
 	s := &starServer{addr: addr}
 	if m != nil {
-		s.session = &session[*central.Client]{addr: addr, client: cfg, dial: central.Dial, out: m.Out}
+		s.session = newSession(addr, cfg, m.Out)
 	}
 	return s, nil
 }
@@ -309,6 +281,10 @@ func newServer(address string, cfg central.ClientConfig, m *Mesh) (server, error
 type starServer struct {
 	addr    central.Address
 	session *session[*central.Client]
+}
+
+func newSession(addr central.Address, cfg central.ClientConfig, out Output) *session[*central.Client] {
+	return &session[*central.Client]{addr: addr, client: cfg, dial: central.Dial, out: out}
 }
 
 func (s *starServer) String() string    { return s.addr.String() }
@@ -337,13 +313,6 @@ func (s *starServer) source(list content.ChunkList) transfer.Source {
 	return central.NewSource(s.addr, s.session.client, list)
 }
 
-func (s *starServer) meet(ctx context.Context, id content.ID, own []string) (places []string, err error) {
-	if !s.session.connected {
-		return nil, fault.Wrapf(fault.NoSource, "it is not connected")
-	}
-	return s.session.conn.Meet(ctx, id, own)
-}
-
 // webServer is any web server.
 type webServer struct {
 	*central.Web
@@ -354,10 +323,6 @@ func (w *webServer) name() string                                  { return w.Na
 func (w *webServer) close()                                        { _ = w.Close() }
 func (*webServer) listless(err error) bool                         { return errors.Is(err, fault.NotFound) }
 func (w *webServer) source(list content.ChunkList) transfer.Source { return w.Source(list) }
-
-func (w *webServer) meet(context.Context, content.ID, []string) ([]string, error) {
-	return nil, fault.Wrapf(fault.Unknown, "a web server introduces nobody")
-}
 
 func (w *webServer) look(ctx context.Context) (got found, err error) {
 	got.list, got.ticket, err = w.ChunkList(ctx)
