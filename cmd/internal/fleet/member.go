@@ -19,8 +19,11 @@ const (
 	pulse = 10 * time.Second
 	// overTime is what the end of a connection in good order may take.
 	overTime = 2 * time.Second
-	// window bounds in bytes what is on its way in one request.
-	window = 4 << 20
+	// window bounds in bytes what is on its way in one request, and maxFrame each
+	// piece of that: whoever sends one has a buffer of that size for as long as it
+	// lasts, and a manager has two such requests of each node.
+	window   = 4 << 20
+	maxFrame = 32 << 10
 )
 
 // overPath is what the manager asks for last.
@@ -55,7 +58,7 @@ func (m *Member) turn(conn *tls.Conn) error {
 
 func heartbeat() *http.HTTP2Config {
 	return &http.HTTP2Config{
-		SendPingTimeout: pulse, PingTimeout: pulse,
+		SendPingTimeout: pulse, PingTimeout: pulse, MaxReadFrameSize: maxFrame,
 		MaxReceiveBufferPerStream: window, MaxReceiveBufferPerConnection: 2 * window,
 	}
 }

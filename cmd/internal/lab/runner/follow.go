@@ -23,19 +23,20 @@ func (r *run) follow(ctx context.Context) {
 	}
 	ticker := time.NewTicker(r.cfg.Poll)
 	defer ticker.Stop()
-	for {
-		r.poll(ctx)
-		if r.complete() {
-			return
-		}
+	asking := newPolling(r)
+	defer asking.hear(ctx)
+	for asking.ask(ctx); !r.complete(); {
 		select {
 		case <-ctx.Done():
 			return
 		case <-r.ending.now:
 			r.timeline.note("", "%s", r.ending.why)
-			r.poll(ctx)
+			asking.ask(ctx)
 			return
+		case a := <-asking.answers:
+			asking.note(ctx, a)
 		case <-ticker.C:
+			asking.ask(ctx)
 		}
 	}
 }

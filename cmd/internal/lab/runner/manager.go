@@ -45,7 +45,7 @@ type File struct {
 // None of the functions may block.
 type Watch struct {
 	Event func(labdir.Event) // in the order of the timeline
-	Poll  func(Poll)         // called from several goroutines
+	Poll  func(Poll)
 }
 
 // A Poll is a question to an agent and what came of it.

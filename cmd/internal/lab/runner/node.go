@@ -39,6 +39,7 @@ type watched struct {
 	failed   string // why it ended without; "" if it has not
 	wrong    bool   // what it says is the file is not
 	polls    int64
+	asked    bool // and has not answered yet
 	mute     int  // polls in a row without an answer
 	closed   bool // its last report was read
 }

@@ -5,8 +5,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/common/fault"
 	"starmesh/common/load"
@@ -14,67 +12,104 @@ import (
 
 const (
 	pollTime  = 2 * time.Second // for one answer
-	pollsOnce = 16              // agents asked at the same time
+	pollsOnce = 64              // agents asked at the same time
 	longMute  = 5               // polls without an answer that are worth telling
 
 	maxChunkMap  = 256 << 10 // bytes, of what a reading says of chunks
 	maxStrangers = 64        // remotes of a node that are none of the run's
 )
 
-// poll asks every agent once and tells what they answer.
-func (r *run) poll(ctx context.Context) {
-	asking := new(errgroup.Group)
-	asking.SetLimit(pollsOnce)
-	for _, n := range r.nodes {
-		asking.Go(func() error {
-			r.look(ctx, n)
-			return nil
-		})
-	}
-	_ = asking.Wait() // there is none
+// polling asks the agents of a run, each by itself: who is slow to answer holds up
+// nobody else. What they answer is noted by the goroutine that polls, alone.
+type polling struct {
+	*run
+	answers chan answer
+	open    int           // questions that have no answer yet
+	turns   chan struct{} // as many as may be asked at the same time
 }
 
-// look finds out how a node is.
-func (r *run) look(ctx context.Context, n *node) {
+// answer is what came of a question.
+type answer struct {
+	node   *node
+	of     *Process
+	took   time.Duration
+	report load.Report
+	err    error
+}
+
+func newPolling(r *run) *polling {
+	return &polling{run: r, answers: make(chan answer, len(r.nodes)), turns: make(chan struct{}, pollsOnce)}
+}
+
+// ask asks every agent that has no question to answer, and finds out which nodes
+// have ended.
+func (q *polling) ask(ctx context.Context) {
+	for _, n := range q.nodes {
+		p := q.look(n)
+		if p == nil || n.asked {
+			continue
+		}
+		n.asked, n.polls = true, n.polls+1
+		q.open++
+		go func() {
+			q.turns <- struct{}{}
+			defer func() { <-q.turns }()
+			ctx, cancel := context.WithTimeout(ctx, pollTime)
+			defer cancel()
+			a, began := answer{node: n, of: p}, time.Now()
+			a.err = n.ask(ctx, "/load", &a.report)
+			a.took = time.Since(began)
+			q.answers <- a // there is room
+		}()
+	}
+}
+
+// hear notes all answers that are still to come.
+func (q *polling) hear(ctx context.Context) {
+	for q.open > 0 {
+		q.note(ctx, <-q.answers)
+	}
+}
+
+// look finds out whether a node has what it was to get, and returns its process;
+// nil if that has ended.
+func (r *run) look(n *node) *Process {
 	p, _ := n.running()
-	r.lookForReceipt(n, p)
-	if !p.Alive() {
-		r.lastWords(n, p)
-		return
-	}
-	n.closed, n.failed = false, ""
-	ctx, cancel := context.WithTimeout(ctx, pollTime)
-	defer cancel()
-	n.polls++
-	began := time.Now()
-	var report load.Report
-	err := n.ask(ctx, "/load", &report)
-	if err == nil {
-		err = r.believable(n, &report)
-	}
-	told := Poll{Run: r.Name(), Node: n.name, Number: n.polls, Took: time.Since(began), Err: err}
-	_, addr := n.running()
-	told.URL = "http://" + addr + "/load"
-	if err == nil {
-		got := r.reading(n, &report)
-		told.Reading = &got
-		r.saw(n, got)
-	}
-	r.missed(ctx, n, p, err)
-	if r.cfg.Watch.Poll != nil && (err == nil || p.Alive()) {
-		r.cfg.Watch.Poll(told)
-	}
-}
-
-// lookForReceipt notes when a receiver has said that it has all, and what it said.
-func (r *run) lookForReceipt(n *node, p *Process) {
+	var receipt labdir.Receipt
 	done := DoneEvent
 	if r.cfg.Folder {
 		done = AllEvent
 	}
-	var receipt labdir.Receipt
 	if at, ok := p.Told(done, &receipt); ok && n.done.IsZero() && n.receiver() {
 		n.done, n.receipt = at, &receipt
+	}
+	if !p.Alive() {
+		r.lastWords(n, p)
+		return nil
+	}
+	n.closed, n.failed = false, ""
+	return p
+}
+
+// note notes an answer.
+func (q *polling) note(ctx context.Context, a answer) {
+	q.open--
+	n := a.node
+	n.asked = false
+	if a.err == nil {
+		a.err = q.believable(n, &a.report)
+	}
+	told := Poll{Run: q.Name(), Node: n.name, Number: n.polls, Took: a.took, Err: a.err}
+	_, addr := n.running()
+	told.URL = "http://" + addr + "/load"
+	if a.err == nil {
+		got := q.reading(n, &a.report)
+		told.Reading = &got
+		q.saw(n, got)
+	}
+	q.missed(ctx, &a)
+	if q.cfg.Watch.Poll != nil && (a.err == nil || a.of.Alive()) {
+		q.cfg.Watch.Poll(told)
 	}
 }
 
@@ -102,13 +137,13 @@ func (r *run) believable(n *node, report *load.Report) error {
 }
 
 // missed tells of an agent that has not answered for a while.
-func (r *run) missed(ctx context.Context, n *node, p *Process, err error) {
-	switch {
-	case err == nil:
+func (r *run) missed(ctx context.Context, a *answer) {
+	switch n := a.node; {
+	case a.err == nil:
 		n.mute = 0
-	case p.Alive() && context.Cause(ctx) != context.Canceled:
+	case a.of.Alive() && ctx.Err() == nil:
 		if n.mute++; n.mute == longMute {
-			r.timeline.note(n.name, "its agent does not answer: %v", err)
+			r.timeline.note(n.name, "its agent does not answer: %v", a.err)
 		}
 	}
 }

@@ -68,6 +68,9 @@ func open(cfg *Config, what scenario.Run) (*run, error) {
 	if r.timeline, err = newTimeline(r.dir, what.Name(), cfg.Watch.Event); err != nil {
 		return nil, errors.Join(err, r.network.Close())
 	}
+	if r.faults != nil {
+		r.timeline.heard = make(chan labdir.Event, 1024)
+	}
 	r.timeline.add(labdir.Event{Begin: r.beginning()})
 	return r, nil
 }

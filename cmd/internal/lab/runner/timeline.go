@@ -18,9 +18,9 @@ type timeline struct {
 
 	mu    sync.Mutex
 	file  *os.File
-	began time.Time // zero: the receivers are not told to start yet
-	err   error     // the first of writing
-	heard chan labdir.Event
+	began time.Time         // zero: the receivers are not told to start yet
+	err   error             // the first of writing
+	heard chan labdir.Event // by whoever makes faults; nil: nobody
 }
 
 func newTimeline(dir, run string, watch func(labdir.Event)) (*timeline, error) {
@@ -28,7 +28,7 @@ func newTimeline(dir, run string, watch func(labdir.Event)) (*timeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot write the timeline: %w", err)
 	}
-	return &timeline{run: run, watch: watch, file: f, heard: make(chan labdir.Event, 1024)}, nil
+	return &timeline{run: run, watch: watch, file: f}, nil
 }
 
 // begin starts the timeline's clock.
@@ -54,7 +54,7 @@ func (l *timeline) add(e labdir.Event) {
 	}
 	select {
 	case l.heard <- e:
-	default: // whoever makes faults is slow, or nobody does
+	default: // whoever makes faults is slow
 	}
 }
 
