@@ -52,14 +52,34 @@ func (n *Node) Links() []peer.ID {
 	return ids
 }
 
-// Hidden returns whether no linked node could dial this one, how many of the
-// linked nodes none of the others could, and how many there are: who is hidden
-// passes on only to those it reaches itself.
-func (n *Node) Hidden() (self bool, others, linked int) {
-	links := n.Links()
-	self, others = n.host.Hidden(links)
-	return self, others, len(links)
+// Hidden is who passes on only to those that it reaches itself, or not even that.
+type Hidden struct {
+	Self           bool // no linked node could dial this one, by its addresses
+	Others, Linked int  // linked nodes: that none of the others could, and all
+	Unreached      int  // nodes that were found, and do not answer
+	Alone, Takers  int  // of the file most of whose takers get from this node alone
 }
+
+// Hidden returns who is it now. While nothing is shared or fetched, nobody is
+// unreached: there is nothing to pass on.
+func (n *Node) Hidden() Hidden {
+	links := n.Links()
+	h := Hidden{Linked: len(links)}
+	h.Self, h.Others = n.host.Hidden(links)
+	for _, s := range n.shelf.all() {
+		h.Unreached = n.found.Unreached()
+		s.mu.Lock()
+		if alone, takers := s.give.giver.Alone(); alone > h.Alone {
+			h.Alone, h.Takers = alone, takers
+		}
+		s.mu.Unlock()
+	}
+	return h
+}
+
+// Unreached says, for people, why nodes that were found are not connected: one
+// line for each, a few at most.
+func (n *Node) Unreached() string { return n.around.Why() }
 
 // Addrs are the addresses at which others can reach the node, with its id.
 func (n *Node) Addrs() []ma.Multiaddr {

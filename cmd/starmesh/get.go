@@ -76,6 +76,7 @@ func (f *hybridFlags) get(cmd *cobra.Command, args []string) error {
 	retry := fetch.Patience{For: time.Duration(f.retryFor), ToBegin: cmd.Flags().Changed("retry-for")}
 	return f.mesh.live(cmd, load.RolePeer, func(ctx context.Context, n *meshNode) error {
 		n.tellAddresses()
+		n.SayWhere(told{n.out})
 		cfg, err := f.server.config(cmd, n.node)
 		if err != nil {
 			return err

@@ -54,7 +54,7 @@ func runScripts(t *testing.T, dir string) {
 			"random": random, "flip": flip, "start": start, "waitfor": waitFor, "field": field,
 			"signal": sendSignal, "await": await, "sums": sums, "status": status, "proxy": proxy,
 			"match": match, "conserved": conserved, "ended": ended,
-			"freeze": freeze, "nobody": nobody, "web": web,
+			"freeze": freeze, "nobody": nobody, "web": web, "machines": machines, "startat": startAt, "sent": sent,
 		},
 	})
 }

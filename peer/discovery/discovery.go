@@ -124,6 +124,9 @@ func (d *Discovery) Drop(id content.ID) {
 // within bounds.
 func (d *Discovery) Ending(of peer.ID, why error) { d.connector.ending(of, why) }
 
+// Unreached returns how many nodes that were found have not answered.
+func (d *Discovery) Unreached() int { return d.connector.unreached() }
+
 // Why says, for people, why nodes that were found are not connected: one line
 // for each, a few at most; "" when there is nothing to say.
 func (d *Discovery) Why() string { return d.connector.why() }

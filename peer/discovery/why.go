@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"starmesh/common/fault"
 	"starmesh/common/readable"
 	"starmesh/peer/p2phost"
 )
@@ -12,6 +13,18 @@ import (
 // said a word: as those do who want a proof that this node does not give, or do
 // not have it on their list.
 var errHungUp = errors.New("it hung up at once (is its mesh private? then its network key is needed, or this node's id on its list)")
+
+// unreached counts those that were dialled in vain, and are not connected.
+func (c *connector) unreached() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, p := range c.known.peers {
+		if p.met.IsZero() && errors.Is(p.err, fault.NoSource) && !c.host.Reached(id) {
+			n++
+		}
+	}
+	return n
+}
 
 // maxWhy is how many failures are worth telling of.
 const maxWhy = 3

@@ -107,7 +107,9 @@ func (g *Giver) Written(id ID, i int, now time.Time) {
 func (g *Giver) Delivered(id ID, i int, now time.Time) {
 	if n := g.near[id]; n != nil {
 		n.answers(i)
-		n.confirmed = n.confirmed || n.open.of(i) != nil
+		if n.open.of(i) != nil {
+			n.confirmed++
+		}
 		n.open.remove(i)
 	}
 	g.uplink.delivered(delivery{id, i}, now)

@@ -48,7 +48,8 @@ type neighbour struct {
 	withdrawn map[int]bool  // offers taken back that it may still accept
 	notBefore time.Time     // it asked for no offers until then, or did not answer
 	lapses    int           // how often it did not answer since it last did
-	confirmed bool          // it has received a chunk from here
+	confirmed int           // chunks that it has received from here
+	elsewhere int           // chunks that it has had from another, or is getting
 	chunkTime time.Duration // what its uplink takes for one chunk, as it says; 0: unknown
 }
 
@@ -113,7 +114,26 @@ func (g *Giver) Leave(id ID) {
 func (g *Giver) Announced(id ID, i int) {
 	if n := g.near[id]; n != nil && !n.has.Has(i) {
 		g.mark(n, i)
+		if !n.withdrawn[i] {
+			n.elsewhere++
+		}
 	}
+}
+
+// aloneShare is how many times as much a taker gets from here as from all others,
+// if nobody else brings it anything: a chunk from here that came after it was
+// given up looks like one from elsewhere.
+const aloneShare = 4
+
+// Alone returns how many of the takers hardly get anything but from this node,
+// and how many there are.
+func (g *Giver) Alone() (alone, takers int) {
+	for _, n := range g.takers {
+		if n.confirmed > aloneShare*n.elsewhere {
+			alone++
+		}
+	}
+	return alone, len(g.takers)
 }
 
 // Lost records that a neighbour will not get chunk i after all. An offer of it

@@ -132,7 +132,7 @@ func (g *Giver) look(now time.Time) openOffersNow {
 
 // takesMore reports whether n would take one more promise: of a giver that has
 // brought nothing yet it takes a few.
-func (n *neighbour) takesMore() bool { return n.confirmed || len(n.open) < MaxUnproven }
+func (n *neighbour) takesMore() bool { return n.confirmed > 0 || len(n.open) < MaxUnproven }
 
 // withFewerThan returns those of answering with fewer open offers.
 func (o openOffersNow) withFewerThan(offers int) []candidate {

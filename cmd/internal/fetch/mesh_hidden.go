@@ -2,9 +2,9 @@ package fetch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +26,7 @@ const (
 // for who asks later.
 func (n *Node) TellHidden(ctx context.Context, out Output, remark func(text string), work func() error) error {
 	ctx, stop := context.WithCancel(ctx)
-	h := hidden{n: n, out: out, remark: remark}
+	h := hidden{n: n, out: out, remark: remark, since: map[string]time.Time{}}
 	var watching sync.WaitGroup
 	watching.Go(func() { h.watch(ctx) })
 	defer watching.Wait()
@@ -48,49 +48,58 @@ func (h *hidden) watch(ctx context.Context) {
 	}
 }
 
-// hidden is who can not be reached.
+// hidden is what is to be said of who can not be reached.
 type hidden struct {
-	n            *Node
-	out          Output
-	remark       func(text string)
-	self, others time.Time // since when
-	told         []string
+	n      *Node
+	out    Output
+	remark func(text string)
+	since  map[string]time.Time // by what is to be said
+	told   []string
 }
 
 func (h *hidden) look(now time.Time) {
-	self, others, linked := h.n.Hidden()
-	since(&h.self, self, now)
-	since(&h.others, others > 1 && 2*others > linked, now)
-	inside := h.n.OnThisMachine()
-	switch {
-	case self && inside:
-		h.tell("self", fault.HintNetwork, "nobody can reach this node, so it passes on only to those that it reaches itself: it listens on this machine only")
-	case self && now.Sub(h.self) > hiddenFor:
-		h.tell("self", fault.HintAnnounce, "nobody outside of its network can reach this node, so it passes on only to those that it reaches itself")
-	case h.others != time.Time{} && now.Sub(h.others) > hiddenFor:
-		h.tell("others", fault.HintOthers, fmt.Sprintf("%d of the %d nodes here can be reached by no other, so most comes from this one", others, linked))
-	}
+	s, inside := h.n.Hidden(), h.n.OnThisMachine()
+	others := s.Others > 1 && 2*s.Others > s.Linked
+	h.tell(now, "inside", s.Self && inside, func() error {
+		return advised(fault.HintNetwork, "nobody can reach this node, so it passes on only to those that it reaches itself: it listens on this machine only")
+	})
+	h.tell(now, "self", s.Self && !inside, func() error {
+		return advised(fault.HintAnnounce, "nobody outside of its network can reach this node, so it passes on only to those that it reaches itself")
+	})
+	h.tell(now, "others", others, func() error {
+		return advised(fault.HintOthers, "%d of the %d nodes here can be reached by no other, so most comes from this one", s.Others, s.Linked)
+	})
+	h.tell(now, "apart", !others && s.Alone > 1 && 2*s.Alone > s.Takers, func() error {
+		return fmt.Errorf("%d of the %d nodes here get nothing from each other, so most comes from this one: does a firewall stand between them?", s.Alone, s.Takers)
+	})
+	h.tell(now, "unreached", s.Unreached > s.Linked, func() error {
+		why, _, _ := strings.Cut(h.n.Unreached(), "\n")
+		return fmt.Errorf("of the nodes known here %d of %d do not answer, so nothing is passed on to them: does a firewall stand between? %s", s.Unreached, s.Unreached+s.Linked, why)
+	})
 }
 
-// since keeps when something has begun that is the case now.
-func since(begun *time.Time, is bool, now time.Time) {
+func advised(hint fault.Hint, format string, args ...any) error {
+	return fault.Advise(fmt.Errorf(format, args...), hint)
+}
+
+// tell says a thing once, when it has been so for long enough; that a node is to
+// be reached on its machine only is so for good.
+func (h *hidden) tell(now time.Time, what string, is bool, text func() error) {
 	if !is {
-		*begun = time.Time{}
-	} else if begun.IsZero() {
-		*begun = now
-	}
-}
-
-// tell says a thing once, by its kind, and what would help.
-func (h *hidden) tell(kind string, hint fault.Hint, text string) {
-	if slices.Contains(h.told, kind) {
+		delete(h.since, what)
 		return
 	}
-	h.told = append(h.told, kind)
-	text = h.out.Words(fault.Advise(errors.New(text), hint))
-	h.out.Warn("%s", text)
-	h.out.Event("hidden", map[string]string{"who": kind, "text": text})
-	h.remark(text)
+	if h.since[what].IsZero() {
+		h.since[what] = now
+	}
+	if slices.Contains(h.told, what) || what != "inside" && now.Sub(h.since[what]) <= hiddenFor {
+		return
+	}
+	h.told = append(h.told, what)
+	said := h.out.Words(text())
+	h.out.Warn("%s", said)
+	h.out.Event("hidden", map[string]string{"who": what, "text": said})
+	h.remark(said)
 }
 
 // OnThisMachine returns whether the node can be reached from its own machine

@@ -45,10 +45,9 @@ func (s *screen) event(e labdir.Event) {
 		for _, n := range e.Begin.Nodes[1:] {
 			s.machines[n.Name] = n.Machine
 		}
-	case e.Note != nil:
-		if who := s.machines[e.Note.Node]; who != "" {
-			s.seen.Note("%s: %s", who, readable.Text(plainly(e.Note.Text, who)))
-		}
+	case e.Note != nil && e.Note.Node != "":
+		who := cmp.Or(s.machines[e.Note.Node], "this machine")
+		s.seen.Note("%s: %s", who, readable.Text(plainly(e.Note.Text, who)))
 	case e.Reading != nil && s.machines[e.Reading.Node] == "":
 		s.sent = e.Reading.OutBytes
 	case e.Reading != nil:

@@ -40,6 +40,7 @@ type watched struct {
 	wrong    bool   // what it says is the file is not
 	polls    int64
 	asked    bool // and has not answered yet
+	remarks  int  // of those it makes of itself, so many were passed on
 	mute     int  // polls in a row without an answer
 	closed   bool // its last report was read
 }

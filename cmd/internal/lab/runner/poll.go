@@ -8,6 +8,7 @@ import (
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/common/fault"
 	"starmesh/common/load"
+	"starmesh/common/readable"
 )
 
 const (
@@ -17,6 +18,8 @@ const (
 
 	maxChunkMap  = 256 << 10 // bytes, of what a reading says of chunks
 	maxStrangers = 64        // remotes of a node that are none of the run's
+	maxRemarks   = 8         // of all nodes of a run
+	maxRemark    = 400       // characters of one
 )
 
 // polling asks the agents of a run, each by itself: who is slow to answer holds up
@@ -25,6 +28,7 @@ type polling struct {
 	*run
 	answers chan answer
 	open    int           // questions that have no answer yet
+	remarks int           // that nodes have made of themselves
 	turns   chan struct{} // as many as may be asked at the same time
 }
 
@@ -106,11 +110,23 @@ func (q *polling) note(ctx context.Context, a answer) {
 		got := q.reading(n, &a.report)
 		told.Reading = &got
 		q.saw(n, got)
+		q.remark(n, a.report.Remarks)
 	}
 	q.missed(ctx, &a)
 	if q.cfg.Watch.Poll != nil && (a.err == nil || a.of.Alive()) {
 		q.cfg.Watch.Poll(told)
 	}
+}
+
+// remark passes on what a node says of how it runs. One cause has many say the
+// same: a few tell enough.
+func (q *polling) remark(n *node, all []string) {
+	for _, text := range all[min(n.remarks, len(all)):] {
+		if q.remarks++; q.remarks <= maxRemarks {
+			q.timeline.note(n.name, "%s", readable.Cut(text, maxRemark))
+		}
+	}
+	n.remarks = max(n.remarks, len(all))
 }
 
 // believable fails if a node that is elsewhere says of itself what cannot be:
