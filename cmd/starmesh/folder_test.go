@@ -63,12 +63,11 @@ func (g grown) put(t *testing.T, dir, name string, mode fs.FileMode) {
 	}
 }
 
-// size is how many bytes are to be fetched of the tree: by the mesh each content
-// once, by the star each file.
-func (g grown) size(w way) (bytes int64) {
+// size is how many bytes are to be fetched of the tree: each content once.
+func (g grown) size() (bytes int64) {
 	known := map[string]bool{}
 	for _, data := range g {
-		if !known[string(data)] || w.beside == 0 {
+		if !known[string(data)] {
 			known[string(data)], bytes = true, bytes+int64(len(data))
 		}
 	}
@@ -111,7 +110,7 @@ func (g grown) here(dir string, w way) int64 {
 			there[name] = got
 		}
 	}
-	return there.size(w)
+	return there.size()
 }
 
 // way is a way by which a folder comes: get prepares a client, and beside is how much more than the files
@@ -176,8 +175,8 @@ func TestRandomTreesArrive(t *testing.T) {
 				}
 				must(t, w.get(dir))
 				_ = os.RemoveAll(filepath.Join(dir, w.in, "another"))
-				if got := fetched(t, dir); got > tree.size(w)-held.size(w)+w.beside {
-					t.Errorf("%s: %d bytes were fetched of %d, of which %d were here", name, got, tree.size(w), held.size(w))
+				if got := fetched(t, dir); got > tree.size()-held.size()+w.beside {
+					t.Errorf("%s: %d bytes were fetched of %d, of which %d were here", name, got, tree.size(), held.size())
 				}
 				for _, name := range half { // they have the mode and time that they had
 					tree.put(t, filepath.Join(dir, w.in), name, 0o600)
@@ -236,7 +235,7 @@ func TestASecondVersionTravelsAsWhatIsNew(t *testing.T) {
 			want += tree.manifest()
 		}
 		if got := fetched(t, dirs[name]); got != want {
-			t.Errorf("%s: %d bytes of %d came for one chunk and one file, not %d", name, got, tree.size(w), want)
+			t.Errorf("%s: %d bytes of %d came for one chunk and one file, not %d", name, got, tree.size(), want)
 		}
 	}
 }
@@ -315,7 +314,7 @@ func TestAFolderOutlivesItsClients(t *testing.T) {
 			}
 			ended := make(chan error, 1)
 			go func() { ended <- cmd.Wait() }()
-			goal := tree.size(w) * int64(kill+1) / 5
+			goal := tree.size() * int64(kill+1) / 5
 			for end := time.Now().Add(scriptPatience); tree.here(dir, w) < goal && len(ended) == 0 && time.Now().Before(end); {
 				time.Sleep(5 * time.Millisecond)
 			}
@@ -323,13 +322,13 @@ func TestAFolderOutlivesItsClients(t *testing.T) {
 			<-ended
 		}
 		held := tree.here(dir, w)
-		if held < tree.size(w)/2 {
-			t.Errorf("%s: only %d bytes of %d are here", name, held, tree.size(w))
+		if held < tree.size()/2 {
+			t.Errorf("%s: only %d bytes of %d are here", name, held, tree.size())
 		}
 		must(t, w.get(dir))
 		tree.same(t, filepath.Join(dir, w.in), from)
-		if got := fetched(t, dir); got > tree.size(w)-held+w.beside {
-			t.Errorf("%s: the last run fetched %d bytes of %d, of which %d were here", name, got, tree.size(w), held)
+		if got := fetched(t, dir); got > tree.size()-held+w.beside {
+			t.Errorf("%s: the last run fetched %d bytes of %d, of which %d were here", name, got, tree.size(), held)
 		}
 	}
 }

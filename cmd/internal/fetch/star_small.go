@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"starmesh/central"
+	"starmesh/common/content"
+	"starmesh/common/fault"
 	"starmesh/common/store"
 )
 
@@ -33,32 +37,42 @@ type bundle struct {
 
 	mu    sync.Mutex // guards what follows, and many and the session's progress
 	bytes int64
-	rest  []wish // did not come this way
-	ended error  // nothing more can be put anywhere
+	here  map[content.ID]string // a name here of what is whole
+	twins []wish                // have the content of others, and wait for these
+	rest  []wish                // did not come this way
+	ended error                 // nothing more can be put anywhere
 }
 
-// small fetches those of wishes that are small and of which nothing is there,
-// without a round trip for each, and puts them into their places at once. It
-// returns the others, and those that did not come: one by one it will be seen
-// why.
+// small finds which files of wishes are here already, and fetches those that are
+// small and of which nothing is there, without a round trip for each, and each
+// content once; it puts them into their places at once. It returns the others, and
+// those that did not come: one by one it will be seen why.
 func (s *Star) small(ctx context.Context, wishes []wish, of *many) (rest []wish, err error) {
 	if s.To.isStream() || s.session.addr.HTTP || len(wishes) == 1 {
 		return wishes, nil
 	}
-	b := &bundle{Star: s, writer: store.NewWriter(s.To.root), many: of, began: time.Now()}
+	b := &bundle{Star: s, writer: store.NewWriter(s.To.root), many: of, began: time.Now(), here: map[content.ID]string{}}
 	defer b.writer.Close()
-	todo := b.choose(wishes)
+	there, todo := b.choose(wishes)
+	if err := b.keep(ctx, there); err != nil {
+		return nil, err
+	}
+	todo = b.once(todo)
 	err = s.session.do(ctx, func(c reader) (err error) {
 		if todo, err = b.bring(ctx, c, todo); b.ended != nil {
 			return nil // no other connection would change that
 		}
 		return err
 	})
+	if err == nil && b.ended == nil {
+		err = b.copyTwins(ctx)
+	}
 	return b.rest, cmp.Or(b.ended, err, b.writer.Sync())
 }
 
-// choose picks the files that may come whole; the rest may not.
-func (b *bundle) choose(wishes []wish) (todo []wish) {
+// choose picks the small files of which something is there, and those that may
+// come whole; the rest may not.
+func (b *bundle) choose(wishes []wish) (there, todo []wish) {
 	here := map[string]inFolder{}
 	for _, w := range wishes {
 		name := b.To.name(w.as)
@@ -66,14 +80,68 @@ func (b *bundle) choose(wishes []wish) (todo []wish) {
 		if _, known := here[dir]; !known {
 			here[dir] = b.To.look(dir)
 		}
-		switch {
-		case w.entry.ID.IsZero(), w.entry.Size == 0, w.entry.Size > central.MaxWhole, here[dir].has(b.To, name):
+		switch has := here[dir].has(b.To, name); {
+		case w.entry.ID.IsZero(), w.entry.Size > central.MaxWhole, w.entry.Size == 0 && !has:
 			b.rest = append(b.rest, w)
+		case has:
+			there = append(there, w)
 		default:
 			todo = append(todo, w)
 		}
 	}
-	return todo
+	return there, todo
+}
+
+// keep looks, on all cores, which files are right as they are.
+func (b *bundle) keep(ctx context.Context, there []wish) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, w := range there {
+		group.Go(func() error {
+			name := b.To.name(w.as)
+			_, kept, err := b.alreadyThere(ctx, w, name, b.many.bar)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if kept {
+				b.here[w.entry.ID] = name
+				b.many.came(w)
+			} else {
+				b.rest = append(b.rest, w)
+			}
+			return cmp.Or(ctx.Err(), b.many.failed.take(err))
+		})
+	}
+	return group.Wait()
+}
+
+// once returns one file of each content that is not here; the others are its twins.
+func (b *bundle) once(todo []wish) []wish {
+	return slices.DeleteFunc(todo, func(w wish) bool {
+		_, known := b.here[w.entry.ID]
+		if known {
+			b.twins = append(b.twins, w)
+		} else {
+			b.here[w.entry.ID] = b.To.name(w.as)
+		}
+		return known
+	})
+}
+
+// copyTwins makes the files whose content another has by now.
+func (b *bundle) copyTwins(ctx context.Context) error {
+	for _, w := range b.twins {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		p, err := b.To.root.ReadFile(filepath.FromSlash(b.here[w.entry.ID]))
+		if err == nil && content.Sum(p) != w.entry.ID {
+			err = fault.Changed
+		}
+		if err := b.take(w, p, err); err != nil { // it is fetched by itself if the other did not come
+			return err
+		}
+	}
+	return nil
 }
 
 // bring fetches files over as many connections as asked for, c among them, and
