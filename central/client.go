@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -60,6 +61,8 @@ type Client struct {
 	link *link
 	req  uint32
 	gone bool
+
+	listLimit uint16 // files asked for in one LIST
 }
 
 // Dial connects to the server at a. The caller closes the Client. It fails
@@ -76,7 +79,7 @@ func Dial(ctx context.Context, a Address, cfg ClientConfig) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{addr: a, cfg: cfg}
+	c := &Client{addr: a, cfg: cfg, listLimit: maxListLimit}
 	if c.link, err = clientLink(ctx, conn, a, cfg); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("%s: %w", a.HostPort, err)
@@ -134,6 +137,9 @@ func (c *Client) greet(ctx context.Context) error {
 		}
 		return true, err
 	})
+	if w.Features&longLists != 0 {
+		c.listLimit = math.MaxUint16
+	}
 	if err != nil || !w.Auth {
 		return err
 	}

@@ -11,55 +11,91 @@ import (
 )
 
 // List returns the server's files under prefix (a folder or a file; "" is
-// everything) in the order of their names; pages are fetched as they are
-// needed. An id is zero while the server has not hashed that file yet.
+// everything) in the order of their names; more are asked for as they are needed,
+// many thousands at a time. An id is zero while the server has not hashed that file
+// yet.
 func (c *Client) List(ctx context.Context, prefix string) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		for after, more := "", true; more; {
-			page, err := c.page(ctx, list{Req: c.next(), Limit: maxListLimit, Prefix: prefix, After: after})
+			var all []store.Entry
+			var err error
+			all, more, err = c.list(ctx, list{Req: c.next(), Limit: c.listLimit, Prefix: prefix, After: after})
 			if err != nil {
 				yield(store.Entry{}, err)
 				return
 			}
-			for _, e := range page.Entries {
-				if e.Name <= after { // or it could go on for ever
-					yield(store.Entry{}, fault.Wrapf(fault.Protocol, "the server listed %s behind %s", e.Name, after))
-					return
-				}
+			for _, e := range all {
 				if !yield(e, nil) {
 					return
 				}
 				after = e.Name
 			}
-			more = page.More && len(page.Entries) > 0
 		}
 	}
 }
 
-func (c *Client) page(ctx context.Context, m list) (page entries, err error) {
+// list receives what answers a LIST, in as many messages as that takes, and returns
+// whether there are more names behind.
+func (c *Client) list(ctx context.Context, m list) (all []store.Entry, more bool, err error) {
+	last := m.After
 	err = c.exchange(ctx, m, func(kind frame.Type, b []byte) (bool, error) {
 		if kind != typeEntries {
 			return false, unexpected(kind, typeList)
 		}
-		var err error
-		page, err = decodeEntries(b)
-		return true, err
+		page, err := decodeEntries(b)
+		if err != nil {
+			return false, err
+		}
+		for _, e := range page.Entries {
+			if e.Name <= last { // or it could go on for ever
+				return false, fault.Wrapf(fault.Protocol, "the server listed %s behind %s", e.Name, last)
+			}
+			last = e.Name
+		}
+		all = append(all, page.Entries...)
+		if len(all) > int(m.Limit) {
+			return false, fault.Wrapf(fault.Protocol, "the server listed %d files and was asked for %d", len(all), m.Limit)
+		}
+		more = page.More && len(page.Entries) > 0
+		return !more || !m.isLong() || len(all) == int(m.Limit), nil
 	})
-	return page, err
+	return all, more, err
 }
 
-// list answers LIST: a page ends at the limit, or when the message is full.
+// list answers LIST: with one message, which ends at the limit or when it is full,
+// or with as many as a long one takes.
 func (s *session) list(m list) (uint32, error) {
-	all, more := s.server.cfg.Folder.Entries(m.Prefix, m.After, int(m.Limit))
-	page, size := entries{Req: m.Req, More: more}, 0
-	for _, e := range s.server.cfg.Folder.Current(all) {
-		if size += entrySize(e); size > maxPage {
-			page.More = true
-			break
+	for rest := int(m.Limit); ; {
+		page := s.page(&m, min(rest, maxListLimit))
+		if err := s.link.send(page); err != nil {
+			return m.Req, err
 		}
-		page.Entries = append(page.Entries, e)
+		if rest -= len(page.Entries); !page.More || !m.isLong() || rest == 0 {
+			return m.Req, nil
+		}
 	}
-	return m.Req, s.link.send(page)
+}
+
+// page is so many of the files that are asked for, if they have room in a message,
+// and moves on behind them; it is empty only if no more follow.
+func (s *session) page(m *list, most int) entries {
+	for {
+		all, more := s.server.cfg.Folder.Entries(m.Prefix, m.After, most)
+		page, size := entries{Req: m.Req, More: more}, 0
+		if len(all) > 0 {
+			m.After = all[len(all)-1].Name
+		}
+		for _, e := range s.server.cfg.Folder.Current(all) {
+			if size += entrySize(e); size > maxPage {
+				page.More, m.After = true, page.Entries[len(page.Entries)-1].Name
+				break
+			}
+			page.Entries = append(page.Entries, e)
+		}
+		if len(page.Entries) > 0 || !page.More { // else all of them have gone
+			return page
+		}
+	}
 }
 
 // Describe asks for one file by name or, with an empty name, by id. While the

@@ -78,7 +78,6 @@ func TestHostileValues(t *testing.T) {
 		"PROOF of too much":                 {proof{Count: maxValues + 1}, fault.Invalid},
 		"PROOF whose end wraps around":      {proof{First: math.MaxUint32, Count: maxValues}, fault.Invalid},
 		"LIST of nothing":                   {list{Limit: 0}, fault.Invalid},
-		"LIST of too much":                  {list{Limit: maxListLimit + 1}, fault.Invalid},
 		"PUT over the largest size":         {put{Entry: sized(content.MaxSize + 1)}, fault.TooLarge},
 		"PUT of a negative size":            {put{Entry: sized(-1)}, fault.TooLarge},
 		"PUT of the least size":             {put{Entry: sized(math.MinInt64)}, fault.TooLarge},

@@ -65,6 +65,10 @@ func bodyLimit(t frame.Type) int {
 	}
 }
 
+// longLists is the feature of a server that answers a LIST for more than
+// maxListLimit entries, with several ENTRIES.
+const longLists = 1
+
 // magic opens every connection, so that a stranger who dialled the wrong port
 // is known at once.
 const magic = "STAR"
@@ -250,11 +254,14 @@ func decodeList(b []byte) (m list, err error) {
 	d := newDecoder(b)
 	m.Req, m.Limit = d.U32(), d.U16()
 	m.Prefix, m.After = d.name(true), d.name(true)
-	if m.Limit == 0 || m.Limit > maxListLimit {
-		d.Fail(fault.Invalid, "LIST asks for %d entries; 1 to %d are allowed", m.Limit, maxListLimit)
+	if m.Limit == 0 {
+		d.Fail(fault.Invalid, "LIST asks for no entries")
 	}
 	return m, d.end("LIST")
 }
+
+// isLong reports whether several ENTRIES answer it.
+func (m list) isLong() bool { return m.Limit > maxListLimit }
 
 // entries answers list.
 type entries struct {

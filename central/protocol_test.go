@@ -77,7 +77,7 @@ func TestDocumentHasTheLimits(t *testing.T) {
 	limits := map[string]int64{
 		"body of CHUNK, bytes": maxBody, "body of VALUES, bytes": int64(bodyLimit(typeValues)),
 		"body of ENTRIES, bytes": maxEntries, "body of any other message, bytes": maxSmall,
-		"name, bytes": maxName, "name, elements": content.MaxElements, "element of a name, bytes": content.MaxElement, "other str, bytes": maxText, "entries in one LIST": maxListLimit,
+		"name, bytes": maxName, "name, elements": content.MaxElements, "element of a name, bytes": content.MaxElement, "other str, bytes": maxText, "entries in one ENTRIES; in one LIST without long lists": maxListLimit,
 		"chunks in one PROOF": maxValues, "chunks in one GET": maxGet, "places in MEET or MET": MaxPlaces, "place, bytes": maxPlace,
 		"chunks of a file": content.MaxChunks, "size of a file, bytes": content.MaxSize,
 	}
@@ -102,7 +102,7 @@ func examples() []message {
 	entry := store.Entry{Name: "docs/empty.txt", ModTime: time.Unix(1_750_000_000, 0), Mode: 0o644, ID: id}
 	return []message{
 		hello{Min: 1, Max: 1, Agent: "example/1"},
-		welcome{Version: 1, Auth: true, Idle: 5 * time.Minute, Agent: "starmesh"},
+		welcome{Version: 1, Features: longLists, Auth: true, Idle: 5 * time.Minute, Agent: "starmesh"},
 		auth{Req: 1, User: "alice", Password: "secret"},
 		ok{Req: 1},
 		failure{Req: 7, Code: 5, RetryAfter: 5 * time.Second, Text: "full"},

@@ -137,7 +137,7 @@ func (s *session) greet(ctx context.Context) error {
 	}
 	s.link.watch.Trace.Step("the client on fd %d is %s", s.link.watch.fd, readable.Text(m.Agent))
 	users := cfg.Access.Users
-	if err := s.link.send(welcome{Version: version, Auth: users != nil, Idle: cfg.Bounds.Idle, Agent: cfg.Agent}); err != nil || users == nil {
+	if err := s.link.send(welcome{Version: version, Features: longLists, Auth: users != nil, Idle: cfg.Bounds.Idle, Agent: cfg.Agent}); err != nil || users == nil {
 		return err
 	}
 	return s.login(ctx, users)

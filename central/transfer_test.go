@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/frame"
 	"starmesh/common/load"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
@@ -107,6 +109,63 @@ func TestListIsPaged(t *testing.T) {
 	}
 	if got := names(t, c, ""); !slices.Equal(got, append(want, "manyfold", "zoo")) {
 		t.Errorf("%d names in all, the last %v", len(got), got[len(got)-3:])
+	}
+}
+
+// TestALongListIsOneRequest: where the server can, a page costs no round trip; and
+// files that have gone since they were seen end no list.
+func TestALongListIsOneRequest(t *testing.T) {
+	s := startServer(t)
+	const files = 3*maxListLimit + 7
+	for n := range files {
+		if err := os.WriteFile(filepath.Join(s.dir, fmt.Sprintf("%04d", n)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long, short := dial(t, s), dial(t, s)
+	short.listLimit = maxListLimit // as with a server that has no such lists
+	eventually(t, "all files are seen", func() bool { return len(names(t, long, "")) == files })
+	for c, want := range map[*Client]uint32{long: 1, short: 4} {
+		before := c.req
+		if got := len(names(t, c, "")); got != files || c.req-before != want {
+			t.Errorf("%d names came with %d requests, not %d with %d", got, c.req-before, files, want)
+		}
+	}
+	for n := range 2 * maxListLimit {
+		if err := os.Remove(filepath.Join(s.dir, fmt.Sprintf("%04d", n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []*Client{long, short} {
+		if got := len(names(t, c, "")); got != files-2*maxListLimit {
+			t.Errorf("%d names once others have gone, not %d", got, files-2*maxListLimit)
+		}
+	}
+}
+
+// TestALongListThatIsTooLong: a server does not make a client keep more than it has
+// asked for.
+func TestALongListThatIsTooLong(t *testing.T) {
+	addr := giver(t, func(conn net.Conn, next func() get) {
+		next()
+		for n := 0; ; n++ {
+			page := entries{Req: 1, More: true}
+			for i := range maxListLimit {
+				page.Entries = append(page.Entries, store.Entry{Name: fmt.Sprintf("%06d-%06d", n, i)})
+			}
+			if _, err := conn.Write(frame.Append(nil, typeEntries, page.append(nil))); err != nil {
+				return
+			}
+		}
+	})
+	c, err := Dial(t.Context(), addr, ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.listLimit = 2*maxListLimit + 1
+	if _, _, err := c.list(t.Context(), list{Req: c.next(), Limit: c.listLimit}); !errors.Is(err, fault.Protocol) {
+		t.Error(err)
 	}
 }
 
