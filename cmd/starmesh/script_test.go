@@ -243,22 +243,36 @@ func proxy(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	offset, err := strconv.ParseInt(args[2], 10, 64)
 	ts.Check(err)
+	f := &flipper{at: offset}
+	inFront(ts, args[0], args[1], f.forward)
+}
+
+// inFront starts a proxy in front of the server at addr, and sets a variable to its
+// address. forward moves what each connection's ends say, until either is closed.
+func inFront(ts *testscript.TestScript, variable, addr string, forward func(client, server net.Conn)) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
-	ts.Setenv(args[0], ln.Addr().String())
+	ts.Setenv(variable, ln.Addr().String())
 	var conns sync.WaitGroup
 	ts.Defer(func() {
 		ln.Close()
 		conns.Wait()
 	})
-	f := &flipper{at: offset}
 	conns.Go(func() {
 		for {
 			client, err := ln.Accept()
 			if err != nil {
 				return
 			}
-			conns.Go(func() { f.forward(client, args[1]) })
+			conns.Go(func() {
+				defer client.Close()
+				server, err := net.Dial("tcp", addr)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				forward(client, server)
+			})
 		}
 	})
 }
@@ -269,13 +283,7 @@ type flipper struct {
 	once sync.Once
 }
 
-func (f *flipper) forward(client net.Conn, addr string) {
-	defer client.Close()
-	server, err := net.Dial("tcp", addr)
-	if err != nil {
-		return
-	}
-	defer server.Close()
+func (f *flipper) forward(client, server net.Conn) {
 	go func() {
 		_, _ = io.Copy(server, client)
 		server.(*net.TCPConn).CloseWrite()

@@ -32,7 +32,7 @@ type webServer struct {
 // web VAR DIR [WAY...]: starts a web server with the files in DIR; VAR is set to
 // its address and VAR.log has what it is asked: method, path and query, whether
 // a password came, and the status. WAY is wholes (it has no ranges), page (it
-// answers with a page for people), packed, lies, down (it only says so), busy (twice), moved (it sends on
+// answers with a page for people), packed, lies, stalls (it sends the head alone), down (it only says so), busy (twice), moved (it sends on
 // to VAR2, which is another host), or signed (only ?key=… with what DIR/key has).
 func web(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
@@ -85,6 +85,12 @@ func (s *webServer) answer(w *answering, r *http.Request) {
 		return
 	case s.is("page"):
 		fmt.Fprint(w, "<html>Please log in.</html>")
+		return
+	case s.is("stalls"):
+		w.Header().Set("Content-Length", "1000000")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w.ResponseWriter).Flush()
+		<-r.Context().Done()
 		return
 	case s.is("packed"):
 		w.Header().Set("Content-Encoding", "br")
