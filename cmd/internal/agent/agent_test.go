@@ -367,7 +367,7 @@ func TestTheTableForPeople(t *testing.T) {
 	want := `FD  ROLE       PROTO  LOCAL           PORT CLASS  REMOTE       PORT CLASS  STATE   SENT     RECEIVED  AGE    NOTES
 3   listening  tcp    127.0.0.1:7070  registered  -            -           LISTEN  -        -         1m01s  0 of 128 wait to be accepted
 7   data       tcp    [::1]:7070      registered  [::1]:50000  dynamic     closed  1.0 MiB  10 B      1.5 s  closed first by the other side
-?   data       quic   10.0.0.1:1      well-known  -            -           open    -        -         0 ns   carried by the udp socket 10.0.0.1:1
+?   data       quic   10.0.0.1:1      well-known  -            -           open    -        -         0 s    carried by the udp socket 10.0.0.1:1
 `
 	if text.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", text.String(), want)

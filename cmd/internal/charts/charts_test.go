@@ -8,6 +8,8 @@ import (
 	"image/png"
 	"io"
 	"math"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,5 +142,26 @@ func TestTheSameChartGivesTheSameBytes(t *testing.T) {
 		if errA != nil || errB != nil || !bytes.Equal(a, b) {
 			t.Errorf("%s differs: %v, %v", name, errA, errB)
 		}
+	}
+}
+
+// TestLanesBesideEachOtherHaveOneAxisOfTime: whatever their nodes are called, and
+// however long each took.
+func TestLanesBesideEachOtherHaveOneAxisOfTime(t *testing.T) {
+	long := []charts.Lane{{Name: "client-of-a-long-name", Area: []charts.Step{{From: 0, To: 7, Level: 1}}}}
+	short := []charts.Lane{{Name: "p", Area: []charts.Step{{From: 0, To: 2, Level: 1}}}}
+	places := func(lanes []charts.Lane) (all []string) {
+		c := charts.Lanes(charts.LaneScale{X: "seconds", MaxX: 7, Highest: 1, Beside: append(long, short...)}, lanes)
+		svg, err := c.SVG()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`x="([0-9.]+)"[^>]*>[0-7]</text>`).FindAllStringSubmatch(string(svg), -1) {
+			all = append(all, m[1])
+		}
+		return all
+	}
+	if a, b := places(long), places(short); len(a) < 6 || !slices.Equal(a, b) {
+		t.Errorf("whole seconds are at %v in one and at %v in the other", a, b)
 	}
 }

@@ -29,6 +29,7 @@ type Step struct{ From, To, Level float64 }
 type LaneScale struct {
 	X, Unit    string
 	MaxX       float64
+	Beside     []Lane  // of charts that stand beside this one: their names have room, too
 	Highest    float64 // fills a lane
 	Area, Line string  // names for the legend; "" is none
 	DoneName   string
@@ -54,6 +55,7 @@ func Lanes(scale LaneScale, lanes []Lane) *Chart {
 	p.X.Tick.Marker = plot.ConstantTicks(xTicks(nil, p.X.Max))
 	p.Y.Max = float64(max(1, len(lanes)))
 	p.Y.Tick.Marker = plot.ConstantTicks(laneTicks(lanes, each))
+	p.Y.Padding = namesWidth(append(slices.Clone(scale.Beside), lanes...), each) - namesWidth(lanes, each)
 	p.Add(lanesPlot{lanes, max(scale.Highest, 1e-9)})
 	p.X.Min, p.X.Max, p.Y.Min = 0, maxX*1.03, 0
 	if len(lanes) > 0 {
@@ -115,6 +117,14 @@ func laneTicks(lanes []Lane, each vg.Length) []plot.Tick {
 		}
 	}
 	return ticks
+}
+
+// namesWidth is the room that the names of lanes take.
+func namesWidth(lanes []Lane, each vg.Length) (widest vg.Length) {
+	for _, tick := range laneTicks(lanes, each) {
+		widest = max(widest, words(fontSize).Width(tick.Label))
+	}
+	return widest
 }
 
 type lanesPlot struct {

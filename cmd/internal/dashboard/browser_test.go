@@ -54,7 +54,7 @@ func TestReplayInABrowser(t *testing.T) {
 	slide(p, 3.2)
 	p.Wait(figure(1, "done") + ` === "0 of 4" && ` + figure(1, "copies") + ` === "2.00 ×"`)
 	p.Wait(`document.querySelectorAll(".log li:not([hidden])").length === 2`)
-	if got := p.Text(`document.querySelector(".panels .time").innerText`); !strings.Contains(got, "3.2 s") || !strings.Contains(got, "bound is 6.0 s") {
+	if got := p.Text(`document.querySelector(".panels .time").innerText`); !strings.Contains(got, "3.2 s") || !strings.Contains(got, "bound is 6.00 s") {
 		t.Errorf("the time: %q", got)
 	}
 	p.Press(" ") // the slider has no focus: the space bar plays
@@ -160,7 +160,7 @@ func TestATimeWithoutAllReceiversIsNotSetAgainstTheBoundOfAll(t *testing.T) {
 	addr, _ := serve(t, dashboard.Config{Hub: told(events)})
 	p.Go("http://" + addr + "/")
 	p.Wait(`document.querySelector(".time .words")?.textContent === "in all, for 2 of 3; the bound is for all 3"`)
-	p.Wait(`document.querySelector(".log").innerText.includes("These had it after 5.0 s")`)
+	p.Wait(`document.querySelector(".log").innerText.includes("These had it after 5.00 s")`)
 }
 
 func TestABrowserFindsItsPlaceAgain(t *testing.T) {

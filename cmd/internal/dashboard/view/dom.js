@@ -23,15 +23,16 @@ function set(e, name, value) {
 }
 function style(e, name, value) { if (e.style.getPropertyValue(name) !== value) e.style.setProperty(name, value); }
 
+// Sizes and times are written as the report does.
 function bytesText(n) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let i = 0;
   while (n >= 1024 && i < units.length - 1) { n /= 1024; i++; }
-  return (i === 0 ? String(Math.round(n)) : n.toPrecision(3).includes("e") ? Math.round(n) : fixed(n)) + " " + units[i];
+  return n.toFixed(i > 0 && n < 9.95 ? 1 : 0) + " " + units[i];
 }
 const fixed = (n) => n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2);
 const rateText = (bytesPerSecond) => fixed(bytesPerSecond * 8 / 1e6) + " Mbit/s";
-const secondsText = (s) => (s >= 100 ? s.toFixed(0) : s.toFixed(1)) + " s";
+const secondsText = (s) => s < 60 ? fixed(s) + " s" : `${Math.floor(Math.round(s) / 60)}m${String(Math.round(s) % 60).padStart(2, "0")}s`;
 const percent = (share) => Math.floor(share * 100 + 1e-9) + "%";
 const count = (n, one, many) => n + " " + (n === 1 ? one : many);
 

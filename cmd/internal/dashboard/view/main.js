@@ -172,7 +172,7 @@ class App {
     this.empty.hidden = Boolean(left);
     set(this.panels, "data-single", left && right ? null : "");
     if (this.selected && ![left, right].includes(this.selected.run)) this.choose(null, null);
-    if (left) put(this.file, `The file ${left.begin.file_name}, ${bytesText(left.begin.file_bytes)} in ${count(left.begin.chunks, "chunk", "chunks")}${right ? ", sent over the very same links in both ways" : ""}.`);
+    if (left) put(this.file, `The file ${left.begin.file_name}, ${bytesText(left.begin.file_bytes)} in ${count(left.begin.chunks, "chunk", "chunks")}${right ? ", sent over the very same links each time" : ""}.`);
     this.fillPicks();
     this.quick();
     this.logStale = this.stale = true;

@@ -99,7 +99,7 @@ class TimeBar {
 
   update(state, most) {
     const bound = state.run.begin.bound_s || 0, done = state.over || state.done >= state.run.begin.receivers;
-    put(this.number, secondsText(state.elapsed));
+    put(this.number, done ? secondsText(state.elapsed) : state.elapsed.toFixed(1) + " s"); // a clock with more digits flickers
     const ratio = bound ? state.elapsed / bound : 0;
     let words = "so far";
     const n = state.run.begin.receivers;

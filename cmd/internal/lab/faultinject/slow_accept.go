@@ -49,6 +49,6 @@ func (j *judgement) queued(Fault) {
 	case longest == 0 && len(j.Receivers) > 2:
 		j.wrong("nobody was seen to wait.")
 	default:
-		j.say("Up to %s were seen to wait in the accept queue.", units.Counted(longest, "connection"))
+		j.say("The accept queue had up to %s.", units.Counted(longest, "connection"))
 	}
 }

@@ -184,6 +184,7 @@ func (s *studio) rates() {
 		lanes  []charts.Lane
 	}
 	var all []drawing
+	var beside []charts.Lane
 	highest, end := 0.0, 0.0
 	for _, series := range s.of.Series {
 		run := s.run(series.Typical())
@@ -193,13 +194,13 @@ func (s *studio) rates() {
 		own := s.end(series)
 		lanes, level := lanesOf(run, charts.SystemColor(series.System), own*1.02)
 		all = append(all, drawing{series, lanes})
-		highest, end = max(highest, level), max(end, own)
+		highest, end, beside = max(highest, level), max(end, own*1.02), append(beside, lanes...)
 	}
 	divisor, unit := rateScale(highest)
 	band := fmt.Sprintf("a full band is %.3g %s", highest/divisor, unit)
 	for _, d := range all {
 		c := charts.Lanes(charts.LaneScale{
-			X: sinceStart, Unit: band, MaxX: end, Highest: highest,
+			X: sinceStart, Unit: band, MaxX: end, Highest: highest, Beside: beside,
 			Area: "sent", Line: "received", DoneName: "done", LimitName: "uplink", Events: s.events(d.series.Typical()),
 		}, d.lanes)
 		s.add(Plot{Name: s.name("throughput", d.series), Group: "rate",
