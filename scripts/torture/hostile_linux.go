@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 )
@@ -21,6 +22,7 @@ func wrongs() []wrong {
 	return append([]wrong{
 		{"free-ride", 2, "take and give nothing"},
 		{"lie", 2, "give wrong bytes"},
+		{"mix", 2, "each in another one of these ways, drawn from the seed"},
 	}, foreignTraits...)
 }
 
@@ -156,6 +158,12 @@ func (r *round) honest(at *places, name string, w wrong) (m measured, err error)
 func (r *round) others(at *places, name, ticket string, w wrong) (bad []*node) {
 	switch w.name {
 	case "":
+	case "mix":
+		ways := slices.DeleteFunc(wrongs(), func(other wrong) bool { return other.name == w.name })
+		for _, i := range r.rng.Perm(len(ways))[:w.nodes] {
+			ways[i].nodes = 1
+			bad = append(bad, r.others(at, name+"-"+ways[i].name, ticket, ways[i])...)
+		}
 	case "free-ride", "lie":
 		for i := range w.nodes {
 			bad = append(bad, r.getter(at.theirs, fmt.Sprintf("%s-bad-%d", name, i), ticket, "--misbehave", w.name))
