@@ -20,10 +20,11 @@ const (
 	promiser           // has the file, offers each chunk again and again, and sends nothing
 	trickler           // the same, and sends right chunks, one in 3.2 s
 	repeater           // an ordinary node that accepts each offer 100 times
+	absent             // says nothing at all
 )
 
 func (h hostility) String() string {
-	return [...]string{"honest", "frozen", "clogged", "mute", "promiser", "trickler", "repeater"}[h]
+	return [...]string{"honest", "frozen", "clogged", "mute", "promiser", "trickler", "repeater", "absent"}[h]
 }
 
 const (
@@ -37,6 +38,8 @@ func (n *node) accept(from *node, o scheduler.Offer) bool {
 	switch n.kind {
 	case mute:
 		n.word(from, func() { from.giver.Accepted(n.key(), o.Chunk, n.at(n.now)); from.step() })
+		return true
+	case absent:
 		return true
 	case promiser, trickler:
 		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, n.at(n.now)); from.step() })
@@ -63,13 +66,15 @@ func (n *node) isFrozen() bool {
 }
 
 // isPassive reports whether it gives nothing as others do.
-func (n *node) isPassive() bool { return n.kind == mute || n.floods() || n.isFrozen() }
+func (n *node) isPassive() bool {
+	return n.kind == mute || n.kind == absent || n.floods() || n.isFrozen()
+}
 
 // floods reports whether it offers whatever others may lack.
 func (n *node) floods() bool { return n.kind == promiser || n.kind == trickler }
 
 // confirms reports whether it tells givers of the chunks that it received.
-func (n *node) confirms() bool { return n.kind != mute && !n.isFrozen() }
+func (n *node) confirms() bool { return n.kind != mute && n.kind != absent && !n.isFrozen() }
 
 // flood offers whatever a neighbour may lack, for as long as it is there.
 func (n *node) flood() {
@@ -102,7 +107,7 @@ func TestHeavyHostileNeighboursDoNotStopTheOthers(t *testing.T) {
 	tests := map[string]func(i int) hostility{
 		"4 of different kinds": func(i int) hostility { return []hostility{clogged, mute, promiser, trickler}[i-1] },
 	}
-	for kind := frozen; kind <= repeater; kind++ {
+	for kind := frozen; kind <= absent; kind++ {
 		tests[fmt.Sprint("1 ", kind)] = func(i int) hostility {
 			if i > 1 {
 				return honest
@@ -133,6 +138,56 @@ func TestHeavyHostileNeighboursDoNotStopTheOthers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestHeavyACrowdOfNewcomersDoesNotStopTheOthers, though they are more than the
+// honest: chunks are given to few of them at a time, and not waited for.
+func TestHeavyACrowdOfNewcomersDoesNotStopTheOthers(t *testing.T) {
+	heavy(t)
+	const receivers = 4
+	for _, test := range []struct {
+		chunks, crowd int
+		kind          hostility
+	}{{64, 20, absent}, {1024, 20, absent}, {64, 5, mute}, {1024, 20, mute}} {
+		m := at20(receivers)
+		m.chunks = test.chunks
+		without := m.run().makespan
+		for seed := range uint64(4) {
+			m.n, m.seed = test.crowd+receivers, seed+1
+			m.kind = func(i int) hostility {
+				if i == 0 || i > test.crowd {
+					return honest
+				}
+				return test.kind
+			}
+			r := m.run()
+			if r.makespan > 1.1*without+float64(2*time.Second/at20Mbit) {
+				t.Errorf("%+v, seed %d: %.0f chunk times, %.0f without", test, m.seed, r.makespan, without)
+			}
+			if r.copies > 1.6 {
+				t.Errorf("%+v, seed %d: the origin sent %.2f copies", test, m.seed, r.copies)
+			}
+		}
+	}
+}
+
+// TestHeavyWhomAllOthersLeaveAloneHardlySlowsThem: liars take from the origin alone,
+// which hears nothing of what they did.
+func TestHeavyWhomAllOthersLeaveAloneHardlySlowsThem(t *testing.T) {
+	heavy(t)
+	const receivers = 4
+	for _, chunks := range []int{64, 256, 1024} {
+		for seed := range uint64(4) {
+			m := at20(receivers + 2)
+			m.chunks, m.seed = chunks, seed+1
+			m.near = func(i, j int) bool { return i == 0 || j <= receivers }
+			for i, done := range m.run().finished[:receivers] {
+				if done > 1.4*float64(chunks) {
+					t.Errorf("%d chunks, seed %d: number %d done after %.0f chunk times", chunks, m.seed, i+1, done)
+				}
+			}
+		}
 	}
 }
 

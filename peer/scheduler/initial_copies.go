@@ -62,9 +62,12 @@ func isPassedOn(i int, a *availability) bool {
 	return a.takers <= 2 || a.lacking(i) <= 0 || int(a.held[i])*stalledShare >= a.takers
 }
 
-// forgetPassedOn forgets the oldest copies, as long as they are passed on.
-func (c *initialCopies) forgetPassedOn(a *availability) {
+// forgetPassedOn forgets the oldest copies, as long as they are passed on, and
+// returns of which chunks.
+func (c *initialCopies) forgetPassedOn(a *availability) (chunks []int) {
 	for c.isOld(a) && isPassedOn(c.given[0].chunk, a) {
+		chunks = append(chunks, c.given[0].chunk)
 		c.given = c.given[1:]
 	}
+	return chunks
 }

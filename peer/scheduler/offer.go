@@ -31,6 +31,12 @@ const (
 	// the least to be helped before them; with many neighbours it is half as
 	// many as they are.
 	minBehindChunks = 4
+	// One chunk in catchUpShare is given to whom it helps most though others are
+	// behind: perhaps those are left alone by all, and for a reason.
+	catchUpShare = 3
+	// maxStalls bounds how often it counts that a first copy had to be given again:
+	// one who has chunks of its own to hand out passes those on first.
+	maxStalls = 2
 	// slowUplinkRatio is by how many times an uplink is slower than others' that
 	// is better kept for answers.
 	slowUplinkRatio = 16
@@ -45,7 +51,7 @@ const (
 // Offer makes the next offer, if one is to be made now.
 func (g *Giver) Offer(now time.Time) (Offer, bool) {
 	ahead := g.uplink.ahead(len(g.takers), now)
-	open := g.look(now)
+	open := g.look(ahead, now)
 	enough := open.filling >= ahead
 	if enough && open.held >= min(ahead, g.uplink.size(now)+1) {
 		return Offer{}, false
@@ -62,102 +68,29 @@ func (g *Giver) Offer(now time.Time) (Offer, bool) {
 	if !ok {
 		return Offer{}, false
 	}
-	return g.open(p, now), true
+	return g.open(p, p.to.confirmed > 0 || open.failed == 0, now), true
 }
 
-// open enters the offer of what was picked.
-func (g *Giver) open(p pick, now time.Time) Offer {
+// open enters the offer of what was picked, for one that may be trusted with a
+// chunk that it did not say it wants.
+func (g *Giver) open(p pick, trusted bool, now time.Time) Offer {
 	o := Offer{To: p.to.id, Chunk: p.chunk, First: p.first}
 	if p.first {
+		if g.initial.isStalled(&g.chunks) {
+			g.blame(p.chunk)
+		}
 		p.to.firsts = append(p.to.firsts, p.chunk)
 		g.initial.gave(p.chunk, &g.chunks)
 	}
 	// The first answers tell how long they take; but a single one has no other to
 	// get it from.
-	o.Sure = p.first && (g.uplink.answerTime > 0 || len(g.takers) == 1)
+	o.Sure = p.first && trusted && (g.uplink.answerTime > 0 || len(g.takers) == 1)
 	p.to.open.put(openOffer{chunk: p.chunk, since: now, accepted: o.Sure})
 	g.mark(p.to, p.chunk)
 	if o.Sure {
 		g.uplink.expect(delivery{p.to.id, p.chunk})
 	}
 	return o
-}
-
-// openOffersNow is what one look at all open offers shows.
-type openOffersNow struct {
-	// filling is how many are to fill the uplink, and held how many of those
-	// are of chunks that this node holds: others may have to wait for theirs
-	// while the uplink runs dry.
-	filling, held int
-	answering     []candidate // who can be offered more
-}
-
-// candidate is a neighbour that can be offered something now, and by how many
-// steps it has less than the others.
-type candidate struct {
-	*neighbour
-	behind int
-}
-
-// look counts the open offers and finds out who can be offered more. A chunk
-// that crawls into a slow downlink does not fill the uplink, nor does an offer
-// to one who does not answer; who owes us an answer, or a receipt, is offered
-// nothing more.
-func (g *Giver) look(now time.Time) openOffersNow {
-	open := openOffersNow{answering: make([]candidate, 0, len(g.takers))}
-	crawling, unconfirmed := g.uplink.late(now)
-	timeout := g.uplink.lateAnswer()
-	mean := g.meanCount()
-	for _, n := range g.takers {
-		crawls := slices.Contains(crawling, n.id)
-		silent := slices.Contains(unconfirmed, n.id)
-		for _, o := range n.open {
-			switch {
-			case !o.accepted && now.Sub(o.since) > timeout:
-				silent = true
-			case crawls && o.accepted:
-			default:
-				open.filling++
-				if g.chunks.have.Has(o.chunk) {
-					open.held++
-				}
-			}
-		}
-		if n.takesMore() && !silent && !now.Before(n.notBefore) {
-			open.answering = append(open.answering, candidate{n, g.behind(n, mean, now)})
-		}
-	}
-	return open
-}
-
-// takesMore reports whether n would take one more promise: of a giver that has
-// brought nothing yet it takes a few.
-func (n *neighbour) takesMore() bool { return n.confirmed > 0 || len(n.open) < MaxUnproven }
-
-// withFewerThan returns those of answering with fewer open offers.
-func (o openOffersNow) withFewerThan(offers int) []candidate {
-	return slices.DeleteFunc(slices.Clone(o.answering), func(c candidate) bool { return len(c.open) >= offers })
-}
-
-// behind is by how many steps n has less than the others. A node with few
-// neighbours of its own gets what all have later than they do; without help it
-// is the last one at the end, when nobody else needs the uplinks. Small
-// differences are left alone: if all went to the same neighbour first, most of
-// their offers would be declined.
-func (g *Giver) behind(n *neighbour, mean int, now time.Time) int {
-	if n.isFull(now) {
-		return 0
-	}
-	return max(0, mean-n.count) / max(minBehindChunks, len(g.takers)/2)
-}
-
-// meanCount is how many chunks the takers have on average.
-func (g *Giver) meanCount() int {
-	count := 0
-	for _, n := range g.takers {
-		count += n.count
-	}
-	return count / max(len(g.takers), 1)
 }
 
 // pick is what was chosen.
@@ -204,7 +137,7 @@ func (c choice) firstCopy() (pick, bool) {
 
 // burden is the time by which a neighbour would have passed on one more first
 // copy, and all that it was given before and has, as far as this node knows,
-// not passed on yet.
+// not passed on yet; twice as long for each that had to be given again.
 func (g *Giver) burden(n *neighbour) time.Duration {
 	if g.uplink.slowDownlinks[n.id] {
 		return math.MaxInt64 // it would get it late, and so would all others
@@ -217,7 +150,7 @@ func (g *Giver) burden(n *neighbour) time.Duration {
 	if each <= 0 {
 		each = g.uplink.chunkTime
 	}
-	return time.Duration(left) * max(each, 1)
+	return time.Duration(left) * max(each, 1) << n.stalls
 }
 
 // duty picks a chunk that this node got first-hand, the oldest first.
@@ -259,7 +192,7 @@ func (g *Giver) trails(now time.Time) bool {
 func (c choice) help() (pick, bool) {
 	done := c.heldByAll()
 	for _, set := range []content.Set{c.chunks.have, c.chunks.coming} {
-		if p, ok := c.catchUp(set); ok {
+		if p, ok := c.catchUp(set); ok && c.rand.IntN(catchUpShare) > 0 {
 			return p, true
 		}
 		if p, ok := c.rarest(set, done); ok {

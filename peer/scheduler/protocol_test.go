@@ -17,7 +17,7 @@ func TestTheDocumentHasTheRulesNumbers(t *testing.T) {
 	}
 	for row, value := range map[string]any{
 		"share that passes on": fmt.Sprintf("1/%d", stalledShare), "rounds of first copies": stalledRounds,
-		"chunks behind": minBehindChunks, "time of a full downlink": downlinkFullTime, "chunks examined": maxChunksExamined,
+		"chunks behind": minBehindChunks, "share of catching up": catchUpShare, "stalled copies": maxStalls, "time of a full downlink": downlinkFullTime, "chunks examined": maxChunksExamined,
 		"declined share": maxDeclinedShare, "initial offers": initialOffers, "offers ahead": maxOffersAhead,
 		"chunks on their way":  fmt.Sprintf("%d to %d", minWindowChunks, MaxWindow),
 		"chunks queued, least": minQueuedChunks, "chunks queued, most": maxQueuedChunks,
@@ -28,7 +28,7 @@ func TestTheDocumentHasTheRulesNumbers(t *testing.T) {
 		"answer time-out": answerTimeoutTrips, "least answer time-out": minAnswerTimeout, "transit time-out": transitTimeout, "longest left alone": maxLeftAlone,
 		"time promised ahead": promisedTime, "promised rounds": promisedRounds, "least promises": minPromises, "unproven promises": MaxUnproven,
 		"patience": patienceFactor, "least patience": minPatience, "longest patience": maxPatience, "least silence": minSilence, "time of doubt": doubtTime,
-		"longest receipt time-out": maxReceiptTimeout, "late receipt": lateReceiptTrips, "least late receipt": minLateReceipt,
+		"longest receipt time-out": maxReceiptTimeout, "late receipt": lateReceiptTrips, "late way": lateReceiptWays, "least late receipt": minLateReceipt,
 		"shortest wait": MinWait, "broken promises": maxStrikes, "first ban": firstBan, "longest ban": maxBan,
 	} {
 		if d, ok := value.(time.Duration); ok {

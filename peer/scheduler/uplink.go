@@ -37,10 +37,12 @@ const (
 	initialReceiptTimeout = 500 * time.Millisecond
 	maxReceiptTimeout     = 4 * time.Second
 	// A receipt that takes lateReceiptTrips times as long as an answer, counted
-	// from when the chunk had left, and minLateReceipt at least, is not waited
-	// for: its neighbour is silent.
+	// from when the chunk had left, lateReceiptWays times as long as chunks take to
+	// theirs at best, and minLateReceipt at least, is not waited for: its
+	// neighbour is silent.
 	lateReceiptTrips = 8
-	minLateReceipt   = time.Second
+	lateReceiptWays  = 4
+	minLateReceipt   = 300 * time.Millisecond
 	// farChunks is how many chunks a way holds at the least that is far.
 	farChunks = 2 * minWindowChunks
 	// smoothingSamples is the weight of what was measured before against one
@@ -249,7 +251,7 @@ func (u *uplink) late(now time.Time) (crawling, silent []ID) {
 // isUnconfirmed reports whether the receipt of a chunk is late, or the chunk does
 // not even leave, for its neighbour takes nothing.
 func (u *uplink) isUnconfirmed(t *transit, now time.Time) bool {
-	limit := max(lateReceiptTrips*u.answerTime, minLateReceipt)
+	limit := max(lateReceiptTrips*u.answerTime, lateReceiptWays*u.window.best, minLateReceipt)
 	switch {
 	case !t.written.IsZero():
 		return now.Sub(t.written) > limit
