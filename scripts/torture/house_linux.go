@@ -22,6 +22,7 @@ const insideKey = "STARMESH_TORTURE_INSIDE"
 // seen outside, and nothing outlives it.
 type house struct {
 	closed string // why there is none; empty inside
+	tmpfs  bool   // files of rounds lie in memory, which counts as their writers'
 }
 
 // enter runs this program again inside of a house and returns its end, or

@@ -168,7 +168,10 @@ func memoryGroups() (dir, limit string) {
 }
 
 // grouped is the need for such a group.
-func grouped(house) string {
+func grouped(h house) string {
+	if h.tmpfs {
+		return "its files would lie in memory; give another folder with --dir"
+	}
 	dir, _ := memoryGroups()
 	if err := unix.Access(dir, unix.W_OK); err != nil || os.Geteuid() != 0 {
 		return "no control groups for memory: " + dir

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // scenarios are all there are, in the order of the table.
@@ -50,6 +52,11 @@ func torture(c config) error {
 		if c.table {
 			return hostileTable(c, h)
 		}
+		if err := os.MkdirAll(c.dir, 0o755); err != nil {
+			return err
+		}
+		var disk unix.Statfs_t
+		h.tmpfs = unix.Statfs(c.dir, &disk) == nil && disk.Type == unix.TMPFS_MAGIC
 		for _, s := range rows {
 			if s.needs != nil {
 				s.skipped = s.needs(h)
