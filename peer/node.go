@@ -15,6 +15,7 @@ import (
 	"lukechampine.com/blake3"
 
 	"starmesh/common/load"
+	"starmesh/common/retry"
 	"starmesh/common/trace"
 	"starmesh/peer/discovery"
 	"starmesh/peer/p2phost"
@@ -165,10 +166,7 @@ func (n *Node) ticks(ctx context.Context) {
 		case <-ticker.C:
 		}
 		now := time.Now() // the tick may have waited itself
-		missed := now.Sub(last) - tickTime
-		if missed < tickTime/4 {
-			missed = 0 // as clocks are
-		}
+		missed := retry.Missed(now.Sub(last), tickTime)
 		last = now
 		for _, s := range n.shelf.all() {
 			s.tick(now, missed)

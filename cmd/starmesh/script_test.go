@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -190,6 +191,26 @@ func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: signal NAME INT|TERM|HUP|KILL")
 	}
 	ts.Check(processOf(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
+}
+
+// pause DURATION NAME...: stops processes for so long, as on machines that sleep;
+// the last is awake first.
+func pause(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: pause DURATION NAME...")
+	}
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	send := func(signal, name string) {
+		ts.Check(exec.Command("kill", signal, strconv.Itoa(processOf(ts, name).cmd.Process.Pid)).Run())
+	}
+	for _, name := range args[1:] {
+		send("-STOP", name)
+	}
+	time.Sleep(d)
+	for _, name := range slices.Backward(args[1:]) {
+		send("-CONT", name)
+	}
 }
 
 // await NAME [STATUS]: waits until a process has ended with that exit status,

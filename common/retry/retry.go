@@ -75,3 +75,14 @@ func Wait(ctx context.Context, pause time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// Missed returns how long this process was not run, be it stopped, when so much time
+// has passed and it was to go on after planned: what others did not do meanwhile is
+// no silence of theirs.
+func Missed(passed, planned time.Duration) time.Duration {
+	const usual = 25 * time.Millisecond // as clocks and processors are
+	if missed := passed - planned; missed >= usual {
+		return missed
+	}
+	return 0
+}

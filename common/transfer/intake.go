@@ -8,6 +8,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/retry"
 )
 
 // Outcome says what became of a chunk that arrived.
@@ -69,21 +70,31 @@ func NewIntake(to Sink, cfg Config) *Intake {
 	return in
 }
 
+// beat is how often Wait looks whether this process has had its time.
+const beat = time.Second / 4
+
 // Wait returns nil when the file is whole. It fails with the sink's error, with
-// ctx's, or with fault.NoSource when nothing has arrived for Config.RetryFor.
+// ctx's, or with fault.NoSource when nothing has arrived for Config.RetryFor. While
+// this process did not run nothing could: that does not count.
 func (in *Intake) Wait(ctx context.Context) error {
 	var patience <-chan time.Time // never, without a limit
 	for !in.isOver() {
-		if limit := in.cfg.RetryFor; limit >= 0 {
-			patience = time.After(limit - in.Idle())
+		limit, began := in.cfg.RetryFor, time.Now()
+		wait := max(min(beat, limit-in.Idle()), 0)
+		if limit >= 0 {
+			patience = time.After(wait)
 		}
 		select {
 		case <-in.over:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-patience:
-			if in.Idle() >= in.cfg.RetryFor {
-				return fault.Wrapf(fault.NoSource, "nothing has arrived for %v", in.cfg.RetryFor)
+			if missed := retry.Missed(time.Since(began), wait); missed > 0 {
+				in.mu.Lock()
+				in.progress = in.progress.Add(missed)
+				in.mu.Unlock()
+			} else if in.Idle() >= limit {
+				return fault.Wrapf(fault.NoSource, "nothing has arrived for %v", limit)
 			}
 		}
 	}
