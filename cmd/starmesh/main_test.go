@@ -55,7 +55,7 @@ func runScripts(t *testing.T, dir string) {
 			"signal": sendSignal, "await": await, "sums": sums, "status": status, "proxy": proxy,
 			"match": match, "conserved": conserved, "ended": ended,
 			"freeze": freeze, "nobody": nobody, "web": web, "machines": machines, "startat": startAt, "sent": sent,
-			"behind": behind, "six": six, "pause": pause, "older": older, "balanced": balanced, "copies": copies,
+			"behind": behind, "six": six, "pause": pause, "manager": manager, "older": older, "balanced": balanced, "copies": copies,
 		},
 	})
 }

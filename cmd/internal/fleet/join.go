@@ -68,7 +68,7 @@ func Join(ctx context.Context, j Joining) error {
 // introduce is the conversation before the roles are turned round.
 func (j *Joining) introduce(conn *tls.Conn) (w Welcome, err error) {
 	if err := conn.Handshake(); err != nil {
-		return w, err
+		return w, noManager(err)
 	}
 	proof, err := j.Code.proof(nodeSide, conn)
 	if err != nil {
@@ -84,7 +84,7 @@ func (j *Joining) introduce(conn *tls.Conn) (w Welcome, err error) {
 	}
 	kind, shown, text, err := receive(conn)
 	if err != nil {
-		return w, err
+		return w, noManager(err)
 	}
 	switch kind {
 	case typeWelcome:
@@ -103,6 +103,11 @@ func (j *Joining) introduce(conn *tls.Conn) (w Welcome, err error) {
 		return w, why.err()
 	}
 	return w, fault.Wrapf(fault.Protocol, "a message of type %#x where WELCOME was to come", byte(kind))
+}
+
+// noManager says of what does not talk as a manager does that it is none.
+func noManager(err error) error {
+	return fault.Wrapf(fault.Protocol, "what answers there is no manager that waits for nodes; look at the port (%w)", err)
 }
 
 // answer answers the manager's requests until the connection ends, and reports

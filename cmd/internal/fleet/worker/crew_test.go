@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,11 +17,20 @@ import (
 	"starmesh/common/fault"
 )
 
-// heard is what a manager says: nothing but where it is.
-type heard struct{ addr chan string }
+// heard is what a manager says: where it is, and what it warns of.
+type heard struct {
+	addr   chan string
+	warned chan string
+}
 
 func (*heard) Note(string, ...any) {}
-func (*heard) Warn(string, ...any) {}
+
+func (h *heard) Warn(format string, args ...any) {
+	select {
+	case h.warned <- fmt.Sprintf(format, args...):
+	default: // nobody asks
+	}
+}
 
 func (h *heard) Event(name string, fields any) {
 	if name == "invite" {
@@ -78,7 +88,7 @@ func TestANodeListensWhereItsManagerSaysOnlyIfItKnowsNoBetter(t *testing.T) {
 // gather gathers nodes of these names, which answer nothing. leave ends one.
 func gather(t *testing.T, wanted Wanted, names ...string) (c *Crew, leave func(name string)) {
 	t.Helper()
-	h := &heard{addr: make(chan string, 1)}
+	h := &heard{make(chan string, 1), make(chan string, 8)}
 	code, leaving := fleet.NewCode(), make(map[string]context.CancelFunc)
 	wanted.Listen, wanted.Nodes, wanted.Given = "127.0.0.1:0", len(names), []fleet.Code{code}
 	var joining sync.WaitGroup
@@ -90,7 +100,7 @@ func gather(t *testing.T, wanted Wanted, names ...string) (c *Crew, leave func(n
 			joined := make(chan struct{})
 			joining.Go(func() {
 				_ = fleet.Join(ctx, fleet.Joining{
-					Manager: addr, Code: code, Hello: fleet.Hello{Name: name, Host: "here"}, Handler: http.NotFoundHandler(),
+					Manager: addr, Code: code, Hello: fleet.Hello{Name: name, Host: "here", Program: "1.0"}, Handler: http.NotFoundHandler(),
 					Joined: func(fleet.Welcome) { close(joined) },
 				})
 			})
@@ -141,5 +151,16 @@ func TestItGoesOnWithoutNodesThatLeaveIfItMay(t *testing.T) {
 		if here, err := c.Await(t.Context(), 3); !errors.Is(err, fault.NoSource) {
 			t.Errorf("one is left: %v, %v", names(here), err)
 		}
+	}
+}
+
+// TestANodeOfAnotherVersionIsToldAtOnce, and stands in the way of a lab.
+func TestANodeOfAnotherVersionIsToldAtOnce(t *testing.T) {
+	c, _ := gather(t, Wanted{Program: "2.0"}, "a")
+	if got := <-c.seen.(*heard).warned; got != "a runs starmesh 1.0, and this is 2.0" {
+		t.Errorf("%q", got)
+	}
+	if got := c.Check(t.Context(), c.Here(), true, 0); !slices.Contains(got, "a runs starmesh 1.0, and this machine runs 2.0") {
+		t.Errorf("before a push: %q", got)
 	}
 }
