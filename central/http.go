@@ -240,7 +240,11 @@ func (s *Server) httpList(w http.ResponseWriter, r *http.Request, folder string)
 			return
 		}
 	}
-	rows, after := s.page(folder, r.URL.Query().Get("after"))
+	most := maxListLimit
+	if r.Method == http.MethodHead {
+		most = 1 // whether there is the folder
+	}
+	rows, after := s.page(folder, r.URL.Query().Get("after"), most)
 	if len(rows) == 0 && folder != "" {
 		s.httpFail(w, fault.Wrapf(fault.NotFound, "there is no folder %s", folder))
 		return
@@ -263,15 +267,16 @@ func (s *Server) httpList(w http.ResponseWriter, r *http.Request, folder string)
 	}
 }
 
-// page returns the rows after a name, and the name to go on after, if any. What
-// is in a subfolder is stepped over, however much it is.
-func (s *Server) page(folder, after string) (rows []row, next string) {
+// page returns so many rows at most after a name, and the name to go on after, if
+// any. What is in a subfolder is stepped over, however much it is: of many
+// subfolders little more is looked at than a file of each.
+func (s *Server) page(folder, after string, most int) (rows []row, next string) {
 	prefix := ""
 	if folder != "" {
 		prefix = folder + "/"
 	}
-	for len(rows) < maxListLimit {
-		found, more := s.cfg.Folder.Entries(folder, after, pageStep)
+	for step := 1; len(rows) < most; step = min(max(1, 2*step), most-len(rows)) {
+		found, more := s.cfg.Folder.Entries(folder, after, step)
 		for _, e := range found {
 			after = e.Name
 			rest, inside := strings.CutPrefix(e.Name, prefix)
@@ -280,7 +285,7 @@ func (s *Server) page(folder, after string) (rows []row, next string) {
 			}
 			if sub, _, deeper := strings.Cut(rest, "/"); deeper {
 				rows = append(rows, row{Href: href(sub) + "/", Name: sub + "/"})
-				after, more = prefix+sub+"/\xff", true // behind all that is in it, for no name has such a byte
+				after, more, step = prefix+sub+"/\xff", true, 0 // behind all that is in it, for no name has such a byte
 				break
 			}
 			rows = append(rows, fileRow(rest, e))
@@ -291,7 +296,3 @@ func (s *Server) page(folder, after string) (rows []row, next string) {
 	}
 	return rows, after
 }
-
-// pageStep is how many files are looked at before the next subfolder is stepped
-// over.
-const pageStep = 50

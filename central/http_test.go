@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"mime/multipart"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -382,7 +384,7 @@ func TestHTTPListingIsPaged(t *testing.T) {
 // below.
 func TestHTTPListingStepsOverSubfolders(t *testing.T) {
 	w := startHTTP(t)
-	const many = 3*pageStep + 1
+	const many = 151
 	for n := range many {
 		for _, name := range []string{fmt.Sprintf("a/%03d", n), fmt.Sprintf("b%03d/x", n), fmt.Sprintf("z/%03d/y", n)} {
 			w.add(t, name, nil)
@@ -406,6 +408,23 @@ func TestHTTPListingStepsOverSubfolders(t *testing.T) {
 	}
 	if _, body := w.ask(t, "GET", "/z/"); strings.Count(body, "</a>") != many {
 		t.Errorf("%d rows below z", strings.Count(body, "</a>"))
+	}
+	cost := func(most int) uint64 {
+		least := uint64(math.MaxUint64) // the server does other things, too
+		for range 20 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			w.page("", "", most)
+			runtime.ReadMemStats(&after)
+			least = min(least, after.TotalAlloc-before.TotalAlloc)
+		}
+		return least
+	}
+	if b := cost(maxListLimit); b > many*2048 {
+		t.Errorf("a page of %d rows costs %d bytes", len(want), b)
+	}
+	if b := cost(1); b > 4096 {
+		t.Errorf("to know that there is a folder costs %d bytes", b)
 	}
 }
 
