@@ -74,9 +74,11 @@ func open(t testing.TB, c conn, proto string) stream {
 	return s
 }
 
+// testContext bounds what must come about, on however busy a machine: who waits in
+// vain waits so long.
 func testContext(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

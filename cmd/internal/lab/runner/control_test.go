@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // troubled does to a run what act does.
 type troubled struct {
 	act     func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control)
-	excused map[string]string
+	excused func(node string) string // nil: nobody is
 	shape   runner.Shape
 }
 
@@ -27,8 +28,13 @@ func (t troubled) Shape(i int, _ string, link scenario.Rate) runner.Shape {
 	}
 	return runner.Shape{Link: link}
 }
-func (t troubled) Expected() []string         { return []string{"that it goes wrong"} }
-func (t troubled) Excused(node string) string { return t.excused[node] }
+func (t troubled) Expected() []string { return []string{"that it goes wrong"} }
+func (t troubled) Excused(node string) string {
+	if t.excused == nil {
+		return ""
+	}
+	return t.excused(node)
+}
 func (t troubled) Judge(r *labdir.Run) []labdir.Fault {
 	return []labdir.Fault{{Fault: "f", Met: r.Verified == 1}}
 }
@@ -58,13 +64,20 @@ func hasSome(r *labdir.Reading) bool { return r.HaveBytes > 0 }
 
 func TestANodeThatIsKilledOnPurposeIsNoFailureIfItIsExcused(t *testing.T) {
 	b := newBench(t, "client-1=stalls")
+	var killed atomic.Bool // excused before that, the run might be over first
 	b.faults(troubled{
-		excused: map[string]string{"client-1": "killed on purpose"},
+		excused: func(node string) string {
+			if node == "client-1" && killed.Load() {
+				return "killed on purpose"
+			}
+			return ""
+		},
 		act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
 			if until(ctx, events, "client-1", hasSome) {
 				if err := nodes.Kill(ctx, "client-1"); err != nil {
 					t.Error(err)
 				}
+				killed.Store(true)
 			}
 		},
 	})
