@@ -28,8 +28,8 @@ func newPlan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Foretell what a star and a mesh would take, and which to choose",
-		Long: `plan computes how long a file would take to reach N receivers from one server and
-through a mesh: the least possible time over the given links (bound), and what to
+		Long: `plan computes how long a file would take to reach N receivers from one server,
+through a mesh, and from a server whose receivers pass it on (hybrid): the least possible time over the given links (bound), and what to
 expect in practice. Without --from, expectations rest on assumed multiples of the
 bound; with it, on those of your own runs ('starmesh compare --results', or a
 folder of results). A rate of 0 is no limit.`,

@@ -271,6 +271,21 @@ func TestTheDashboardIsReadableWithoutABound(t *testing.T) {
 	p.Wait(`document.querySelector(".panels .time").innerText.includes("no limit")`)
 }
 
+// TestAServerIsDrawnApart: also from those that pass on what it sends; a node that
+// has the file at first is one of them.
+func TestAServerIsDrawnApart(t *testing.T) {
+	p := webtest.Open(t, 1280, 900)
+	addr, _ := serve(t, dashboard.Config{Hub: told(story("mesh", 4), story("hybrid", 4))})
+	p.Go("http://" + addr + "/")
+	p.Wait(figure(1, "done") + ` === "4 of 4"`)
+	for node, shape := range map[string]string{"origin": "circle", "server": "rect", "peer-1": "circle", "client-1": "circle"} {
+		if got := p.Text(`document.querySelector(".node[data-node=` + node + `] .body").tagName`); got != shape {
+			t.Errorf("%s is a %s", node, got)
+		}
+	}
+	p.Shot("server apart")
+}
+
 // TestThePageSaysWhatAllWaitFor: in a star for the server, in a mesh for the
 // chunks that nobody has; and nothing while what they lack is somewhere.
 func TestThePageSaysWhatAllWaitFor(t *testing.T) {

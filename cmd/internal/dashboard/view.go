@@ -46,15 +46,16 @@ func shown(all system.Table) string {
 	type view struct {
 		ID        string `json:"id"` // as in labdir.Begin
 		Name      string `json:"name"`
-		Hub       bool   `json:"hub"`  // drawn as a server with clients, not as a circle of equals
-		Head      bool   `json:"head"` // stands for others of its kind
+		Hub       bool   `json:"hub"`    // drawn as a server with clients, not as a circle of equals
+		Server    bool   `json:"server"` // who has the file at first is none of those
+		Head      bool   `json:"head"`   // stands for others of its kind
 		Origin    string `json:"origin"`
 		Receivers string `json:"receivers"`
 		Says      string `json:"says"`
 	}
 	var views []view
 	for _, s := range all {
-		views = append(views, view{s.Name, s.Words.Title, !s.Relays, s.Kin == nil, s.Nodes.Origin, s.Nodes.Receivers, s.Words.Says})
+		views = append(views, view{s.Name, s.Words.Title, !s.Relays, !s.Relays || s.Logged != "", s.Kin == nil, s.Nodes.Origin, s.Nodes.Receivers, s.Words.Says})
 	}
 	text, _ := json.Marshal(views) // strings and bools always can be
 	return string(text)

@@ -1,7 +1,7 @@
 // model.js: runs as they were seen, and their state at any moment. No page here.
 
-// systems, which the program puts before this file, are drawn as a server with clients (hub) or as a circle of equals.
-const unknownSystem = {hub: false, head: false, origin: "origin", receivers: "receivers", says: ""};
+// systems, which the program puts before this file, are drawn as a server with clients (hub), as a circle of equals, or as a server and such a circle.
+const unknownSystem = {hub: false, server: false, head: false, origin: "origin", receivers: "receivers", says: ""};
 const systemOf = (name) => systems.find((s) => s.id === name) || {...unknownSystem, name};
 
 // lastAt finds the last element of a list, sorted by t, that is not after t; -1 if none is.

@@ -20,12 +20,15 @@ function ellipse(n, rx, ry) {
   return {places, gap: whole / n};
 }
 
-// layout gives the place of each node and how large it may be.
+// layout gives the place of each node and how large it may be. A server is not one of a circle of equals: it stands
+// in the middle of its clients, or beside those who pass on what it sends.
 function layout(run) {
-  const n = run.nodes.length, hub = run.system.hub;
-  const rim = ellipse(Math.max(1, hub ? n - 1 : n), 425, 280);
+  const n = run.nodes.length, {hub, server} = run.system, aside = server && !hub;
+  const rim = ellipse(Math.max(1, server ? n - 1 : n), aside ? 310 : 425, 280);
   const radius = Math.max(7, Math.min(52, rim.gap * 0.37));
-  return {places: hub ? [{x: 0.5, y: 0.5}, ...rim.places] : rim.places, radius};
+  if (!server) return {places: rim.places, radius};
+  const shift = aside ? 0.14 : 0;
+  return {places: [{x: aside ? 0.06 : 0.5, y: 0.5}, ...rim.places.map((p) => ({x: p.x + shift, y: p.y}))], radius};
 }
 
 const shortName = (node) => node.part === "origin" ? node.name : (node.name.match(/\d+$/) || [node.name])[0];
@@ -63,15 +66,15 @@ class Picture {
   }
 
   mark(node, place, radius) {
-    const origin = node.part === "origin", hub = origin && this.run.system.hub;
-    const r = origin ? Math.max(radius, hub ? 46 : Math.min(30, radius * 1.4)) : radius;
-    const shape = (grow, cls) => hub ?
+    const origin = node.part === "origin", server = origin && this.run.system.server;
+    const r = origin ? Math.max(radius, server ? 46 : Math.min(30, radius * 1.4)) : radius;
+    const shape = (grow, cls) => server ?
       el("svg:rect", {class: cls, x: -r - grow, y: -r * 0.8 - grow, width: 2 * (r + grow), height: 2 * (r * 0.8 + grow), rx: 8}) :
       el("svg:circle", {class: cls, r: r + grow});
     const ring = origin ? null : el("svg:circle", {class: "ring", r: r * 0.86, pathLength: 100, "stroke-width": r * 0.28, transform: "rotate(-90)"});
     const big = origin ? Math.min(r * 0.5, 26) : Math.min(r * 0.85, 34);
     const label = el("svg:text", {class: "name", "font-size": Math.max(big, 12), text: this.label(node, r)});
-    const more = r >= (origin && !hub ? 36 : 30) ? el("svg:text", {class: "more", "font-size": Math.min(r * 0.34, 18), y: r * (origin ? 0.48 : 0.4)}) : null;
+    const more = r >= (origin && !server ? 36 : 30) ? el("svg:text", {class: "more", "font-size": Math.min(r * 0.34, 18), y: r * (origin ? 0.48 : 0.4)}) : null;
     if (more) set(label, "y", -r * (origin ? 0.1 : 0.2));
     const cross = el("svg:path", {class: "cross", d: `M${-r} ${-r}L${r} ${r}M${r} ${-r}L${-r} ${r}`});
     const again = el("svg:text", {class: "again", "font-size": Math.max(14, Math.min(r * 0.6, 26)), x: r * 0.9, y: r * 0.95});

@@ -1,5 +1,6 @@
-// Package predict foretells how long a file would take to reach its receivers
-// as a star and as a mesh, and from how many receivers on the mesh is sooner.
+// Package predict foretells how long a file would take to reach its receivers as a
+// star, as a mesh and from a server into a mesh, and from how many receivers on the
+// mesh is sooner.
 //
 // It takes the bounds of the given links and multiplies them by how far real
 // transfers stay behind their bounds: measured, or assumed and named so. What
@@ -67,6 +68,7 @@ type Row struct {
 	Receivers int
 	Hub       Side // of the system in which only the origin gives
 	Relay     Side // of that in which all give
+	Served    Side // of the one in which all give, and the origin is a server
 	// Chunked is the bound of Relay in whole chunks, when all uplinks are
 	// equal; 0: there is none.
 	Chunked float64
@@ -81,7 +83,7 @@ func (r Row) MarshalJSON() ([]byte, error) {
 		return b
 	}
 	b := fmt.Appendf(nil, `{"receivers":%d`, r.Receivers)
-	for _, s := range []Side{r.Hub, r.Relay} {
+	for _, s := range r.sides() {
 		b = fmt.Appendf(b, `,%q:%s`, s.System.Name, text(s))
 	}
 	if r.Chunked > 0 {
@@ -89,6 +91,8 @@ func (r Row) MarshalJSON() ([]byte, error) {
 	}
 	return append(b, '}'), failed
 }
+
+func (r Row) sides() []Side { return []Side{r.Hub, r.Relay, r.Served} }
 
 // A Side is what one system would do.
 type Side struct {
@@ -163,18 +167,22 @@ func (q *Question) chunks() int { return content.ChunkCount(q.FileBytes) }
 func (q *Question) row(n int, m Multiples) Row {
 	size, links := float64(q.FileBytes), system.Equal(n, q.OriginUp, q.Up, q.Down)
 	hub, relay := system.All().Pair()
+	served := system.Named(system.Hybrid)
 	row := Row{
 		Receivers: n,
 		Hub:       newSide(hub, hub.Bound(size, links), m.Of(hub, n), size*float64(n)),
 		Relay:     newSide(relay, relay.Bound(size, links), m.Of(relay, n), size),
+		Served:    newSide(served, served.Bound(size, links), m.Of(served, n), size),
 	}
 	if q.Up == q.OriginUp {
 		row.Chunked = system.ChunkedBound(size, q.Up, n, q.chunks())
-		row.Relay.ExpectedSeconds = max(row.Relay.ExpectedSeconds, row.Chunked)
 	}
-	// When the receivers cannot carry the rest, the origin must send more.
-	if carried := q.Up * float64(n) * row.Relay.BoundSeconds; carried < size*float64(n-1) {
-		row.Relay.OriginBytes = size*float64(n) - carried
+	for _, s := range []*Side{&row.Relay, &row.Served} {
+		s.ExpectedSeconds = max(s.ExpectedSeconds, row.Chunked)
+		// When the receivers cannot carry the rest, the origin must send more.
+		if carried := q.Up * float64(n) * s.BoundSeconds; carried < size*float64(n-1) {
+			s.OriginBytes = size*float64(n) - carried
+		}
 	}
 	return row
 }

@@ -12,14 +12,14 @@ import (
 
 // Text writes the plan for people, in width columns.
 func (p *Plan) Text(w io.Writer, title string, width int) error {
-	hub, relay := p.Rows[0].Hub.System.Name, p.Rows[0].Relay.System.Name
-	g := table.Table{
-		Title: title,
-		Head:  []string{"receivers", hub + " bound", hub + " expected", relay + " bound", relay + " expected", hub + " ÷ " + relay},
+	g := table.Table{Title: title, Head: []string{"receivers"}}
+	for _, side := range p.Rows[0].sides() {
+		g.Head = append(g.Head, side.System.Name+" bound", side.System.Name+" expected")
 	}
+	g.Head = append(g.Head, p.Rows[0].Hub.System.Name+" ÷ "+p.Rows[0].Relay.System.Name)
 	for _, r := range p.Rows {
 		row := []string{strconv.Itoa(r.Receivers)}
-		for _, side := range []Side{r.Hub, r.Relay} {
+		for _, side := range r.sides() {
 			row = append(row, units.Seconds(side.BoundSeconds), units.Seconds(side.ExpectedSeconds))
 			if note := side.System.Name + ": " + side.Multiple.From; !slices.Contains(g.Notes, note) {
 				g.Notes = append(g.Notes, note)

@@ -262,5 +262,8 @@ func (r *run) nameOf(remote string) string {
 	if name := r.ways.name(remote); name != "" {
 		return name
 	}
+	if r.ways.toOrigin().ID == "" {
+		return r.Origin() // a server, of which receivers know an address
+	}
 	return remote
 }
