@@ -127,11 +127,17 @@ func client(dir string, args, flags []string) *exec.Cmd {
 	return program(dir, slices.Concat(args, flags, []string{"--load-log", "log", "--quiet"})...)
 }
 
-// ways shares the folder from by the star and by the mesh, no faster than up.
-func ways(t *testing.T, from, up string) map[string]way {
+// ways shares the tree in the folder from by the star and by the mesh, no faster than
+// up, once all is hashed.
+func ways(t *testing.T, tree grown, from, up string) map[string]way {
 	server := background(t, t.TempDir(), "central", "serve", from, "--listen", "127.0.0.1:0", "--json", "--up", up)
 	node := background(t, t.TempDir(), "peer", "serve", from, "--no-mdns", "--json", "--up", up)
 	ticket, addr := said(t, node, "ticket", "ticket"), said(t, server, "listening", "listen")
+	for end := time.Now().Add(scriptPatience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if out, err := program(t.TempDir(), "central", "ls", addr, "--json").Output(); err == nil && bytes.Count(out, []byte(`"id":`)) == len(tree) {
+			break
+		}
+	}
 	return map[string]way{
 		"star": {in: "in", get: func(dir string, flags ...string) *exec.Cmd {
 			return client(dir, []string{"central", "get", addr, "/", "-o", "in/"}, flags)
@@ -162,7 +168,7 @@ func TestRandomTreesArrive(t *testing.T) {
 			t.Parallel()
 			from := filepath.Join(t.TempDir(), "tree")
 			tree := grow(t, from, seed, 120)
-			for name, w := range ways(t, from, "10gbit") {
+			for name, w := range ways(t, tree, from, "10gbit") {
 				dir := t.TempDir()
 				half, held := halfOf(tree), grown{}
 				for i, name := range half {
@@ -219,7 +225,7 @@ func TestASecondVersionTravelsAsWhatIsNew(t *testing.T) {
 	tree.put(t, from, "large", 0o644)
 	tree.put(t, from, "small", 0o644)
 	dirs := map[string]string{}
-	for name, w := range ways(t, from, "10gbit") {
+	for name, w := range ways(t, tree, from, "10gbit") {
 		dirs[name] = t.TempDir()
 		must(t, w.get(dirs[name]))
 	}
@@ -227,7 +233,7 @@ func TestASecondVersionTravelsAsWhatIsNew(t *testing.T) {
 	tree["large"][2<<20] ^= 1
 	tree.put(t, from, "large", 0o644)
 	tree.put(t, from, "small", 0o644)
-	for name, w := range ways(t, from, "10gbit") {
+	for name, w := range ways(t, tree, from, "10gbit") {
 		must(t, w.get(dirs[name], "--force"))
 		tree.same(t, filepath.Join(dirs[name], w.in), from)
 		want := int64(64<<10 + len(small))
@@ -305,7 +311,7 @@ func TestAFolderOutlivesItsClients(t *testing.T) {
 	t.Parallel()
 	from := filepath.Join(t.TempDir(), "tree")
 	tree := grow(t, from, 11, 200)
-	for name, w := range ways(t, from, "32mbit") {
+	for name, w := range ways(t, tree, from, "32mbit") {
 		dir := t.TempDir()
 		for kill := range 3 {
 			cmd := w.get(dir)

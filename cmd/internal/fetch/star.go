@@ -24,8 +24,8 @@ type Star struct {
 	Conns  int // at once, to one server
 	Retry  Patience
 
-	session *session[reader]              // with the server whose turn it is
-	whole   map[content.ID]*store.Shelved // longer files that are here
+	session *session[reader]      // with the server whose turn it is
+	here    map[content.ID]string // a name here of what is whole
 }
 
 // Target is something to fetch from a server: a name, a folder or an id.
@@ -73,7 +73,7 @@ func (t Target) HTTP() bool { return t.addr.HTTP }
 // Get fetches all targets, one server after the other. A file that fails does
 // not keep the others from coming.
 func (s *Star) Get(ctx context.Context, targets []Target) error {
-	s.whole = map[content.ID]*store.Shelved{}
+	s.here = map[content.ID]string{}
 	var failed failures
 	all := 0
 	for from := 0; from < len(targets); {
@@ -183,9 +183,9 @@ func (s *Star) files(ctx context.Context, wishes []wish, failed *failures) (err 
 // one fetches a single file.
 func (s *Star) one(ctx context.Context, w wish, bar Bar) error {
 	if !s.To.isStream() {
-		here, err := s.fetch(ctx, s, w, bar)
-		if here.Shelved != nil {
-			s.whole[w.entry.ID] = here.Shelved
+		_, err := s.fetch(ctx, s, w, bar)
+		if err == nil {
+			s.here[w.entry.ID] = s.To.name(w.as)
 		}
 		return err
 	}
@@ -284,9 +284,6 @@ func (s *Star) describe(ctx context.Context, w *wish) error {
 }
 
 func (s *Star) chunkList(ctx context.Context, entry store.Entry) (list content.ChunkList, err error) {
-	if twin := s.whole[entry.ID]; twin != nil {
-		return twin.Chunks(), nil
-	}
 	err = s.session.do(ctx, func(c reader) error {
 		list, err = c.ChunkList(ctx, entry)
 		return err
@@ -295,8 +292,10 @@ func (s *Star) chunkList(ctx context.Context, entry store.Entry) (list content.C
 }
 
 func (s *Star) carry(ctx context.Context, file store.File, entry store.Entry, b *books) error {
-	if twin := s.whole[entry.ID]; twin != nil {
-		_ = copyChunks(ctx, file, twin, b.chunk) // what it does not give any more is fetched
+	if name, known := s.here[entry.ID]; known {
+		if twin := s.shelve(name, file.Chunks()); twin != nil {
+			_ = copyChunks(ctx, file, twin, b.chunk) // what it does not give any more is fetched
+		}
 	}
 	if file.Have().Full() {
 		return nil

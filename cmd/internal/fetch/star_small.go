@@ -35,12 +35,11 @@ type bundle struct {
 	many   *many
 	began  time.Time
 
-	mu    sync.Mutex // guards what follows, and many and the session's progress
+	mu    sync.Mutex // guards what follows, many, Star.here and the session's progress
 	bytes int64
-	here  map[content.ID]string // a name here of what is whole
-	twins []wish                // have the content of others, and wait for these
-	rest  []wish                // did not come this way
-	ended error                 // nothing more can be put anywhere
+	twins []wish // have the content of others, and wait for these
+	rest  []wish // did not come this way
+	ended error  // nothing more can be put anywhere
 }
 
 // small finds which files of wishes are here already, and fetches those that are
@@ -51,7 +50,7 @@ func (s *Star) small(ctx context.Context, wishes []wish, of *many) (rest []wish,
 	if s.To.isStream() || s.session.addr.HTTP || len(wishes) == 1 {
 		return wishes, nil
 	}
-	b := &bundle{Star: s, writer: store.NewWriter(s.To.root), many: of, began: time.Now(), here: map[content.ID]string{}}
+	b := &bundle{Star: s, writer: store.NewWriter(s.To.root), many: of, began: time.Now()}
 	defer b.writer.Close()
 	there, todo := b.choose(wishes)
 	if err := b.keep(ctx, there); err != nil {
