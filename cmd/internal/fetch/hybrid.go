@@ -264,8 +264,12 @@ func newServer(address string, cfg central.ClientConfig, m *Mesh) (server, error
 		return &webServer{web, m}, nil
 	}
 	addr, err := central.ParseAddress(address)
-	if err == nil && (addr.Name == "" || strings.HasSuffix(addr.Name, "/")) {
-		err = fault.Wrapf(fault.Invalid, "which file of %s? An address of a source ends in the file's name", addr)
+	switch {
+	case err != nil:
+	case addr.Name == "":
+		err = fault.Wrapf(fault.Invalid, "which file of %s? An address of a source ends in the file's name; all that is there comes with 'starmesh central get %s /'", addr, addr)
+	case strings.HasSuffix(addr.Name, "/"):
+		err = isFolder(addr)
 	}
 	if err != nil {
 		return nil, err
@@ -275,6 +279,11 @@ func newServer(address string, cfg central.ClientConfig, m *Mesh) (server, error
 		s.session = newSession(addr, cfg, m.Out)
 	}
 	return s, nil
+}
+
+// isFolder refuses a server's folder as a source.
+func isFolder(addr central.Address) error {
+	return fault.Wrapf(fault.Invalid, "%s is a folder; 'starmesh get' takes one file, and folders come from one kind of source alone: 'starmesh central get %s'", addr, addr)
 }
 
 // starServer is a server of ours, over the raw protocol.
@@ -300,6 +309,14 @@ func (s *starServer) look(ctx context.Context) (got found, err error) {
 			got.list, err = c.ChunkList(ctx, entry)
 		} else if err == nil {
 			got.list, err = content.NewChunkList(0, nil)
+		}
+		if errors.Is(err, fault.NotFound) {
+			for _, unlisted := range c.List(ctx, s.addr.Name) {
+				if unlisted == nil {
+					err = isFolder(s.addr)
+				}
+				break
+			}
 		}
 		return err
 	})
