@@ -39,10 +39,12 @@ func dialTCP(ctx context.Context, a Address, cfg ClientConfig) (*net.TCPConn, er
 	patience := time.AfterFunc(slowHandshake, func() {
 		cfg.Trace.Step("connect: no answer yet. Is its accept queue full? Then the kernel knocks again after 1, 3, 7 … s")
 	})
+	answered := cfg.Slow.Dial(func() []string { return places(addrs, port) })
 	conn, err := race(ctx, addrs, func(ctx context.Context, ip netip.Addr) (net.Conn, error) {
 		return cfg.dialOne(ctx, net.JoinHostPort(ip.Unmap().String(), port))
 	})
 	patience.Stop()
+	answered()
 	if err == nil {
 		err = cfg.Limits.Handshake(ctx)
 	}
@@ -53,6 +55,14 @@ func dialTCP(ctx context.Context, a Address, cfg ClientConfig) (*net.TCPConn, er
 	cfg.Trace.Step("connected: fd %d is %s → %s, the kernel chose port %d (%s)", trace.Descriptor(tcp),
 		tcp.LocalAddr(), tcp.RemoteAddr(), tcpPort(tcp.LocalAddr()), load.PortClass(tcpPort(tcp.LocalAddr())))
 	return tcp, nil
+}
+
+// places are the addresses with the port that is dialled at each.
+func places(addrs []netip.Addr, port string) (all []string) {
+	for _, ip := range addrs {
+		all = append(all, net.JoinHostPort(ip.Unmap().String(), port))
+	}
+	return all
 }
 
 // dialOne connects to one address, by these calls.

@@ -3,6 +3,7 @@ package central
 import (
 	"starmesh/common/load"
 	"starmesh/common/trace"
+	"starmesh/common/unanswered"
 )
 
 // Instruments watch a node at work; each may be nil.
@@ -10,6 +11,7 @@ type Instruments struct {
 	Meter   *load.Meter
 	Sockets *load.Sockets
 	Trace   *trace.Trace
+	Slow    *unanswered.Teller // of a client: servers that do not answer yet
 }
 
 func (in Instruments) withDefaults() Instruments {

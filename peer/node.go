@@ -17,6 +17,7 @@ import (
 	"starmesh/common/load"
 	"starmesh/common/retry"
 	"starmesh/common/trace"
+	"starmesh/common/unanswered"
 	"starmesh/peer/discovery"
 	"starmesh/peer/p2phost"
 	"starmesh/peer/scheduler"
@@ -27,11 +28,12 @@ import (
 type Config struct {
 	p2phost.Config // how it is reached; its Meter, Sockets and Log may be nil
 
-	Join     []string       // multiaddrs with /p2p/, or tickets: nodes to begin with
-	Ways     discovery.Ways // how else others are found
-	TakeOnly bool           // offer others no chunk, ever: a free rider
-	Trace    io.Writer      // a line for every connection, stream and message; nil: none
-	Agent    string         // program and version, told to others
+	Join     []string           // multiaddrs with /p2p/, or tickets: nodes to begin with
+	Ways     discovery.Ways     // how else others are found
+	TakeOnly bool               // offer others no chunk, ever: a free rider
+	Trace    io.Writer          // a line for every connection, stream and message; nil: none
+	Slow     *unanswered.Teller // of nodes that do not answer yet, while none has; nil: nobody
+	Agent    string             // program and version, told to others
 }
 
 func (c Config) withDefaults() Config {
@@ -78,7 +80,7 @@ func New(cfg Config) (*Node, error) {
 }
 
 func (c Config) discovery(join []peer.AddrInfo) discovery.Config {
-	return discovery.Config{Join: join, Ways: c.Ways, Key: c.Key, Log: c.Log}
+	return discovery.Config{Join: join, Ways: c.Ways, Key: c.Key, Log: c.Log, Slow: c.Slow}
 }
 
 // Run lives as a node while work runs: work is called once the node listens,

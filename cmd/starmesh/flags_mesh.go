@@ -96,7 +96,7 @@ func (f *peerFlags) config(n *node) (cfg peer.Config, err error) {
 			Limits: n.limits, Meter: n.meter, Sockets: n.sockets, Metrics: f.node.metrics, Log: n.out.Logger(),
 		},
 		Join: f.join, Ways: discovery.Ways{MDNS: !f.noMDNS, Machine: !f.noMDNS, DHT: f.dht, PublicDHT: f.publicDHT},
-		TakeOnly: f.misbehave == fetch.FreeRide, Agent: n.agent,
+		TakeOnly: f.misbehave == fetch.FreeRide, Agent: n.agent, Slow: n.slow,
 	}
 	if f.node.trace {
 		cfg.Trace = n.out.Lines()

@@ -18,6 +18,7 @@ import (
 	"starmesh/cmd/internal/units"
 	"starmesh/common/load"
 	"starmesh/common/rate"
+	"starmesh/common/unanswered"
 )
 
 // nodeFlags are the flags of every command that moves bytes: its limits, and
@@ -77,7 +78,8 @@ type node struct {
 	health  *agent.Health
 	report  *load.Reporter
 	limits  rate.Limits
-	agent   string      // the program and version, as told to others
+	agent   string // the program and version, as told to others
+	slow    *unanswered.Teller
 	gate    *agent.Gate // nil: there is nothing to wait for
 }
 
@@ -102,6 +104,7 @@ func (f *nodeFlags) run(cmd *cobra.Command, role string, work func(context.Conte
 		out: cli.ForCommand(cmd), meter: new(load.Meter), sockets: new(load.Sockets), health: new(agent.Health),
 		limits: f.limits(), agent: "starmesh/" + cli.ThisBuild().Version,
 	}
+	n.slow = unanswered.NewTeller(func(text string) { n.out.Note("%s", text) })
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
 	f.managed.watchStdin(cmd.InOrStdin(), stop)

@@ -54,7 +54,7 @@ func (f *connectFlags) patience(cmd *cobra.Command) fetch.Patience {
 
 // instruments are what counts and shows what a node of the star does.
 func (f *nodeFlags) instruments(n *node) central.Instruments {
-	in := central.Instruments{Meter: n.meter, Sockets: n.sockets}
+	in := central.Instruments{Meter: n.meter, Sockets: n.sockets, Slow: n.slow}
 	if f.trace {
 		in.Trace = trace.New(n.out.Lines())
 	}

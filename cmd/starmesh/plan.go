@@ -24,7 +24,7 @@ type planFlags struct {
 }
 
 func newPlan() *cobra.Command {
-	var f planFlags
+	f := planFlags{receivers: []int{1, 2, 4, 8, 100}, size: 16 << 20, up: 20e6 / 8, down: 100e6 / 8} // as lab run, and what that cannot
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Foretell what a star and a mesh would take, and which to choose",
@@ -32,30 +32,29 @@ func newPlan() *cobra.Command {
 through a mesh, and from a server whose receivers pass it on (hybrid): the least possible time over the given links (bound), and what to
 expect in practice. Without --from, expectations rest on assumed multiples of the
 bound; with it, on those of your own runs ('starmesh compare --results', or a
-folder of results). A rate of 0 is no limit.`,
-		Example: `  starmesh plan --receivers 1,4,16,64 --size 10GiB --origin-up 1gbit --up 100mbit --down 1gbit
+folder of results). What is not given is as in 'lab run'; a rate of 0 is no limit.`,
+		Example: `  starmesh plan
+  starmesh plan --receivers 1,4,16,64 --size 10GiB --origin-up 1gbit --up 100mbit --down 1gbit
   starmesh plan -n 30 --size 4GB --origin-up 200mbit --up 20mbit --from results/lab`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.plan(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.IntSliceVarP(&f.receivers, "receivers", "n", nil, "for so many receivers; several as `N,N,…`")
+	flags.IntSliceVarP(&f.receivers, "receivers", "n", f.receivers, "for so many receivers; several as `N,N,…`")
 	flags.Var(&f.size, "size", "of the file, such as 4GiB")
-	flags.Var(&f.originUp, "origin-up", "the uplink of the server, or of the node that has the file")
+	flags.Var(&f.originUp, "origin-up", "the uplink of the server, or of the node that has the file (default: that of --up)")
+	flags.Lookup("origin-up").DefValue = ""
 	flags.Var(&f.up, "up", "the uplink of each receiver")
-	flags.Var(&f.down, "down", "the downlink of each receiver (default: no limit)")
-	for _, name := range []string{"size", "origin-up", "up", "down"} {
-		flags.Lookup(name).DefValue = "" // they must be given, or their texts say it
-	}
+	flags.Var(&f.down, "down", "the downlink of each receiver")
 	flags.StringVar(&f.from, "from", "", "expect what was measured in `DIR`, a folder with a results.json (or such a file)")
-	for _, name := range []string{"receivers", "size", "origin-up", "up"} {
-		_ = cmd.MarkFlagRequired(name) // the flag is there
-	}
 	cli.AddFlags(cmd)
 	return cmd
 }
 
 func (f *planFlags) plan(cmd *cobra.Command) error {
+	if !cmd.Flags().Changed("origin-up") {
+		f.originUp = f.up
+	}
 	slices.Sort(f.receivers)
 	q := &predict.Question{
 		Receivers: slices.Compact(f.receivers), FileBytes: int64(f.size),

@@ -11,6 +11,7 @@ import (
 
 	"starmesh/common/fault"
 	"starmesh/common/retry"
+	"starmesh/common/unanswered"
 	"starmesh/peer/p2phost"
 )
 
@@ -19,6 +20,7 @@ import (
 type connector struct {
 	host *p2phost.Host
 	wake chan struct{} // has room for one
+	slow *unanswered.Teller
 
 	mu    sync.Mutex
 	known candidates
@@ -92,7 +94,9 @@ func (c *connector) next() []peer.AddrInfo {
 }
 
 func (c *connector) dial(ctx context.Context, info peer.AddrInfo) {
+	answered := c.slow.Dial(func() []string { return c.alone(info) })
 	punch, err := c.host.Reach(ctx, info)
+	answered()
 	c.mu.Lock()
 	c.known.tried(info.ID, err, time.Now())
 	if punch != nil {
@@ -113,6 +117,15 @@ func (c *connector) dial(ctx context.Context, info peer.AddrInfo) {
 	case ctx.Err() == nil:
 		known.fail(err, time.Now())
 	}
+}
+
+// alone returns where a node is dialled, if no other is connected: else it is not
+// waited for.
+func (c *connector) alone(info peer.AddrInfo) []string {
+	if len(c.host.Network().Peers()) > 0 {
+		return nil
+	}
+	return []string{p2phost.Named(info.Addrs)}
 }
 
 // ending notes what is to be said when the connection with a node ends.

@@ -28,6 +28,7 @@ func dialStream(ctx context.Context, cfg SendConfig) (*streamClient, error) {
 	dialer := &net.Dialer{Control: traceSocket(cfg.Trace), Timeout: 10 * time.Second}
 	conn, err := dialer.DialContext(ctx, "tcp", cfg.Address)
 	if err != nil {
+		cfg.Trace.Step("connect(%s): %v", cfg.Address, cause(err))
 		return nil, dialError(cfg.Address, err)
 	}
 	c := &streamClient{cfg: cfg, conn: conn, fd: trace.Descriptor(conn), buf: make([]byte, maxPiece)}
@@ -41,11 +42,20 @@ func dialError(address string, err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("nothing listens at %s: start it with `starmesh echo serve --listen %s` (%w)", address, address, syscall.ECONNREFUSED)
 	}
+	return fmt.Errorf("cannot connect to %s: %w", address, cause(err))
+}
+
+// cause is what the system said, without the addresses that net puts before it.
+func cause(err error) error {
 	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
+	var call *os.SyscallError
+	switch {
+	case errors.As(err, &call):
+		return call.Err
+	case errors.As(err, &op):
+		return op.Err
 	}
-	return fmt.Errorf("cannot connect to %s: %w", address, err)
+	return err
 }
 
 func (c *streamClient) send(ctx context.Context, p []byte) (Echo, error) {
@@ -83,11 +93,7 @@ func (c *streamClient) failed(ctx context.Context, call string, n, size int, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("only %d of %d bytes came back from %s within %v: is that an echo service? (%w)", n, size, c.cfg.Address, c.cfg.Timeout, os.ErrDeadlineExceeded)
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
-	}
-	return fmt.Errorf("%s to %s failed: %w", call, c.cfg.Address, err)
+	return fmt.Errorf("%s to %s failed: %w", call, c.cfg.Address, cause(err))
 }
 
 func (c *streamClient) close() {

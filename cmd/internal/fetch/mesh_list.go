@@ -58,7 +58,11 @@ func (n *Node) ListAll(ctx context.Context, wait time.Duration, tickets []Sought
 		tell(newListed(l))
 	}
 	if nodes = len(n.Links()); nodes == 0 {
-		return 0, 0, fault.Advise(fault.Wrapf(fault.NoSource, "no node of the mesh is in reach"), fault.HintFind)
+		err := fault.Advise(fault.Wrapf(fault.NoSource, "no node of the mesh is in reach"), fault.HintFind)
+		if why := n.Unreached(); why != "" {
+			err = fmt.Errorf("%w\n%s", err, why)
+		}
+		return 0, 0, err
 	}
 	mesh := NewMesh(n, place, Patience{For: wait})
 	defer mesh.Close(ctx)

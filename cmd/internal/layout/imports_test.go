@@ -72,6 +72,7 @@ var arrows = []struct {
 	{"common/stuck", nil},
 	{"common/httphost", nil},
 	{"common/trace", nil},
+	{"common/unanswered", nil},
 	{"common/ownaddr", nil},
 	{"common/store", []string{"common/atomicfile", "common/content", "common/fault"}},
 	{"common/frame", []string{"common/content", "common/fault"}},
