@@ -67,11 +67,13 @@ func (f *managedFlags) newGate(reporter *load.Reporter) *agent.Gate {
 	return agent.NewGate(reporter.Begin)
 }
 
-// mayBegin waits until the node's manager lets it begin, if it has one.
+// mayBegin waits until the node's manager lets it begin, if it has one. From then
+// on it is well while something arrives.
 func (n *node) mayBegin(ctx context.Context) error {
 	if n.gate != nil {
 		n.out.Event(runner.HeldEvent, nil)
 		n.out.Note("ready; waiting for POST /%s", runner.StartCommand)
 	}
+	defer n.health.Check(agent.Arriving(&n.meter.PayloadIn))
 	return n.gate.Wait(ctx)
 }

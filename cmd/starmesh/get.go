@@ -90,7 +90,7 @@ func (f *hybridFlags) get(cmd *cobra.Command, args []string) error {
 		if err := h.Get(ctx, from); err != nil {
 			return err
 		}
-		f.linger(ctx, n.out)
+		f.linger(ctx, n.node)
 		return nil
 	})
 }

@@ -92,20 +92,21 @@ func (f *peerGetFlags) get(cmd *cobra.Command, args []string) error {
 			return err
 		}
 		n.out.Event(runner.AllEvent, map[string]any{"id": all[0].ID()})
-		f.linger(ctx, n.out)
+		f.linger(ctx, n.node)
 		return nil
 	})
 }
 
 // linger shares what was fetched for as long as asked, or until ctx ends.
-func (f *peerGetFlags) linger(ctx context.Context, out *cli.Output) {
+func (f *peerGetFlags) linger(ctx context.Context, n *node) {
+	n.health.Check(nil)
 	if f.stay < 0 {
-		out.Note("sharing it until Ctrl-C")
+		n.out.Note("sharing it until Ctrl-C")
 		<-ctx.Done()
 		return
 	}
 	if f.stay > 0 {
-		out.Note("sharing it for %s more", &f.stay)
+		n.out.Note("sharing it for %s more", &f.stay)
 	}
 	_ = retry.Wait(ctx, time.Duration(f.stay)) // however it ends, that was it
 }

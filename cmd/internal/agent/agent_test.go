@@ -13,8 +13,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -79,6 +81,32 @@ func TestHealth(t *testing.T) {
 	if status, _ := do(t, "GET", start(t, nil), "/healthz", nil); status != 200 {
 		t.Error("a node that nobody checks is not well")
 	}
+}
+
+// TestANodeThatFetchesIsWellWhileSomethingArrives: not before, and not when that
+// has ended for a while.
+func TestANodeThatFetchesIsWellWhileSomethingArrives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var come atomic.Int64
+		check := agent.Arriving(&come)
+		for _, c := range []struct {
+			pass, bytes int64
+			why         string
+		}{
+			{1, 0, "nothing has arrived yet"}, {60, 0, "nothing has arrived yet"}, {0, 9, ""}, {15, 0, ""},
+			{5, 0, "nothing has arrived for 20s"}, {0, 1, ""},
+		} {
+			time.Sleep(time.Duration(c.pass) * time.Second)
+			come.Add(c.bytes)
+			why := ""
+			if err := check(); err != nil {
+				why = err.Error()
+			}
+			if why != c.why {
+				t.Errorf("with %d bytes: %q, want %q", come.Load(), why, c.why)
+			}
+		}
+	})
 }
 
 func TestReadings(t *testing.T) {

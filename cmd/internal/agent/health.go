@@ -2,8 +2,11 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Health is what /healthz answers by. The zero value, and nil, are of a node that
@@ -22,6 +25,31 @@ func (h *Health) Check(check func() error) {
 
 // Starting is the check of a node that gets ready.
 func Starting() error { return errors.New("it is being started") }
+
+// arrivalTime is how long nothing may arrive at a node that fetches.
+const arrivalTime = 15 * time.Second
+
+// Arriving is the check of a node that fetches, with the count of what has come:
+// it does its work while that grows.
+func Arriving(come *atomic.Int64) func() error {
+	var mu sync.Mutex // guards what follows
+	last, since := int64(0), time.Now()
+	return func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		now := time.Now()
+		if got := come.Load(); got != last {
+			last, since = got, now
+		}
+		switch quiet := now.Sub(since); {
+		case last == 0:
+			return errors.New("nothing has arrived yet")
+		case quiet > arrivalTime:
+			return fmt.Errorf("nothing has arrived for %s", quiet.Round(time.Second))
+		}
+		return nil
+	}
+}
 
 func (h *Health) err() error {
 	if h == nil {

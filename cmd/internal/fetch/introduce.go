@@ -77,7 +77,7 @@ func (i *introduction) meet(ctx context.Context) error {
 		}
 		return err
 	}
-	news := 0
+	news := false
 	for _, place := range places {
 		info, err := p2phost.ParsePeer(place)
 		if err != nil || info.ID == node.ID() {
@@ -85,12 +85,11 @@ func (i *introduction) meet(ctx context.Context) error {
 		}
 		node.Meet(info)
 		if !i.met[place] {
-			i.met[place] = true
-			news++
+			i.met[place], news = true, true
 		}
 	}
-	if news > 0 {
-		out.Note("%s knows of others that fetch it, at %d addresses", i.at.addr, news)
+	if news {
+		out.Note("%s knows of others that fetch it", i.at.addr)
 	}
 	return nil
 }
