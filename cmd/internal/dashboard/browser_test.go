@@ -311,6 +311,31 @@ func TestThePageSaysWhatAllWaitFor(t *testing.T) {
 	}
 }
 
+// TestThePageShowsWhoHasJoined: who has left again is not listed, and when a run
+// begins its nodes are there instead.
+func TestThePageShowsWhoHasJoined(t *testing.T) {
+	hub := dashboard.NewHub()
+	come := func(name string, nodes int, left bool) {
+		hub.Event(labdir.Event{Crew: &labdir.Crew{Name: name, Host: name + ".example", Address: "192.0.2.7:4000", Nodes: nodes, Wanted: 3, Left: left}})
+	}
+	come("rack1", 1, false)
+	come("<b>rack2", 2, false)
+	p := webtest.Open(t, 1000, 800)
+	addr, _ := serve(t, dashboard.Config{Hub: hub, Live: true})
+	p.Go("http://" + addr + "/")
+	p.Wait(`document.querySelector(".waiting").innerText.startsWith("2 of 3 nodes have joined")`)
+	if got := p.Text(`[...document.querySelectorAll(".crew li")].map((n) => n.textContent).join("; ")`); got != "rack1: rack1.example, 192.0.2.7:4000; <b>rack2: <b>rack2.example, 192.0.2.7:4000" {
+		t.Errorf("%q", got)
+	}
+	p.Shot("joining")
+	come("rack1", 1, true)
+	p.Wait(`document.querySelectorAll(".crew li").length === 1`)
+	for _, e := range story("star", 2) {
+		hub.Event(e)
+	}
+	p.Wait(`document.querySelector(".node.receiver") !== null && !document.querySelector(".crew")?.offsetParent`)
+}
+
 // TestWhatRanBeforeIsShownAtTheSameMoment: beside the system that runs now.
 func TestWhatRanBeforeIsShownAtTheSameMoment(t *testing.T) {
 	p := webtest.Open(t, 1280, 900)
