@@ -137,7 +137,7 @@ func (d *Drawers) isSettled(now time.Time) bool {
 func (d *Drawers) share(want Demand, room int, now time.Time) []int {
 	active := d.lowest(now, drawersAtOnce)
 	if !slices.Contains(active, d.self) {
-		if d.isStalled(now) {
+		if d.isStalled(d.arrived, now) {
 			return d.shares.any(want.Nowhere, 1-want.Open)
 		}
 		return nil
@@ -172,16 +172,17 @@ func (d *Drawers) help(want Demand, now time.Time) []int {
 		return nil
 	case met > minHelpTime && rest > max(minHelpTime, now.Sub(d.began)):
 		return d.shares.any(want.Missing, drawBlock-want.Open)
-	case d.isStalled(now):
+	case d.isStalled(d.passed, now):
 		return d.shares.any(want.Missing, 1-want.Open)
 	default:
 		return nil
 	}
 }
 
-// isStalled reports whether nothing has arrived for long. Nodes that find that
-// out all at once act one after the other.
-func (d *Drawers) isStalled(now time.Time) bool {
-	turn := time.Duration(mix(uint64(d.self), uint64(latest(d.arrived, d.began).Unix())) % uint64(2*stallTime))
-	return now.Sub(latest(d.arrived, d.began)) > min(max(stallTime, patienceFactor*d.interval), maxStallTime)+turn
+// isStalled reports whether nothing has arrived for long, since last. Nodes that find
+// that out all at once act one after the other.
+func (d *Drawers) isStalled(last, now time.Time) bool {
+	last = latest(last, d.began)
+	turn := time.Duration(mix(uint64(d.self), uint64(last.Unix())) % uint64(2*stallTime))
+	return now.Sub(last) > min(max(stallTime, patienceFactor*d.interval), maxStallTime)+turn
 }

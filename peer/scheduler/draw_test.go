@@ -233,6 +233,23 @@ func TestASlowMeshIsHelpedByItsServer(t *testing.T) {
 	}
 }
 
+// TestAFreeRiderThatDrawsHardlySlowsTheOthers: what it brought and passes on to nobody
+// others ask the server for one after the other, not one whenever all have waited.
+func TestAFreeRiderThatDrawsHardlySlowsTheOthers(t *testing.T) {
+	for seed := range uint64(20) {
+		m := served(4, 0).withUp(func(i int) float64 {
+			if i == 2 {
+				return 0
+			}
+			return 1
+		})
+		m.seed = seed + 1
+		if r := m.run(); r.makespan > 4*m.bound() || r.copies > 1.3 {
+			t.Errorf("seed %d: %.2f × bound, %.2f copies", m.seed, r.makespan/m.bound(), r.copies)
+		}
+	}
+}
+
 func TestWhoSaysNothingNewIsNoNews(t *testing.T) {
 	now := at(0)
 	d := scheduler.NewDrawers(1000, 8)
