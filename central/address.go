@@ -99,7 +99,7 @@ func (a *Address) setFingerprint(s, fragment string) error {
 }
 
 func badAddress(s string, why error) error {
-	s = load.WithoutSecrets([]string{s})[0] // it may be a mistyped user:password@host
+	s = load.WithoutPassword(s)
 	return fault.Wrapf(fault.Invalid, "%.200q is no server address: %w (right: host:port, star://host:port/name, stars://host:port/name; for get also http://host:port/name)", s, why)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/load"
 	"starmesh/common/readable"
 )
 
@@ -38,7 +39,7 @@ type Web struct {
 func NewWeb(address string, cfg ClientConfig) (*Web, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil, fault.Wrapf(fault.Invalid, "%.100q is no address of a web server (right: https://host/FILE)", withoutQuery(address))
+		return nil, fault.Wrapf(fault.Invalid, "%.100q is no address of a web server (right: https://host/FILE)", load.WithoutPassword(address))
 	}
 	fragment := u.Fragment
 	u.Fragment, u.RawFragment = "", ""
@@ -47,14 +48,14 @@ func NewWeb(address string, cfg ClientConfig) (*Web, error) {
 	case u.User != nil:
 		return nil, fault.Advise(fault.Wrapf(fault.Invalid, "user and password do not belong in the address of %s", u.Host), fault.HintLogin)
 	case !known || !scheme.http:
-		return nil, fault.Wrapf(fault.Invalid, "%.100q is no address of a web server (right: https://host/FILE)", withoutQuery(address))
+		return nil, fault.Wrapf(fault.Invalid, "%.100q is no address of a web server (right: https://host/FILE)", load.WithoutPassword(address))
 	}
 	a := Address{TLS: scheme.tls, HTTP: true, Name: strings.TrimPrefix(u.Path, "/")}
 	if a.HostPort, err = withPort(u.Host, scheme.port); err != nil {
 		return nil, err
 	}
 	if fragment != "" {
-		if err := a.setFingerprint(withoutQuery(address), fragment); err != nil {
+		if err := a.setFingerprint(load.WithoutPassword(address), fragment); err != nil {
 			return nil, err
 		}
 	}
@@ -62,11 +63,6 @@ func NewWeb(address string, cfg ClientConfig) (*Web, error) {
 	c.anywhere = true
 	c.transport.Proxy = http.ProxyFromEnvironment
 	return &Web{client: c, home: u, at: u}, nil
-}
-
-func withoutQuery(address string) string {
-	address, _, _ = strings.Cut(address, "?")
-	return address
 }
 
 // Name is what the file is called: the end of its address's path.

@@ -36,7 +36,7 @@ of all its files; of a folder whose ticket is given, its files are listed too.
 				}
 				for _, s := range some {
 					if s.Tickets() == nil {
-						return cli.Usagef(cmd, "%.200q is no ticket (mesh:…); a node is named with --join", arg)
+						return cli.Usagef(cmd, "%.200q is no ticket (mesh:…); a node is named with --join", load.WithoutPassword(arg))
 					}
 					f.join = append(f.join, s.Tickets()...)
 				}

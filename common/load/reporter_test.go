@@ -212,6 +212,11 @@ func TestSecretsStayOutOfTheCommandLine(t *testing.T) {
 		{"get https://host/f?key=hunter2&until=1 https://host/g?", "get https://host/f?*** https://host/g?"},
 		{"http://host/f?key=hunter2#sha256=ab", "http://host/f?***#sha256=ab"},
 		{"star://host:7070/a@b", "star://host:7070/a@b"},
+		{"https://bob:hun/ter2@host/f", "https://bob:***@host/f"},
+		{"https://bob:hun?ter2@host/f?key=hunter2", "https://bob:***@host/f?***"},
+		{"https://bob:h@unter2@host/f#ag", "https://bob:***@host/f#ag"},
+		{"https://bob:hunter2@", "https://bob:***@"},
+		{"a/b:c@d", "a/b:c@d"},
 		{"--allow-peer 12D3 --listen /ip4/127.0.0.1/tcp/0", "--allow-peer 12D3 --listen /ip4/127.0.0.1/tcp/0"},
 	} {
 		args := strings.Split(c.args, " ")

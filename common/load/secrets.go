@@ -2,6 +2,7 @@ package load
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -10,8 +11,6 @@ const hidden = "***"
 var (
 	secretFlag = regexp.MustCompile(`(?i)^--?[a-z-]*(pass|secret|token|key|credential|auth)`)
 	userFlag   = regexp.MustCompile(`(?i)^--?user(name)?$`)
-	// userInfo finds name:password@ in front of a host.
-	userInfo = regexp.MustCompile(`(^|//)([^/:@]*):([^/]*)@`)
 	// query finds what follows an address: it may be a signature.
 	query = regexp.MustCompile(`^([A-Za-z]+://[^?#]*\?)[^#]+`)
 )
@@ -46,6 +45,24 @@ func withoutSecret(before, arg string) string {
 			return name + ":" + hidden
 		}
 	}
-	arg = query.ReplaceAllString(arg, "${1}"+hidden)
-	return userInfo.ReplaceAllString(arg, "${1}${2}:"+hidden+"@")
+	return WithoutPassword(arg)
+}
+
+// WithoutPassword returns an argument in which *** stands for the password in
+// user:password@host, and for the query of an address, whether or not it is one
+// that can be: what is mistyped is quoted in errors.
+func WithoutPassword(arg string) string {
+	host := 0
+	if scheme := strings.Index(arg, "://"); scheme >= 0 {
+		host = scheme + len("://")
+	}
+	if at := strings.LastIndex(arg, "@"); at > host {
+		user, password, ok := strings.Cut(arg[host:at], ":")
+		port, _, inPath := strings.Cut(password, "/")
+		_, err := strconv.ParseUint(port, 10, 16)
+		if ok && !strings.Contains(user, "/") && !(inPath && err == nil) { // else it is host:port/a@b
+			arg = arg[:host] + user + ":" + hidden + arg[at:]
+		}
+	}
+	return query.ReplaceAllString(arg, "${1}"+hidden)
 }

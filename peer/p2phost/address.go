@@ -14,6 +14,7 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 
 	"starmesh/common/fault"
+	"starmesh/common/load"
 )
 
 // MaxAddrBytes is the longest address; the longest sensible one (a DNS name of
@@ -47,7 +48,7 @@ func parseListen(args []string) ([]ma.Multiaddr, error) {
 // parseAddr reads one multiaddr; for a host:port it says how to write it.
 func parseAddr(what, arg, form string) (ma.Multiaddr, error) {
 	if !strings.HasPrefix(arg, "/") {
-		return nil, fault.Wrapf(fault.Invalid, "%s %.200q is no multiaddr; %s", what, arg, meant(arg, form))
+		return nil, fault.Wrapf(fault.Invalid, "%s %.200q is no multiaddr; %s", what, load.WithoutPassword(arg), meant(arg, form))
 	}
 	a, err := ma.NewMultiaddr(arg)
 	if err != nil {

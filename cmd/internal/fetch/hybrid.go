@@ -13,6 +13,7 @@ import (
 	"starmesh/central"
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/load"
 	"starmesh/common/readable"
 	"starmesh/common/retry"
 	"starmesh/common/store"
@@ -67,7 +68,7 @@ func ParseSources(args []string) (s Sources, err error) {
 func (s *Sources) seek(one Sought) error {
 	switch {
 	case one.id.IsZero():
-		return fault.Wrapf(fault.Invalid, "%q is no source: a source is an address such as https://host/FILE or star://host/FILE, a ticket, or an id", one.text)
+		return fault.Wrapf(fault.Invalid, "%q is no source: a source is an address such as https://host/FILE or star://host/FILE, a ticket, or an id", load.WithoutPassword(one.text))
 	case one.ticket.Collection:
 		return fault.Wrapf(fault.Invalid, "the ticket of %s is for a folder; folders come from one kind of source alone, as with 'starmesh peer get'", readable.Text(one.text))
 	case !one.ticket.ID.IsZero():

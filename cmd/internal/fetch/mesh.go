@@ -9,6 +9,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/load"
 	"starmesh/common/readable"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
@@ -78,7 +79,7 @@ func ParseSought(arg string) (all []Sought, err error) {
 		return nil, fault.Wrapf(fault.Invalid, "an empty argument: a ticket, an id or a name was to be there")
 	}
 	if strings.Contains(arg, "://") {
-		return nil, fault.Wrapf(fault.Invalid, "%.200q is the address of a server: use 'starmesh central get'", arg)
+		return nil, fault.Wrapf(fault.Invalid, "%.200q is the address of a server: use 'starmesh central get'", load.WithoutPassword(arg))
 	}
 	if !strings.HasPrefix(strings.TrimSpace(arg), "mesh:") {
 		name := strings.TrimSuffix(arg, "/") // a folder's, as it is listed
