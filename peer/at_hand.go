@@ -11,6 +11,7 @@ type chunks interface {
 	ID() content.ID
 	Size() int64 // bytes
 	Len() int
+	ChunkSize() int // of a whole one, in bytes
 	ChunkLen(i int) int
 }
 

@@ -84,6 +84,7 @@ func newSwarm(n *Node, name string, file atHand, t topic, cfg transfer.Config) *
 		members: map[scheduler.ID]*member{},
 	}
 	s.give = giving{swarm: s, giver: scheduler.NewGiver(n.self.key, file.Have())}
+	s.give.giver.Lengths(func(i int) float64 { return float64(s.list.ChunkLen(i)) / float64(s.list.ChunkSize()) })
 	s.take = taking{swarm: s, taker: scheduler.NewTaker(n.givers), intake: transfer.NewIntake(file.sink(), cfg)}
 	s.draw = newDrawing(s)
 	return s

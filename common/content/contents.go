@@ -129,8 +129,8 @@ func (c *Collection) Len() int { return len(c.pieces) }
 // ChunkLen is the length of piece i in bytes.
 func (c *Collection) ChunkLen(i int) int { return int(c.pieces[i].length) }
 
-// PieceSize is how many bytes have room in a piece.
-func (c *Collection) PieceSize() int { return c.piece }
+// ChunkSize is how many bytes have room in a piece.
+func (c *Collection) ChunkSize() int { return c.piece }
 
 // Find returns the first entry with that id.
 func (c *Collection) Find(id ID) (entry int, ok bool) {

@@ -29,13 +29,13 @@ func checkPieces(t *testing.T, c *content.Collection) {
 			if s.At != at || s.Len != c.List(s.Entry).ChunkLen(s.Chunk) || s.Len == 0 {
 				t.Fatalf("piece %d: %+v at %d", i, s, at)
 			}
-			if at == 0 && i > 0 && c.ChunkLen(i-1)+s.Len <= c.PieceSize() {
+			if at == 0 && i > 0 && c.ChunkLen(i-1)+s.Len <= c.ChunkSize() {
 				t.Fatalf("piece %d of %d bytes had room for %d more", i-1, c.ChunkLen(i-1), s.Len)
 			}
 			entry, chunk, at = s.Entry, s.Chunk, at+s.Len
 			seen[e.ID] += s.Len
 		}
-		if at != c.ChunkLen(i) || at > c.PieceSize() {
+		if at != c.ChunkLen(i) || at > c.ChunkSize() {
 			t.Fatalf("piece %d has %d bytes, not %d", i, at, c.ChunkLen(i))
 		}
 		bytes += int64(at)
@@ -46,8 +46,8 @@ func checkPieces(t *testing.T, c *content.Collection) {
 			t.Fatalf("%q has %d bytes in the pieces, of %d", e.Path, seen[e.ID], e.Size)
 		}
 	}
-	if bytes != c.Size() || total != c.Total() || int64(c.Len()) > 2*c.Size()/int64(c.PieceSize())+1 {
-		t.Fatalf("%d bytes in %d pieces of %d, %d of files", bytes, c.Len(), c.PieceSize(), total)
+	if bytes != c.Size() || total != c.Total() || int64(c.Len()) > 2*c.Size()/int64(c.ChunkSize())+1 {
+		t.Fatalf("%d bytes in %d pieces of %d, %d of files", bytes, c.Len(), c.ChunkSize(), total)
 	}
 }
 

@@ -10,7 +10,7 @@ type openOffersNow struct {
 	// filling is how many are to fill the uplink, and held how many of those
 	// are of chunks that this node holds: others may have to wait for theirs
 	// while the uplink runs dry.
-	filling, held int
+	filling, held float64
 	answering     []candidate // who can be offered more
 	// Newcomers are those that have never confirmed a chunk: failed is how many
 	// of them owe an answer or a receipt for too long, or did, onTrial how many
@@ -43,9 +43,9 @@ func (g *Giver) look(ahead int, now time.Time) openOffersNow {
 				silent = true
 			case crawls && o.accepted:
 			default:
-				open.filling++
+				open.filling += g.uplink.length(o.chunk)
 				if g.chunks.have.Has(o.chunk) {
-					open.held++
+					open.held += g.uplink.length(o.chunk)
 				}
 			}
 		}

@@ -66,7 +66,7 @@ func NewGiver(self ID, have content.Set) *Giver {
 	g := &Giver{
 		chunks: newAvailability(have),
 		near:   map[ID]*neighbour{},
-		uplink: uplink{slowDownlinks: map[ID]bool{}},
+		uplink: uplink{slowDownlinks: map[ID]bool{}, length: func(int) float64 { return 1 }},
 		rand:   rand.New(rand.NewPCG(uint64(self), 0x9e3779b97f4a7c15)),
 	}
 	if have.Len() > 0 {
@@ -74,6 +74,17 @@ func NewGiver(self ID, have content.Set) *Giver {
 		g.initial.next = g.rand.IntN(have.Len())
 	}
 	return g
+}
+
+// leastLength is what a chunk counts at the least, however short it is: the words
+// about it cost as much as others'.
+const leastLength = 1.0 / 128
+
+// Lengths tells how long each chunk is, as a share of a whole one: of a folder's
+// pieces every second one may be short. Were they counted alike, the uplink would
+// run dry whenever most of what is on offer is short.
+func (g *Giver) Lengths(length func(chunk int) float64) {
+	g.uplink.length = func(chunk int) float64 { return max(length(chunk), leastLength) }
 }
 
 // Join adds a neighbour that holds has, which is copied.

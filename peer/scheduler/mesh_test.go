@@ -39,6 +39,14 @@ func tails(chunk int) float64 {
 	return 1
 }
 
+// alternating are pieces of which every second one is hardly anything.
+func alternating(chunk int) float64 {
+	if odd(chunk) {
+		return 0.01
+	}
+	return 1
+}
+
 // withUp gives every receiver its uplink; the origin's is 1.
 func (m mesh) withUp(up func(i int) float64) mesh {
 	m.up = func(i int) float64 {
@@ -144,6 +152,8 @@ func TestHeavyDistributionTimeStaysNearTheBound(t *testing.T) {
 		{"16 receivers of a folder of small files", folder(16, packed), 1.08, 1.06},
 		{"32 receivers of a folder of small files", folder(32, packed), 1.12, 1.09},
 		{"16 receivers of a folder of files of four pieces", folder(16, tails), 1.12, 1.1},
+		{"4 receivers of long and short pieces in turns", folder(4, alternating), 1.09, 1.05},
+		{"16 receivers of long and short pieces in turns", folder(16, alternating), 1.25, 1.1},
 		{"a receiver with a slow downlink", mesh{chunks: 256, n: 16, delay: 1, batch: 4,
 			down: slowDownlink}, 1.03, 1.3},
 	}

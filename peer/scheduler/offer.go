@@ -52,8 +52,8 @@ const (
 func (g *Giver) Offer(now time.Time) (Offer, bool) {
 	ahead := g.uplink.ahead(len(g.takers), now)
 	open := g.look(ahead, now)
-	enough := open.filling >= ahead
-	if enough && open.held >= min(ahead, g.uplink.size(now)+1) {
+	enough := open.filling >= float64(ahead)
+	if enough && open.held >= float64(min(ahead, g.uplink.size(now)+1)) {
 		return Offer{}, false
 	}
 	g.forgetPassedOn()

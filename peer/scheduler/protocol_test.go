@@ -19,6 +19,7 @@ func TestTheDocumentHasTheRulesNumbers(t *testing.T) {
 		"share that passes on": fmt.Sprintf("1/%d", stalledShare), "rounds of first copies": stalledRounds,
 		"chunks behind": minBehindChunks, "share of catching up": catchUpShare, "stalled copies": maxStalls, "time of a full downlink": downlinkFullTime, "chunks examined": maxChunksExamined,
 		"declined share": maxDeclinedShare, "initial offers": initialOffers, "offers ahead": maxOffersAhead,
+		"least length":         fmt.Sprintf("1/%v", 1/leastLength),
 		"chunks on their way":  fmt.Sprintf("%d to %d", minWindowChunks, MaxWindow),
 		"chunks queued, least": minQueuedChunks, "chunks queued, most": maxQueuedChunks,
 		"share queued": queuedShare, "growth of a window": settledGrowth, "chunks of a far way": farChunks,

@@ -170,6 +170,7 @@ func (s *sim) makeNode(i int) *node {
 	n.givers = scheduler.NewReputation()
 	n.taker = scheduler.NewTaker(n.givers)
 	n.giver = scheduler.NewGiver(n.key(), n.have)
+	n.giver.Lengths(s.length)
 	n.asked = map[int]float64{}
 	return n
 }

@@ -45,9 +45,6 @@ const (
 	minLateReceipt   = 300 * time.Millisecond
 	// farChunks is how many chunks a way holds at the least that is far.
 	farChunks = 2 * minWindowChunks
-	// smoothingSamples is the weight of what was measured before against one
-	// new sample, as in TCP's round trip estimate (RFC 6298).
-	smoothingSamples = 8
 )
 
 // uplink holds the accepted offers, and measures how far ahead offers must be
@@ -62,10 +59,11 @@ type uplink struct {
 	answerTime    time.Duration
 	declinedShare float64
 	chunkTime     time.Duration
-	lastDelivered time.Time   // a chunk that tells about our uplink
-	lastMoved     time.Time   // any chunk was delivered, or one sent on suspicion
-	slowDownlinks map[ID]bool // neighbours whose downlink is slower than our uplink
-	leads         bool        // the last offer was a first copy: it hands out what nobody has yet
+	lastDelivered time.Time               // a chunk that tells about our uplink
+	lastMoved     time.Time               // any chunk was delivered, or one sent on suspicion
+	slowDownlinks map[ID]bool             // neighbours whose downlink is slower than our uplink
+	length        func(chunk int) float64 // of a whole chunk's
+	leads         bool                    // the last offer was a first copy: it hands out what nobody has yet
 }
 
 // delivery is one chunk on the way to one neighbour.
@@ -132,7 +130,7 @@ func (u *uplink) owed(have content.Set) int {
 // with an earlier one, if the uplink has room.
 func (u *uplink) next(have content.Set, now time.Time) (delivery, bool) {
 	crawling, _ := u.late(now)
-	room := len(u.sending)-len(crawling) < u.size(now)
+	room := u.underWay(now) < float64(u.size(now))
 	if !room && now.Sub(u.lastMoved) < u.receiptTimeout(now) {
 		return delivery{}, false
 	}
@@ -151,6 +149,16 @@ func (u *uplink) next(have content.Set, now time.Time) (delivery, bool) {
 		return w, true
 	}
 	return delivery{}, false
+}
+
+// underWay is how many whole chunks' bytes are on their way and do not crawl.
+func (u *uplink) underWay(now time.Time) (chunks float64) {
+	for _, t := range u.sending {
+		if !u.crawls(t, now) {
+			chunks += u.length(t.chunk)
+		}
+	}
+	return chunks
 }
 
 // size is how many chunks may be on their way: one until it is known how long
@@ -241,11 +249,16 @@ func (u *uplink) late(now time.Time) (crawling, silent []ID) {
 		switch {
 		case u.isUnconfirmed(t, now):
 			crawling, silent = append(crawling, t.to), append(silent, t.to)
-		case u.isOvertaken(t, now), u.slowDownlinks[t.to]:
+		case u.crawls(t, now):
 			crawling = append(crawling, t.to)
 		}
 	}
 	return crawling, silent
+}
+
+// crawls reports whether it is a neighbour's downlink that keeps a chunk.
+func (u *uplink) crawls(t *transit, now time.Time) bool {
+	return u.isUnconfirmed(t, now) || u.isOvertaken(t, now) || u.slowDownlinks[t.to]
 }
 
 // isUnconfirmed reports whether the receipt of a chunk is late, or the chunk does
@@ -281,7 +294,7 @@ func (u *uplink) delivered(d delivery, now time.Time) {
 		return // what a slow downlink takes says nothing about our uplink
 	}
 	u.window.took(now.Sub(done.since), len(u.sending)+1, u.isFar(), now)
-	u.chunkTime = smooth(u.chunkTime, u.took(done, now))
+	u.chunkTime = smoothPart(u.chunkTime, u.took(done, now), u.length(d.chunk))
 	u.lastDelivered = now
 }
 
@@ -359,14 +372,6 @@ func (u *uplink) dropAll(to ID) {
 func (u *uplink) forget(which func(delivery) bool) {
 	u.waiting = slices.DeleteFunc(u.waiting, which)
 	u.sending = slices.DeleteFunc(u.sending, func(t *transit) bool { return which(t.delivery) })
-}
-
-// smooth blends a sample into what was measured before; 0 is nothing.
-func smooth(old, sample time.Duration) time.Duration {
-	if old == 0 {
-		return sample
-	}
-	return old + (sample-old)/smoothingSamples
 }
 
 func latest(a, b time.Time) time.Time {
