@@ -336,6 +336,22 @@ func TestThePageShowsWhoHasJoined(t *testing.T) {
 	p.Wait(`document.querySelector(".node.receiver") !== null && !document.querySelector(".crew")?.offsetParent`)
 }
 
+// TestTheMachineOfANodeCanBeRead: whole, if its name is usual.
+func TestTheMachineOfANodeCanBeRead(t *testing.T) {
+	events := story("star", 3)
+	for i := range events[0].Begin.Nodes {
+		events[0].Begin.Nodes[i].Machine = fmt.Sprintf("rack%d", i+1)
+	}
+	p := webtest.Open(t, 1280, 900)
+	addr, _ := serve(t, dashboard.Config{Hub: told(events)})
+	p.Go("http://" + addr + "/")
+	p.Wait(`document.querySelectorAll(".row .label").length === 4`)
+	if got := p.Text(`[...document.querySelectorAll(".row .label")].filter((n) => n.scrollWidth <= n.clientWidth).map((n) => n.textContent).join(", ")`); got != "server · rack1, client-1 · rack2, client-2 · rack3, client-3 · rack4" {
+		t.Errorf("to be read are %q", got)
+	}
+	p.Shot("machines")
+}
+
 // TestWhatRanBeforeIsShownAtTheSameMoment: beside the system that runs now.
 func TestWhatRanBeforeIsShownAtTheSameMoment(t *testing.T) {
 	p := webtest.Open(t, 1280, 900)

@@ -39,6 +39,7 @@ class Panel {
     this.rows.replaceChildren(...this.lines.map((l) => l.root));
     if (this.lines[0]) set(this.lines[0].button, "tabindex", 0);
     set(this.rows, "data-many", run.nodes.length > 12);
+    set(this.rows, "data-machines", run.nodes.some((n) => n.machine));
     this.legendFor(run);
   }
 
@@ -159,7 +160,7 @@ class Line {
     this.chunks = chunks;
     this.ink = ink;
     this.button = el("button", {type: "button", class: "who", tabindex: -1, onclick: choose, "data-node": node.name},
-      el("span", {class: "sign", "aria-hidden": "true"}), el("span", {class: "label", text: node.machine ? `${node.name} · ${node.machine}` : node.name}), el("span", {class: "again", "aria-hidden": "true"}));
+      el("span", {class: "sign", "aria-hidden": "true"}), el("span", {class: "label", title: node.machine, text: node.machine ? `${node.name} · ${node.machine}` : node.name}), el("span", {class: "again", "aria-hidden": "true"}));
     this.sign = this.button.firstChild;
     this.again = this.button.lastChild;
     this.map = el("canvas", {class: "map", "aria-hidden": "true"});
@@ -180,7 +181,7 @@ class Line {
     put(this.held, s.how || percent(share));
     style(this.bar, "inline-size", (100 * Math.min(1, reading.out / most)).toFixed(2) + "%");
     put(this.sent, bytesText(reading.out));
-    set(this.button, "aria-label", `${node.name} ${stateText(s)}; sent ${bytesText(reading.out)}, ${fixed(file ? reading.out / file : 0)} copies`);
+    set(this.button, "aria-label", `${node.name}${node.machine && " on " + node.machine} ${stateText(s)}; sent ${bytesText(reading.out)}, ${fixed(file ? reading.out / file : 0)} copies`);
     this.paint(reading, share);
   }
 
