@@ -14,8 +14,11 @@ import (
 // first of the nodes, or from this machine, to all others, and returns that in
 // sentences.
 func (c *Crew) Check(ctx context.Context, nodes []Remote, fromHere bool, bytes int64) (problems []string) {
-	lacks := make([]string, len(nodes))
-	each(nodes, func(i int, m Remote) { lacks[i] = c.lack(ctx, m, bytes) })
+	lacks, narrow := make([]string, len(nodes)), make([]string, len(nodes))
+	each(nodes, func(i int, m Remote) { lacks[i], narrow[i] = c.lack(ctx, m, bytes) })
+	if narrow = slices.DeleteFunc(narrow, isNothing); len(narrow) > 0 {
+		c.seen.Note("large packets may be cut, or lost: the MTU is less than the usual %d at %s", usualMTU, readable.List(narrow, 8))
+	}
 	source, program, at, from := nodes[0].Name, nodes[0].Program, nodes[0].Address.String(), 0
 	if fromHere {
 		source, program, at, from = "this machine", c.wanted.Program, c.Host(), len(nodes)
@@ -25,7 +28,7 @@ func (c *Crew) Check(ctx context.Context, nodes []Remote, fromHere bool, bytes i
 			lacks[i] = fmt.Sprintf("%s runs starmesh %s, and %s runs %s", m.Name, m.Program, source, program)
 		}
 	}
-	problems = slices.DeleteFunc(lacks, func(s string) bool { return s == "" })
+	problems = slices.DeleteFunc(lacks, isNothing)
 	matrix, err := c.matrix(ctx, nodes, fromHere)
 	if err != nil {
 		return append(problems, err.Error())
@@ -73,27 +76,30 @@ const (
 	maxError  = 50 * time.Millisecond
 )
 
-// lack says what is in the way at one node; "" if nothing is.
-func (c *Crew) lack(ctx context.Context, m Remote, bytes int64) string {
+func isNothing(text string) bool { return text == "" }
+
+// lack says what is in the way at one node, and its MTU if that is small; "" if
+// nothing is.
+func (c *Crew) lack(ctx context.Context, m Remote, bytes int64) (lack, narrow string) {
 	about, err := m.About(ctx)
 	if err != nil {
-		return err.Error()
+		return err.Error(), ""
 	}
 	if about.MTU > 0 && about.MTU < usualMTU {
-		c.seen.Note("%s: the MTU of its network is %d, less than the usual %d: large packets are cut, or lost", m.Name, about.MTU, usualMTU)
+		narrow = fmt.Sprintf("%s (%d)", m.Name, about.MTU)
 	}
 	switch clock, err := m.Clock(ctx); {
 	case err != nil:
-		return err.Error()
+		return err.Error(), narrow
 	case clock.Offset.Abs() > maxOffset:
 		c.seen.Warn("%s: its clock is %+.1f s from the one here: that is corrected, but better set it", m.Name, clock.Offset.Seconds())
 	case clock.Error > maxError:
 		c.seen.Warn("%s: its clock can be told only to within %s: times between machines are no better", m.Name, units.Duration(clock.Error))
 	}
 	if about.DiskBytes > 0 && about.DiskBytes < bytes {
-		return fmt.Sprintf("%s has %s free, less than the file of %s", m.Name, units.Bytes(about.DiskBytes), units.Bytes(bytes))
+		return fmt.Sprintf("%s has %s free, less than the file of %s", m.Name, units.Bytes(about.DiskBytes), units.Bytes(bytes)), narrow
 	}
-	return ""
+	return "", narrow
 }
 
 const usualMTU = 1500 // bytes, of Ethernet
