@@ -123,8 +123,10 @@ get_rsync() { "${there[@]}" rsync -a --port=17574 "rsync://$at/many/" "$work/in/
 get_tar() {
 	"${here[@]}" bash -c "tar -C '$work/many' -cf - . | nc -N -l $at 17577" &
 	local sender=$!
-	sleep 0.1
-	"${there[@]}" nc -d "$at" 17577 | tar -C "$work/in" -xf -
+	until "${there[@]}" nc -d "$at" 17577 | tar -C "$work/in" -xf -; do # it listens soon
+		kill -0 $sender || return 1
+		sleep 0.02
+	done
 	wait $sender
 }
 get_aria2() {
