@@ -3,6 +3,7 @@ package central
 import (
 	"context"
 	"iter"
+	"time"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -62,9 +63,28 @@ func (c *Client) list(ctx context.Context, m list) (all []store.Entry, more bool
 	return all, more, err
 }
 
+// lookTime is how long a server that has just started keeps a client waiting that
+// asks for names, in silence.
+const lookTime = 3 * time.Second
+
+// looked waits a moment for the folder to be looked through once: the names known
+// before are no answer. It fails with fault.Busy.
+func (s *Server) looked(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	err := s.cfg.Folder.Looked(ctx)
+	if err != nil {
+		err = fault.Later(err, time.Second)
+	}
+	return err
+}
+
 // list answers LIST: with one message, which ends at the limit or when it is full,
 // or with as many as a long one takes.
-func (s *session) list(m list) (uint32, error) {
+func (s *session) list(ctx context.Context, m list) (uint32, error) {
+	if err := s.server.looked(ctx); err != nil {
+		return m.Req, err
+	}
 	for rest := int(m.Limit); ; {
 		page := s.page(&m, min(rest, maxListLimit))
 		if err := s.link.send(page); err != nil {
@@ -242,9 +262,12 @@ func (c *Client) Watch(ctx context.Context, prefix string, begun func(), each fu
 
 // watch answers WATCH and then speaks without being asked, until the
 // connection ends.
-func (s *session) watch(m watch) error {
+func (s *session) watch(ctx context.Context, m watch) error {
 	if len(s.stops) >= s.server.cfg.Bounds.Watches {
 		return fault.Wrapf(fault.Busy, "this connection watches %d folders already", len(s.stops))
+	}
+	if err := s.server.looked(ctx); err != nil {
+		return err
 	}
 	events, stop := s.server.cfg.Folder.Watch(m.Prefix)
 	s.stops = append(s.stops, stop)

@@ -166,10 +166,14 @@ func (s *Server) httpFile(w *answerWriter, r *http.Request, name string) {
 		s.httpFail(w, fault.Wrapf(fault.NotFound, "a file has no ?query here; a question mark in its name is written %%3F"))
 		return
 	}
-	if s.redirectFolder(w, r, name) {
-		return
-	}
 	f, entry, err := s.httpOpen(w, r, name)
+	if errors.Is(err, fault.NotFound) { // it may be a folder
+		if busy := s.looked(r.Context()); busy != nil {
+			err = busy
+		} else if s.redirectFolder(w, r, name) {
+			return
+		}
+	}
 	if err != nil {
 		s.httpFail(w, err)
 		return
@@ -239,6 +243,10 @@ func (s *Server) httpList(w http.ResponseWriter, r *http.Request, folder string)
 			s.httpFail(w, err)
 			return
 		}
+	}
+	if err := s.looked(r.Context()); err != nil {
+		s.httpFail(w, err)
+		return
 	}
 	most := maxListLimit
 	if r.Method == http.MethodHead {

@@ -183,7 +183,7 @@ func (s *session) answer(ctx context.Context, kind frame.Type, b []byte) error {
 	case typePing:
 		req, err = reply(b, decodePing, func(m ping) (uint32, error) { return m.Req, s.link.send(pong(m)) })
 	case typeList:
-		req, err = reply(b, decodeList, s.list)
+		req, err = reply(b, decodeList, func(m list) (uint32, error) { return s.list(ctx, m) })
 	case typeDescribe:
 		req, err = reply(b, decodeDescribe, func(m describe) (uint32, error) { return m.Req, s.describe(ctx, m) })
 	case typeProof:
@@ -195,7 +195,7 @@ func (s *session) answer(ctx context.Context, kind frame.Type, b []byte) error {
 	case typePut:
 		req, err = reply(b, decodePut, func(m put) (uint32, error) { return m.Req, s.take(ctx, m) })
 	case typeWatch:
-		req, err = reply(b, decodeWatch, func(m watch) (uint32, error) { return m.Req, s.watch(m) })
+		req, err = reply(b, decodeWatch, func(m watch) (uint32, error) { return m.Req, s.watch(ctx, m) })
 	default:
 		req = requestOf(b)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -45,6 +46,7 @@ type Folder struct {
 	open  handles
 	tally tally
 	slots chan struct{} // one for each file being hashed
+	first chan struct{} // closed when all names are known
 
 	mu    sync.Mutex // guards what follows
 	index *index
@@ -77,6 +79,7 @@ func OpenFolder(dir string, cfg FolderConfig) (*Folder, error) {
 		return nil, err
 	}
 	f.slots = make(chan struct{}, 2*runtime.GOMAXPROCS(0)+2)
+	f.first = make(chan struct{})
 	f.work.init(&f.mu)
 	return f, nil
 }
@@ -84,6 +87,25 @@ func OpenFolder(dir string, cfg FolderConfig) (*Folder, error) {
 // Close frees what the Folder holds open; to be called after Run has returned.
 // What Open gave stays open until it is closed itself.
 func (f *Folder) Close() error { return f.where.close() }
+
+// Looked waits until Run has gone through all names once, so that Entries and
+// Watch know them all, and returns nil. It fails with fault.Busy when ctx ends
+// before, or when they could not be gone through.
+func (f *Folder) Looked(ctx context.Context) error {
+	select {
+	case <-f.first:
+	case <-ctx.Done():
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.work.scanned:
+		return nil
+	case f.work.last.Err != nil:
+		return fault.Wrapf(fault.Busy, "not looked through yet: %w", f.work.last.Err)
+	}
+	return fault.Wrapf(fault.Busy, "not all names are known here yet; try again soon")
+}
 
 // Entries returns up to limit entries (0: all) at prefix, sorted by name, behind
 // the name after; more tells that there are others behind those. prefix is a

@@ -187,6 +187,9 @@ func (f *Folder) merge(w *walk, now time.Time) (todo []file, unquiet bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.watch.tell(f.index.sweep(w.unread))
+	if !f.work.scanned {
+		close(f.first)
+	}
 	f.work.scanned = true
 	f.settle(passed)
 	maps.DeleteFunc(f.work.expected, func(_ string, since time.Time) bool { return now.Sub(since) > expectFor })
