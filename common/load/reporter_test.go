@@ -216,6 +216,7 @@ func TestSecretsStayOutOfTheCommandLine(t *testing.T) {
 		{"https://bob:hun?ter2@host/f?key=hunter2", "https://bob:***@host/f?***"},
 		{"https://bob:h@unter2@host/f#ag", "https://bob:***@host/f#ag"},
 		{"https://bob:hunter2@", "https://bob:***@"},
+		{"bob:hunter2@https://host/f", "bob:***@https://host/f"},
 		{"a/b:c@d", "a/b:c@d"},
 		{"--allow-peer 12D3 --listen /ip4/127.0.0.1/tcp/0", "--allow-peer 12D3 --listen /ip4/127.0.0.1/tcp/0"},
 	} {

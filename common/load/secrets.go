@@ -53,8 +53,8 @@ func withoutSecret(before, arg string) string {
 // that can be: what is mistyped is quoted in errors.
 func WithoutPassword(arg string) string {
 	host := 0
-	if scheme := strings.Index(arg, "://"); scheme >= 0 {
-		host = scheme + len("://")
+	if scheme, _, ok := strings.Cut(arg, "://"); ok && !strings.ContainsAny(scheme, ":@/") {
+		host = len(scheme) + len("://")
 	}
 	if at := strings.LastIndex(arg, "@"); at > host {
 		user, password, ok := strings.Cut(arg[host:at], ":")
