@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Measures how far one pair comes over a distance: one file through a TCP proxy
 # on loopback (longway) that delays each direction and carries 1 Gbit/s; curl
-# against the same server's --http for comparison. Wall seconds, in turns.
+# against the same server's --http for comparison. Wall seconds, in turns. And a
+# swarm of eight that are 60 ms apart at 50 Mbit/s, as a lab with --delay, beside
+# the least possible time.
 #
-#   scripts/bench-distance.sh                  0 to 100 ms, three times each
+#   scripts/bench-distance.sh                  0 to 100 ms, and the swarm, three times each
 #   RUNS=5 SIZE_MIB=256 scripts/bench-distance.sh 0 50
+#   scripts/bench-distance.sh swarm
 #   ONLY='curl peer' scripts/bench-distance.sh 100
 #
 # Files are kept in $TMPDIR (default /dev/shm, so that no disk is measured).
@@ -14,9 +17,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help_if "${1:-}"
 for trip in "$@"; do
-	[[ $trip =~ ^[0-9]+$ ]] || wrong "takes round trips in milliseconds, not $trip"
+	[[ $trip =~ ^[0-9]+$|^swarm$ ]] || wrong "takes round trips in milliseconds, or swarm, not $trip"
 done
-[ $# -gt 0 ] || set -- 0 2 10 20 50 60 100
+[ $# -gt 0 ] || set -- 0 2 10 20 50 60 100 swarm
 cd "$top"
 
 runs=${RUNS:-3}
@@ -65,8 +68,21 @@ timed() {
 # middle FILE: median, minimum and maximum.
 middle() { sort -n "$1" | awk '{v[NR] = $1} END {printf "%.2f (%.2f–%.2f)", v[int((NR + 1) / 2)], v[1], v[NR]}'; }
 
+# swarm: what the table of a lab says of the mesh.
+swarm() {
+	local size=${SWARM_MIB:-64}
+	"$ours" lab run -n 8 -s "${size}MiB" --up 50mbit --down 50mbit --delay 30ms --systems mesh \
+		--runs "$runs" --anyway --out "$work/swarm" >"$work/swarm.out" 2>"$work/swarm.err" || fail "the swarm failed: $(tail -n 3 "$work/swarm.err")"
+	printf '8 nodes 60 ms apart, 50 Mbit/s, %s MiB\n' "$size"
+	grep -A 1 '÷ bound' "$work/swarm.out"
+}
+
 printf '%s, %s cores, %s MiB, %s runs each: median (min–max) in seconds\n' "$(date -u +%FT%TZ)" "$(nproc)" "${SIZE_MIB:-256}" "$runs"
 for trip in "$@"; do
+	if [ "$trip" = swarm ]; then
+		swarm
+		continue
+	fi
 	for what in $only; do
 		"$work/longway" -to "127.0.0.1:${ports[$what]}" -round-trip "${trip}ms" >"$work/$what.way" &
 		await "$work/$what.way" : >/dev/null

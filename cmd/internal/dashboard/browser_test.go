@@ -349,6 +349,9 @@ func TestTheMachineOfANodeCanBeRead(t *testing.T) {
 	if got := p.Text(`[...document.querySelectorAll(".row .label")].filter((n) => n.scrollWidth <= n.clientWidth).map((n) => n.textContent).join(", ")`); got != "server · rack1, client-1 · rack2, client-2 · rack3, client-3 · rack4" {
 		t.Errorf("to be read are %q", got)
 	}
+	if got := p.Text(`[...document.querySelectorAll(".who")].filter((n) => !n.getAttribute("aria-label").startsWith(n.querySelector(".label").textContent)).length`); got != "0" {
+		t.Errorf("%s buttons are not called as is written on them", got)
+	}
 	p.Shot("machines")
 }
 

@@ -113,7 +113,7 @@ class TimeBar {
     this.tick.hidden = !bound;
     const at = Math.min(100, 100 * bound / most);
     style(this.tick, "inset-inline-start", at.toFixed(2) + "%");
-    put(this.tickText, bound ? `▲ least possible over these links: ${secondsText(bound)}` : "The links have no limit, so there is no bound.");
+    put(this.tickText, bound ? `▲ least possible over these links: ${secondsText(bound).replace(" ", "\u00a0")}` : "The links have no limit, so there is no bound.");
     style(this.tickText, "margin-inline-start", at > 50 ? "0" : `max(0px, ${at.toFixed(2)}% - .4em)`);
     style(this.tickText, "margin-inline-end", at > 50 ? `calc(${(100 - at).toFixed(2)}% - .4em)` : "0");
     set(this.tickText, "data-side", at > 50 ? "end" : "start");
@@ -159,8 +159,9 @@ class Line {
     this.node = node;
     this.chunks = chunks;
     this.ink = ink;
+    this.name = node.machine ? `${node.name} · ${node.machine}` : node.name;
     this.button = el("button", {type: "button", class: "who", tabindex: -1, onclick: choose, "data-node": node.name},
-      el("span", {class: "sign", "aria-hidden": "true"}), el("span", {class: "label", title: node.machine, text: node.machine ? `${node.name} · ${node.machine}` : node.name}), el("span", {class: "again", "aria-hidden": "true"}));
+      el("span", {class: "sign", "aria-hidden": "true"}), el("span", {class: "label", title: node.machine, text: this.name}), el("span", {class: "again", "aria-hidden": "true"}));
     this.sign = this.button.firstChild;
     this.again = this.button.lastChild;
     this.map = el("canvas", {class: "map", "aria-hidden": "true"});
@@ -181,7 +182,7 @@ class Line {
     put(this.held, s.how || percent(share));
     style(this.bar, "inline-size", (100 * Math.min(1, reading.out / most)).toFixed(2) + "%");
     put(this.sent, bytesText(reading.out));
-    set(this.button, "aria-label", `${node.name}${node.machine && " on " + node.machine} ${stateText(s)}; sent ${bytesText(reading.out)}, ${fixed(file ? reading.out / file : 0)} copies`);
+    set(this.button, "aria-label", `${this.name} ${stateText(s)}; sent ${bytesText(reading.out)}, ${fixed(file ? reading.out / file : 0)} copies`);
     this.paint(reading, share);
   }
 
