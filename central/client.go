@@ -105,6 +105,7 @@ func clientLink(ctx context.Context, socket *net.TCPConn, a Address, cfg ClientC
 		conn = secured
 	}
 	l := newLink(conn, tcp, cfg.Instruments, cfg.Stall)
+	l.server = true
 	l.enter()
 	return l, nil
 }

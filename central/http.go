@@ -238,23 +238,9 @@ type row struct{ Href, Name, Size, Time, ID string }
 
 // httpList shows one page of a folder: its files, and each subfolder once.
 func (s *Server) httpList(w http.ResponseWriter, r *http.Request, folder string) {
-	if folder != "" {
-		if err := content.CheckPath(folder); err != nil {
-			s.httpFail(w, err)
-			return
-		}
-	}
-	if err := s.looked(r.Context()); err != nil {
+	rows, after, err := s.httpRows(r, folder)
+	if err != nil {
 		s.httpFail(w, err)
-		return
-	}
-	most := maxListLimit
-	if r.Method == http.MethodHead {
-		most = 1 // whether there is the folder
-	}
-	rows, after := s.page(folder, r.URL.Query().Get("after"), most)
-	if len(rows) == 0 && folder != "" {
-		s.httpFail(w, fault.Wrapf(fault.NotFound, "there is no folder %s", folder))
 		return
 	}
 	view := struct {
@@ -273,6 +259,28 @@ func (s *Server) httpList(w http.ResponseWriter, r *http.Request, folder string)
 	if err := listing.Execute(w, view); err != nil {
 		s.cfg.Log.Log(r.Context(), slog.LevelDebug, "listing not sent", "error", err)
 	}
+}
+
+// httpRows are those of the page that is asked for, and the name after which the
+// next one begins, if there is one.
+func (s *Server) httpRows(r *http.Request, folder string) (rows []row, next string, err error) {
+	if folder != "" {
+		if err := content.CheckPath(folder); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := s.looked(r.Context()); err != nil {
+		return nil, "", err
+	}
+	most := maxListLimit
+	if r.Method == http.MethodHead {
+		most = 1 // whether there is the folder
+	}
+	rows, next = s.page(folder, r.URL.Query().Get("after"), most)
+	if len(rows) == 0 && folder != "" {
+		return nil, "", fault.Wrapf(fault.NotFound, "there is no folder %s", folder)
+	}
+	return rows, next, nil
 }
 
 // page returns so many rows at most after a name, and the name to go on after, if

@@ -2,6 +2,7 @@ package central
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +28,7 @@ import (
 type link struct {
 	conn   net.Conn
 	tcp    *stallConn    // the socket under conn
+	server bool          // the other side should be one
 	direct bool          // nothing is between conn and the socket: payload may leave by sendfile
 	stall  time.Duration // longest wait for the other side in the middle of a message
 	watch  watched
@@ -122,16 +125,21 @@ func (l *link) next(idle time.Duration) (head, error) {
 	if err := l.expect(l.stall); err != nil {
 		return head{}, err
 	}
-	if _, err := l.read.buffer.Peek(frame.HeaderSize); err == io.EOF {
+	peeked, err := l.read.buffer.Peek(frame.HeaderSize)
+	if err == io.EOF {
 		return head{}, io.ErrUnexpectedEOF
 	} else if err != nil {
 		return head{}, err // and nothing is taken: the read may be tried again
 	}
+	begin := [frame.HeaderSize]byte(peeked)
 	kind, n, err := frame.ReadHeader(l.read.buffer, maxBody)
 	if limit := bodyLimit(kind); err == nil && n > limit {
 		err = fault.Wrapf(fault.TooLarge, "%s with %d bytes; %d are allowed", typeName(kind), n, limit)
 	}
 	if errors.Is(err, fault.TooLarge) {
+		if l.server {
+			err = cmp.Or(stranger(string(begin[:])), err)
+		}
 		err = brokenLink{err}
 	}
 	if err != nil {
@@ -139,6 +147,20 @@ func (l *link) next(idle time.Duration) (head, error) {
 	}
 	l.read.unread = head{kind, n}
 	return l.read.unread, nil
+}
+
+// stranger reports that what should be a server speaks something else, by how it begins: no
+// frame of ours is as long as letters or a TLS record would say.
+func stranger(begin string) error {
+	switch {
+	case strings.HasPrefix(begin, "HTTP/"):
+		return fault.Wrapf(fault.Protocol, "a web server answers: its files have addresses that begin with http:// or https://")
+	case begin[:2] == "\x15\x03" || begin[:2] == "\x16\x03":
+		return fault.Wrapf(fault.Protocol, "it speaks TLS: use stars:// instead of star://, or https:// for a web server")
+	case strings.IndexFunc(begin, func(r rune) bool { return r < ' ' || r > '~' }) < 0:
+		return fault.Wrapf(fault.Protocol, "what answers is no server of starmesh: it says %q", begin)
+	}
+	return nil
 }
 
 // body reads what follows h: at most bodyLimit bytes.

@@ -187,18 +187,19 @@ func (f *Folder) merge(w *walk, now time.Time) (todo []file, unquiet bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.watch.tell(f.index.sweep(w.unread))
-	if !f.work.scanned {
-		close(f.first)
-	}
-	f.work.scanned = true
 	f.settle(passed)
 	maps.DeleteFunc(f.work.expected, func(_ string, since time.Time) bool { return now.Sub(since) > expectFor })
 	slices.SortFunc(todo, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	return todo, unquiet
 }
 
-// settle notes which files were passed over. mu is held.
+// settle notes that all names are known, and which files were passed over. mu is
+// held.
 func (f *Folder) settle(passed map[string]time.Time) {
+	if !f.work.scanned {
+		close(f.first)
+	}
+	f.work.scanned = true
 	f.work.settled = time.Time{}
 	for name := range passed {
 		if since, before := f.work.passed[name]; before {

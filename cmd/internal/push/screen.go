@@ -90,8 +90,8 @@ func (s *screen) standing() {
 		}
 		last = append(last, fmt.Sprintf("%s %s (%s)", s.machines[r.Node], share(r), s.why(r)))
 	}
-	text := fmt.Sprintf("half of the nodes have %s or more, 99 of 100 have %s", share(all[len(all)/2]), share(all[len(all)*99/100]))
-	text += fmt.Sprintf("; %.1f copies were sent from here", float64(s.sent)/float64(max(s.total, 1)))
+	text := fmt.Sprintf("half of the nodes have %s or more, 99 of 100 have %s; %.1f copies were sent from here",
+		share(all[len(all)/2]), share(all[len(all)*99/100]), float64(s.sent)/float64(max(s.total, 1)))
 	if len(last) > 0 {
 		text += "; the last: " + strings.Join(last, ", ")
 	}
