@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"go.uber.org/goleak"
 
 	"starmesh/common/content"
@@ -29,6 +31,7 @@ type rogue struct {
 func loose(t *testing.T, n testNode, ready ...func(testHost)) *rogue {
 	t.Helper()
 	h := startHost(t, nil)
+	h.SetStreamHandler(protoData, func(s network.Stream) { _, _ = io.Copy(io.Discard, s) }) // or the first chunk ends the link
 	for _, do := range ready {
 		do(h)
 	}
