@@ -3,6 +3,7 @@ package peer
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"sync"
@@ -50,12 +51,22 @@ func (n *Node) answerTo(ctx context.Context, kind frame.Type, body []byte) ([]me
 	case typeProof:
 		return n.proof(ctx, body)
 	case typeStat:
-		q, err := decodeStat(body)
+		q, err := decodeEnquiry(kind, body)
 		if err != nil {
 			return nil, err
 		}
 		about, err := n.shelf.attributes(q.ID)
 		return []message{kept{about}}, err
+	case typeDraws:
+		q, err := decodeEnquiry(kind, body)
+		if err != nil {
+			return nil, err
+		}
+		s := n.shelf.swarm(q.ID)
+		if s == nil {
+			return nil, fault.Wrapf(fault.NotFound, "%s is not shared here", q.ID.Short())
+		}
+		return []message{s.draw.servers()}, nil
 	default:
 		return nil, fault.Wrapf(fault.Unknown, "a question of type %#x", byte(kind))
 	}
@@ -161,36 +172,29 @@ type Listed struct {
 	Shared
 	Nodes  int // that have all of it
 	Partly int // that have some of it
+
+	growing []*link // to those
 }
 
-// listTime is how long each node may take to say what it shares.
+// listTime is how long all nodes together may take to say what they share.
 const listTime = 5 * time.Second
 
 // List asks all linked nodes what they share. Nodes that do not answer are
 // left out.
 func (n *Node) List(ctx context.Context) []Listed {
-	ctx, cancel := context.WithTimeout(ctx, listTime)
-	defer cancel()
 	var mu sync.Mutex
 	merged := map[content.ID]*Listed{}
-	var asking sync.WaitGroup
-	for _, l := range n.links.all() {
-		asking.Go(func() {
-			err := n.ask(ctx, l, list{}, func(kind frame.Type, body []byte) (bool, error) {
-				m, err := decodeFiles(body)
-				mu.Lock()
-				defer mu.Unlock()
-				for _, f := range m.Files {
-					merge(merged, f)
-				}
-				return len(m.Files) < maxFiles, err
-			})
-			if err != nil {
-				n.cfg.Log.Debug("no listing", "peer", l.peer, "error", err)
+	n.askAll(ctx, func(ctx context.Context, l *link) error {
+		return n.ask(ctx, l, list{}, func(_ frame.Type, body []byte) (bool, error) {
+			m, err := decodeFiles(body)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, f := range m.Files {
+				merge(merged, f, l)
 			}
+			return len(m.Files) < maxFiles, err
 		})
-	}
-	asking.Wait()
+	})
 	all := make([]Listed, 0, len(merged))
 	for _, f := range merged {
 		all = append(all, *f)
@@ -201,7 +205,7 @@ func (n *Node) List(ctx context.Context) []Listed {
 	return all
 }
 
-func merge(merged map[content.ID]*Listed, f Shared) {
+func merge(merged map[content.ID]*Listed, f Shared, from *link) {
 	m := merged[f.ID]
 	if m == nil {
 		m = &Listed{Shared: f}
@@ -211,6 +215,60 @@ func merge(merged map[content.ID]*Listed, f Shared) {
 		m.Nodes++
 	} else {
 		m.Partly++
+		m.growing = append(m.growing, from)
 	}
 	m.Held = max(m.Held, f.Held)
+}
+
+// Servers asks each node that has some of what was listed which servers it draws on for
+// it now, and returns them by id, as scheme://host:port. Nodes that do not answer, or do
+// not know the question, are left out.
+func (n *Node) Servers(ctx context.Context, listed []Listed) map[content.ID][]string {
+	growing := map[*link][]content.ID{} // who claims to have much is asked much, nobody else
+	for _, f := range listed {
+		for _, l := range f.growing {
+			growing[l] = append(growing[l], f.ID)
+		}
+	}
+	var mu sync.Mutex
+	merged := map[content.ID][]string{}
+	n.askAll(ctx, func(ctx context.Context, l *link) error {
+		for _, id := range growing[l] {
+			err := n.ask(ctx, l, enquiry{typeDraws, id}, func(kind frame.Type, body []byte) (bool, error) {
+				if kind != typeServers {
+					return false, fault.Wrapf(fault.Protocol, "a message of type %#x in answer to DRAWS", byte(kind))
+				}
+				m, err := decodeServers(body)
+				if err != nil {
+					return false, err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				all := append(merged[id], m.All...)
+				slices.Sort(all)
+				merged[id] = slices.Compact(all)
+				return true, nil
+			})
+			if err != nil && !errors.Is(err, fault.NotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+	return merged
+}
+
+// askAll puts questions to all linked nodes at the same time.
+func (n *Node) askAll(ctx context.Context, questions func(context.Context, *link) error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	var asking sync.WaitGroup
+	for _, l := range n.links.all() {
+		asking.Go(func() {
+			if err := questions(ctx, l); err != nil {
+				n.cfg.Log.Debug("no answer", "peer", l.peer, "error", err)
+			}
+		})
+	}
+	asking.Wait()
 }

@@ -3,6 +3,8 @@ package peer
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,9 +20,10 @@ type drawing struct {
 	*swarm
 	drawers *scheduler.Drawers
 	circle  circle
-	asked   map[int]asked // chunks that servers were asked for
-	news    bool          // members are to be told who draws
-	changed chan struct{} // closed when there may be more to ask for
+	asked   map[int]asked      // chunks that servers were asked for
+	from    map[*server]string // where those are, as far as strangers may know
+	news    bool               // members are to be told who draws
+	changed chan struct{}      // closed when there may be more to ask for
 }
 
 type asked struct {
@@ -31,7 +34,7 @@ type asked struct {
 func newDrawing(s *swarm) drawing {
 	return drawing{
 		swarm: s, drawers: scheduler.NewDrawers(s.node.self.key, s.list.Len()),
-		asked: map[int]asked{}, changed: make(chan struct{}),
+		asked: map[int]asked{}, from: map[*server]string{}, changed: make(chan struct{}),
 	}
 }
 
@@ -51,7 +54,7 @@ func (d *drawing) run(ctx context.Context, servers []transfer.Source) (alive con
 	var said []error
 	for _, source := range servers {
 		group.Go(func() {
-			err := d.take.intake.Drive(alive, source, &server{drawing: d, claims: d.take.intake.Claimant(source.Name())})
+			err := d.drive(alive, source)
 			if err == nil || alive.Err() != nil {
 				return
 			}
@@ -71,6 +74,30 @@ func (d *drawing) run(ctx context.Context, servers []transfer.Source) (alive con
 		d.drawers.SetAble(false)
 		return said
 	}
+}
+
+// drive draws on one server until it has ended for good, or ctx has.
+func (d *drawing) drive(ctx context.Context, source transfer.Source) error {
+	s := &server{drawing: d, claims: d.take.intake.Claimant(source.Name())}
+	if known, ok := source.(Server); ok && isOrigin(known.Origin()) {
+		d.mu.Lock()
+		d.from[s] = known.Origin()
+		d.mu.Unlock()
+		defer func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			delete(d.from, s)
+		}()
+	}
+	return d.take.intake.Drive(ctx, source, s)
+}
+
+// servers is where this node draws now, for whoever asks.
+func (d *drawing) servers() servers {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := slices.Compact(slices.Sorted(maps.Values(d.from)))
+	return servers{all[:min(len(all), maxServers)]}
 }
 
 // givesUp notes that there is no server any more, and reports whether nobody else

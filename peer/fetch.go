@@ -20,9 +20,17 @@ import (
 //
 // Servers that have the file may be given: what they bring is passed on like all
 // else, and they are asked for what no node has. When all of them have ended for
-// good and no other node is in reach, Fetch fails with what they said.
+// good and no other node is in reach, Fetch fails with what they said. Nodes that ask
+// are told of those that are a Server.
 func (n *Node) Fetch(ctx context.Context, name string, file store.File, cfg transfer.Config, servers ...transfer.Source) error {
 	return n.fetch(ctx, name, oneFile{file}, cfg, servers...)
+}
+
+// Server is a source of which others may know where it is: scheme://host:port, and
+// nothing else of its address.
+type Server interface {
+	transfer.Source
+	Origin() string
 }
 
 // FetchFolder is Fetch for the contents of a folder, whose manifest this node has.

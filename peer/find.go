@@ -130,7 +130,7 @@ func (n *Node) Attributes(ctx context.Context, id content.ID) (content.Attribute
 }
 
 func (n *Node) askAttributes(ctx context.Context, l *link, id content.ID) (about content.Attributes, err error) {
-	err = n.ask(ctx, l, stat{id}, func(kind frame.Type, body []byte) (bool, error) {
+	err = n.ask(ctx, l, enquiry{typeStat, id}, func(kind frame.Type, body []byte) (bool, error) {
 		if kind != typeKept {
 			return false, fault.Wrapf(fault.Protocol, "a message of type %#x in answer to STAT", byte(kind))
 		}

@@ -18,26 +18,28 @@ import (
 
 // Message types. PROTOCOL.md §5 has the same table.
 const (
-	typeHello  frame.Type = 0x01
-	typeBye    frame.Type = 0x02
-	typeJoin   frame.Type = 0x10
-	typeLeave  frame.Type = 0x11
-	typeOffer  frame.Type = 0x12
-	typeAnswer frame.Type = 0x13
-	typeComing frame.Type = 0x14
-	typeLost   frame.Type = 0x15
-	typePeers  frame.Type = 0x16
-	typeGot    frame.Type = 0x17
-	typeDraw   frame.Type = 0x18
-	typeGather frame.Type = 0x19
-	typeChunk  frame.Type = 0x20
-	typeList   frame.Type = 0x30
-	typeFiles  frame.Type = 0x31
-	typeProof  frame.Type = 0x32
-	typeValues frame.Type = 0x33
-	typeStat   frame.Type = 0x34
-	typeKept   frame.Type = 0x35
-	typeError  frame.Type = 0x3f
+	typeHello   frame.Type = 0x01
+	typeBye     frame.Type = 0x02
+	typeJoin    frame.Type = 0x10
+	typeLeave   frame.Type = 0x11
+	typeOffer   frame.Type = 0x12
+	typeAnswer  frame.Type = 0x13
+	typeComing  frame.Type = 0x14
+	typeLost    frame.Type = 0x15
+	typePeers   frame.Type = 0x16
+	typeGot     frame.Type = 0x17
+	typeDraw    frame.Type = 0x18
+	typeGather  frame.Type = 0x19
+	typeChunk   frame.Type = 0x20
+	typeList    frame.Type = 0x30
+	typeFiles   frame.Type = 0x31
+	typeProof   frame.Type = 0x32
+	typeValues  frame.Type = 0x33
+	typeStat    frame.Type = 0x34
+	typeKept    frame.Type = 0x35
+	typeDraws   frame.Type = 0x36
+	typeServers frame.Type = 0x37
+	typeError   frame.Type = 0x3f
 )
 
 // Limits of the protocol, in bytes or entries. PROTOCOL.md §8 has them all.
@@ -48,6 +50,8 @@ const (
 	maxEach    = 1024     // chunks in one COMING or LOST
 	maxFiles   = 256      // in one FILES
 	maxValues  = 8192     // chaining values in one VALUES
+	maxServers = 8        // in one SERVERS
+	maxServer  = 300      // the address of one
 	chunkHead  = 8        // bytes before the payload of CHUNK
 	maxControl = 64 << 10 // body of any other message on a link
 	maxJoin    = 64 + content.MaxChunks/8

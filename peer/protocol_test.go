@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -55,7 +56,9 @@ func examples(t testing.TB) map[string]message {
 		"FILES: one, called a, with 2 chunks held, a folder of 5 GiB": files{[]Shared{{ID: id, Size: 200_000, Name: "a", Held: 2, Folder: true, Total: 5 << 30}}},
 		"PROOF from chunk 0":                   proof{ID: id},
 		"VALUES of none, the file is called a": values{Size: 200_000, Name: "a"},
-		"STAT":                                 stat{ID: id},
+		"STAT":                                 enquiry{typeStat, id},
+		"DRAWS":                                enquiry{typeDraws, id},
+		"SERVERS: two":                         servers{[]string{"star://192.0.2.1:7070", "https://example.org"}},
 		"KEPT: mode 0640, 1.5 s after 1970":    kept{content.Attributes{Mode: 0o640, ModTime: time.Unix(1, 5e8).UTC()}},
 		"ERROR not found, \"none\"":            failed(typeError, fault.Wrapf(fault.NotFound, "none")),
 	}
@@ -92,8 +95,10 @@ func decode(t frame.Type, b []byte) (message, error) {
 		return decodeProof(b)
 	case typeValues:
 		return decodeValues(b)
-	case typeStat:
-		return decodeStat(b)
+	case typeStat, typeDraws:
+		return decodeEnquiry(t, b)
+	case typeServers:
+		return decodeServers(b)
 	case typeKept:
 		return decodeKept(b)
 	}
@@ -147,7 +152,7 @@ func TestTheDocumentHasOurTypesErrorsAndLimits(t *testing.T) {
 	}
 	for row, want := range map[string]int{
 		"text, bytes": maxText, "addresses of one node in HELLO or PEERS": maxAddrs, "peers in PEERS": maxPeers,
-		"chunks in COMING or LOST": maxEach, "nodes in DRAW": scheduler.MaxDrawers, "files in FILES": maxFiles, "chaining values in VALUES": maxValues,
+		"chunks in COMING or LOST": maxEach, "nodes in DRAW": scheduler.MaxDrawers, "files in FILES": maxFiles, "servers in SERVERS": maxServers, "address of a server, bytes": maxServer, "chaining values in VALUES": maxValues,
 		"body of OFFER, ANSWER and the like, or of a type that is not known, bytes": maxControl,
 		"body of JOIN, bytes":                                                bodyLimit(typeJoin),
 		"body of PEERS, bytes":                                               bodyLimit(typePeers),
@@ -228,6 +233,7 @@ func TestTheLargestMessagesPass(t *testing.T) {
 		news{what: typeLost, Topic: math.MaxUint32, Chunks: slices.Repeat(last, maxEach)},
 		peers{Topic: math.MaxUint32, Places: slices.Repeat([]peer.AddrInfo{{ID: decodeID(t, anID), Addrs: many}}, maxPeers)},
 		files{slices.Repeat([]Shared{whole}, maxFiles)},
+		servers{slices.Repeat([]string{"https://" + strings.Repeat("a", maxServer-8)}, maxServers)},
 		values{Size: content.MaxSize, Name: long, CVs: make([]byte, maxValues*content.CVSize)},
 	} {
 		b := encode(nil, m)[frame.HeaderSize:]
@@ -282,6 +288,9 @@ func FuzzDecode(f *testing.F) {
 		m, err := decode(frame.Type(kind), body)
 		if err != nil || m == nil {
 			return
+		}
+		if m, ok := m.(servers); ok && (len(m.All) > maxServers || strings.ContainsFunc(strings.Join(m.All, ""), func(r rune) bool { return !unicode.IsGraphic(r) || strings.ContainsRune("@?# ", r) })) {
+			t.Fatalf("%q is taken", m.All)
 		}
 		once := encode(nil, m)
 		again, err := decode(frame.Type(kind), once[frame.HeaderSize:])

@@ -3,6 +3,7 @@ package peer
 import (
 	"encoding/binary"
 	"math"
+	"regexp"
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
@@ -110,17 +111,22 @@ func decodeValues(b []byte) (values, error) {
 	return m, d.Err
 }
 
-// stat asks what a file has beside its content. It is answered with KEPT.
-type stat struct{ ID content.ID }
+// enquiry is STAT, which asks what a file has beside its content and is answered with
+// KEPT, and DRAWS, which asks from which servers a node takes the file now and is
+// answered with SERVERS.
+type enquiry struct {
+	what frame.Type
+	ID   content.ID
+}
 
-func (stat) kind() frame.Type { return typeStat }
+func (m enquiry) kind() frame.Type { return m.what }
 
-func (m stat) append(b []byte) []byte { return append(b, m.ID[:]...) }
+func (m enquiry) append(b []byte) []byte { return append(b, m.ID[:]...) }
 
-func decodeStat(b []byte) (stat, error) {
+func decodeEnquiry(t frame.Type, b []byte) (enquiry, error) {
 	d := newDecoder(b)
-	m := stat{ID: content.ID(d.Take(32))}
-	return m, d.end(typeStat)
+	m := enquiry{what: t, ID: content.ID(d.Take(32))}
+	return m, d.end(t)
 }
 
 // kept is what a node keeps of a file beside its content.
@@ -139,3 +145,36 @@ func decodeKept(b []byte) (m kept, err error) {
 	m.Attributes, err = content.ParseAttributes(p)
 	return m, err
 }
+
+// servers is where the servers are that a node draws on for a file.
+type servers struct{ All []string }
+
+func (servers) kind() frame.Type { return typeServers }
+
+func (m servers) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(m.All)))
+	for _, s := range m.All {
+		b = appendText(b, s)
+	}
+	return b
+}
+
+func decodeServers(b []byte) (servers, error) {
+	d := newDecoder(b)
+	var m servers
+	for range d.Uvarint("count of servers", maxServers) {
+		s := string(d.bytes("address of a server", maxServer))
+		if d.Err == nil && !isOrigin(s) {
+			d.Fail(fault.Protocol, "%q is no scheme://host:port", s)
+		}
+		m.All = append(m.All, s)
+	}
+	return m, d.end(typeServers)
+}
+
+// origin is what may be said of a server to strangers, and believed of them: scheme,
+// host and port (RFC 6454). What else an address has may be a secret: a path, a query that is a
+// signature, user and password. Nothing in it moves a cursor or turns the order round.
+var origin = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://([\pL\pN._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
+
+func isOrigin(s string) bool { return len(s) <= maxServer && origin.MatchString(s) }

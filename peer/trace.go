@@ -44,7 +44,7 @@ var typeNames = frame.Names{
 	typeOffer: "OFFER", typeAnswer: "ANSWER", typeComing: "COMING", typeLost: "LOST",
 	typePeers: "PEERS", typeGot: "GOT", typeDraw: "DRAW", typeGather: "GATHER", typeChunk: "CHUNK", typeList: "LIST",
 	typeFiles: "FILES", typeProof: "PROOF", typeValues: "VALUES",
-	typeStat: "STAT", typeKept: "KEPT", typeError: "ERROR",
+	typeStat: "STAT", typeKept: "KEPT", typeDraws: "DRAWS", typeServers: "SERVERS", typeError: "ERROR",
 }
 
 func typeName(t frame.Type) string { return typeNames.Of(t) }

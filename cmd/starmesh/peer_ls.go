@@ -19,7 +19,8 @@ func newPeerList() *cobra.Command {
 		Use:   "ls [TICKET]...",
 		Short: "List what the reachable nodes of the mesh share",
 		Long: `ls asks the nodes in reach what they share, and merges it by id: id, size, how many
-nodes have all of it (and how many have some), and name. Nodes are found with the
+nodes have all of it (and how many have some), and name; below it the servers that
+nodes draw on for it now, as far as they tell. Nodes are found with the
 ticket, with --join, on the local network, or with --dht. A folder's size is that
 of all its files; of a folder whose ticket is given, its files are listed too.
 'peer get' takes each name, and TICKET/PATH.`,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -105,9 +106,24 @@ type servers struct {
 
 func (s servers) sources(list content.ChunkList) (all []transfer.Source) {
 	for _, one := range s.all {
-		all = append(all, one.source(list))
+		all = append(all, knownServer{one.source(list), one.String()})
 	}
 	return all
+}
+
+// knownServer is a source that other nodes may be told of.
+type knownServer struct {
+	transfer.Source
+	address string
+}
+
+// Origin is where it is, without the file's name and what may be secret.
+func (s knownServer) Origin() string {
+	u, err := url.Parse(s.address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 func (s servers) close() {

@@ -16,23 +16,27 @@ import (
 
 // Listed is a file or folder that nodes of the mesh share, for programs.
 type Listed struct {
-	ID     string `json:"id"`
-	Name   string `json:"name"`
-	Size   int64  `json:"size"` // of a folder: of all its files
-	Folder bool   `json:"folder"`
-	Nodes  int    `json:"nodes"`       // that have all of it
-	Partly int    `json:"partly"`      // that have some of it
-	Held   int    `json:"held_chunks"` // of a folder: of its list of files
-	Chunks int    `json:"chunks"`
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Size    int64    `json:"size"` // of a folder: of all its files
+	Folder  bool     `json:"folder"`
+	Nodes   int      `json:"nodes"`       // that have all of it
+	Partly  int      `json:"partly"`      // that have some of it
+	Held    int      `json:"held_chunks"` // of a folder: of its list of files
+	Chunks  int      `json:"chunks"`
+	Servers []string `json:"servers"` // that nodes draw on for it now: scheme://host:port
 }
 
-func newListed(l peer.Listed) Listed {
-	e := Listed{l.ID.String(), l.Name, l.Size, l.Folder, l.Nodes, l.Partly, l.Held, content.ChunkCount(l.Size)}
+func newListed(l peer.Listed, servers []string) Listed {
+	e := Listed{l.ID.String(), l.Name, l.Size, l.Folder, l.Nodes, l.Partly, l.Held, content.ChunkCount(l.Size), append([]string{}, servers...)}
 	if l.Folder {
 		e.Size = l.Total
 	}
 	return e
 }
+
+// maxServers is how many servers people are told of, one file.
+const maxServers = 8
 
 // String is l for people.
 func (l Listed) String() string {
@@ -44,7 +48,11 @@ func (l Listed) String() string {
 	if l.Folder {
 		name += "/"
 	}
-	return fmt.Sprintf("%s  %12d  %-18s  %s", l.ID, l.Size, copies, name)
+	line := fmt.Sprintf("%s  %12d  %-18s  %s", l.ID, l.Size, copies, name)
+	if len(l.Servers) > 0 {
+		line += "\n    drawn from " + readable.List(l.Servers, maxServers)
+	}
+	return line
 }
 
 // ListAll waits for nodes to be found and tells what they share, and what is in the
@@ -54,8 +62,9 @@ func (n *Node) ListAll(ctx context.Context, wait time.Duration, tickets []Sought
 		return 0, 0, err
 	}
 	all := n.List(ctx)
+	servers := n.Servers(ctx, all)
 	for _, l := range all {
-		tell(newListed(l))
+		tell(newListed(l, servers[l.ID]))
 	}
 	if nodes = len(n.Links()); nodes == 0 {
 		err := fault.Advise(fault.Wrapf(fault.NoSource, "no node of the mesh is in reach"), fault.HintFind)
@@ -85,6 +94,6 @@ func tellFolder(ticket Sought, entries []content.Entry, all []peer.Listed, tell 
 		if folder >= 0 {
 			l.Nodes, l.Partly = all[folder].Nodes, all[folder].Partly
 		}
-		tell(newListed(l))
+		tell(newListed(l, nil))
 	}
 }
