@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/frame"
@@ -18,7 +20,7 @@ import (
 const askTimeout = 20 * time.Second
 
 // answerQuestion answers one question on a stream of its own.
-func (n *Node) answerQuestion(ctx context.Context, s stream) {
+func (n *Node) answerQuestion(ctx context.Context, from peer.ID, s stream) {
 	defer s.Close()
 	_ = s.SetDeadline(time.Now().Add(askTimeout)) // ctx does the same, later
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
@@ -28,7 +30,7 @@ func (n *Node) answerQuestion(ctx context.Context, s stream) {
 		return
 	}
 	var answers []message
-	if answers, err = n.answerTo(ctx, kind, body); err != nil {
+	if answers, err = n.answerTo(ctx, from, kind, body); err != nil {
 		answers = []message{failed(typeError, err)}
 	}
 	var b []byte
@@ -41,7 +43,7 @@ func (n *Node) answerQuestion(ctx context.Context, s stream) {
 	}
 }
 
-func (n *Node) answerTo(ctx context.Context, kind frame.Type, body []byte) ([]message, error) {
+func (n *Node) answerTo(ctx context.Context, from peer.ID, kind frame.Type, body []byte) ([]message, error) {
 	switch kind {
 	case typeList:
 		if len(body) > 0 {
@@ -66,7 +68,7 @@ func (n *Node) answerTo(ctx context.Context, kind frame.Type, body []byte) ([]me
 		if s == nil {
 			return nil, fault.Wrapf(fault.NotFound, "%s is not shared here", q.ID.Short())
 		}
-		return []message{s.draw.servers()}, nil
+		return []message{s.draw.servers(from)}, nil
 	default:
 		return nil, fault.Wrapf(fault.Unknown, "a question of type %#x", byte(kind))
 	}

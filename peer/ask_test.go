@@ -142,7 +142,7 @@ func TestServersAreToldWhileTheyAreDrawnOn(t *testing.T) {
 			told{drawn{server, "c"}, "https://example.org/f?sig=1"}, drawn{server, "d"})
 	}()
 	waitFor(t, func() bool { return len(asker.Links()) == 3 && drawer.shelf.swarm(id) != nil })
-	waitFor(t, func() bool { return len(drawer.shelf.swarm(id).draw.servers().All) > 0 })
+	waitFor(t, func() bool { return len(drawer.shelf.swarm(id).draw.servers("").All) > 0 })
 	listed := []Listed{{Shared: Shared{ID: content.ID{1}}, growing: asker.links.all()}, {Shared: Shared{ID: id}, growing: asker.links.all()}}
 	all := asker.Servers(testContext(t), listed)
 	if len(all) != 1 || !slices.Equal(all[id], []string{"star://192.0.2.1:7070"}) {

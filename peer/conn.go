@@ -55,6 +55,9 @@ type places interface {
 	Ending(of peer.ID, why error)
 	// Tellable returns what may be told to one node about others.
 	Tellable(to peer.ID, about []peer.ID) []peer.AddrInfo
+	// Near reports whether a host, a name or an IP address, can be of use where the
+	// linked node `to` is.
+	Near(to peer.ID, host string) bool
 	// Told has at most limit of the nodes dialled that a linked one told of, and
 	// returns how many.
 	Told(by peer.ID, places []peer.AddrInfo, limit int) int

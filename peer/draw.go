@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"starmesh/common/content"
 	"starmesh/common/transfer"
@@ -92,11 +95,16 @@ func (d *drawing) drive(ctx context.Context, source transfer.Source) error {
 	return d.take.intake.Drive(ctx, source, s)
 }
 
-// servers is where this node draws now, for whoever asks.
-func (d *drawing) servers() servers {
+// servers is where this node draws now, as far as it can be of use to a node that
+// asks: inner addresses are not for strangers.
+func (d *drawing) servers(to peer.ID) servers {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	all := slices.Compact(slices.Sorted(maps.Values(d.from)))
+	all = slices.DeleteFunc(all, func(origin string) bool {
+		u, err := url.Parse(origin)
+		return err != nil || !d.node.around.Near(to, u.Hostname())
+	})
 	return servers{all[:min(len(all), maxServers)]}
 }
 

@@ -113,6 +113,7 @@ type nowhere struct{}
 func (nowhere) Own(peer.ID) []ma.Multiaddr                  { return nil }
 func (nowhere) Learn(peer.ID, []ma.Multiaddr)               {}
 func (nowhere) Tellable(peer.ID, []peer.ID) []peer.AddrInfo { return nil }
+func (nowhere) Near(peer.ID, string) bool                   { return true }
 func (nowhere) Told(peer.ID, []peer.AddrInfo, int) int      { return 0 }
 func (nowhere) Have(content.ID)                             {}
 func (nowhere) Want(content.ID)                             {}

@@ -67,7 +67,7 @@ func (n *Node) accept(proto string, c conn, s stream) {
 		case protoData:
 			n.takeChunks(ctx, c, s)
 		case protoAsk:
-			n.answerQuestion(ctx, s)
+			n.answerQuestion(ctx, c.Remote(), s)
 		}
 	})
 }

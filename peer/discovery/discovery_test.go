@@ -463,3 +463,21 @@ func TestAPrivateMeshIsNotLookedForInPublic(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestInnerHostsAreOfUseNearby(t *testing.T) {
+	a, b := startHost(t, nil), startHost(t, nil)
+	meet(t, a, b, "tcp")
+	stranger := decodeID(t, "12D3KooWD3bfmNbuuuVCYwkjnFt3ukm3qaB3hDED3peHHXawvRAi") // far away, for all that is known
+	d := New(a.Host, Config{})
+	for host, public := range map[string]bool{
+		"127.0.0.1": false, "LocalHost": false, "::1": false, "192.168.1.2": false, "fe80::1": false, "::ffff:10.0.0.1": false,
+		"203.0.113.7": true, "2001:db8::1": true, "files.example.org": true,
+	} {
+		if d.Near(stranger, host) != public {
+			t.Errorf("%s: a stranger is told: %v", host, !public)
+		}
+		if !d.Near(b.ID(), host) {
+			t.Errorf("%s is not told to a node of this machine", host)
+		}
+	}
+}

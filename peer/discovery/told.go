@@ -2,12 +2,15 @@ package discovery
 
 import (
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"starmesh/peer/p2phost"
 )
@@ -43,6 +46,20 @@ func (d *Discovery) Tellable(to peer.ID, about []peer.ID) []peer.AddrInfo {
 		}
 	}
 	return spread(out)[:min(len(out), maxTold)]
+}
+
+// Near reports whether a host can be of use where the connected peer `to` is: an IP
+// address in reach, or a name, of which nobody knows.
+func (d *Discovery) Near(to peer.ID, host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		host = "127.0.0.1"
+	}
+	ip := net.ParseIP(host)
+	if ip == nil {
+		return true
+	}
+	addr, err := manet.FromNetAddr(&net.TCPAddr{IP: ip, Port: 1})
+	return err == nil && len(d.host.AddrsFor(to, peer.AddrInfo{Addrs: []ma.Multiaddr{addr}}).Addrs) > 0
 }
 
 // spread puts nodes at as many hosts as there are first: a crowd at one host is
