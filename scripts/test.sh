@@ -20,7 +20,7 @@ heading() { printf '\n== %s\n' "$*"; }
 # whose tool is missing says so and is skipped.
 tools=(
 	b3sum:b3sum curl:curl aria2c:aria2 socat:socat nc:netcat-openbsd ip:iproute2 script:bsdutils
-	htpasswd:apache2-utils openssl:openssl nft:nftables shellcheck:shellcheck git:git gcc:gcc chromium:chromium
+	nginx:nginx-light htpasswd:apache2-utils openssl:openssl nft:nftables shellcheck:shellcheck git:git gcc:gcc chromium:chromium
 )
 
 missing_packages() {
