@@ -481,3 +481,17 @@ func TestInnerHostsAreOfUseNearby(t *testing.T) {
 		}
 	}
 }
+
+// TestMergingLeavesWhatWasToldAlone: whoever dials has the addresses still.
+func TestMergingLeavesWhatWasToldAlone(t *testing.T) {
+	id := decodeID(t, "12D3KooWD3bfmNbuuuVCYwkjnFt3ukm3qaB3hDED3peHHXawvRAi")
+	at := func(n int) ma.Multiaddr { return ma.StringCast("/ip4/203.0.113.7/tcp/" + strconv.Itoa(n)) }
+	told := append(make([]ma.Multiaddr, 0, 8), at(9), at(1))
+	all := mergePeers([]peer.AddrInfo{{ID: id, Addrs: told}}, []peer.AddrInfo{{ID: id, Addrs: []ma.Multiaddr{at(1), at(5)}}})
+	if len(all) != 1 || len(all[0].Addrs) != 3 {
+		t.Errorf("merged to %v", all)
+	}
+	if !told[0].Equal(at(9)) || !told[1].Equal(at(1)) || told[:3][2] != nil {
+		t.Errorf("what was told is %v now", told[:3])
+	}
+}

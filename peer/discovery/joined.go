@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -82,7 +83,7 @@ next:
 	for _, p := range more {
 		for i := range all {
 			if all[i].ID == p.ID {
-				all[i].Addrs = ma.Unique(append(all[i].Addrs, p.Addrs...))
+				all[i].Addrs = ma.Unique(slices.Concat(all[i].Addrs, p.Addrs)) // who was told of the old ones reads them still
 				continue next
 			}
 		}
