@@ -27,27 +27,31 @@ with Ctrl-C, or when the server does.` + addressHelp(),
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.with(cmd, args[0], func(ctx context.Context, n *node, c *central.Client, a central.Address) error {
-				folder := folderOf(a, args[1:])
-				begun := func() {
-					n.out.Note("watching %s; Ctrl-C ends", a)
-					n.out.Event("watching", map[string]string{"address": a.String(), "folder": folder})
-				}
-				ctx, stop := context.WithCancel(ctx)
-				defer stop()
-				err := c.Watch(ctx, folder, begun, func(e store.Event) {
-					if n.tell(e); n.out.Lost() {
-						stop()
-					}
-				})
-				if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-					return nil
-				}
-				return err
+				return n.watch(ctx, c, a, folderOf(a, args[1:]))
 			})
 		},
 	}
 	f.add(cmd)
 	return cmd
+}
+
+// watch tells of what happens in a folder until ctx ends, or nobody listens.
+func (n *node) watch(ctx context.Context, c *central.Client, a central.Address, folder string) error {
+	begun := func() {
+		n.out.Note("watching %s; Ctrl-C ends", a)
+		n.out.Event("watching", map[string]string{"address": a.String(), "folder": folder})
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	err := c.Watch(ctx, folder, begun, func(e store.Event) {
+		if n.tell(e); n.out.Lost() {
+			stop()
+		}
+	})
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // tell prints what happened to a file.

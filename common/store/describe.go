@@ -160,14 +160,13 @@ func (f *Folder) run(ctx context.Context, name string, j *job) error {
 		return err
 	}
 	_, now, err := f.look(name)
-	if err != nil {
-		return err
+	if err == nil && (!os.SameFile(h.info, now) || StampOf(now) != StampOf(h.info)) {
+		err = fault.Wrapf(fault.Changed, "%s changed while it was hashed", name)
 	}
-	if !os.SameFile(h.info, now) || StampOf(now) != StampOf(h.info) {
-		return fault.Wrapf(fault.Changed, "%s changed while it was hashed", name)
+	if err == nil {
+		f.know(fileOf(name, now), h.list, h.saved)
 	}
-	f.know(fileOf(name, now), h.list, h.saved)
-	return nil
+	return err
 }
 
 // waitOut waits until a file that was just written to would show another write
