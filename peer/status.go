@@ -66,8 +66,11 @@ func (n *Node) Hidden() Hidden {
 	links := n.Links()
 	h := Hidden{Linked: len(links)}
 	h.Self, h.Others = n.host.Hidden(links)
-	for _, s := range n.shelf.all() {
+	shared := n.shelf.all()
+	if len(shared) > 0 {
 		h.Unreached = n.found.Unreached()
+	}
+	for _, s := range shared {
 		s.mu.Lock()
 		if alone, takers := s.give.giver.Alone(); alone > h.Alone {
 			h.Alone, h.Takers = alone, takers

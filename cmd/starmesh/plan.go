@@ -29,10 +29,11 @@ func newPlan() *cobra.Command {
 		Use:   "plan",
 		Short: "Foretell what a star and a mesh would take, and which to choose",
 		Long: `plan computes how long a file would take to reach N receivers from one server,
-through a mesh, and from a server whose receivers pass it on (hybrid): the least possible time over the given links (bound), and what to
-expect in practice. Without --from, expectations rest on assumed multiples of the
-bound; with it, on those of your own runs ('starmesh compare --results', or a
-folder of results). What is not given is as in 'lab run'; a rate of 0 is no limit.`,
+through a mesh, and from a server whose receivers pass it on (hybrid): the least
+possible time over the given links (bound), and what to expect in practice. Without
+--from, expectations rest on assumed multiples of the bound; with it, on those of
+your own runs ('starmesh compare --results', or a folder of results). What is not
+given is as in 'lab run'; a rate of 0 is no limit.`,
 		Example: `  starmesh plan
   starmesh plan --receivers 1,4,16,64 --size 10GiB --origin-up 1gbit --up 100mbit --down 1gbit
   starmesh plan -n 30 --size 4GB --origin-up 200mbit --up 20mbit --from results/lab`,

@@ -7,12 +7,7 @@ import "time"
 const smoothingSamples = 8
 
 // smooth blends a sample into what was measured before; 0 is nothing.
-func smooth(old, sample time.Duration) time.Duration {
-	if old == 0 {
-		return sample
-	}
-	return old + (sample-old)/smoothingSamples
-}
+func smooth(old, sample time.Duration) time.Duration { return smoothPart(old, sample, 1) }
 
 // smoothPart is smooth with a sample of a part of what is measured.
 func smoothPart(old, sample time.Duration, part float64) time.Duration {
