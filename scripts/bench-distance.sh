@@ -24,23 +24,11 @@ cd "$top"
 
 runs=${RUNS:-3}
 only=${ONLY:-curl central peer}
-work=$(mktemp -d "${TMPDIR:-/dev/shm}/starmesh-distance.XXXXXX")
+measure_in distance
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
-export XDG_CACHE_HOME=$work/cache XDG_CONFIG_HOME=$work/config
-ours=${STARMESH:-$work/starmesh}
-[ -n "${STARMESH:-}" ] || build_to "$work/starmesh" ./cmd/starmesh
 build_to "$work/longway" ./scripts/longway
 mkdir -p "$work/data" "$work/in"
 head -c "${SIZE_MIB:-256}M" /dev/urandom >"$work/data/file"
-
-# await FILE WORDS: prints the first line of FILE with the words, once it is there.
-await() {
-	for _ in $(seq 200); do
-		grep -m 1 -- "$2" "$1" 2>/dev/null && return
-		sleep 0.1
-	done
-	fail "nothing like $2 in $1: $(cat "$1")"
-}
 
 "$ours" central serve "$work/data" --listen 127.0.0.1:17470 --http 127.0.0.1:17480 --quiet &
 "$ours" peer serve "$work/data/file" --listen /ip4/127.0.0.1/tcp/17490 --no-mdns --json >"$work/peer.out" &

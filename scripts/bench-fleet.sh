@@ -19,7 +19,7 @@ done
 cd "$top"
 
 runs=${RUNS:-3}
-work=$(mktemp -d "${TMPDIR:-/dev/shm}/starmesh-fleet.XXXXXX")
+measure_in fleet
 leave() {
 	jobs -p | xargs -r kill 2>/dev/null || true
 	wait 2>/dev/null || true
@@ -27,9 +27,7 @@ leave() {
 	rm -rf "$work"
 }
 trap leave EXIT
-export XDG_CACHE_HOME=$work/cache XDG_CONFIG_HOME=$work/config STARMESH_LAB_CODE=ABCDEFGHIJKLMNOPQRSTUVWXYA
-ours=${STARMESH:-$work/starmesh}
-[ -n "${STARMESH:-}" ] || build_to "$work/starmesh" ./cmd/starmesh
+export STARMESH_LAB_CODE=ABCDEFGHIJKLMNOPQRSTUVWXYA
 at=127.0.0.1:17500
 
 # known COUNT: waits until the manager knows so many, and prints the seconds since $began.

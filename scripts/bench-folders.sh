@@ -24,7 +24,7 @@ done
 cd "$top"
 
 runs=${RUNS:-3} files=${FILES:-10000}
-work=$(mktemp -d "${TMPDIR:-/dev/shm}/starmesh-folders.XXXXXX")
+measure_in folders
 giver=starmesh-f$$-a taker=starmesh-f$$-b
 pids=()
 end_all() {
@@ -35,9 +35,6 @@ end_all() {
 	ip netns del "$taker" 2>/dev/null || true
 }
 trap 'end_all; rm -rf "$work"' EXIT
-export XDG_CACHE_HOME=$work/cache XDG_CONFIG_HOME=$work/config
-ours=${STARMESH:-$work/starmesh}
-[ -n "${STARMESH:-}" ] || build_to "$work/starmesh" ./cmd/starmesh
 mkdir -p "$work/many" "$work/one" "$work/next"
 declare -A pid # of our givers
 

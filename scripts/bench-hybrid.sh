@@ -23,24 +23,12 @@ done
 cd "$top"
 
 runs=${RUNS:-3} mib=${SIZE_MIB:-4} mbit=8
-work=$(mktemp -d "${TMPDIR:-/dev/shm}/starmesh-hybrid.XXXXXX")
+measure_in hybrid
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
-export XDG_CACHE_HOME=$work/cache XDG_CONFIG_HOME=$work/config
-ours=${STARMESH:-$work/starmesh}
-[ -n "${STARMESH:-}" ] || build_to "$work/starmesh" ./cmd/starmesh
 build_to "$work/longway" ./scripts/longway
 mkdir -p "$work/data"
 head -c "${mib}M" /dev/urandom >"$work/data/file"
 "$ours" hash --sidecar "$work/data/file" >/dev/null 2>&1
-
-# await FILE WORDS: prints the first line of FILE with the words, once it is there.
-await() {
-	for _ in $(seq 1200); do
-		grep -m 1 -- "$2" "$1" 2>/dev/null && return
-		sleep 0.05
-	done
-	fail "nothing like $2 in $1: $(cat "$1")"
-}
 
 "$ours" central serve "$work/data" --listen 127.0.0.1:17472 --quiet &
 servers=${ONLY:-star}

@@ -136,3 +136,26 @@ wait_listening() {
 	stop_node "$name"
 	return 1
 }
+
+# measure_in NAME: makes the folder $work for what a measurement writes, in
+# $TMPDIR or else in memory, and $ours, the program: built, or $STARMESH. The folder
+# goes with the script; who sets another trap removes it there.
+measure_in() {
+	work=$(mktemp -d "${TMPDIR:-/dev/shm}/starmesh-$1.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	# shellcheck disable=SC2034 # of whoever sources this
+	ours=${STARMESH:-$work/starmesh}
+	[ -n "${STARMESH:-}" ] || build_to "$work/starmesh" ./cmd/starmesh
+	GOCACHE=$(go env GOCACHE) # which would move with the next
+	export GOCACHE XDG_CACHE_HOME=$work/cache XDG_CONFIG_HOME=$work/config
+}
+
+# await FILE WORDS: prints the first line of FILE with the words, once it is there;
+# gives up after a minute.
+await() {
+	for _ in $(seq 1200); do
+		grep -m 1 -- "$2" "$1" 2>/dev/null && return
+		sleep 0.05
+	done
+	fail "nothing like $2 in $1: $(cat "$1")"
+}
