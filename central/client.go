@@ -52,9 +52,9 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	return c
 }
 
-// Client is one connection to a server, greeted and, where asked for, logged
-// in. Its methods are for one goroutine at a time. When one fails with
-// anything but an answer of the server, the connection is of no more use.
+// Client is one connection to a server, logged in where asked for. Its methods
+// are for one goroutine at a time. When one fails with anything but an answer of
+// the server, the connection is of no more use.
 type Client struct {
 	addr Address
 	cfg  ClientConfig
@@ -62,13 +62,32 @@ type Client struct {
 	req  uint32
 	gone bool
 
+	greeted   bool   // the server has let us in
 	listLimit uint16 // files asked for in one LIST
+	ahead     []span // asked for by Begin, for the next Source
 }
 
 // Dial connects to the server at a. The caller closes the Client. It fails
 // with what the server said (fault.Refused, fault.Busy, fault.Unauthorized,
 // fault.Version) or with why it can not be reached.
 func Dial(ctx context.Context, a Address, cfg ClientConfig) (*Client, error) {
+	cfg = cfg.withDefaults()
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	c, err := Connect(ctx, a, cfg)
+	if err == nil {
+		if err = c.Greeted(ctx); err != nil {
+			c.abandon("not let in")
+			return nil, err
+		}
+	}
+	return c, err
+}
+
+// Connect is Dial, but without a User to log in it does not wait for the server's
+// greeting: the first request travels behind our own, which spares a round trip,
+// and fails with what Dial would.
+func Connect(ctx context.Context, a Address, cfg ClientConfig) (*Client, error) {
 	if a.HTTP {
 		return nil, fault.Wrapf(fault.Invalid, "over HTTP there is only get; for everything else give the server's own port as star://host:port")
 	}
@@ -85,11 +104,30 @@ func Dial(ctx context.Context, a Address, cfg ClientConfig) (*Client, error) {
 		return nil, fmt.Errorf("%s: %w", a.HostPort, err)
 	}
 	cfg.Meter.ConnOpened()
-	if err := c.greet(ctx); err != nil {
+	c.link.read.first = c.welcomed
+	if err = c.greet(ctx); err != nil {
 		c.abandon("not let in")
-		return nil, fmt.Errorf("%s: %w", a.HostPort, err)
+		return nil, err
 	}
 	return c, nil
+}
+
+// greet says HELLO, and waits for the answer if it may have to log in then.
+func (c *Client) greet(ctx context.Context) error {
+	if err := c.link.send(hello{Min: version, Max: version, Agent: c.cfg.Agent}); err != nil {
+		return fmt.Errorf("%s: %w", c.addr.HostPort, c.explain(ctx, err))
+	}
+	if c.cfg.User == "" {
+		return nil
+	}
+	return c.Greeted(ctx)
+}
+
+// Greeted waits until the server has let us in; it fails with why it does not.
+func (c *Client) Greeted(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, c.link.interrupt)
+	defer stop()
+	return c.explain(ctx, c.link.begin())
 }
 
 // clientLink puts rate limits and TLS between the socket and the frames.
@@ -125,36 +163,76 @@ func tlsError(err error) error {
 	return fault.Wrapf(fault.Refused, "TLS: %w", err)
 }
 
-func (c *Client) greet(ctx context.Context) error {
-	var w welcome
-	err := c.exchange(ctx, hello{Min: version, Max: version, Agent: c.cfg.Agent}, func(kind frame.Type, b []byte) (bool, error) {
-		if kind != typeWelcome {
-			return false, unexpected(kind, typeHello)
-		}
-		var err error
-		w, err = decodeWelcome(b)
-		if err == nil && w.Version != version {
-			err = fault.Wrapf(fault.Version, "the server goes on with protocol version %d; this client speaks %d", w.Version, version)
-		}
-		return true, err
-	})
-	if w.Features&longLists != 0 {
-		c.listLimit = math.MaxUint16
-	}
-	if err != nil || !w.Auth {
+// welcomed reads the answer to HELLO, the first thing that a server says, and
+// logs in where that is asked for.
+func (c *Client) welcomed() error {
+	err := c.welcome()
+	c.greeted = err == nil
+	switch {
+	case c.greeted, c.link.read.interrupted.Load():
 		return err
+	case isTimeout(err):
+		err = noAnswer(c.cfg.Timeout)
+	default:
+		err = c.explain(context.Background(), err)
 	}
-	return c.login(ctx)
+	return fmt.Errorf("%s: %w", c.addr.HostPort, err)
 }
 
-func (c *Client) login(ctx context.Context) error {
+func (c *Client) welcome() error {
+	b, err := c.heard(typeWelcome, typeHello)
+	if err != nil {
+		return err
+	}
+	w, err := decodeWelcome(b)
+	switch {
+	case err != nil:
+		return err
+	case w.Version != version:
+		return fault.Wrapf(fault.Version, "the server goes on with protocol version %d; this client speaks %d", w.Version, version)
+	case w.Features&longLists != 0:
+		c.listLimit = math.MaxUint16
+	}
+	if !w.Auth {
+		return nil
+	}
+	return c.login()
+}
+
+// heard reads a message of the greeting, which must be of one kind.
+func (c *Client) heard(want, asked frame.Type) ([]byte, error) {
+	h, err := c.link.next(c.cfg.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.link.body(h)
+	if err != nil {
+		return nil, err
+	}
+	if err := refusal(h.kind, b); err != nil {
+		return nil, err
+	}
+	if h.kind != want {
+		return nil, unexpected(h.kind, asked)
+	}
+	return b, nil
+}
+
+func (c *Client) login() error {
 	if c.cfg.User == "" {
 		return wantsLogin()
 	}
 	if !c.addr.TLS && !loopback(c.link.conn.RemoteAddr()) {
 		return fault.Wrapf(fault.Refused, "the password is not sent: the connection is not encrypted and leaves this machine (use stars://)")
 	}
-	return c.exchange(ctx, auth{Req: c.next(), User: c.cfg.User, Password: c.cfg.Password}, isOK(typeAuth))
+	if err := c.link.send(auth{Req: c.next(), User: c.cfg.User, Password: c.cfg.Password}); err != nil {
+		return err
+	}
+	b, err := c.heard(typeOK, typeAuth)
+	if err == nil {
+		_, err = decodeOK(b)
+	}
+	return err
 }
 
 // wantsLogin is the failure of a client that has no name to say.
@@ -261,18 +339,11 @@ func unexpected(got, asked frame.Type) error {
 	return fault.Wrapf(fault.Protocol, "%s came in answer to %s", typeName(got), typeName(asked))
 }
 
-func isOK(asked frame.Type) func(frame.Type, []byte) (bool, error) {
-	return func(kind frame.Type, b []byte) (bool, error) {
-		if kind != typeOK {
-			return false, unexpected(kind, asked)
-		}
-		_, err := decodeOK(b)
-		return true, err
-	}
-}
-
 // Ping measures one round trip.
 func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
+	if err := c.Greeted(ctx); err != nil {
+		return 0, err
+	}
 	token, began := rand.Uint64(), time.Now()
 	err := c.exchange(ctx, ping{Req: c.next(), Token: token}, func(kind frame.Type, b []byte) (bool, error) {
 		if kind != typePong {
@@ -288,8 +359,11 @@ func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 }
 
 // Alive reports whether c can still be used: it was not closed, nor used up by a
-// source.
-func (c *Client) Alive() bool { return !c.gone }
+// source, and brings no chunks that none has taken.
+func (c *Client) Alive() bool { return !c.gone && len(c.ahead) == 0 }
+
+// Reached reports whether the server has let us in.
+func (c *Client) Reached() bool { return c.greeted }
 
 // Close says bye and closes the connection; once it is closed, it does nothing.
 func (c *Client) Close() error {

@@ -32,6 +32,43 @@ func (c *Client) Source(list content.ChunkList) transfer.Source {
 	return &source{addr: c.addr, cfg: c.cfg, list: list, first: c}
 }
 
+// Begin is ChunkList for a file of which nothing is here: the first of its chunks
+// are asked for at the same time. They are for the Source that is made next; as
+// long as there is none c is not Alive.
+func (c *Client) Begin(ctx context.Context, entry store.Entry) (content.ChunkList, error) {
+	a := c.asker()
+	stop := context.AfterFunc(ctx, c.link.interrupt)
+	defer stop()
+	list, err := a.begin(entry)
+	c.ahead = a.asked
+	return list, c.explain(ctx, err)
+}
+
+func (c *Client) asker() *asker { return &asker{link: c.link, next: c.next} }
+
+// begin asks for the chunk list and, behind it, for the chunks from the first on.
+func (a *asker) begin(entry store.Entry) (content.ChunkList, error) {
+	total := content.ChunkCount(entry.Size)
+	if content.CheckSize(entry.Size) != nil || total == 0 || total > maxValues {
+		return a.chunkList(entry) // which takes no question, or several
+	}
+	list := a.proof(entry.ID, 0, total)
+	first := []message{list}
+	for at, each := 0, askChunks(entry.Size); at < total && int64(at*content.ChunkSize(entry.Size)) < window; at += each {
+		s := span{req: a.next(), first: at, count: min(each, total-at)}
+		a.asked = append(a.asked, s)
+		first = append(first, get{Req: s.req, ID: entry.ID, First: uint32(s.first), Count: uint32(s.count)})
+	}
+	if err := a.link.send(first...); err != nil {
+		return content.ChunkList{}, err
+	}
+	cvs, err := a.values(list)
+	if err != nil {
+		return content.ChunkList{}, err
+	}
+	return foldsTo(entry, cvs)
+}
+
 // NewSource returns one more connection to the server as a source. Over HTTP the
 // address names the file.
 func NewSource(a Address, cfg ClientConfig, list content.ChunkList) transfer.Source {
@@ -58,11 +95,12 @@ func (s *source) Run(ctx context.Context, w transfer.Wanted) error {
 	lent := c != nil
 	if !lent {
 		var err error
-		if c, err = Dial(ctx, s.addr, s.cfg); err != nil {
+		if c, err = Connect(ctx, s.addr, s.cfg); err != nil {
 			return err
 		}
 	}
-	a := &asker{link: c.link, next: c.next}
+	a := c.asker()
+	a.asked, c.ahead = c.ahead, nil
 	err := a.run(ctx, s.list, w)
 	if lent && ctx.Err() != nil && errors.Is(err, ctx.Err()) && len(a.asked) == 0 {
 		c.link.resume(context.WithoutCancel(ctx))
@@ -103,6 +141,7 @@ func (a *asker) run(ctx context.Context, list content.ChunkList, w transfer.Want
 			<-interrupted // so that none comes after run, when the link is used again
 		}
 	}()
+	a.claimAsked(w)
 	d := newDeliverer(w, a.link.interrupt)
 	go d.run()
 	err := a.converse(ctx, w, d)
@@ -112,6 +151,17 @@ func (a *asker) run(ctx context.Context, list content.ChunkList, w transfer.Want
 	return err
 }
 
+// claimAsked claims what was asked for before it was known that it is wanted. What
+// another has claimed already comes twice.
+func (a *asker) claimAsked(w transfer.Wanted) {
+	for _, s := range a.asked {
+		for i := range s.count {
+			w.Claim(s.first + i)
+		}
+		a.pending += int64(s.count) * int64(content.ChunkSize(a.list.Size()))
+	}
+}
+
 func (a *asker) converse(ctx context.Context, w transfer.Wanted, d *deliverer) error {
 	for {
 		changed := w.Changed()
@@ -119,6 +169,9 @@ func (a *asker) converse(ctx context.Context, w transfer.Wanted, d *deliverer) e
 			return err
 		}
 		if len(a.asked) == 0 {
+			if err := a.link.begin(); err != nil {
+				return err
+			}
 			// Other connections have claimed the rest; if one fails, its
 			// claims come back.
 			select {
@@ -146,7 +199,7 @@ func (a *asker) ask(w transfer.Wanted) error {
 	}
 	missing := w.Missing()
 	for from := 0; a.pending+chunk <= full; {
-		s, ok := claimSpan(w, missing, from, int(max(askBytes/chunk, 1)))
+		s, ok := claimSpan(w, missing, from, askChunks(a.list.Size()))
 		if !ok {
 			return nil
 		}
@@ -162,9 +215,11 @@ func (a *asker) ask(w transfer.Wanted) error {
 	return nil
 }
 
+// askChunks is how many chunks of a file of that size one GET asks for.
+func askChunks(size int64) int { return min(max(askBytes/content.ChunkSize(size), 1), maxGet) }
+
 // claimSpan claims up to limit adjacent chunks, from the first that can be had.
 func claimSpan(w transfer.Wanted, missing content.Set, from, limit int) (span, bool) {
-	limit = min(limit, maxGet)
 	var s span
 	for i, ok := missing.Next(from); ok; i, ok = missing.Next(i + 1) {
 		if s.count > 0 && (i != s.first+s.count || s.count == limit) {

@@ -171,7 +171,7 @@ func (s *session) describe(ctx context.Context, m describe) error {
 func (c *Client) ChunkList(ctx context.Context, entry store.Entry) (content.ChunkList, error) {
 	stop := context.AfterFunc(ctx, c.link.interrupt)
 	defer stop()
-	list, err := (&asker{link: c.link, next: c.next}).chunkList(entry)
+	list, err := c.asker().chunkList(entry)
 	return list, c.explain(ctx, err)
 }
 
@@ -183,12 +183,21 @@ func (a *asker) chunkList(entry store.Entry) (content.ChunkList, error) {
 	total := content.ChunkCount(entry.Size)
 	var cvs []byte
 	for first := 0; first < total; first = len(cvs) / content.CVSize {
-		part, err := a.proofPart(entry.ID, first, min(total-first, maxValues))
+		m := a.proof(entry.ID, first, min(total-first, maxValues))
+		if err := a.link.send(m); err != nil {
+			return content.ChunkList{}, err
+		}
+		part, err := a.values(m)
 		if err != nil {
 			return content.ChunkList{}, err
 		}
 		cvs = append(cvs, part...) // grows with what arrives, not with what was claimed
 	}
+	return foldsTo(entry, cvs)
+}
+
+// foldsTo is the chunk list of entry, if that is what came.
+func foldsTo(entry store.Entry, cvs []byte) (content.ChunkList, error) {
 	list, err := content.NewChunkList(entry.Size, cvs)
 	if err != nil {
 		return content.ChunkList{}, err
@@ -199,11 +208,13 @@ func (a *asker) chunkList(entry store.Entry) (content.ChunkList, error) {
 	return list, nil
 }
 
-func (a *asker) proofPart(id content.ID, first, count int) ([]byte, error) {
-	req := a.next()
-	if err := a.link.send(proof{Req: req, ID: id, First: uint32(first), Count: uint32(count)}); err != nil {
-		return nil, err
-	}
+// proof is the next request, for a part of a chunk list.
+func (a *asker) proof(id content.ID, first, count int) proof {
+	return proof{Req: a.next(), ID: id, First: uint32(first), Count: uint32(count)}
+}
+
+// values receives the answer to m.
+func (a *asker) values(m proof) ([]byte, error) {
 	h, err := a.link.next(a.link.stall)
 	if err != nil {
 		return nil, err
@@ -218,14 +229,14 @@ func (a *asker) proofPart(id content.ID, first, count int) ([]byte, error) {
 	if h.kind != typeValues {
 		return nil, unexpected(h.kind, typeProof)
 	}
-	m, err := decodeValues(b)
+	v, err := decodeValues(b)
 	if err != nil {
 		return nil, err
 	}
-	if m.Req != req || int(m.First) != first || len(m.CVs) != count*content.CVSize {
-		return nil, fault.Wrapf(fault.Protocol, "VALUES %d+%d came where %d+%d were due", m.First, len(m.CVs)/content.CVSize, first, count)
+	if v.Req != m.Req || v.First != m.First || len(v.CVs) != int(m.Count)*content.CVSize {
+		return nil, fault.Wrapf(fault.Protocol, "VALUES %d+%d came where %d+%d were due", v.First, len(v.CVs)/content.CVSize, m.First, m.Count)
 	}
-	return m.CVs, nil
+	return v.CVs, nil
 }
 
 // prove answers PROOF.

@@ -58,6 +58,9 @@ func NewHTTPClient(a Address, cfg ClientConfig) *HTTPClient {
 // Alive reports whether c has not been closed.
 func (c *HTTPClient) Alive() bool { return !c.closed }
 
+// Reached is false: over HTTP nothing is sent before the first request.
+func (*HTTPClient) Reached() bool { return false }
+
 // Close closes the connection, if there is one.
 func (c *HTTPClient) Close() error {
 	c.closed = true

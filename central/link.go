@@ -47,8 +47,9 @@ type watched struct {
 // incoming is what a link reads.
 type incoming struct {
 	buffer      *bufio.Reader
-	until       time.Time // no read goes on after it; zero: no such limit
-	unread      head      // what is still to come of the message that is being read
+	until       time.Time    // no read goes on after it; zero: no such limit
+	unread      head         // what is still to come of the message that is being read
+	first       func() error // reads what comes before everything else; nil: that was read
 	interrupted atomic.Bool
 }
 
@@ -116,6 +117,9 @@ type head struct {
 // next waits up to idle (0: for ever) for a frame to begin and reads its head.
 // At the end between two frames it fails with io.EOF.
 func (l *link) next(idle time.Duration) (head, error) {
+	if err := l.begin(); err != nil {
+		return head{}, err
+	}
 	if err := l.expect(idle); err != nil {
 		return head{}, err
 	}
@@ -147,6 +151,16 @@ func (l *link) next(idle time.Duration) (head, error) {
 	}
 	l.read.unread = head{kind, n}
 	return l.read.unread, nil
+}
+
+// begin reads what comes before everything else, once.
+func (l *link) begin() error {
+	first := l.read.first
+	if first == nil {
+		return nil
+	}
+	l.read.first = nil
+	return first()
 }
 
 // stranger reports that what should be a server speaks something else, by how it begins: no

@@ -310,7 +310,7 @@ type starServer struct {
 }
 
 func newSession(addr central.Address, cfg central.ClientConfig, out Output) *session[*central.Client] {
-	return &session[*central.Client]{addr: addr, client: cfg, dial: central.Dial, out: out}
+	return &session[*central.Client]{addr: addr, client: cfg, dial: central.Connect, out: out}
 }
 
 func (s *starServer) String() string    { return s.addr.String() }

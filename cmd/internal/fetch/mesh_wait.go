@@ -39,7 +39,7 @@ func (m *Mesh) begin() time.Duration {
 	return m.goOn()
 }
 
-func (m *Mesh) chunkList(ctx context.Context, entry store.Entry) (list content.ChunkList, err error) {
+func (m *Mesh) chunkList(ctx context.Context, entry store.Entry, _ bool) (list content.ChunkList, err error) {
 	for _, list := range []content.ChunkList{m.servers.list, m.found} {
 		if list.ID() == entry.ID && !entry.ID.IsZero() {
 			return list, nil

@@ -27,8 +27,9 @@ type Place struct {
 
 // carrier is a way by which files come.
 type carrier interface {
-	// chunkList asks for a file's chunk list.
-	chunkList(ctx context.Context, entry store.Entry) (content.ChunkList, error)
+	// chunkList asks for a file's chunk list; carry follows at once if nothing of
+	// the file is here.
+	chunkList(ctx context.Context, entry store.Entry, nothing bool) (content.ChunkList, error)
 	// carry brings all that file lacks and enters it in the books.
 	carry(ctx context.Context, file store.File, entry store.Entry, b *books) error
 }
@@ -144,12 +145,15 @@ func (p Place) chunkList(ctx context.Context, by carrier, entry store.Entry, nam
 	if empty, err := content.NewChunkList(0, nil); err == nil && entry.Size == 0 && entry.ID == empty.ID() {
 		return empty, nil // nobody needs others for nothing
 	}
-	if name != "" {
-		if list, ok := store.Saved(p.To.root, name); ok && list.ID() == entry.ID {
-			return list, nil
-		}
+	if name == "" {
+		return by.chunkList(ctx, entry, true)
 	}
-	return by.chunkList(ctx, entry)
+	list, begun := store.Saved(p.To.root, name)
+	if begun && list.ID() == entry.ID {
+		return list, nil
+	}
+	_, err := p.To.stat(name)
+	return by.chunkList(ctx, entry, err != nil && !begun)
 }
 
 // fill brings what file lacks, and calls finish when it is whole.

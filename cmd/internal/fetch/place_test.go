@@ -73,7 +73,7 @@ type carries struct {
 
 var errCut = errors.New("cut off")
 
-func (c *carries) chunkList(context.Context, store.Entry) (content.ChunkList, error) {
+func (c *carries) chunkList(context.Context, store.Entry, bool) (content.ChunkList, error) {
 	c.asked++
 	return c.list, nil
 }

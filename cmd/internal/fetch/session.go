@@ -31,6 +31,7 @@ func (p Patience) Silence() time.Duration {
 // connection is one connection to a server.
 type connection interface {
 	Alive() bool
+	Reached() bool // it has been answered
 	Close() error
 }
 
@@ -108,24 +109,23 @@ func (s *session[C]) progress(done int64) {
 }
 
 func (s *session[C]) try(ctx context.Context, work func(C) error) error {
+	s.settle()
 	if !s.connected {
 		conn, err := s.dial(ctx, s.addr, s.client)
 		if err != nil {
 			return err
 		}
 		s.conn, s.connected = conn, true
-		// Over HTTP nothing is sent before the first request.
-		s.reached = s.reached || !s.addr.HTTP
 	}
 	err := work(s.conn)
-	s.reached = s.reached || err == nil
+	s.reached = s.reached || err == nil || s.conn.Reached()
 	return err
 }
 
 // settle drops a connection that is of no more use.
 func (s *session[C]) settle() {
 	if s.connected && !s.conn.Alive() {
-		s.connected = false
+		s.close()
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 type wire struct{ closed bool }
 
 func (w *wire) Alive() bool  { return !w.closed }
+func (*wire) Reached() bool  { return true }
 func (w *wire) Close() error { w.closed = true; return nil }
 
 // silent is an Output that only counts the pauses.

@@ -283,9 +283,14 @@ func (s *Star) describe(ctx context.Context, w *wish) error {
 	return err
 }
 
-func (s *Star) chunkList(ctx context.Context, entry store.Entry) (list content.ChunkList, err error) {
+func (s *Star) chunkList(ctx context.Context, entry store.Entry, nothing bool) (list content.ChunkList, err error) {
+	_, twin := s.here[entry.ID]
 	err = s.session.do(ctx, func(c reader) error {
-		list, err = c.ChunkList(ctx, entry)
+		if b, can := c.(beginner); can && nothing && !twin {
+			list, err = b.Begin(ctx, entry)
+		} else {
+			list, err = c.ChunkList(ctx, entry)
+		}
 		return err
 	})
 	return list, err

@@ -31,12 +31,17 @@ func (r rawReader) Source(_ string, list content.ChunkList) transfer.Source {
 	return r.Client.Source(list)
 }
 
+// beginner is a reader that can ask for the first chunks with the chunk list.
+type beginner interface {
+	Begin(ctx context.Context, entry store.Entry) (content.ChunkList, error)
+}
+
 // dialReader connects to a server, or gets ready to ask it over HTTP.
 func dialReader(ctx context.Context, a central.Address, cfg central.ClientConfig) (reader, error) {
 	if a.HTTP {
 		return central.NewHTTPClient(a, cfg), nil
 	}
-	c, err := central.Dial(ctx, a, cfg)
+	c, err := central.Connect(ctx, a, cfg)
 	if err != nil {
 		return nil, err
 	}
