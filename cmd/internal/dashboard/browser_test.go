@@ -205,7 +205,7 @@ func TestNamesAreShownAsText(t *testing.T) {
 // TestTheReplayInAPageNeedsNoNetwork: as in report.html, opened from disk.
 func TestTheReplayInAPageNeedsNoNetwork(t *testing.T) {
 	dir := saved(t, story("star", 4), story("mesh", 4))
-	css, body, js, err := dashboard.Replay(dir, nil)
+	css, body, js, err := dashboard.Replay(dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,10 +22,17 @@ const maxEmbedded = 3 << 20
 // Replay returns what shows a lab folder's timelines inside another page: a
 // style, an HTML body, and a script that may be run by its hash. They need no
 // network. All are "" if the folder has no timeline. Systems are those that
-// timelines may name; nil: system.All.
-func Replay(dir string, systems system.Table) (css, body, js string, err error) {
+// timelines may name; nil: system.All. Times are what that page says how long
+// runs took, in seconds by name, so that two clocks do not tell two times; what
+// is not in it is as the timeline has it.
+func Replay(dir string, systems system.Table, times map[string]float64) (css, body, js string, err error) {
 	var events []labdir.Event
-	runs, err := Load(dir, func(e labdir.Event) { events = append(events, e) })
+	runs, err := Load(dir, func(e labdir.Event) {
+		if took, ok := times[e.Run]; ok && e.End != nil && e.End.DistributionSeconds != nil {
+			e.End.DistributionSeconds = &took
+		}
+		events = append(events, e)
+	})
 	if err != nil || runs == 0 {
 		return "", "", "", err
 	}

@@ -35,7 +35,7 @@ func unpack(t *testing.T, data string) []labdir.Event {
 
 func TestAReplayHoldsAllThatWasSeenInTheOrderOfTheRuns(t *testing.T) {
 	dir := saved(t, story("star", 2), story("mesh", 2))
-	css, body, js, err := dashboard.Replay(dir, nil)
+	css, body, js, err := dashboard.Replay(dir, nil, nil)
 	if err != nil || css == "" || js == "" {
 		t.Fatalf("%d bytes of style, %d of script, %v", len(css), len(js), err)
 	}
@@ -49,6 +49,25 @@ func TestAReplayHoldsAllThatWasSeenInTheOrderOfTheRuns(t *testing.T) {
 	wantText, _ := json.Marshal(want)
 	if !bytes.Equal(gotText, wantText) {
 		t.Errorf("%d events, want %d: %.300s", len(got), len(want), gotText)
+	}
+}
+
+// TestAReplayHasTheTimesOfItsPage: of two clocks one would say 1.85 s, and the
+// other 1.86.
+func TestAReplayHasTheTimesOfItsPage(t *testing.T) {
+	_, body, _, err := dashboard.Replay(saved(t, story("star", 2), story("mesh", 2)), nil, map[string]float64{"mesh-2-1": 6.3})
+	data := regexp.MustCompile(`"gzip":"([A-Za-z0-9+/=]*)"`).FindStringSubmatch(body)
+	if err != nil || data == nil {
+		t.Fatalf("%v: %.500s", err, body)
+	}
+	times := make(map[string]float64)
+	for _, e := range unpack(t, data[1]) {
+		if e.End != nil {
+			times[e.Run] = *e.End.DistributionSeconds
+		}
+	}
+	if times["mesh-2-1"] != 6.3 || times["star-2-1"] != 6.4 {
+		t.Errorf("%v", times)
 	}
 }
 
@@ -72,7 +91,7 @@ func TestRunsAreInTheOrderOfTheirOwnClocks(t *testing.T) {
 }
 
 func TestAFolderWithoutTimelinesHasNoReplay(t *testing.T) {
-	css, body, js, err := dashboard.Replay(t.TempDir(), nil)
+	css, body, js, err := dashboard.Replay(t.TempDir(), nil, nil)
 	if css+body+js != "" || err != nil {
 		t.Errorf("%.100q %v", css+body+js, err)
 	}
@@ -87,7 +106,7 @@ func TestABrokenTimelineIsNamed(t *testing.T) {
 	if err := os.WriteFile(name, []byte("{}\nnonsense\n{}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := dashboard.Replay(dir, nil); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "line 2") {
+	if _, _, _, err := dashboard.Replay(dir, nil, nil); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("got %v", err)
 	}
 }

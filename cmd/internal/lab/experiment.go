@@ -123,7 +123,7 @@ func (s *tally) err() error {
 func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Duration) {
 	text := "failed: " + result.Error
 	if took := result.DistributionSeconds; took != nil {
-		text = units.Seconds(*took)
+		text = units.Measured(*took)
 		lacking := func(n labdir.Node) bool { return n.Excused != "" }
 		if bound := result.BoundSeconds; bound > 0 && !slices.ContainsFunc(result.Nodes, lacking) {
 			text += fmt.Sprintf(", %.2f × the bound", *took/bound)

@@ -83,7 +83,7 @@ func (l *lab) measure(ctx context.Context) (samples map[string]preflight.Sample,
 		return nil, fmt.Errorf("cannot measure this machine: %w", err)
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	l.Note("measuring what %s cost on this machine, with one receiver each", strings.Join(l.Scenario.Systems.Names(), " and "))
+	l.Note("measuring what one receiver costs on this machine: %s", strings.Join(l.Scenario.Systems.Names(), ", "))
 	samples = make(map[string]preflight.Sample)
 	probe := preflight.Probe{Program: program, Dir: dir, Scenario: l.Scenario, Poll: l.Watching.Poll, Run: l.once}
 	for _, s := range l.Scenario.Systems {

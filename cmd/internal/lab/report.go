@@ -16,7 +16,9 @@ import (
 // again. It is nil if nothing could be made; with an error, it lacks something.
 func Report(ctx context.Context, o report.Options, by Program) (*report.Result, error) {
 	o.Program, o.Command, o.Made = by.Version, by.Command, time.Now()
-	o.Replay = func(dir string) (*report.Replay, error) { return replay(dir, o.Systems) }
+	o.Replay = func(dir string, times map[string]float64) (*report.Replay, error) {
+		return replay(dir, o.Systems, times)
+	}
 	made, err := report.Make(ctx, o)
 	if made != nil {
 		err = errors.Join(err, made.Pictures())
@@ -25,8 +27,8 @@ func Report(ctx context.Context, o report.Options, by Program) (*report.Result, 
 }
 
 // replay makes the block of a report that shows the runs again.
-func replay(dir string, systems system.Table) (*report.Replay, error) {
-	style, body, script, err := dashboard.Replay(dir, systems)
+func replay(dir string, systems system.Table, times map[string]float64) (*report.Replay, error) {
+	style, body, script, err := dashboard.Replay(dir, systems, times)
 	if err != nil || body == "" {
 		return nil, err
 	}

@@ -105,8 +105,8 @@ func Run(ctx context.Context, o Options, seen Observer) (all []Receipt, err erro
 	}
 	all = receipts(&result, what.Bytes, id)
 	if got := slices.IndexFunc(append(all, Receipt{}), func(r Receipt) bool { return !r.Verified }); got > 1 {
-		seen.Note("half of them had it after %s, 99 of 100 after %s, the last after %s", units.Seconds(all[(got-1)/2].Seconds),
-			units.Seconds(all[(got-1)*99/100].Seconds), units.Seconds(all[got-1].Seconds))
+		seen.Note("half of them had it after %s, 99 of 100 after %s, the last after %s", units.Measured(all[(got-1)/2].Seconds),
+			units.Measured(all[(got-1)*99/100].Seconds), units.Measured(all[got-1].Seconds))
 	}
 	if result.Straggler != "" {
 		seen.Note("%s", readable.Text(result.Straggler))
@@ -238,7 +238,7 @@ func Table(all []Receipt) table.Table {
 	for _, r := range all {
 		row := []string{r.Node, "no: " + readable.Cut(readable.Text(r.Why), 100), table.Missing, table.Missing, table.Missing}
 		if r.Verified {
-			row = []string{r.Node, "yes, " + units.Bytes(r.Bytes), units.Seconds(r.Seconds), units.Bytes(r.Kept), readable.Cut(r.ID, 16)}
+			row = []string{r.Node, "yes, " + units.Bytes(r.Bytes), units.Measured(r.Seconds), units.Bytes(r.Kept), readable.Cut(r.ID, 16)}
 		}
 		t.Rows = append(t.Rows, row)
 	}

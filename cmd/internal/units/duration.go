@@ -40,6 +40,30 @@ func Seconds(s float64) string {
 	return fmt.Sprintf("%.3g years", s/(365.25*24*3600))
 }
 
+// Measured writes a time in seconds that was measured or foretold: with all of
+// its three digits, so that times beside each other have as many: 3.60 s.
+func Measured(s float64) string {
+	switch {
+	case s < 0.001:
+		return Three(s) + " s"
+	case s < 1:
+		return Three(1000*s) + " ms"
+	case s < 60:
+		return Three(s) + " s"
+	}
+	return Seconds(s)
+}
+
+// Three writes a number with three digits, and all before the point.
+func Three(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64) // 0.9999 has as many digits as 1
+	digits := 2 - int(math.Floor(math.Log10(math.Abs(rounded))))
+	return strconv.FormatFloat(v, 'f', min(max(0, digits), 6), 64)
+}
+
 func three(x float64) string { return strconv.FormatFloat(round(x), 'f', -1, 64) }
 
 // round keeps three digits of x, and all in front of the point.

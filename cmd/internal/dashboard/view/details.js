@@ -32,8 +32,11 @@ const actions = {
   start: {text: "Start it again", doing: "Starting", did: "runs again"},
 };
 
-// command has something done to a node and says in status how it went.
+// command has something done to a node and says in status how it went; of the one before nothing is said any more.
+let told = null;
 async function command(remote, action, run, node, status) {
+  if (told && told !== status) put(told, "");
+  told = status;
   put(status, `${actions[action].doing} ${node} …`);
   try {
     await remote.ask("POST", action, run, node);

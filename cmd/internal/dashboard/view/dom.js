@@ -32,7 +32,12 @@ function bytesText(n) {
 }
 const fixed = (n) => n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2);
 const rateText = (bytesPerSecond) => fixed(bytesPerSecond * 8 / 1e6) + " Mbit/s";
-const secondsText = (s) => s < 60 ? fixed(s) + " s" : `${Math.floor(Math.round(s) / 60)}m${String(Math.round(s) % 60).padStart(2, "0")}s`;
+function secondsText(s) {
+  if (s < 0.001) return "0 s";
+  if (s < 1) return (1000 * s).toPrecision(3) + " ms";
+  if (s < 60) return s.toPrecision(3) + " s";
+  return `${Math.floor(Math.round(s) / 60)}m${String(Math.round(s) % 60).padStart(2, "0")}s`;
+}
 const percent = (share) => Math.floor(share * 100 + 1e-9) + "%";
 const count = (n, one, many) => n + " " + (n === 1 ? one : many);
 

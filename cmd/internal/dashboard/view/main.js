@@ -46,14 +46,15 @@ class App {
     this.empty = el("div", {class: "says waiting", text: "Waiting for the first run to begin …"});
     this.quickStatus = el("p", {class: "status", role: "status"});
     this.transport = new Transport(this);
+    this.picks = [field("Receivers", this.numberPick), field("Left", this.leftPick), field("Right", this.rightPick)];
     this.root.replaceChildren(
       el("header", {class: "top"}, el("div", {}, this.whole ? el("h1", {text: heading()}) : null, this.file),
         el("form", {class: "picks", onsubmit: (e) => e.preventDefault()},
-          field("Receivers", this.numberPick), field("Left", this.leftPick), field("Right", this.rightPick), this.link)),
+          ...this.picks, this.link)),
       this.message, this.empty, this.panels, this.quickStatus, this.details.root,
       el("section", {class: "events"}, el("h2", {text: "What happened"}), this.log),
       this.transport.root, this.news);
-    this.panels.hidden = this.transport.root.hidden = true;
+    this.showPair(null, null);
   }
 
   // What sources tell.
@@ -76,7 +77,7 @@ class App {
     const now = performance.now() / 1000;
     if (e.begin) {
       this.offset = Infinity;
-      put(this.quickStatus, ""); // was about the run before
+      for (const status of [this.quickStatus, this.details.status]) put(status, ""); // was about the run before
     }
     if (this.live && run === this.lab.newest) this.offset = Math.min(this.offset, now - (e.t || 0));
     if (e.begin || e.end) this.listsStale = true;
@@ -168,7 +169,7 @@ class App {
       if (!run) panel.run = null;
       panel.root.hidden = !run;
     }
-    this.panels.hidden = this.transport.root.hidden = !left;
+    for (const e of [this.panels, this.transport.root, ...this.picks]) e.hidden = !left; // nothing to choose from
     this.empty.hidden = Boolean(left);
     set(this.panels, "data-single", left && right ? null : "");
     if (this.selected && ![left, right].includes(this.selected.run)) this.choose(null, null);
@@ -227,10 +228,11 @@ class App {
     this.stale = true;
   }
 
+  // unfollow stays at the moment that is live now.
   unfollow() {
     if (!this.clock.following) return;
-    this.clock.following = false;
-    this.clock.playing = false;
+    this.seek(this.liveTime(performance.now()));
+    this.clock.following = this.clock.playing = false;
     this.stale = true;
   }
 
@@ -241,7 +243,7 @@ class App {
   }
 
   toggle() {
-    this.unfollow();
+    if (this.clock.following) return this.unfollow();
     if (!this.clock.playing && this.clock.t >= this.length - 0.01) this.seek(0);
     this.clock.playing = !this.clock.playing;
     this.stale = true;
@@ -288,6 +290,7 @@ class App {
     if (this.listsStale) this.refreshLists();
     const states = this.shown.map((p) => p.run.at(this.timeOf(p, now)));
     const scales = {
+      both: states.length > 1,
       bytes: Math.max(1, ...states.map((s) => this.mostSent(s.run))),
       seconds: Math.max(0.1, ...states.map((s) => Math.max(1.15 * (s.run.begin.bound_s || 0), s.run.wholeTime ?? s.run.duration))),
     };

@@ -166,11 +166,12 @@ function nothing(node) {
 }
 
 // total adds what a node had carried before it was started again to what it tells, and keeps the numbers of one that is
-// gone and tells none.
+// gone and tells none, or older ones: those of its log.
 function total(node, before, t, r) {
-  const silent = r.state === "gone" && !r.out_bytes && !r.in_bytes && before;
+  const less = node.raw && (r.out_bytes < node.raw.out_bytes || r.in_bytes < node.raw.in_bytes);
+  const silent = r.state === "gone" && before && (!r.out_bytes && !r.in_bytes || less && before.state !== "gone");
   const raw = silent ? node.raw : r;
-  if (node.raw && !silent && (r.out_bytes < node.raw.out_bytes || r.in_bytes < node.raw.in_bytes)) keepTotals(node);
+  if (less && !silent) keepTotals(node);
   node.raw = raw;
   const from = new Map();
   for (const f of raw.from || []) from.set(f.node, f.bytes + (node.base.from.get(f.node) || 0));
@@ -178,7 +179,7 @@ function total(node, before, t, r) {
   return {
     t, state: r.state, have: silent ? before.have : r.have_bytes,
     out: raw.out_bytes + node.base.out, in: raw.in_bytes + node.base.in, from,
-    map: r.chunk_map || (silent ? before.map : null), cpu: raw.cpu_s, rss: r.rss_bytes, conns: r.conns, queue: r.accept_queue || 0,
+    map: silent ? before.map : r.chunk_map || null, cpu: raw.cpu_s, rss: r.rss_bytes, conns: r.conns, queue: r.accept_queue || 0,
     polls: r.polls || (before ? before.polls + 1 : 1),
     holds: r.state === "done" || Boolean(before && before.holds),
   };

@@ -17,7 +17,7 @@ class Panel {
     this.quick = el("p", {class: "quick"});
     this.stuck = el("p", {class: "stuck", role: "status"});
     this.root = el("section", {class: "panel"},
-      el("header", {}, this.title, this.badge), this.says, this.expected, this.time.root, this.stuck,
+      el("header", {}, this.title, this.badge), el("div", {class: "telling"}, this.says, this.stuck), this.expected, this.time.root,
       el("div", {class: "halves"},
         el("div", {}, this.picture.root, this.legend, this.quick),
         el("div", {}, this.tiles.root, el("h3", {text: "What each node holds, and what it has sent"}), this.scale, this.rows)));
@@ -48,7 +48,7 @@ class Panel {
     const of = group === 1 ? "one chunk" : `${group} chunks`;
     this.legend.replaceChildren(
       el("span", {class: "diamond", "aria-hidden": "true", text: "◆"}), ` ${of} (${bytesText(bytes)}) from the ${run.system.origin}`,
-      ...(run.system.hub ? [] : ["  ", el("span", {class: "dot", "aria-hidden": "true", text: "●"}), " from a receiver"]),
+      ...(run.system.hub ? [] : ["  ", el("span", {class: "disc", "aria-hidden": "true", text: "●"}), " from a receiver"]),
       "  — thin line: has carried some");
   }
 
@@ -62,7 +62,7 @@ class Panel {
     put(this.stuck, waitingFor(state));
     this.tiles.update(state);
     const file = this.run.begin.file_bytes;
-    put(this.scale, `Left: the chunks it holds. Right: payload sent; a full bar is ${fixed(scales.bytes / (file || 1))} copies of the file (${bytesText(scales.bytes)}), the same for both systems.`);
+    put(this.scale, `Left: the chunks it holds. Right: payload sent; a full bar is ${fixed(scales.bytes / (file || 1))} × the file (${bytesText(scales.bytes)})${scales.both ? ", the same on both sides" : ""}.`);
     state.nodes.forEach((s, i) => this.lines[i] && this.lines[i].update(s, scales.bytes, file, selected));
     this.picture.update(state, selected);
   }
@@ -91,11 +91,13 @@ class TimeBar {
     this.words = el("span", {class: "words"});
     this.fill = el("div", {class: "fill"});
     this.tick = el("div", {class: "tick"});
-    this.tickText = el("span", {class: "ticktext"});
+    this.least = el("span");
+    this.tickText = el("span", {class: "ticktext"}, "least possible", el("span", {class: "long", text: " over these links"}), this.least);
+    this.unlimited = el("span", {text: "The links have no limit, so there is no bound."});
     this.root = el("div", {class: "time"},
       el("p", {}, this.number, " ", this.words),
       el("div", {class: "track", "aria-hidden": "true"}, this.fill, this.tick),
-      el("p", {class: "under", "aria-hidden": "true"}, this.tickText));
+      el("p", {class: "under", "aria-hidden": "true"}, this.tickText, this.unlimited));
   }
 
   update(state, most) {
@@ -113,18 +115,19 @@ class TimeBar {
     this.tick.hidden = !bound;
     const at = Math.min(100, 100 * bound / most);
     style(this.tick, "inset-inline-start", at.toFixed(2) + "%");
-    put(this.tickText, bound ? `▲ least possible over these links: ${secondsText(bound).replace(" ", "\u00a0")}` : "The links have no limit, so there is no bound.");
+    this.tickText.hidden = !bound;
+    this.unlimited.hidden = Boolean(bound);
+    put(this.least, `: ${secondsText(bound)}`);
     style(this.tickText, "margin-inline-start", at > 50 ? "0" : `max(0px, ${at.toFixed(2)}% - .4em)`);
     style(this.tickText, "margin-inline-end", at > 50 ? `calc(${(100 - at).toFixed(2)}% - .4em)` : "0");
     set(this.tickText, "data-side", at > 50 ? "end" : "start");
-    if (bound && at > 50) put(this.tickText, `least possible over these links: ${secondsText(bound)} ▲`);
   }
 }
 
 // Tiles are the totals.
 class Tiles {
   constructor() {
-    this.root = el("dl", {class: "tiles"});
+    this.root = el("ul", {class: "tiles"});
     this.tile = {};
     for (const [key, name, meaning] of [
       ["done", "done", "Receivers that have put together the whole file and verified it."],
@@ -132,10 +135,10 @@ class Tiles {
       ["uploaders", "effective uploaders", "By how many nodes the work is done, if all did the same: (Σ sent)² ÷ Σ sent². 1: a single node does it all."],
       ["polls", "polls of agents", "How often the manager has asked the nodes for their readings. The picture is made of the answers."],
     ]) {
-      const value = el("dd", {"data-figure": key}), hint = el("dd", {class: "hint"});
+      const value = el("strong", {"data-figure": key}), hint = el("span", {class: "hint"});
       this.tile[key] = {value, hint};
       const why = el("details", {class: "why"}, el("summary", {text: name, title: meaning}), el("span", {text: meaning}));
-      this.root.append(el("div", {}, el("dt", {}, why), value, hint));
+      this.root.append(el("li", {}, why, value, hint));
     }
   }
 

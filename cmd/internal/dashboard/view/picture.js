@@ -2,8 +2,9 @@
 
 const pictureWidth = 1000, pictureHeight = 700;
 
-// ellipse places n points at equal distances on the rim, the first at the top.
-function ellipse(n, rx, ry) {
+// ellipse places n points at equal distances on the rim; the first at the top, or the last two on both sides of the left
+// end, so that the way from there into the ring is free.
+function ellipse(n, rx, ry, open) {
   const steps = 720, lengths = [0], rim = (i) => {
     const angle = 2 * Math.PI * i / steps - Math.PI / 2;
     return {x: 0.5 + rx * Math.cos(angle) / pictureWidth, y: 0.5 + ry * Math.sin(angle) / pictureHeight};
@@ -12,11 +13,8 @@ function ellipse(n, rx, ry) {
     const a = rim(i - 1), b = rim(i);
     lengths.push(lengths[i - 1] + Math.hypot((b.x - a.x) * pictureWidth, (b.y - a.y) * pictureHeight));
   }
-  const whole = lengths[steps], places = [];
-  for (let k = 0, i = 0; k < n; k++) {
-    while (lengths[i] < whole * k / n) i++;
-    places.push(rim(i));
-  }
+  const whole = lengths[steps], places = [], first = open ? 0.75 + 0.5 / n : 0;
+  for (let k = 0; k < n; k++) places.push(rim(lengths.findIndex((l) => l >= whole * ((first + k / n) % 1))));
   return {places, gap: whole / n};
 }
 
@@ -24,7 +22,7 @@ function ellipse(n, rx, ry) {
 // in the middle of its clients, or beside those who pass on what it sends.
 function layout(run) {
   const n = run.nodes.length, {hub, server} = run.system, aside = server && !hub;
-  const rim = ellipse(Math.max(1, server ? n - 1 : n), aside ? 310 : 425, 280);
+  const rim = ellipse(Math.max(1, server ? n - 1 : n), aside ? 310 : 425, 280, aside);
   const radius = Math.max(7, Math.min(52, rim.gap * 0.37));
   if (!server) return {places: rim.places, radius};
   const shift = aside ? 0.14 : 0;
@@ -72,7 +70,7 @@ class Picture {
       el("svg:rect", {class: cls, x: -r - grow, y: -r * 0.8 - grow, width: 2 * (r + grow), height: 2 * (r * 0.8 + grow), rx: 8}) :
       el("svg:circle", {class: cls, r: r + grow});
     const ring = origin ? null : el("svg:circle", {class: "ring", r: r * 0.86, pathLength: 100, "stroke-width": r * 0.28, transform: "rotate(-90)"});
-    const big = origin ? Math.min(r * 0.5, 26) : Math.min(r * 0.85, 34);
+    const big = origin ? Math.min(r * 0.5, 26) : r < 30 ? r * 1.15 : Math.min(r * 0.85, 34); // the larger, if it stands alone
     const label = el("svg:text", {class: "name", "font-size": Math.max(big, 12), text: this.label(node, r)});
     const more = r >= (origin && !server ? 36 : 30) ? el("svg:text", {class: "more", "font-size": Math.min(r * 0.34, 18), y: r * (origin ? 0.48 : 0.4)}) : null;
     if (more) set(label, "y", -r * (origin ? 0.1 : 0.2));
@@ -87,9 +85,10 @@ class Picture {
     return {g, ring, more, again, node};
   }
 
+  // label is what has room in a node: in a very small one nothing, for the list names them all.
   label(node, r) {
-    const text = shortName(node);
-    return node.part === "origin" && r < 28 ? "O" : text;
+    if (r < 10) return "";
+    return node.part === "origin" && r < 28 ? "O" : shortName(node);
   }
 
   trait(node, place, r) {

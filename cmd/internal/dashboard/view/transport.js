@@ -26,11 +26,11 @@ class Transport {
 
   update(app) {
     const {clock} = app, t = clock.following ? Math.max(0, ...app.shown.map((p) => p.run === app.lab.newest ? app.timeOf(p, performance.now()) : 0)) : clock.t;
-    put(this.play, clock.playing ? "❚❚ Pause" : "▶ Play");
+    put(this.play, clock.playing || clock.following ? "❚❚ Pause" : "▶ Play");
     set(this.slider, "max", Math.max(0.1, app.length).toFixed(2));
     if (!this.slider.matches(":active") || clock.playing || clock.following) this.slider.value = t;
     set(this.slider, "aria-valuetext", t.toFixed(1) + " seconds");
-    put(this.time, `${t.toFixed(1)} of ${secondsText(app.length)}`);
+    put(this.time, `${t.toFixed(1)} of ${app.length.toFixed(1)} s`);
     this.back.hidden = !app.live || clock.following;
     const faults = app.shown.flatMap((p) => p.run.notes.filter((n) => n.fault));
     if (faults.length === this.marked && app.length === this.markedLength) return;

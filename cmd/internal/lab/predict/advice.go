@@ -38,16 +38,16 @@ func adviceFor(r Row) string {
 	sends := fmt.Sprintf("the origin sends about %s rather than %s", units.Bytes(int64(r.Relay.OriginBytes)), units.Bytes(int64(r.Hub.OriginBytes)))
 	switch {
 	case r.sooner():
-		return fmt.Sprintf("For %s: %s, about %s instead of %s, %.1f times as fast; %s.", who, b, units.Seconds(relay), units.Seconds(hub), hub/relay, sends)
+		return fmt.Sprintf("For %s: %s, about %s instead of %s, %.1f times as fast; %s.", who, b, units.Measured(relay), units.Measured(hub), hub/relay, sends)
 	case hub < worthwhile*relay:
-		return fmt.Sprintf("For %s: %s, about %s instead of %s.", who, a, units.Seconds(hub), units.Seconds(relay))
+		return fmt.Sprintf("For %s: %s, about %s instead of %s.", who, a, units.Measured(hub), units.Measured(relay))
 	case r.Receivers == 1:
-		return fmt.Sprintf("For %s: %s, which is simpler; both take about %s.", who, a, units.Seconds(hub))
+		return fmt.Sprintf("For %s: %s, which is simpler; both take about %s.", who, a, units.Measured(hub))
 	case r.Hub.SetBy == system.ByDownlink:
 		return fmt.Sprintf("For %s: %s, which is simpler; both take about %s, because the receivers' downlinks decide. To spare the server, %s: %s.",
-			who, a, units.Seconds(hub), b, sends)
+			who, a, units.Measured(hub), b, sends)
 	}
-	return fmt.Sprintf("For %s: either; both take about %s. %s is simpler; with %s %s.", who, units.Seconds(hub), units.Capital(a), b, sends)
+	return fmt.Sprintf("For %s: either; both take about %s. %s is simpler; with %s %s.", who, units.Measured(hub), units.Capital(a), b, sends)
 }
 
 func (q *Question) whyNever() string {
@@ -106,7 +106,7 @@ func (q *Question) caveats(p *Plan) []string {
 	}
 	all = append(all, p.unmeasured(largest)...)
 	if shortest < 2*startUp {
-		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more%s.", units.Seconds(shortest), near))
+		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more%s.", units.Measured(shortest), near))
 	}
 	if p.Chunks < 2*largest {
 		all = append(all, fmt.Sprintf("The file has only %d chunks (of %s): a %s of %d receivers cannot keep all uplinks busy, and takes longer than expected here.",

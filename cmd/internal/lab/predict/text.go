@@ -20,7 +20,7 @@ func (p *Plan) Text(w io.Writer, title string, width int) error {
 	for _, r := range p.Rows {
 		row := []string{strconv.Itoa(r.Receivers)}
 		for _, side := range r.sides() {
-			row = append(row, units.Seconds(side.BoundSeconds), units.Seconds(side.ExpectedSeconds))
+			row = append(row, units.Measured(side.BoundSeconds), units.Measured(side.ExpectedSeconds))
 			if note := side.System.Name + ": " + side.Multiple.From; !slices.Contains(g.Notes, note) {
 				g.Notes = append(g.Notes, note)
 			}

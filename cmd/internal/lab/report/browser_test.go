@@ -38,7 +38,7 @@ func TestTheReportOpensFromDiskWithoutANetwork(t *testing.T) {
 	dir := lab(t, []int{1, 4}, 2)
 	replay := &report.Replay{Style: "#replay-here { color: red }", Body: `<p id="replay-here"></p>`,
 		Script: `document.getElementById("replay-here").textContent = "replayed"`}
-	result, _ := makeReport(t, report.Options{Dirs: []string{dir}, Replay: func(string) (*report.Replay, error) { return replay, nil }})
+	result, _ := makeReport(t, report.Options{Dirs: []string{dir}, Replay: func(string, map[string]float64) (*report.Replay, error) { return replay, nil }})
 	for _, width := range []int{375, 1200} {
 		browser := openReport(t, width, result.Page)
 		if got := browser.Text(`document.querySelector(".headline").textContent.replaceAll("\u00a0", " ")`); got != result.Headline {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"iter"
 	"math"
@@ -76,21 +75,24 @@ func (v *view) disturbed() string {
 	return fmt.Sprintf("%s (%s), and %d of %d times the outcome was the one foretold.", text, strings.Join(kinds, ", "), met, all)
 }
 
-// doubted warns of times that are not to be trusted, with the first reason.
+// doubted warns of times that are not to be trusted, each with its first reason.
 func doubted(cs *metrics.Case) string {
-	var names []string
-	reason := ""
+	var g gathered
 	for _, s := range cs.Series {
 		if _, ok := s.Median(metrics.Distribution); ok {
 			if doubts := s.Get(metrics.Distribution).Doubts; len(doubts) > 0 {
-				names, reason = append(names, s.Label()), cmp.Or(reason, doubts[0])
+				g.add(doubts[0], s.Label())
 			}
 		}
 	}
-	if len(names) == 0 {
+	var parts []string
+	for _, reason := range g.texts {
+		parts = append(parts, fmt.Sprintf("the time of %s (%s)", strings.Join(g.about[reason], ", "), reason))
+	}
+	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Not to be trusted without a look at the doubts: the time of %s (%s).", strings.Join(names, ", "), reason)
+	return "Not to be trusted without a look at the doubts: " + strings.Join(parts, "; ") + "."
 }
 
 // beside tells of the series that are not in the headline: when there is none,

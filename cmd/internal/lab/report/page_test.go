@@ -159,3 +159,29 @@ func TestThatSomethingIsMissingStandsAtTheHead(t *testing.T) {
 		}
 	}
 }
+
+// TestEachTimeHasItsOwnDoubt: that the star was disturbed is not said of the mesh.
+func TestEachTimeHasItsOwnDoubt(t *testing.T) {
+	var all []*metrics.Report
+	for name, doubt := range map[string]string{"star": "it was stopped by hand", "mesh": "the processors were busy", "hybrid": "the processors were busy"} {
+		seconds := 2.0
+		r := &metrics.Report{Head: metrics.Head{Name: name, System: system.Named(name), Receivers: 2, FileBytes: 1000}}
+		r.Figures = []metrics.Figure{{Key: metrics.Distribution, Value: &seconds, Doubts: []string{doubt}}}
+		all = append(all, r)
+	}
+	var b bytes.Buffer
+	if err := (&report.Page{Systems: system.All(), Cases: metrics.Compare(all)}).Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := "the time of star (it was stopped by hand); the time of mesh, hybrid (the processors were busy)."
+	if !strings.Contains(strings.ReplaceAll(b.String(), "\u00a0", " "), want) {
+		t.Errorf("%q is not in the page", want)
+	}
+	for _, s := range system.All() { // the dots beside the names
+		_, style, found := strings.Cut(b.String(), ".dot."+s.Name+" {")
+		style, _, _ = strings.Cut(style, "}")
+		if !found || s.Look.Mark != system.Disc && !strings.Contains(style, "border-radius:") {
+			t.Errorf("%s has no shape of its own", s.Name)
+		}
+	}
+}

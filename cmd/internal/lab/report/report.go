@@ -26,8 +26,9 @@ type Options struct {
 	Command []string // that makes the report, as it stands in the page
 	Made    time.Time
 	// Replay makes the block that shows a folder's runs again; nil, and a nil
-	// result, is none. Of several folders only the first is replayed.
-	Replay func(dir string) (*Replay, error)
+	// result, is none. Of several folders only the first is replayed. Times are
+	// the distribution times that the report has, in seconds by the run's name.
+	Replay func(dir string, times map[string]float64) (*Replay, error)
 	// Systems are those that logs may name; nil: system.All.
 	Systems system.Table
 }
@@ -123,7 +124,7 @@ func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 	}
 	in.Logs.add(nodes, findings, o.Links, o.Systems, set)
 	if o.Replay != nil && in.replay == nil {
-		replay, problem := o.Replay(dir)
+		replay, problem := o.Replay(dir, in.times())
 		if problem != nil {
 			folder.Notes = append(folder.Notes, "the runs cannot be replayed: "+problem.Error())
 		}
@@ -131,6 +132,17 @@ func (in *input) add(ctx context.Context, o *Options, dir, set string) error {
 	}
 	in.folders = append(in.folders, folder)
 	return err
+}
+
+// times are the distribution times of all runs, by name.
+func (in *input) times() map[string]float64 {
+	times := make(map[string]float64)
+	for _, r := range in.Reports {
+		if t, ok := r.Value(metrics.Distribution); ok {
+			times[filepath.Base(r.Dir)] = t
+		}
+	}
+	return times
 }
 
 // page makes the page of what was read.

@@ -332,14 +332,16 @@ func TestTheAcceptQueueIsDrawn(t *testing.T) {
 func TestTheReplayMayRunItsOwnScriptAlone(t *testing.T) {
 	dir := lab(t, []int{1}, 1)
 	replay := &report.Replay{Style: ".replay{}", Body: `<p id="replay-here">again</p>`, Script: "document.title += '!'"}
-	give := func(string) (*report.Replay, error) { return replay, nil }
+	give := func(string, map[string]float64) (*report.Replay, error) { return replay, nil }
 	_, text := makeReport(t, report.Options{Dirs: []string{dir}, Replay: give})
 	says(t, text, replay.Body, "<script>"+replay.Script+"</script>", "; script-src 'sha256-")
 	replay.Script = "'</SCRIPT><script>'"
 	if _, err := report.Make(context.Background(), report.Options{Dirs: []string{dir}, Out: t.TempDir(), Replay: give}); err == nil {
 		t.Error("a script that ends its own element was let in")
 	}
-	fails := func(string) (*report.Replay, error) { return nil, errors.New("the timeline is broken") }
+	fails := func(string, map[string]float64) (*report.Replay, error) {
+		return nil, errors.New("the timeline is broken")
+	}
 	_, text = makeReport(t, report.Options{Dirs: []string{dir}, Replay: fails})
 	says(t, text, "the runs cannot be replayed: the timeline is broken")
 }

@@ -56,6 +56,7 @@ func dots(systems system.Table) string {
 		system.Square:   "border-radius: 1px;",
 		system.Triangle: "clip-path: polygon(50% 0, 100% 100%, 0 100%); border-radius: 0;",
 		system.Diamond:  "transform: rotate(45deg) scale(.85); border-radius: 0;",
+		system.Cross:    "clip-path: polygon(20% 0, 50% 30%, 80% 0, 100% 20%, 70% 50%, 100% 80%, 80% 100%, 50% 70%, 20% 100%, 0 80%, 30% 50%, 0 20%); border-radius: 0;",
 	}
 	var b strings.Builder
 	for _, s := range systems {

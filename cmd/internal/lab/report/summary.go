@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"starmesh/cmd/internal/cli/table"
@@ -30,7 +31,8 @@ func Summary(cases []*metrics.Case) table.Table {
 	for _, f := range summed {
 		g.Head = append(g.Head, f.name)
 	}
-	if len(cases) > 0 {
+	against := slices.ContainsFunc(cases, func(cs *metrics.Case) bool { return len(cs.Series) > 1 })
+	if against {
 		g.Head = append(g.Head, "time ÷ "+cases[0].Base())
 	}
 	n := &notes{}
@@ -40,7 +42,11 @@ func Summary(cases []*metrics.Case) table.Table {
 			if k > 0 {
 				to = "" // said in the row above
 			}
-			g.Rows = append(g.Rows, append([]string{to}, summaryRow(cs, s, n)...))
+			row := append([]string{to}, summaryRow(cs, s, n)...)
+			if against {
+				row = append(row, timeOver(s))
+			}
+			g.Rows = append(g.Rows, row)
 		}
 	}
 	g.Notes = n.lines()
@@ -59,11 +65,15 @@ func summaryRow(cs *metrics.Case, s *metrics.Series, n *notes) []string {
 			n.doubts.add(doubt, f.name+" ("+s.Label()+" to "+strconv.Itoa(cs.Receivers)+" of "+units.Bytes(cs.FileBytes)+")")
 		}
 	}
-	relative := table.Missing
+	return row
+}
+
+// timeOver is the time of a series over that of its case's first.
+func timeOver(s *metrics.Series) string {
 	if spread := s.Get(metrics.Distribution); spread != nil && spread.Relative != nil {
-		relative = number(*spread.Relative)
+		return number(*spread.Relative)
 	}
-	return append(row, relative)
+	return table.Missing
 }
 
 // maxBars is how many nodes of each system an overview draws.

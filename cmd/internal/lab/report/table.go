@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,15 +86,7 @@ func cellText(s *metrics.Spread, unit metrics.Unit) string {
 func Value(v float64, unit metrics.Unit) string {
 	switch unit {
 	case metrics.Seconds:
-		switch { // all digits are kept, so that times beside each other have as many
-		case v < 0.001:
-			return number(v) + " s"
-		case v < 1:
-			return number(1000*v) + " ms"
-		case v < 60:
-			return number(v) + " s"
-		}
-		return units.Seconds(v)
+		return units.Measured(v)
 	case metrics.Bytes:
 		return units.Bytes(int64(v))
 	case metrics.Share:
@@ -107,14 +98,7 @@ func Value(v float64, unit metrics.Unit) string {
 }
 
 // number keeps three digits, and all before the point.
-func number(v float64) string {
-	if v == 0 {
-		return "0"
-	}
-	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64) // 0.9999 has as many digits as 1
-	digits := 2 - int(math.Floor(math.Log10(math.Abs(rounded))))
-	return strconv.FormatFloat(v, 'f', min(max(0, digits), 6), 64)
-}
+func number(v float64) string { return units.Three(v) }
 
 // gathered says each text once, and what it is true of.
 type gathered struct {

@@ -142,3 +142,14 @@ func TestThreeDigitsAreShown(t *testing.T) {
 		}
 	}
 }
+
+// TestASystemAloneIsNotSetAgainstItself in a column of ones.
+func TestASystemAloneIsNotSetAgainstItself(t *testing.T) {
+	both := report.Summary([]*metrics.Case{cs(3)})
+	alone := cs(3)
+	alone.Series = alone.Series[1:]
+	one := report.Summary([]*metrics.Case{alone})
+	if got := both.Head[len(both.Head)-1]; got != "time ÷ star" || len(one.Head) != len(both.Head)-1 || len(one.Rows[0]) != len(one.Head) {
+		t.Errorf("%q and %q, %q", both.Head, one.Head, one.Rows)
+	}
+}

@@ -31,6 +31,7 @@ const (
 	brief   = "brief"   // the same, before it has answered that it begins
 	quits   = "quits"   // it ends before it is ready
 	stalls  = "stalls"  // it receives half of the file, and nothing more
+	hasty   = "hasty"   // the same, and its log has no time to tell of it
 	wrong   = "wrong"   // its file differs from the original
 	deaf    = "deaf"    // it does not end when it is asked to
 	mute    = "mute"    // its agent answers the first question only
@@ -94,7 +95,11 @@ func play(text string) int {
 	}
 	logged := make(chan error, 1)
 	logging, endLog := context.WithCancel(context.Background())
-	go func() { logged <- a.reporter.Log(logging, log, 50*time.Millisecond) }()
+	interval := 50 * time.Millisecond
+	if a.fate == hasty {
+		interval = time.Hour
+	}
+	go func() { logged <- a.reporter.Log(logging, log, interval) }()
 	status := a.live(ctx)
 	endLog()
 	<-logged
@@ -172,7 +177,7 @@ func (a *actor) receive(ctx context.Context) int {
 	switch a.fate {
 	case fails:
 		return a.fail("the disk is full")
-	case stalls:
+	case stalls, hasty:
 		<-ctx.Done()
 		return 1
 	case wrong:

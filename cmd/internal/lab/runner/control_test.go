@@ -93,6 +93,46 @@ func TestANodeThatIsKilledOnPurposeIsNoFailureIfItIsExcused(t *testing.T) {
 	}
 }
 
+// TestWhatANodeHadToldIsNotTakenBack: the log of one that is killed is older than
+// what its agent has answered.
+func TestWhatANodeHadToldIsNotTakenBack(t *testing.T) {
+	b := newBench(t, "client-1=hasty")
+	var killed atomic.Bool
+	b.faults(troubled{
+		excused: func(node string) string {
+			if node == "client-1" && killed.Load() {
+				return "killed on purpose"
+			}
+			return ""
+		},
+		act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
+			if until(ctx, events, "client-1", func(r *labdir.Reading) bool { return r.InBytes > 0 }) {
+				if err := nodes.Kill(ctx, "client-1"); err != nil {
+					t.Error(err)
+				}
+				killed.Store(until(ctx, events, "client-1", func(r *labdir.Reading) bool { return r.State == labdir.Gone }))
+			}
+		},
+	})
+	b.run(t.Context(), 2)
+	f, err := os.Open(b.path(labdir.TimelineFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	events, err := labdir.ReadEvents(f)
+	var most, last labdir.Reading
+	for _, e := range events {
+		if e.Reading != nil && e.Reading.Node == "client-1" {
+			last = *e.Reading
+			most.InBytes, most.HaveBytes = max(most.InBytes, last.InBytes), max(most.HaveBytes, last.HaveBytes)
+		}
+	}
+	if err != nil || most.InBytes == 0 || last.State != labdir.Gone || last.InBytes != most.InBytes || last.HaveBytes != most.HaveBytes {
+		t.Errorf("it had told %+v, and when it was gone %+v, %v", most, last, err)
+	}
+}
+
 func TestANodeThatIsStartedAgainBeginsAtOnceWithALogOfItsOwn(t *testing.T) {
 	b := newBench(t, "client-1=stalls")
 	b.faults(troubled{act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {

@@ -177,7 +177,11 @@ func (r *run) lastWords(n *node, p *Process) {
 	file := r.file(n) + ".jsonl"
 	n.mu.Unlock()
 	if report, ok := finalReport(file); ok {
-		got = r.reading(n, report)
+		// The log of one that was killed ends before what its agent told last,
+		// which is of this start unless the one before had ended with it.
+		if logged := r.reading(n, report); n.last.State == labdir.Gone || logged.InBytes+logged.OutBytes >= n.last.InBytes+n.last.OutBytes {
+			got = logged
+		}
 	}
 	got.Node, got.Polls, got.State = n.name, n.polls, labdir.Gone
 	if !n.done.IsZero() && purpose == "" {

@@ -9,7 +9,7 @@ func hybrid(star, mesh *System) *System {
 	s := *mesh // in all but who has the file at first
 	s.Name, s.Logged = Hybrid, star.Name
 	s.Words = Words{Title: "Hybrid", Called: "the hybrid",
-		Says:  "A server and a mesh: the server sends hardly more than one copy, and the receivers pass it on. It needs no more of its link than a mesh of its origin's.",
+		Says:  "A server and a mesh: the server sends hardly more than one copy, and the receivers pass it on.",
 		Level: "in a hybrid the server's bar is as low as all others", Bound: mesh.Words.Bound}
 	s.Look = Look{Light: "#7a5195", Dark: "#b58fd0", Mark: Cross}
 	s.Nodes = Nodes{Origin: star.Nodes.Origin, Receiver: mesh.Nodes.Receiver, Receivers: mesh.Nodes.Receivers}
