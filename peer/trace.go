@@ -26,6 +26,9 @@ func (t steps) stream(what string, p peer.ID, proto string) {
 
 // message prints a message that was sent (queued for sending) or received.
 func (t steps) message(call string, p peer.ID, kind frame.Type, n int) {
+	if t.Trace == nil { // an id is long to write, and messages are many
+		return
+	}
 	t.Step("%s %s %s, %d bytes", call, p2phost.Short(p), typeName(kind), n)
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	hiddenLook = 500 * time.Millisecond
+	hiddenLook = 2 * time.Second
 	// hiddenFor is how long nobody outside reaches this node, or others each
 	// other, before that is said: relays and new nodes need a moment.
 	hiddenFor = 10 * time.Second
