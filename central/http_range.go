@@ -3,27 +3,13 @@ package central
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"starmesh/common/store"
 	"strings"
-	"time"
 )
 
 // maxRanges is how many parts of a file one request may ask for; with more it
 // gets the whole, as RFC 9110 (section 14.2) allows.
 const maxRanges = 16
-
-func fileRow(name string, e store.Entry) row {
-	id := "not known yet"
-	if !e.ID.IsZero() {
-		id = e.ID.String()
-	}
-	return row{href(name), name, fmt.Sprint(e.Size), e.ModTime.UTC().Format(time.DateTime), id}
-}
-
-// href is a relative link to name, whatever characters it has.
-func href(name string) string { return "./" + url.PathEscape(name) }
 
 // setRange makes of the Range of a request for size bytes one that net/http
 // answers as RFC 9110 has it (section 14): other units than bytes are ignored,

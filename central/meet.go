@@ -18,6 +18,10 @@ const (
 	// them, in bytes.
 	MaxPlaces = 8
 	maxPlace  = 512
+
+	// maxMeetings is how many of those who met lately are looked at for one MEET:
+	// many may say the same.
+	maxMeetings = 8 * MaxPlaces
 )
 
 // meet says that the sender fetches a file and may be reached at those places.
@@ -121,7 +125,8 @@ func (f *meetings) enter(s *session, m meet) (others []string) {
 	f.leave(s)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, other := range slices.Backward(f.files[m.ID]) {
+	all := f.files[m.ID]
+	for _, other := range slices.Backward(all[max(0, len(all)-maxMeetings):]) {
 		news := slices.DeleteFunc(slices.Clone(other.places), func(p string) bool {
 			return slices.Contains(m.Places, p) || slices.Contains(others, p) // said over two connections
 		})

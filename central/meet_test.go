@@ -57,6 +57,23 @@ func TestAServerTellsOfFew(t *testing.T) {
 	}
 }
 
+// TestMeetingACrowdCostsLittle: many may say that they are at one place.
+func TestMeetingACrowdCostsLittle(t *testing.T) {
+	var f meetings
+	for range 5000 {
+		f.enter(&session{}, meet{ID: content.ID{1}, Places: []string{"a"}})
+	}
+	s := &session{}
+	n := testing.AllocsPerRun(10, func() {
+		if got := f.enter(s, meet{ID: content.ID{1}, Places: []string{"b"}}); len(got) != 1 {
+			t.Fatal(got)
+		}
+	})
+	if n > 2*maxMeetings {
+		t.Errorf("%.0f allocations to meet one", n)
+	}
+}
+
 func TestAServerMayIntroduceNobody(t *testing.T) {
 	s := startServer(t, func(c *ServerConfig) { c.NoIntroduce = true })
 	s.add(t, "x", noise(1000))

@@ -76,8 +76,11 @@ func hasDrive(p string) bool {
 // folder ("Naming Files, Paths, and Namespaces", Microsoft). It ignores case,
 // and dots and blanks at the end.
 func isDevice(element string) bool {
-	name := strings.ToUpper(strings.TrimRight(element, " ."))
-	switch name {
+	name := strings.TrimRight(element, " .")
+	if len(name) < len("NUL") || len(name) > len("CONOUT$") { // as good as always
+		return false
+	}
+	switch name = strings.ToUpper(name); name {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
 		return true
 	}

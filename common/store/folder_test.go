@@ -63,14 +63,14 @@ func quietFolder(t testing.TB, dir string, cfg store.FolderConfig) *store.Folder
 }
 
 // next waits for an event.
-func next(t testing.TB, events <-chan store.Event) store.Event {
+func next(t testing.TB, events <-chan *store.Event) store.Event {
 	t.Helper()
 	select {
 	case e, ok := <-events:
 		if !ok {
 			t.Fatal("the events have ended")
 		}
-		return e
+		return *e
 	case <-time.After(patience):
 		t.Fatal("no event came")
 	}
@@ -78,7 +78,7 @@ func next(t testing.TB, events <-chan store.Event) store.Event {
 }
 
 // appear waits until all of names have appeared.
-func appear(t testing.TB, events <-chan store.Event, names ...string) {
+func appear(t testing.TB, events <-chan *store.Event, names ...string) {
 	t.Helper()
 	for len(names) > 0 {
 		e := next(t, events)
@@ -99,7 +99,7 @@ func namesOf(entries []store.Entry) []string {
 }
 
 // watched is serve with the events from the beginning.
-func watched(t testing.TB, dir string, cfg store.FolderConfig) (*store.Folder, <-chan store.Event, func()) {
+func watched(t testing.TB, dir string, cfg store.FolderConfig) (*store.Folder, <-chan *store.Event, func()) {
 	t.Helper()
 	cfg.Interval = soon
 	f, err := store.OpenFolder(dir, cfg)

@@ -209,6 +209,7 @@ type lastFolder struct {
 	dir   string
 	open  *openFolder // nil: none, or err says why
 	err   error
+	seen  string // the folder in which a file was looked at last
 }
 
 // in opens a folder of the place.
@@ -223,8 +224,17 @@ func (l *lastFolder) in(dir string) (*openFolder, error) {
 	return l.open, l.err
 }
 
+// lstat looks at a file. Folders may lie deep, and have one file each: none is
+// opened for its first.
 func (l *lastFolder) lstat(name string) (fs.FileInfo, error) {
-	dir, err := l.in(path.Dir(name))
+	at := path.Dir(name)
+	if at != l.seen {
+		l.seen = at
+		if info, ok, err := lookup(l.place.dir, name); ok {
+			return info, err
+		}
+	}
+	dir, err := l.in(at)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func TestRunSeesWhatHappens(t *testing.T) {
 	oldFile(t, dir+"/ab", []byte("other"))
 	appear(t, events, "ab")
 	os.WriteFile(dir+"/a/f", []byte("two!"), 0o666)
-	for _, c := range []<-chan store.Event{events, inA} {
+	for _, c := range []<-chan *store.Event{events, inA} {
 		if e := next(t, c); e.Kind != store.Changed || e.Entry.Name != "a/f" || e.Entry.ID != storetest.List(t, []byte("two!")).ID() {
 			t.Errorf("%s %+v", e.Kind, e.Entry)
 		}
@@ -105,7 +105,7 @@ func TestASlowWatcherLosesEventsAndIsTold(t *testing.T) {
 	}
 	count, last := 0, store.Event{}
 	for len(events) > 0 {
-		last = <-events
+		last = *<-events
 		count++
 	}
 	if last.Kind != store.Lost || last.Entry != (store.Entry{}) || count < 100 || count > 2000 {

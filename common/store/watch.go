@@ -16,8 +16,8 @@ type watchers struct {
 
 type watcher struct {
 	prefix string
-	events chan Event // watchQueue events and room for one more: Lost
-	lost   bool       // Lost is the last in events
+	events chan *Event // watchQueue events and room for one more: Lost
+	lost   bool        // Lost is the last in events
 }
 
 // add begins to watch what lies at prefix.
@@ -25,7 +25,7 @@ func (w *watchers) add(prefix string) *watcher {
 	if w.all == nil {
 		w.all = map[*watcher]bool{}
 	}
-	one := &watcher{prefix: strings.TrimSuffix(prefix, "/"), events: make(chan Event, watchQueue+1)}
+	one := &watcher{prefix: strings.TrimSuffix(prefix, "/"), events: make(chan *Event, watchQueue+1)}
 	w.all[one] = true
 	return one
 }
@@ -39,7 +39,7 @@ func (w *watchers) tell(events []Event) {
 	for _, e := range events {
 		for one := range w.all {
 			if within(one.prefix, e.Entry.Name) {
-				one.tell(e)
+				one.tell(&e)
 			}
 		}
 	}
@@ -47,13 +47,13 @@ func (w *watchers) tell(events []Event) {
 
 // tell puts e in the queue. While Lost waits there, nothing follows it:
 // whoever reads Lost lists again, and that shows all that was left out.
-func (one *watcher) tell(e Event) {
+func (one *watcher) tell(e *Event) {
 	if one.lost && len(one.events) > 0 {
 		return
 	}
 	one.lost = len(one.events) >= watchQueue
 	if one.lost {
-		e = Event{Kind: Lost}
+		e = &Event{Kind: Lost}
 	}
 	one.events <- e // never waits: only the holder of the Folder's lock sends
 }
@@ -61,8 +61,9 @@ func (one *watcher) tell(e Event) {
 // Watch returns the changes of what lies at prefix ("": everything) from now on;
 // list after calling it, to miss nothing. A watcher that does not keep up gets
 // an event of the kind Lost and must list again. stop ends it and closes
-// events; it must be called, and may be more than once.
-func (f *Folder) Watch(prefix string) (events <-chan Event, stop func()) {
+// events; it must be called, and may be more than once. The events are for
+// reading only: others may have the same ones.
+func (f *Folder) Watch(prefix string) (events <-chan *Event, stop func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	one := f.watch.add(prefix)
