@@ -102,7 +102,7 @@ func (s *swarm) turnAway(l *link) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l.introduceLocked(s) // LEAVE is of a topic that was JOINed
-	l.post(peers{Topic: s.topic, Places: s.node.around.Tellable(l.peer, s.peersLocked(l))}, leave{Topic: s.topic})
+	l.post(s.othersLocked(l), leave{Topic: s.topic})
 	delete(l.files.told, id)
 	return nil
 }

@@ -22,7 +22,9 @@ const askTimeout = 20 * time.Second
 // answerQuestion answers one question on a stream of its own.
 func (n *Node) answerQuestion(ctx context.Context, from peer.ID, s stream) {
 	defer s.Close()
-	_ = s.SetDeadline(time.Now().Add(askTimeout)) // ctx does the same, later
+	_ = s.SetDeadline(time.Now().Add(askTimeout))
+	ctx, cancel := context.WithTimeout(ctx, askTimeout) // nobody waits for longer
+	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
 	defer stop()
 	kind, body, err := frame.Read(s, maxControl, nil)

@@ -50,6 +50,7 @@ type link struct {
 	files   membership
 
 	introductions quota       // of PEERS; the reader's
+	introduced    quota       // of those that it is told of others with; the lock of files guards it
 	receiving     atomic.Bool // whether its data stream has been opened
 }
 

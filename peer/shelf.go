@@ -114,10 +114,14 @@ func (f *shelf) holds(id content.ID) bool {
 
 // lend returns the swarm of a file, which is made if the file is in a folder that
 // is shared: there may be many, and hardly ever does anybody ask for one alone. It
-// fails with fault.NotFound, and as store.Tree.File does.
+// fails with fault.NotFound, as store.Tree.File does, and with ctx's error for who
+// has gone before its turn came. What has begun goes on: the next to ask has it.
 func (n *Node) lend(ctx context.Context, id content.ID) (*swarm, error) {
 	n.shelf.lending.Lock()
 	defer n.shelf.lending.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if s := n.shelf.swarm(id); s != nil {
 		return s, nil
 	}
@@ -125,7 +129,7 @@ func (n *Node) lend(ctx context.Context, id content.ID) (*swarm, error) {
 	if tree == nil {
 		return nil, fault.Wrapf(fault.NotFound, "%s is not shared here", id.Short())
 	}
-	file, err := tree.File(ctx, entry)
+	file, err := tree.File(n.life.ctx, entry)
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ func (s *swarm) enterLocked(l *link, j join) *member {
 	for i := range has.Minus(told).All() {
 		m.pending = append(m.pending, i) // news since our JOIN
 	}
-	l.post(peers{Topic: s.topic, Places: s.node.around.Tellable(l.peer, s.peersLocked(l))})
+	l.post(s.othersLocked(l))
 	for part := range slices.Chunk(slices.Collect(told.Minus(has).All()), maxEach) {
 		l.post(news{what: typeLost, Topic: s.topic, Chunks: part})
 	}
@@ -111,6 +111,16 @@ func (s *swarm) enterLocked(l *link, j join) *member {
 	s.give.giver.Join(l.key, j.Has)
 	s.give.actLocked()
 	return m
+}
+
+// othersLocked is what the remote of l is told of the members, not more often than
+// it would hear: to look up where they are is the dearest part of a JOIN. The caller
+// holds the lock of l.files.
+func (s *swarm) othersLocked(l *link) peers {
+	if !l.introduced.take(time.Now(), maxPeersRate, maxTopics) {
+		return peers{Topic: s.topic}
+	}
+	return peers{Topic: s.topic, Places: s.node.around.Tellable(l.peer, s.peersLocked(l))}
 }
 
 // peersLocked returns the members but one.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -60,6 +59,9 @@ type TreeOptions struct {
 	// Only is the path of the file or folder in the collection that is wanted
 	// alone: it keeps its name, and not those above it; "" is all.
 	Only string
+	// Cache has the chunk lists of single files, or is to have them; nil: they are
+	// hashed whenever they are asked for.
+	Cache *Cache
 	// Failed is told why a file does not get its place, or has changed since; the
 	// others are gone on with if it returns nil.
 	Failed func(content.Entry, error) error
@@ -357,28 +359,6 @@ func (t *Tree) inFolder(entry int, do func(dir *openFolder, base, name string) e
 	}
 	defer t.writer.folders.give(dir)
 	return do(dir, path.Base(name), name)
-}
-
-// File returns an entry's file, if it is there, as a File of its own: hashed for its
-// own chunks, and not to be written to.
-func (t *Tree) File(ctx context.Context, entry int) (File, error) {
-	name := t.name(entry)
-	if !t.isThere(entry) {
-		return nil, fault.Wrapf(fault.NotFound, "%s is not here", name)
-	}
-	f, info, err := t.openFile(entry)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	list, err := content.Hash(ctx, f, t.c.Entries()[entry].Size, nil)
-	if err == nil && list.ID() != t.c.Entries()[entry].ID {
-		err = fault.Wrapf(fault.Changed, "%s has changed since it was hashed", name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return NewShelved(t.root, name, list, StampOf(info)), nil
 }
 
 // Close lets go of what is open; what was written stays, and the next Look finds

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"context"
 	"iter"
+	"path/filepath"
 	"slices"
 
 	"starmesh/common/content"
+	"starmesh/common/fault"
 )
 
 // WriteFile verifies p and makes it the file of an entry that has one chunk: it came
@@ -50,4 +53,31 @@ func (t *Tree) Gone() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.files) > 0 && !slices.ContainsFunc(t.files, func(f treeFile) bool { return f.is == there })
+}
+
+// File returns an entry's file, if it is there, as a File of its own: with its own
+// chunks, for which it is hashed unless the cache knows them, and not to be written
+// to.
+func (t *Tree) File(ctx context.Context, entry int) (File, error) {
+	name := t.name(entry)
+	if !t.isThere(entry) {
+		return nil, fault.Wrapf(fault.NotFound, "%s is not here", name)
+	}
+	f, _, err := t.openFile(entry)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	at, err := filepath.Abs(filepath.Join(t.root.Name(), filepath.FromSlash(name)))
+	if err != nil {
+		return nil, explain(err, name)
+	}
+	h, err := hashOpen(ctx, f, at, t.opt.Cache, nil)
+	if err == nil && h.list.ID() != t.c.Entries()[entry].ID {
+		err = fault.Wrapf(fault.Changed, "%s has changed since it was hashed", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return NewShelved(t.root, name, h.list, StampOf(h.info)), nil
 }

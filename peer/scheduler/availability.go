@@ -39,14 +39,19 @@ func (a *availability) join(has content.Set) {
 	a.inAll.Keep(has)
 }
 
-// leave takes join back.
-func (a *availability) leave(has content.Set) {
+// leave takes join back; others are the takers that stay. It goes through what the
+// one had, not through the whole file: whoever joins and leaves all the time is to
+// cost little.
+func (a *availability) leave(has content.Set, others []*neighbour) {
 	a.takers--
 	for i := range has.All() {
-		a.held[i]--
+		if a.held[i]--; a.held[i] == 0 {
+			a.inSome.Remove(i)
+		}
 	}
-	for i := range a.held {
-		a.place(i)
+	a.inAll = content.FullSet(len(a.held))
+	for _, n := range others {
+		a.inAll.Keep(n.has)
 	}
 }
 

@@ -115,7 +115,7 @@ func (g *Giver) Leave(id ID) {
 	g.uplink.dropAll(id)
 	if n.isTaker {
 		g.takers = slices.DeleteFunc(g.takers, func(t *neighbour) bool { return t == n })
-		g.chunks.leave(n.has)
+		g.chunks.leave(n.has, g.takers)
 		if len(g.takers) == 0 {
 			g.uplink.window = window{} // whoever comes next may be at another distance
 		}

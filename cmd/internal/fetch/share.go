@@ -226,7 +226,7 @@ func (s *Sharer) publishFolder(ctx context.Context, name string, root *os.Root, 
 	if err != nil {
 		return peer.Ticket{}, err
 	}
-	tree := store.NewTree(root, "", c, store.TreeOptions{Failed: func(e content.Entry, err error) error {
+	tree := store.NewTree(root, "", c, store.TreeOptions{Cache: s.cache, Failed: func(e content.Entry, err error) error {
 		s.withdrawn(e.Path, e.ID, err)
 		return nil
 	}})
