@@ -12,6 +12,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 	"starmesh/common/store"
 )
 
@@ -46,7 +47,7 @@ func fileRow(name string, e store.Entry) row {
 	if !e.ID.IsZero() {
 		id = e.ID.String()
 	}
-	return row{href(name), name, fmt.Sprint(e.Size), e.ModTime.UTC().Format(time.DateTime), id}
+	return row{href(name), readable.Text(name), fmt.Sprint(e.Size), e.ModTime.UTC().Format(time.DateTime), id}
 }
 
 // href is a relative link to name, whatever characters it has.
@@ -62,7 +63,7 @@ func (s *Server) httpList(w http.ResponseWriter, r *http.Request, folder string)
 	view := struct {
 		Title, More string
 		Rows        template.HTML
-	}{Title: "/" + folder, Rows: tableOf(rows)}
+	}{Title: "/" + readable.Text(folder), Rows: tableOf(rows)}
 	if after != "" {
 		view.More = "?after=" + url.QueryEscape(after)
 	}
@@ -116,7 +117,7 @@ func (s *Server) page(folder, after string, most int) (rows []row, next string) 
 				continue
 			}
 			if sub, _, deeper := strings.Cut(rest, "/"); deeper {
-				rows = append(rows, row{Href: href(sub) + "/", Name: sub + "/"})
+				rows = append(rows, row{Href: href(sub) + "/", Name: readable.Text(sub) + "/"})
 				after, more, step = prefix+sub+"/\xff", true, 0 // behind all that is in it, for no name has such a byte
 				break
 			}

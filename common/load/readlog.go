@@ -130,7 +130,7 @@ func (l *logReader) take(text []byte, whole bool) {
 		return
 	}
 	var report Report
-	if err := json.Unmarshal(text, &report); err != nil {
+	if err := json.Unmarshal(readable.PlainJSON(text), &report); err != nil {
 		if !whole {
 			l.problem(l.line, "the last line is cut off: the node was killed while it wrote, or is still writing; left out")
 		} else {

@@ -99,7 +99,7 @@ func decode(addr, path string, response *http.Response, into any) error {
 	case into == nil:
 		return nil
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	if err := json.Unmarshal(readable.PlainJSON(body), into); err != nil {
 		return fault.Wrapf(fault.Protocol, "what answers at %s is no starmesh agent: %w", addr, err)
 	}
 	return nil

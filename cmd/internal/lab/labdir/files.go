@@ -9,6 +9,7 @@ import (
 
 	"starmesh/cmd/internal/fileerr"
 	"starmesh/common/fault"
+	"starmesh/common/readable"
 )
 
 // OpenLab reads lab.json in a lab's folder. Its errors are those of OpenRun.
@@ -43,6 +44,7 @@ func Read[T any](r io.Reader, format string, maxBytes int64) (*T, error) {
 	if int64(len(text)) > maxBytes {
 		return nil, fault.Wrapf(fault.TooLarge, "it has more than %d MiB", maxBytes>>20)
 	}
+	text = readable.PlainJSON(text)
 	var is struct{ Format string }
 	into := new(T)
 	if err := json.Unmarshal(text, &is); err != nil {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"starmesh/common/readable"
 )
 
 // An Event is one line of a timeline, and one message to the dashboard: what
@@ -130,7 +132,7 @@ func ReadEvents(r io.Reader) ([]Event, error) {
 			Event
 			Trial string // what the run was called once
 		}
-		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
+		if err := json.Unmarshal(readable.PlainJSON(scanner.Bytes()), &e); err != nil {
 			broken = fmt.Errorf("timeline, line %d: %w", number, err)
 			continue
 		}
