@@ -6,7 +6,13 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"starmesh/cmd/internal/agent"
+	"starmesh/cmd/internal/cli"
 	"starmesh/cmd/internal/fetch"
+	"starmesh/cmd/internal/fleet"
 	"starmesh/cmd/internal/lab/faultinject"
 	"starmesh/cmd/internal/lab/predict"
 	"starmesh/cmd/internal/lab/runner"
@@ -88,5 +94,38 @@ func TestPlansKnowHowManyAServerHolds(t *testing.T) {
 func TestEventsHaveOneName(t *testing.T) {
 	if fetch.DoneEvent != runner.DoneEvent {
 		t.Errorf("a file that is done is told as %q, and listened for as %q", fetch.DoneEvent, runner.DoneEvent)
+	}
+}
+
+// TestOneNameIsOneKindOfFlag, for one variable of the environment sets it for all
+// commands: those that are not alike are told of in the manual.
+func TestOneNameIsOneKindOfFlag(t *testing.T) {
+	told := map[string]bool{
+		"listen": true, "announce": true, // an address here, a multiaddr there
+		"sidecar":   true, // a switch of hash
+		"retry-for": true, // forever is a duration where others may come
+	}
+	kinds := map[string]map[string]string{} // a command that has it, by name and kind
+	var look func(cmd *cobra.Command)
+	look = func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if kinds[f.Name] == nil {
+				kinds[f.Name] = map[string]string{}
+			}
+			value, _ := pflag.UnquoteUsage(f)
+			kinds[f.Name][f.Value.Type()+" "+value] = cmd.CommandPath()
+			if own := cli.OwnVariable(cmd, f.Name); slices.Contains([]string{agent.TokenVariable, cli.PasswordVariable, fleet.CodeVariable}, own) {
+				t.Errorf("--%s of %s is set by the secret %s", f.Name, cmd.CommandPath(), own)
+			}
+		})
+		for _, below := range cmd.Commands() {
+			look(below)
+		}
+	}
+	look(newRoot(io.Discard))
+	for name, of := range kinds {
+		if len(of) > 1 && !told[name] {
+			t.Errorf("--%s means several things: %v", name, of)
+		}
 	}
 }

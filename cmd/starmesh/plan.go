@@ -41,7 +41,7 @@ given is as in 'lab run'; a rate of 0 is no limit.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.plan(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.IntSliceVarP(&f.receivers, "receivers", "n", f.receivers, "for so many receivers; several as `N,N,…`")
+	flags.IntSliceVarP(&f.receivers, "receivers", "n", f.receivers, "for so many receivers; several as `N,…`")
 	flags.Var(&f.size, "size", "of the file, such as 4GiB")
 	flags.Var(&f.originUp, "origin-up", "the uplink of the server, or of the node that has the file (default: that of --up)")
 	flags.Lookup("origin-up").DefValue = ""

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -51,6 +52,33 @@ func TestFlagsAreSetByTheEnvironment(t *testing.T) {
 		if err := cmd.ValidateFlagGroups(); err != nil {
 			t.Errorf("%q: %v", c.line, err)
 		}
+	}
+}
+
+// TestAVariableOfOneCommandIsNoOthers: it goes before the one of all, and what is
+// a value for one command is none for the switch of another.
+func TestAVariableOfOneCommandIsNoOthers(t *testing.T) {
+	for name, value := range map[string]string{
+		"STARMESH_LISTEN": ":1", "STARMESH_PEER_GET_LISTEN": "/ip4/0.0.0.0/tcp/2", "STARMESH_SIDECAR": "x.starmesh",
+	} {
+		t.Setenv(name, value)
+	}
+	root, peer, get, hash := &cobra.Command{Use: "starmesh"}, &cobra.Command{Use: "peer"}, &cobra.Command{Use: "get"}, &cobra.Command{Use: "hash"}
+	root.AddCommand(peer, hash)
+	peer.AddCommand(get)
+	at, by := get.Flags().String("listen", "", ""), get.Flags().String("sidecar", "", "")
+	elsewhere, switched := hash.Flags().String("listen", "", ""), hash.Flags().Bool("sidecar", false, "")
+	for _, cmd := range []*cobra.Command{get, hash} {
+		if err := cli.FromEnvironment(cmd); err != nil {
+			t.Errorf("%s: %v", cmd.Name(), err)
+		}
+	}
+	if *at != "/ip4/0.0.0.0/tcp/2" || *by != "x.starmesh" || *elsewhere != ":1" || *switched {
+		t.Errorf("get %q %q, hash %q %v", *at, *by, *elsewhere, *switched)
+	}
+	t.Setenv("STARMESH_HASH_SIDECAR", "maybe")
+	if err := cli.FromEnvironment(hash); err == nil || !strings.HasPrefix(err.Error(), "STARMESH_HASH_SIDECAR: ") {
+		t.Errorf("it says %v", err)
 	}
 }
 

@@ -26,7 +26,8 @@ func Strict(root *cobra.Command) *cobra.Command {
 // fromEnvironment ends the help of every command that has flags.
 const fromEnvironment = `{{if and .Runnable (not .HasAvailableSubCommands) .HasAvailableLocalFlags}}
 What is not given as a flag is taken from the environment: --some-flag from
-STARMESH_SOME_FLAG, true or false for one that takes no value.
+STARMESH_SOME_FLAG, true or false for one that takes no value; for one command
+alone from, say, STARMESH_PEER_GET_SOME_FLAG.
 {{end}}`
 
 // newHelp is cobra's help command, but for a topic that is not there.
