@@ -89,10 +89,7 @@ func (f *connectFlags) config(cmd *cobra.Command, n *node) (central.ClientConfig
 
 // address reads a server's address from an argument.
 func (f *connectFlags) address(cmd *cobra.Command, arg string) (central.Address, error) {
-	a, err := central.ParseAddress(arg)
-	if strings.HasPrefix(arg, "mesh:") {
-		err = fmt.Errorf("%.200q is a ticket of a mesh: use 'starmesh peer get'", load.WithoutPassword(arg))
-	}
+	a, err := fetch.ServerAddress(arg)
 	if err != nil {
 		return a, cli.Usage(cmd, err)
 	}

@@ -123,3 +123,17 @@ func TestWhatIsUnknownIsAbsentAndNotZero(t *testing.T) {
 		}
 	}
 }
+
+func TestATextWithoutWhatIsSecretInItsAddresses(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://me:x@h/f?sig=y: no such file":            "http://me:***@h/f?***: no such file",
+		`"ftp://me:x@h/f" is none; see https://h/a?b, c`: `"ftp://me:***@h/f" is none; see https://h/a?***, c`,
+		"me:x@127.0.0.1:1: gone; me:x@h:70":              "me:***@127.0.0.1:1: gone; me:***@h:70",
+		"kill-receivers:3@30%, ada@example.org":          "kill-receivers:3@30%, ada@example.org",
+		"star://127.0.0.1:7070/a@b.txt, 12:30":           "star://127.0.0.1:7070/a@b.txt, 12:30",
+	} {
+		if got := load.Redacted(text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -13,7 +13,13 @@ var (
 	userFlag   = regexp.MustCompile(`(?i)^--?user(name)?$`)
 	// query finds what follows an address: it may be a signature.
 	query = regexp.MustCompile(`^([A-Za-z]+://[^?#]*\?)[^#]+`)
+	// address is what may be one in the middle of a text: with a scheme, or a port.
+	address = regexp.MustCompile(`[^\s"'()]*://[^\s"'()]*[^\s"'():;,.]|[^\s"'()]+@[^\s"'()@]+:[0-9]+`)
 )
+
+// Redacted returns a text, for people, in which addresses are as WithoutPassword
+// returns them.
+func Redacted(text string) string { return address.ReplaceAllStringFunc(text, WithoutPassword) }
 
 // WithoutSecrets returns a command line in which values that may be secret are
 // replaced by ***: those of options whose name speaks of passwords, secrets,

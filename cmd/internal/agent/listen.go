@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"net"
-	"strconv"
 
 	"starmesh/common/fault"
 )
@@ -27,7 +26,7 @@ func CheckAddress(address string) error {
 	if err != nil {
 		return fault.Wrapf(fault.Invalid, "%q is not an address: write HOST:PORT, as in 127.0.0.1:7070 or [::1]:7070; :7070 is every interface", address)
 	}
-	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > 65535) {
+	if _, err := net.LookupPort("tcp", port); err != nil {
 		return fault.Wrapf(fault.Invalid, "%q has no possible port: ports go from 1 to 65535, and 0 takes any free one", address)
 	}
 	return nil

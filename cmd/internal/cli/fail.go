@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"starmesh/common/fault"
+	"starmesh/common/load"
 )
 
 // Exit statuses of the program.
@@ -109,10 +110,11 @@ var hints = map[fault.Hint]string{
 }
 
 // OneLine puts the words of err, and of its hints, on one line: joined errors
-// come on several, and a file name may hold anything.
+// come on several, and a file name may hold anything. What is secret in an address
+// is left out, whichever command was given it.
 func OneLine(err error) string { return oneLine(err, hints) }
 
 func oneLine(err error, hints map[fault.Hint]string) string {
 	lines := strings.FieldsFunc(fault.Worded(err, hints), func(r rune) bool { return r == '\n' || r == '\r' })
-	return strings.Join(lines, "; ")
+	return load.Redacted(strings.Join(lines, "; "))
 }

@@ -78,10 +78,12 @@ func ParseSought(arg string) (all []Sought, err error) {
 	if strings.TrimSpace(arg) == "" {
 		return nil, fault.Wrapf(fault.Invalid, "an empty argument: a ticket, an id or a name was to be there")
 	}
-	if strings.Contains(arg, "://") {
-		return nil, fault.Wrapf(fault.Invalid, "%.200q is the address of a server: use 'starmesh central get'", load.WithoutPassword(arg))
-	}
-	if !strings.HasPrefix(strings.TrimSpace(arg), "mesh:") {
+	switch kindOf(arg) {
+	case aServer:
+		return nil, fault.Wrapf(fault.Invalid, "%.200q is the address of a server: use 'starmesh central get', or 'central ls'", load.WithoutPassword(arg))
+	case aNode:
+		return nil, fault.Wrapf(fault.Invalid, "%.200q is the address of a node, not of a file: give it as --join", arg)
+	case aName, anID:
 		name := strings.TrimSuffix(arg, "/") // a folder's, as it is listed
 		head, below, _ := strings.Cut(name, "/")
 		id, err := content.ParseID(strings.ToLower(head))
