@@ -20,6 +20,7 @@ const (
 	HintPrivileged   Hint = "privileged"    // listen at a port that needs no privileges
 	HintTaken        Hint = "taken"         // listen at another port than another program
 	HintEveryAddress Hint = "every address" // listen at all addresses of this machine
+	HintJoin         Hint = "join"          // it names a node, beside what is fetched
 	HintFind         Hint = "find"          // name a node of the mesh, or look for them longer
 	HintName         Hint = "name"          // choose another name for the file
 	HintNetwork      Hint = "network"       // listen on the network

@@ -100,6 +100,7 @@ var hints = map[fault.Hint]string{
 	fault.HintUser:         " (--user NAME)",
 	fault.HintPlain:        ", or leave --tls out",
 	fault.HintWritable:     " (its operator would start it with --writable)",
+	fault.HintJoin:         ": 'starmesh peer get' takes it as --join, beside a file's name, id or ticket",
 	fault.HintFind:         ": give --join or a ticket, or a longer --wait",
 	fault.HintName:         ": choose a name with -o",
 	fault.HintNetwork:      "; give --listen an address of the network",

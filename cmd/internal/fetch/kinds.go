@@ -46,11 +46,16 @@ func ServerAddress(arg string) (central.Address, error) {
 	case aTicket:
 		what = "a ticket of a mesh: use 'starmesh peer get'"
 	case aNode:
-		what = "the address of a node: 'starmesh peer get' takes it as --join"
+		return central.Address{}, isNode(arg)
 	case anID:
 		what = "the id of a file: the address of a server comes before it"
 	default:
 		return central.ParseAddress(arg)
 	}
 	return central.Address{}, fault.Wrapf(fault.Invalid, "%.200q is %s", load.WithoutPassword(arg), what)
+}
+
+// isNode refuses a node's address where another thing is due.
+func isNode(arg string) error {
+	return fault.Advise(fault.Wrapf(fault.Invalid, "%.200q is the address of a node", load.WithoutPassword(arg)), fault.HintJoin)
 }

@@ -82,7 +82,7 @@ func ParseSought(arg string) (all []Sought, err error) {
 	case aServer:
 		return nil, fault.Wrapf(fault.Invalid, "%.200q is the address of a server: use 'starmesh central get', or 'central ls'", load.WithoutPassword(arg))
 	case aNode:
-		return nil, fault.Wrapf(fault.Invalid, "%.200q is the address of a node, not of a file: give it as --join", arg)
+		return nil, isNode(arg)
 	case aName, anID:
 		name := strings.TrimSuffix(arg, "/") // a folder's, as it is listed
 		head, below, _ := strings.Cut(name, "/")
