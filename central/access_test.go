@@ -23,7 +23,7 @@ func TestTooManyConnections(t *testing.T) {
 	if !errors.Is(err, fault.Busy) || fault.RetryAfter(err) != 5*time.Second {
 		t.Fatalf("the third: %v, again after %v", err, fault.RetryAfter(err))
 	}
-	if !strings.Contains(err.Error(), "all of its 2 connections") {
+	if !strings.Contains(err.Error(), "connections of the server (2)") {
 		t.Errorf("the words are %q", err)
 	}
 	for _, c := range []*Client{first, second} {

@@ -261,5 +261,5 @@ func TestTraceTellsOfARefusal(t *testing.T) {
 	dial(t, s)
 	_, _ = tryDial(t, s)
 	s.stop()
-	inOrder(t, "server", server.String(), `accept\(`, `accept\(`, `close\(fd \d+\) refused: the server has all of its 1 connections`, `close\(fd \d+\) the listening socket`)
+	inOrder(t, "server", server.String(), `accept\(`, `accept\(`, `close\(fd \d+\) refused: all connections of the server \(1\) are in use`, `close\(fd \d+\) the listening socket`)
 }

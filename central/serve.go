@@ -175,10 +175,10 @@ func (s *Server) enter(conn net.Conn) error {
 		return fault.Later(fault.Wrapf(fault.Busy, "the server has almost as many files and connections open as its system allows"), 5*time.Second)
 	}
 	if len(s.links) >= s.cfg.Bounds.Conns {
-		return fault.Later(fault.Wrapf(fault.Busy, "the server has all of its %d connections in use", s.cfg.Bounds.Conns), 5*time.Second)
+		return fault.Later(fault.Wrapf(fault.Busy, "all connections of the server (%d) are in use", s.cfg.Bounds.Conns), 5*time.Second)
 	}
 	if !addr.IsLoopback() && s.perAddr[addr] >= s.cfg.Bounds.ConnsPerAddr {
-		return fault.Later(fault.Wrapf(fault.Busy, "%s has %d connections here already", addr, s.perAddr[addr]), 5*time.Second)
+		return fault.Later(fault.Wrapf(fault.Busy, "%s has as many connections here (%d) as one address may", addr, s.perAddr[addr]), 5*time.Second)
 	}
 	s.links[conn] = struct{}{}
 	s.perAddr[addr]++

@@ -130,9 +130,9 @@ func (s *swarm) nowhere(waited time.Duration) error {
 		return fault.Wrapf(fault.NoSource, "nobody in reach has %s; waited %v; what has arrived is kept%s", s.name, waited, s.node.unreached())
 	}
 	if reach.Nowhere == 0 {
-		return fault.Wrapf(fault.NoSource, "all %d chunks of %s are in reach, at %d nodes, but none has come; waited %v; what has arrived is kept",
-			reach.Chunks, s.name, reach.Nodes, waited)
+		return fault.Wrapf(fault.NoSource, "all of %s is in reach (nodes: %d), but nothing has come; waited %v; what has arrived is kept",
+			s.name, reach.Nodes, waited)
 	}
-	return fault.Wrapf(fault.NoSource, "%d of the %d chunks of %s (%.1f %%) exist nowhere in reach (nodes: %d); waited %v; what has arrived is kept",
-		reach.Nowhere, reach.Chunks, s.name, 100*float64(reach.Nowhere)/float64(reach.Chunks), reach.Nodes, waited)
+	return fault.Wrapf(fault.NoSource, "%.1f %% of the chunks of %s (%d of %d) exist nowhere in reach (nodes: %d); waited %v; what has arrived is kept",
+		100*float64(reach.Nowhere)/float64(reach.Chunks), s.name, reach.Nowhere, reach.Chunks, reach.Nodes, waited)
 }

@@ -284,7 +284,7 @@ func TestWhenTheOriginLeavesTheRestSaysWhatExistsNowhere(t *testing.T) {
 	if !errors.Is(err, fault.NoSource) {
 		t.Fatalf("Fetch: %v", err)
 	}
-	if want := "4 of the 16 chunks"; !bytes.Contains([]byte(err.Error()), []byte(want)) {
+	if want := "(4 of 16) exist nowhere"; !bytes.Contains([]byte(err.Error()), []byte(want)) {
 		t.Errorf("it says %q, not %q", err, want)
 	}
 	if have := got.Have().Count(); have != 12 {

@@ -185,6 +185,6 @@ func printEcho(w io.Writer, out *cli.Output, e echo.Echo) error {
 	if _, err := w.Write(e.Text); err != nil {
 		return err
 	}
-	out.Note("%d bytes came back from %s in %s", len(e.Text), e.From, units.Duration(e.Time))
+	out.Note("%s came back from %s in %s", units.Counted(len(e.Text), "byte"), e.From, units.Duration(e.Time))
 	return nil
 }

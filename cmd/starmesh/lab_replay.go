@@ -49,6 +49,6 @@ func replay(cmd *cobra.Command, dir, listen string) error {
 	}
 	url, out := dashboard.URL(ln.Addr()), cli.ForCommand(cmd)
 	out.Event("replay", map[string]any{"url": url, "runs": runs})
-	out.Note("%d runs to see at %s ; Ctrl-C ends", runs, dashboard.Where(ln.Addr()))
+	out.Note("%d of its runs to see at %s ; Ctrl-C ends", runs, dashboard.Where(ln.Addr()))
 	return dashboard.Serve(cmd.Context(), ln, dashboard.Config{Hub: hub})
 }

@@ -49,7 +49,7 @@ const overlayDir = "results/report"
 
 func (f *reportFlags) report(cmd *cobra.Command, dirs []string) error {
 	if len(f.labels) > len(dirs) {
-		return cli.Usagef(cmd, "--labels names %d folders, but there are %d", len(f.labels), len(dirs))
+		return cli.Usagef(cmd, "--labels has names for %d of the folders, but there are %d", len(f.labels), len(dirs))
 	}
 	out := f.out
 	if out == "" && len(dirs) > 1 {

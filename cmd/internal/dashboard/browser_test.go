@@ -293,7 +293,7 @@ func TestThePageSaysWhatAllWaitFor(t *testing.T) {
 	for i := range half[:storyChunks/16] {
 		half[i] = 0xff
 	}
-	for system, want := range map[string]string{"star": "All wait for the server", "mesh": "32 of the 64 chunks (50%) exist nowhere now"} {
+	for system, want := range map[string]string{"star": "All wait for the server", "mesh": "50% of the chunks (32 of 64) exist nowhere now"} {
 		events := story(system, 2)
 		run, origin := events[0].Run, events[0].Begin.Nodes[0].Name
 		events = events[:100]

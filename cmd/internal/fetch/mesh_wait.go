@@ -127,8 +127,8 @@ func (m *Mesh) sayMissing(entry store.Entry, r peer.Reach) {
 	case r.Nodes == 0:
 		m.Out.Note("%s: no other node that has some of it is in reach; waiting for one", name)
 	case r.Nowhere > 0:
-		m.Out.Note("%s: %d of its %d chunks (%.1f %%) exist nowhere in reach (%s); waiting for someone who brings them",
-			name, r.Nowhere, r.Chunks, 100*float64(r.Nowhere)/float64(r.Chunks), units.Counted(r.Nodes, "node"))
+		m.Out.Note("%s: %.1f %% of its chunks (%d of %d) exist nowhere in reach (%s); waiting for someone who brings them",
+			name, 100*float64(r.Nowhere)/float64(r.Chunks), r.Nowhere, r.Chunks, units.Counted(r.Nodes, "node"))
 	default:
 		m.Out.Note("%s: nothing arrives just now; what is missing is in reach (%s)", name, units.Counted(r.Nodes, "node"))
 	}

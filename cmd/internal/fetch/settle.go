@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"starmesh/cmd/internal/units"
 	"time"
 )
 
@@ -32,6 +33,6 @@ func settle(ctx context.Context, n settling, out Output) {
 	defer stop()
 	if cutOff := n.Settle(bounded); cutOff > 0 {
 		out.Event("cut off", map[string]int{"chunks": cutOff})
-		out.Note("left with %d chunks still on their way to others", cutOff)
+		out.Note("left with %s still on the way to others", units.Counted(cutOff, "chunk"))
 	}
 }

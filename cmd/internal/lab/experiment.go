@@ -110,9 +110,9 @@ func (s *tally) add(result *labdir.Run, asExpected bool) (noOrigin bool) {
 func (s *tally) err() error {
 	switch {
 	case s.failed > 0:
-		return fault.Wrapf(errRuns, "%d of %d runs failed, as told above", s.failed, s.all)
+		return fault.Wrapf(errRuns, "%d of %s failed, as told above", s.failed, units.Counted(s.all, "run"))
 	case s.unexpected > 0:
-		return fault.Wrapf(errRuns, "in %d of %d runs a fault did not have the outcome that was expected, as told above", s.unexpected, s.all)
+		return fault.Wrapf(errRuns, "in %d of %s a fault did not have the outcome that was expected, as told above", s.unexpected, units.Counted(s.all, "run"))
 	case len(s.lost) > 0:
 		return fault.Wrapf(errRuns, "lost on the way: %s; the runs were judged without", readable.List(s.lost, 8))
 	}
@@ -128,7 +128,7 @@ func (l *lab) say(title string, t scenario.Run, result *labdir.Run, left time.Du
 		if bound := result.BoundSeconds; bound > 0 && !slices.ContainsFunc(result.Nodes, lacking) {
 			text += fmt.Sprintf(", %.2f × the bound", *took/bound)
 		}
-		text += fmt.Sprintf("; %d of %d files are right, %d polls", result.Verified, t.Receivers, result.Polls)
+		text += fmt.Sprintf("; %d of %s right, %s", result.Verified, units.Counted(t.Receivers, "file"), units.Counted(result.Polls, "poll"))
 	}
 	if left > 0 {
 		text += fmt.Sprintf("; about %s to go", units.Duration(left.Round(time.Second)))

@@ -48,7 +48,7 @@ func (l *lab) polled(p runner.Poll) {
 		answer += ": " + l.Words(p.Err)
 	}
 	if r := p.Reading; r != nil {
-		answer = fmt.Sprintf("%s, has %s, sent %s, %d connections", r.State, units.Bytes(r.HaveBytes), units.Bytes(r.OutBytes), r.Conns)
+		answer = fmt.Sprintf("%s, has %s, sent %s, %s", r.State, units.Bytes(r.HaveBytes), units.Bytes(r.OutBytes), units.Counted(int(r.Conns), "connection"))
 	}
 	l.Event("poll", map[string]any{"run": p.Run, "node": p.Node, "number": p.Number, "url": p.URL,
 		"seconds": p.Took.Seconds(), "reading": p.Reading})

@@ -31,7 +31,7 @@ type screen struct {
 
 func newScreen(seen Observer, bytes int64, places []*worker.Place) *screen {
 	return &screen{
-		seen: seen, total: bytes, bar: seen.Bar(fmt.Sprintf("to %d nodes", len(places)), bytes*int64(len(places)), 0),
+		seen: seen, total: bytes, bar: seen.Bar("to "+units.Counted(len(places), "node"), bytes*int64(len(places)), 0),
 		machines: make(map[string]string), last: make(map[string]labdir.Reading), started: time.Now(), said: time.Now(),
 	}
 }

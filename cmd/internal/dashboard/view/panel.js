@@ -81,7 +81,7 @@ function waitingFor(state) {
   let nowhere = 0;
   for (let i = 0; i < chunks; i++) if (!maps.some((bits) => bits[i >> 3] >> (i & 7) & 1)) nowhere++;
   if (!nowhere) return "";
-  return `${nowhere} of the ${chunks} chunks (${percent(nowhere / chunks)}) exist nowhere now: all wait for someone who brings them.`;
+  return `${percent(nowhere / chunks)} of the chunks (${nowhere} of ${chunks}) exist nowhere now: all wait for someone who brings them.`;
 }
 
 // TimeBar sets the time so far against the least time that is possible.

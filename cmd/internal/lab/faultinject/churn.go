@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/units"
 )
 
 // Churn is that receivers are killed and started again, one after the other.
@@ -55,6 +56,6 @@ func (j *judgement) churned(f Fault) {
 		j.wrong("it was over before %v had passed; take a larger file, slower links or a shorter time.", f.Every)
 		return
 	}
-	j.say("%d times a receiver was killed and started again (%s).", j.churns, names(j.churn))
+	j.say("%s a receiver was killed and started again (%s).", units.Counted(j.churns, "time"), names(j.churn))
 	j.fetchedOnce()
 }

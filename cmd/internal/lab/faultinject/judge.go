@@ -54,7 +54,7 @@ func (j *judgement) finished(verified int) {
 		return
 	}
 	if verified < expected {
-		j.wrong("only %d of %d files are right.", verified, expected)
+		j.wrong("only %d of %s right.", verified, units.Counted(expected, "file"))
 		return
 	}
 	who := "All receivers"

@@ -8,6 +8,7 @@ import (
 
 	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/system"
+	"starmesh/cmd/internal/units"
 )
 
 // A Run is what a plan must know of one.
@@ -153,7 +154,7 @@ func (p *Plan) likes() string { return "a " + p.System.Head().Name }
 
 // someone counts receivers: "3 of 8 receivers".
 func (p *Plan) someone(n int) string {
-	return fmt.Sprintf("%d of %d receivers", n, len(p.Receivers))
+	return fmt.Sprintf("%d of %s", n, units.Counted(len(p.Receivers), "receiver"))
 }
 
 // Expected states the outcome that is to be expected of each fault, before the

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"starmesh/cmd/internal/lab/system"
+	"starmesh/cmd/internal/units"
 	"starmesh/common/readable"
 )
 
@@ -63,7 +64,7 @@ func (c *computation) times() {
 	note := excused(c.run.with(Receiver))
 	why := "there is no receiver"
 	if n > 0 {
-		why = fmt.Sprintf("%d of %d receivers did not get the whole file: %s", len(missing), n, some(missing))
+		why = fmt.Sprintf("%d of %s did not get the whole file: %s", len(missing), units.Counted(n, "receiver"), some(missing))
 	}
 	if n > 0 && len(missing) == 0 {
 		c.set(Distribution, done[n-1], note)
@@ -141,7 +142,7 @@ func (c *computation) chunked(l system.Links, size float64) {
 			return
 		}
 	}
-	c.set(ChunkedBound, system.ChunkedBound(size, l.Origin, len(l.Up), c.run.Chunks), fmt.Sprintf("%d chunks", c.run.Chunks))
+	c.set(ChunkedBound, system.ChunkedBound(size, l.Origin, len(l.Up), c.run.Chunks), units.Counted(c.run.Chunks, "chunk"))
 }
 
 // alreadyHeld tells of receivers that began with a part of the file: the bound

@@ -44,8 +44,11 @@ func adviceFor(r Row) string {
 	case r.Receivers == 1:
 		return fmt.Sprintf("For %s: %s, which is simpler; both take about %s.", who, a, units.Measured(hub))
 	case r.Hub.SetBy == system.ByDownlink:
-		return fmt.Sprintf("For %s: %s, which is simpler; both take about %s, because the receivers' downlinks decide. To spare the server, %s: %s.",
-			who, a, units.Measured(hub), b, sends)
+		spare := fmt.Sprintf(" To spare the server, %s: %s.", b, sends)
+		if r.Relay.OriginBytes > 0.9*r.Hub.OriginBytes {
+			spare = " Nor is the server spared: those uplinks carry next to nothing."
+		}
+		return fmt.Sprintf("For %s: %s, which is simpler; both take about %s, because the receivers' downlinks decide.%s", who, a, units.Measured(hub), spare)
 	}
 	return fmt.Sprintf("For %s: either; both take about %s. %s is simpler; with %s %s.", who, units.Measured(hub), units.Capital(a), b, sends)
 }
@@ -81,8 +84,8 @@ func (p *Plan) unmeasured(largest int) (all []string) {
 	for _, r := range p.Rows {
 		for _, side := range []Side{r.Hub, r.Relay} {
 			if at := side.Multiple.At; at > 0 && (r.Receivers > 2*at || at > 2*r.Receivers) {
-				all = append(all, fmt.Sprintf("For %d receivers %s's time is taken from runs with %d: farther than measurements reach.",
-					r.Receivers, side.System.Words.Called, at))
+				all = append(all, fmt.Sprintf("For %s %s's time is taken from runs with %d: farther than measurements reach.",
+					units.Counted(r.Receivers, "receiver"), side.System.Words.Called, at))
 			}
 		}
 	}
@@ -109,8 +112,8 @@ func (q *Question) caveats(p *Plan) []string {
 		all = append(all, fmt.Sprintf("Times as short as %s are decided by starting up, finding each other and round trips, which the model leaves out: expect up to a second more%s.", units.Measured(shortest), near))
 	}
 	if p.Chunks < 2*largest {
-		all = append(all, fmt.Sprintf("The file has only %d chunks (of %s): a %s of %d receivers cannot keep all uplinks busy, and takes longer than expected here.",
-			p.Chunks, units.Bytes(min(q.FileBytes, int64(content.ChunkSize(q.FileBytes)))), relay.Name, largest))
+		all = append(all, fmt.Sprintf("The file has only %s (of %s): a %s of %d receivers cannot keep all uplinks busy, and takes longer than expected here.",
+			units.Counted(p.Chunks, "chunk"), units.Bytes(min(q.FileBytes, int64(content.ChunkSize(q.FileBytes)))), relay.Name, largest))
 	}
 	const gigabit = 1e9 / 8
 	if q.OriginUp >= 5*gigabit {

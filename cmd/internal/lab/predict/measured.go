@@ -51,6 +51,6 @@ func (m *Measured) Of(s *system.System, receivers int) Multiple {
 	}
 	values := slices.Sorted(slices.Values(m.bySystem[s.Name][nearest]))
 	median := metrics.Median(values)
-	from := fmt.Sprintf("measured in %s: %.2f × the bound with %d receivers (%s)", m.from, median, nearest, units.Counted(len(values), "run"))
+	from := fmt.Sprintf("measured in %s: %.2f × the bound with %s (%s)", m.from, median, units.Counted(nearest, "receiver"), units.Counted(len(values), "run"))
 	return Multiple{Value: median, From: from, Measured: true, At: nearest}
 }

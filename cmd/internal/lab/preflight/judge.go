@@ -65,7 +65,7 @@ func (q *Question) processors(of *system.System) string {
 		"its time would tell about them, and not about the links.", of.Name, units.Counted(q.maxReceivers(), "receiver"), units.Bytes(int64(rate)), q.Cores, 100*f.BusyShare)
 	var ways []string
 	if n := q.fit(of); n > 0 {
-		ways = append(ways, fmt.Sprintf("up to %d receivers", n))
+		ways = append(ways, "up to "+units.Counted(n, "receiver"))
 	}
 	return text + " What would do: " + strings.Join(append(ways, q.slower(fair/f.BusyShare)), ", or ")
 }

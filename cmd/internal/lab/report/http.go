@@ -192,8 +192,8 @@ func delayInWords(cs *metrics.Case, delay float64) string {
 	if chunks < 2 {
 		return begin + " " + text + "."
 	}
-	return fmt.Sprintf("%s %s. With the %d chunks of this file a round trip of %s %s it take up to %s more over HTTP, and up to %s with a connection for each request.",
-		begin, text, chunks, Value(trip, metrics.Seconds), would, Value(float64(chunks)*trip, metrics.Seconds), Value(2*float64(chunks)*trip, metrics.Seconds))
+	return fmt.Sprintf("%s %s. With the %s of this file a round trip of %s %s it take up to %s more over HTTP, and up to %s with a connection for each request.",
+		begin, text, units.Counted(chunks, "chunk"), Value(trip, metrics.Seconds), would, Value(float64(chunks)*trip, metrics.Seconds), Value(2*float64(chunks)*trip, metrics.Seconds))
 }
 
 // delay is how long, in seconds, what is sent was on its way in the runs that a

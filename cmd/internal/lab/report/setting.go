@@ -54,7 +54,7 @@ func (f *Folder) facts() []fact {
 		fact{Name: "program" + suffix, Text: []string{"starmesh " + l.Program + ", " + l.Machine.GoVersion}},
 		fact{Name: "command line" + suffix, Text: []string{commandLine(l.Command)}, Code: true},
 		fact{Name: "seed" + suffix, Text: []string{fmt.Sprint(l.Seed)}},
-		fact{Name: "file" + suffix, Text: []string{fmt.Sprintf("%s, %d bytes, BLAKE3 %s", l.FileName, l.FileBytes, l.FileID)}},
+		fact{Name: "file" + suffix, Text: []string{fmt.Sprintf("%s, %s, BLAKE3 %s", l.FileName, units.Counted(int(l.FileBytes), "byte"), l.FileID)}},
 	)
 	return all
 }

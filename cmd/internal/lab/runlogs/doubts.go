@@ -50,7 +50,7 @@ func (d doubts) carried(nodes []*Node, leftOut int) {
 		d.add(metrics.Carried, "the nodes sent %s but received only %s: the log of a receiver is missing or cut short, or transfers were broken off", units.Bytes(sent), units.Bytes(received))
 	}
 	if leftOut > 0 {
-		d.add(metrics.Carried, "%d receivers fetched other files; their share of the load is in the origin's figures", leftOut)
+		d.add(metrics.Carried, "%s fetched other files; their share of the load is in the origin's figures", units.Counted(leftOut, "receiver"))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/cmd/internal/units"
 )
 
 const (
@@ -216,10 +217,10 @@ func (r *run) verdict(err error, needed, missing int) string {
 	}
 	for _, n := range r.nodes[1:] {
 		if n.failed != "" && r.excused(n) == "" {
-			return fmt.Sprintf("%d of %d receivers did not get the file: %s", missing, needed, n.failed)
+			return fmt.Sprintf("%d of %s did not get the file: %s", missing, units.Counted(needed, "receiver"), n.failed)
 		}
 	}
-	return fmt.Sprintf("%d of %d receivers did not get the file: %s", missing, needed, r.without())
+	return fmt.Sprintf("%d of %s did not get the file: %s", missing, units.Counted(needed, "receiver"), r.without())
 }
 
 // tidy removes what need not stay.

@@ -51,7 +51,7 @@ func (s *Scenario) Check() error {
 		}
 	}
 	if n, twice := repeated(s.Receivers); twice {
-		return fault.Wrapf(fault.Invalid, "%d receivers are asked for twice; for several runs of each there is --runs", n)
+		return fault.Wrapf(fault.Invalid, "receivers: %d stands there twice; for several runs of each there is --runs", n)
 	}
 	if s.Runs < 1 || s.Runs > maxRuns {
 		return fault.Wrapf(fault.Invalid, "%d runs: from 1 to %d", s.Runs, maxRuns)

@@ -32,7 +32,7 @@ func TestWhatCannotBeMeantIsRefusedWithWords(t *testing.T) {
 		"no number of receivers":        func(s *scenario.Scenario) { s.Receivers = nil },
 		"0 receivers: from 1 to 1000":   func(s *scenario.Scenario) { s.Receivers = []int{4, 0} },
 		"1001 receivers":                func(s *scenario.Scenario) { s.Receivers = []int{1001} },
-		"4 receivers are asked for twi": func(s *scenario.Scenario) { s.Receivers = []int{4, 4} },
+		"receivers: 4 stands there twi": func(s *scenario.Scenario) { s.Receivers = []int{4, 4} },
 		"0 runs":                        func(s *scenario.Scenario) { s.Runs = 0 },
 		"the file is empty":             func(s *scenario.Scenario) { s.FileBytes = 0 },
 		"8kbit is the least":            func(s *scenario.Scenario) { s.Rates.Receiver.Down = 10 },
