@@ -168,7 +168,8 @@ func (c *HTTPClient) explain(ctx context.Context, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), wentAway(err):
 		return fault.Wrapf(fault.Closed, "the server went away")
 	case strings.Contains(err.Error(), "malformed HTTP") && !c.answered:
-		return fault.Wrapf(fault.Version, "%s does not speak HTTP; if it is starmesh's own port, use star:// instead", c.addr.HostPort)
+		return fault.Wrapf(fault.Version, "%s does not speak HTTP; if it is starmesh's own port, use %s instead",
+			c.addr.HostPort, Address{HostPort: c.addr.HostPort, TLS: c.addr.TLS})
 	default:
 		return fault.Wrapf(fault.Protocol, "over HTTP: %w", err)
 	}

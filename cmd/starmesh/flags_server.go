@@ -70,9 +70,7 @@ func (f *connectFlags) config(cmd *cobra.Command, n *node) (central.ClientConfig
 			cfg.Pins.Path = filepath.Join(dir, "starmesh", "known_servers")
 		}
 	}
-	cfg.Pins.OnPin = func(hostPort, fingerprint string) {
-		n.out.Note("%s is new: its certificate is remembered (sha256:%s); compare it with the one that the server names", hostPort, fingerprint)
-	}
+	cfg.Pins.OnPin = n.out.Pinned(f.user)
 	if f.user == "" {
 		if f.passwordFile != "" {
 			return cfg, cli.Usagef(cmd, "--password-file without --user: whose password is it?")

@@ -136,6 +136,19 @@ func (o *Output) Warn(format string, args ...any) {
 	o.say("starmesh: " + fmt.Sprintf(format, args...))
 }
 
+// Pinned returns what tells of a certificate that nobody vouches for, and which
+// is believed from now on; in every mode if the password of a user follows.
+func (o *Output) Pinned(user string) func(hostPort, fingerprint string) {
+	return func(hostPort, fingerprint string) {
+		text := hostPort + " is new: its certificate is remembered (sha256:" + fingerprint + "); compare it with the one that the server names"
+		if user == "" {
+			o.Note("%s", text)
+			return
+		}
+		o.Warn("%s: whoever has it gets the password of %s now", text, user)
+	}
+}
+
 // Result prints a line of data on stdout, for programs byte by byte.
 func (o *Output) Result(line string) {
 	if isTerminal(o.out) {
