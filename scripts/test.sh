@@ -64,6 +64,17 @@ check_system() {
 	heading "vet and build for this system"
 	go vet ./... || fail "go vet found something"
 	go build ./... || fail "does not build"
+	check_size
+}
+
+# check_size: what a library brings along is noticed when it comes.
+check_size() {
+	local most=45000000 program bytes
+	program=$(mktemp)
+	build_to "$program" ./cmd/starmesh
+	bytes=$(wc -c <"$program")
+	rm -f "$program"
+	[ "$bytes" -le "$most" ] || fail "the program has $bytes bytes; $most are the most"
 }
 
 # What follows only computes. It runs beside the tests, which mostly wait, at

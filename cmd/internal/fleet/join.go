@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"starmesh/cmd/internal/agent"
 	"starmesh/common/fault"
 )
@@ -113,15 +111,37 @@ func noManager(err error) error {
 // answer answers the manager's requests until the connection ends, and reports
 // whether the manager has said that it is over.
 func (j *Joining) answer(ctx context.Context, conn *tls.Conn) bool {
-	h := &handler{Handler: j.Handler}
-	//lint:ignore SA1019 net/http serves what a listener brings; this connection is there already, and was dialled
-	new(http2.Server).ServeConn(conn, &http2.ServeConnOpts{
-		Context: ctx, Handler: h,
-		BaseConfig: &http.Server{HTTP2: heartbeat(), ErrorLog: log.New(io.Discard, "", 0)},
-	})
-	_ = conn.Close()
+	h, closed := &handler{Handler: j.Handler}, make(chan struct{})
+	server := &http.Server{
+		Handler: h, HTTP2: heartbeat(), Protocols: framed(), ErrorLog: log.New(io.Discard, "", 0),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	_ = server.Serve(&only{conn: &closing{Conn: conn, closed: closed}, closed: closed})
+	_ = server.Close()
 	return h.end()
 }
+
+// only listens for one connection, which is there, until that is closed.
+type only struct {
+	conn   *closing
+	once   sync.Once
+	closed <-chan struct{}
+}
+
+func (l *only) Accept() (conn net.Conn, err error) {
+	l.once.Do(func() { conn = l.conn })
+	if conn != nil {
+		return conn, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+// Close closes the connection too.
+func (l *only) Close() error { return l.conn.Close() }
+
+// Addr is where the connection ends here.
+func (l *only) Addr() net.Addr { return l.conn.LocalAddr() }
 
 // handler is a Handler that knows when none of its requests is under way.
 type handler struct {

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"starmesh/common/fault"
 )
 
@@ -38,22 +36,28 @@ type Member struct {
 	Remote  net.Addr // from which its connection came
 	Local   net.Addr // to which it came: the manager's, as this node reaches it
 
-	//lint:ignore SA1019 net/http's own dials; this connection is there already, and was accepted
-	conn *http2.ClientConn
+	conn *http.ClientConn
 	open bool // it can be asked; the roster's mutex guards it
 	gone chan struct{}
 }
 
 // turn turns the roles round: conn is used for requests from now on.
-func (m *Member) turn(conn *tls.Conn) error {
-	//lint:ignore SA1019 net/http's own dials; this connection is there already, and was accepted
-	transport, err := http2.ConfigureTransports(&http.Transport{HTTP2: heartbeat()})
-	if err != nil {
-		return err
+func (m *Member) turn(ctx context.Context, conn *tls.Conn) (err error) {
+	here := &closing{Conn: conn, closed: m.gone}
+	transport := &http.Transport{
+		HTTP2: heartbeat(), Protocols: framed(),
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return here, nil },
 	}
-	//lint:ignore SA1019 net/http's own dials; this connection is there already, and was accepted
-	m.conn, err = transport.NewClientConn(&closing{Conn: conn, closed: m.gone})
+	m.conn, err = transport.NewClientConn(ctx, "http", "node:80")
 	return err
+}
+
+// framed is HTTP/2 from the first byte on. To net/http the connection is a plain
+// one: its TLS was there before.
+func framed() *http.Protocols {
+	var p http.Protocols
+	p.SetUnencryptedHTTP2(true)
+	return &p
 }
 
 func heartbeat() *http.HTTP2Config {

@@ -163,7 +163,7 @@ func (r *Roster) meet(raw net.Conn) (*Member, error) {
 	}
 	if err = send(conn, typeWelcome, proof, Welcome{Program: r.cfg.Program, Name: m.Name, Beside: m.Beside}); err == nil {
 		_ = raw.SetDeadline(time.Time{})
-		err = m.turn(conn)
+		err = m.turn(context.Background(), conn)
 	}
 	if err != nil {
 		r.remove(m)
