@@ -80,9 +80,9 @@ func (f *pushFlags) push(cmd *cobra.Command, what string) error {
 		}
 	}
 	if got < needed {
-		return fault.Wrapf(fault.NoSource, "%d of %s have it, and %d were to; run again, only the others get it", got, units.Counted(f.wait.Nodes, "node"), needed)
+		return fault.Wrapf(fault.NoSource, "it is on %d of %s, and was to be on %d; run again, only the others get it", got, units.Counted(f.wait.Nodes, "node"), needed)
 	}
-	out.Note("%d of %s have it", got, units.Counted(f.wait.Nodes, "node"))
+	out.Note("it is on %d of %s", got, units.Counted(f.wait.Nodes, "node"))
 	return nil
 }
 

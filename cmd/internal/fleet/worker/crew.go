@@ -89,7 +89,7 @@ func (c *Crew) invite(codes []fleet.Code) {
 	addr := agent.Reached(c.roster.Addr())[0]
 	c.seen.Event("invite", map[string]any{"address": addr, "nodes": c.wanted.Nodes})
 	if c.wanted.Given != nil {
-		c.seen.Note("waiting for %s at %s that know the code", units.Counted(c.wanted.Nodes, "node"), addr)
+		c.seen.Note("waiting at %s for %s with the code", addr, units.Counted(c.wanted.Nodes, "node"))
 		return
 	}
 	c.seen.Note("waiting for %s; on each of their machines:", units.Counted(c.wanted.Nodes, "node"))

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -120,13 +121,21 @@ func (c *computation) bound() {
 		c.absent(BoundMultiple, "there is no distribution time")
 		return
 	default:
-		c.set(BoundMultiple, *took/bound.Seconds, c.headers())
+		c.set(BoundMultiple, *took/bound.Seconds, cmp.Or(c.headers(), early(*took/bound.Seconds)))
 	}
 	if short := c.alreadyHeld(); short != "" {
 		f := c.figures[BoundMultiple]
 		f.Doubts = append(f.Doubts, short)
 		c.figures[BoundMultiple] = f
 	}
+}
+
+// early explains less than the least possible.
+func early(multiple float64) string {
+	if multiple >= 1 {
+		return ""
+	}
+	return "less than 1, for the limits let a first burst through"
 }
 
 // chunked gives Mundinger's bound where it holds: one origin and receivers
