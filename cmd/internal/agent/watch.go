@@ -108,9 +108,19 @@ func (w *Watch) During(work func() error) error {
 
 // log writes the load log until ctx ends, and tells at once if it cannot.
 func (w *Watch) log(ctx context.Context) error {
-	err := errors.Join(w.Reporter.Log(ctx, w.file, w.Interval), w.file.Close())
+	err := errors.Join(w.Reporter.Log(ctx, logFile{w.file}, w.Interval), w.file.Close())
 	if err != nil && ctx.Err() == nil && w.LogBroken != nil {
 		w.LogBroken(err)
 	}
 	return err
+}
+
+// logFile is the file of a load log, whose writes fail when it has been removed.
+type logFile struct{ *os.File }
+
+func (f logFile) Write(p []byte) (int, error) {
+	if isRemoved(f.File) {
+		return 0, fmt.Errorf("%s has been removed", f.Name())
+	}
+	return f.File.Write(p)
 }

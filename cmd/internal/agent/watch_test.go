@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,5 +69,36 @@ func TestALoadLogThatCannotBeWrittenEndsNothingElse(t *testing.T) {
 	})
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Error("it is forgotten at the end:", err)
+	}
+}
+
+// TestALoadLogThatIsRemovedIsMissed: lines for a file that has no name any more are
+// lost.
+func TestALoadLogThatIsRemovedIsMissed(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file can not be removed here")
+	}
+	dir := filepath.Join(t.TempDir(), "logs")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	w := watch(filepath.Join(dir, "a.jsonl"))
+	w.Interval = time.Millisecond
+	told := make(chan error, 1)
+	w.LogBroken = func(err error) { told <- err }
+	if err := w.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err := w.During(func() error {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+		if err := <-told; !strings.Contains(err.Error(), "has been removed") {
+			t.Errorf("it says %v", err)
+		}
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "has been removed") {
+		t.Errorf("in the end it says %v", err)
 	}
 }
