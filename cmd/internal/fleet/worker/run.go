@@ -105,7 +105,10 @@ func (w *Worker) run(rw http.ResponseWriter, r *http.Request) {
 	stop := context.AfterFunc(ctx, work.process.Kill)
 	defer stop()
 	_, _ = out.Write(nil) // it is started, though the process may have nothing to say for long
-	go func() {           // until the request has ended
+	var telling sync.WaitGroup
+	telling.Go(func() { w.tellWhere(ctx, work) })
+	defer telling.Wait()
+	go func() { // until the request has ended
 		if _, err := io.Copy(io.Discard, body); err == nil {
 			work.process.Stop()
 		}
@@ -120,6 +123,24 @@ func (w *Worker) run(rw http.ResponseWriter, r *http.Request) {
 	}
 	rw.Header().Set(endedIn, "ended "+url.QueryEscape(why))
 	w.cfg.tell("%s by %s as %s: %s", work.spec.File, work.spec.System, work.spec.Node, cmp.Or(why, "done"))
+}
+
+// tellWhere tells, on this machine, where a transfer listens: others must get
+// through to there.
+func (w *Worker) tellWhere(ctx context.Context, work *work) {
+	var at system.Told
+	event := system.NodeEvent
+	if work.spec.Origin && work.spec.System != system.Mesh {
+		event = system.ListeningEvent
+	}
+	if _, err := work.process.Await(ctx, event, &at); err != nil {
+		return // a client listens nowhere, and why a process ends is told anyway
+	}
+	where := at.Addresses
+	if event == system.ListeningEvent {
+		where = []string{at.Listen}
+	}
+	w.cfg.tell("%s by %s as %s listens at %s", work.spec.File, work.spec.System, work.spec.Node, strings.Join(where, ", "))
 }
 
 // start starts the process that the first line of body asks for.
