@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/report"
 )
 
@@ -11,7 +12,7 @@ import (
 func (l *lab) finish(ctx context.Context, failed error) (*report.Result, error) {
 	switch {
 	case errors.Is(failed, context.Canceled):
-		l.book.Stopped = "stopped by the user"
+		l.book.Stopped = labdir.ByUser
 	case failed != nil && !errors.Is(failed, errRuns):
 		l.book.Stopped = failed.Error()
 	}

@@ -41,6 +41,9 @@ type Run struct {
 	Error string `json:"error,omitempty"`
 }
 
+// ByUser is why a run or a lab did not get to its end when it was not let.
+const ByUser = "stopped by the user"
+
 // A Node is one process of a run.
 type Node struct {
 	Name string `json:"node"` // as in its load log

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"starmesh/cmd/internal/lab/labdir"
 	"starmesh/cmd/internal/lab/metrics"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
@@ -230,7 +231,10 @@ func pace(who string, other, its float64) string {
 // of a lab that was stopped, or still runs, the last run has no notes.
 func (v *view) undone(s *metrics.Series) string {
 	for _, f := range v.Folders {
-		if f.Lab != nil && f.Set == s.Set && v.record(s.Typical()) == nil {
+		if f.Lab == nil || f.Set != s.Set {
+			continue
+		}
+		if record := v.record(s.Typical()); record == nil || record.Error == labdir.ByUser {
 			return "was broken off before it had brought"
 		}
 	}

@@ -387,26 +387,29 @@ func TestAnEarlierReportLeavesNoPlots(t *testing.T) {
 // runs.
 func TestARunThatWasBrokenOffIsNotOneThatFailed(t *testing.T) {
 	for _, c := range []struct {
-		brokenOff bool
-		want      string
+		noNotes bool
+		error   string
+		want    string
 	}{
-		{false, "the star took 2.00 s; the mesh did not bring it to everyone."},
-		{true, "the star took 2.00 s; the mesh was broken off before it had brought it to everyone."},
+		{false, "1 of 2 receivers did not get the file", "the star took 2.00 s; the mesh did not bring it to everyone."},
+		{false, labdir.ByUser, "the star took 2.00 s; the mesh was broken off before it had brought it to everyone."},
+		{true, "", "the star took 2.00 s; the mesh was broken off before it had brought it to everyone."},
 	} {
 		dir := lab(t, []int{2}, 1)
 		m := made{system: "mesh", receivers: 2, repetition: 1, undone: 1}
 		m.write(t, dir)
 		notes := filepath.Join(labdir.RunDir(dir, labdir.RunName(m.system, 2, 1)), labdir.RunFile)
-		if c.brokenOff {
+		record := m.record()
+		record.Error = c.error
+		writeJSON(t, notes, record)
+		if c.noNotes {
 			if err := os.Remove(notes); err != nil {
 				t.Fatal(err)
 			}
-		} else {
-			writeJSON(t, notes, m.record())
 		}
 		made, _ := makeReport(t, report.Options{Dirs: []string{dir}})
 		if !strings.HasSuffix(made.Headline, c.want) {
-			t.Errorf("broken off is %v: the headline is\n%s, want …\n%s", c.brokenOff, made.Headline, c.want)
+			t.Errorf("%+v: the headline is\n%s, want …\n%s", c, made.Headline, c.want)
 		}
 	}
 }

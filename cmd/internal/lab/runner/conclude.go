@@ -202,7 +202,7 @@ func (r *run) balance(err error) {
 func (r *run) verdict(err error, needed, missing int) string {
 	switch {
 	case errors.Is(err, context.Canceled):
-		return "stopped by the user"
+		return labdir.ByUser
 	case err != nil:
 		return err.Error()
 	case r.book.Error != "":
