@@ -66,7 +66,7 @@ func (s *Server) maybeTLS(ln net.Listener) net.Listener {
 }
 
 func (s *Server) httpHandle(plain http.ResponseWriter, r *http.Request) {
-	w := &answerWriter{ResponseWriter: plain, conn: connOf(r)}
+	w := &answerWriter{ResponseWriter: plain, conn: connOf(r), head: r.Method == http.MethodHead}
 	s.cfg.Trace.Step("recv(fd %d) %s %s %s", w.conn.fd, readable.Text(r.Method), readable.Text(r.RequestURI), r.Proto)
 	w.Header().Set("Server", s.cfg.Agent)
 	if len(r.TransferEncoding) > 0 { // perhaps with a Content-Length as well: RFC 9112, 6.3

@@ -1,7 +1,6 @@
 package central
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
@@ -176,6 +175,7 @@ type answerWriter struct {
 	http.ResponseWriter
 	conn    *httpConn
 	payload bool
+	head    bool // nothing but the head is asked for
 }
 
 func (a *answerWriter) WriteHeader(status int) {
@@ -183,8 +183,20 @@ func (a *answerWriter) WriteHeader(status int) {
 	if n, err := strconv.ParseInt(length, 10, 64); err == nil && a.payload && (status == http.StatusOK || status == http.StatusPartialContent) {
 		a.conn.due.Store(n)
 	}
-	a.conn.server.cfg.Trace.Step("send(fd %d) %d %s, %s bytes follow", a.conn.fd, status, http.StatusText(status), cmp.Or(length, "some"))
+	a.conn.server.cfg.Trace.Step("send(fd %d) %d %s, %s", a.conn.fd, status, http.StatusText(status), a.follows(length))
 	a.ResponseWriter.WriteHeader(status)
+}
+
+// follows says what comes behind the head of an answer.
+func (a *answerWriter) follows(length string) string {
+	switch {
+	case a.head:
+		return "and nothing follows"
+	case length == "":
+		return "the body follows"
+	default:
+		return length + " bytes follow"
+	}
 }
 
 // ReadFrom lets net/http hand a body to httpConn.ReadFrom.

@@ -27,11 +27,15 @@ func TestTraceTellsOfHTTP(t *testing.T) {
 		_, _ = new(bytes.Buffer).ReadFrom(answer.Body)
 		answer.Body.Close()
 	}
+	if answer, err := s.client.Head(s.url + "/x"); err != nil || answer.Body.Close() != nil {
+		t.Fatal(err)
+	}
 	s.client.Transport.(*http.Transport).CloseIdleConnections()
 	s.onlyLeft(t, 0)
 	inOrder(t, "server", server.String(), `accept\(fd \d+\) → fd \d+: 127.0.0.1:\d+ ← 127.0.0.1:\d+, port class`,
 		`recv\(fd \d+\) GET /x HTTP/1.1`, `send\(fd \d+\) 200 OK, 1000 bytes follow`,
-		`recv\(fd \d+\) GET /nope`, `send\(fd \d+\) 404 Not Found`, `recv\(fd \d+\) GET / `, `send\(fd \d+\) 200 OK`, `close\(fd \d+\)`)
+		`recv\(fd \d+\) GET /nope`, `send\(fd \d+\) 404 Not Found`, `recv\(fd \d+\) GET / `, `send\(fd \d+\) 200 OK, the body follows`,
+		`recv\(fd \d+\) HEAD /x`, `send\(fd \d+\) 200 OK, and nothing follows`, `close\(fd \d+\)`)
 }
 
 // TestAServerThatAcceptsSlowlyLetsClientsQueue: the second is let in by the

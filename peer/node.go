@@ -94,7 +94,9 @@ func (n *Node) Run(ctx context.Context, work func(context.Context) error) error 
 	if err != nil {
 		return err
 	}
-	n.host, n.found = h, discovery.New(h, n.cfg.discovery(n.join))
+	found := n.cfg.discovery(n.join)
+	found.Trace = n.trace.Trace
+	n.host, n.found = h, discovery.New(h, found)
 	n.begin(context.WithoutCancel(ctx), h.ID(), n.found)
 	defer n.life.end()
 	var group sync.WaitGroup

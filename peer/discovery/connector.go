@@ -11,6 +11,7 @@ import (
 
 	"starmesh/common/fault"
 	"starmesh/common/retry"
+	"starmesh/common/trace"
 	"starmesh/common/unanswered"
 	"starmesh/peer/p2phost"
 )
@@ -18,9 +19,10 @@ import (
 // A connector dials what finders find: not itself, not whom it is connected
 // with, a few at a time, each again only after a pause that grows.
 type connector struct {
-	host *p2phost.Host
-	wake chan struct{} // has room for one
-	slow *unanswered.Teller
+	host  *p2phost.Host
+	wake  chan struct{} // has room for one
+	slow  *unanswered.Teller
+	trace *trace.Trace
 
 	mu    sync.Mutex
 	known candidates
@@ -95,8 +97,12 @@ func (c *connector) next() []peer.AddrInfo {
 
 func (c *connector) dial(ctx context.Context, info peer.AddrInfo) {
 	answered := c.slow.Dial(func() []string { return c.alone(info) })
+	c.trace.Step("dial %s at %s", p2phost.Short(info.ID), p2phost.Named(info.Addrs))
 	punch, err := c.host.Reach(ctx, info)
 	answered()
+	if err != nil && ctx.Err() == nil {
+		c.trace.Step("dial %s: %v", p2phost.Short(info.ID), err)
+	}
 	c.mu.Lock()
 	c.known.tried(info.ID, err, time.Now())
 	if punch != nil {

@@ -10,6 +10,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/trace"
 	"starmesh/common/unanswered"
 	"starmesh/peer/p2phost"
 )
@@ -22,6 +23,8 @@ type Config struct {
 	Key  p2phost.NetworkKey // the zero value: an open mesh
 	Log  *slog.Logger
 	Slow *unanswered.Teller // of nodes that do not answer yet, while none has; nil: nobody
+	// Trace is told of each dial, and why one fails; nil: nobody is.
+	Trace *trace.Trace
 }
 
 // Ways are those in which nodes are found that nobody has told of.
@@ -55,7 +58,7 @@ type Discovery struct {
 // New makes the finders that cfg asks for.
 func New(h *p2phost.Host, cfg Config) *Discovery {
 	d := &Discovery{host: h, connector: newConnector(h), joined: newJoined(h, cfg.Join), log: cfg.Log}
-	d.connector.slow = cfg.Slow
+	d.connector.slow, d.connector.trace = cfg.Slow, cfg.Trace
 	d.finders = map[string]finder{"join": d.joined, "moved": newMoved(h)}
 	if cfg.Ways.MDNS {
 		d.finders["mdns"] = newMDNS(h, cfg.Key)
