@@ -73,6 +73,9 @@ func (q *quota) take(now time.Time, perSecond float64, atOnce int) bool {
 }
 
 func (t *taking) offeredLocked(m *member, o offer) {
+	if !o.First {
+		t.give.giver.Offered(m.link.key, o.Chunk)
+	}
 	a := t.considerLocked(m, o)
 	a.Topic, a.Chunk = t.topic, o.Chunk
 	if a.Verdict == accepted || o.Sure { // it may be on its way before a no arrives

@@ -41,11 +41,10 @@ type Giver struct {
 type neighbour struct {
 	id        ID
 	isTaker   bool
-	has       content.Set   // held, coming, or on offer from this node
-	count     int           // of has
-	open      openOffers    // from this node, since when
-	firsts    []int         // first copies it was given, perhaps not passed on yet
-	stalls    int           // how many of those had to be given again, less those it passed on
+	has       content.Set // held, coming, or on offer from this node
+	count     int         // of has
+	open      openOffers  // from this node, since when
+	firsts    firsts
 	withdrawn map[int]bool  // offers taken back that it may still accept
 	notBefore time.Time     // it asked for no offers until then, or did not answer
 	lapses    int           // how often it did not answer since it last did
@@ -125,6 +124,9 @@ func (g *Giver) Leave(id ID) {
 // Announced records that a neighbour holds chunk i or is about to get it.
 func (g *Giver) Announced(id ID, i int) {
 	if n := g.near[id]; n != nil && !n.has.Has(i) {
+		if n.isTaker && g.chunks.held[i] == 1 && !g.chunks.have.Has(i) {
+			n.firsts.fromOther(i) // the one who has it drew it
+		}
 		g.mark(n, i)
 		if !n.withdrawn[i] {
 			n.elsewhere++
@@ -253,35 +255,6 @@ func (g *Giver) Nowhere(chunks content.Set) content.Set {
 		}
 	}
 	return chunks.Minus(g.chunks.inSome)
-}
-
-// forgetPassedOn forgets the first copies, given and got, that all have by now,
-// or of those given so many as show that their holder passes them on: the rest
-// may take from nobody.
-func (g *Giver) forgetPassedOn() {
-	old := g.initial.forgetPassedOn(&g.chunks)
-	passedOn := func(i int) bool { return g.chunks.lacking(i) == 0 }
-	g.duties = slices.DeleteFunc(g.duties, passedOn)
-	for _, n := range g.takers {
-		n.firsts = slices.DeleteFunc(n.firsts, func(i int) bool {
-			done := passedOn(i) || g.chunks.held[i] > 1 && slices.Contains(old, i)
-			if done {
-				n.stalls = max(n.stalls-1, 0)
-			}
-			return done
-		})
-	}
-}
-
-// blame notes that whoever was given the first copy of chunk i did not pass it on.
-// If another does, that is not to its credit.
-func (g *Giver) blame(i int) {
-	for _, n := range g.takers {
-		if at := slices.Index(n.firsts, i); at >= 0 {
-			n.firsts = slices.Delete(n.firsts, at, at+1)
-			n.stalls = min(n.stalls+1, maxStalls)
-		}
-	}
 }
 
 // mark notes that n has chunk i, or will.

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -79,7 +78,7 @@ func (g *Giver) open(p pick, trusted bool, now time.Time) Offer {
 		if g.initial.isStalled(&g.chunks) {
 			g.blame(p.chunk)
 		}
-		p.to.firsts = append(p.to.firsts, p.chunk)
+		p.to.firsts.given, p.to.firsts.helps = append(p.to.firsts.given, p.chunk), false
 		g.initial.gave(p.chunk, &g.chunks)
 	}
 	// The first answers tell how long they take; but a single one has no other to
@@ -133,24 +132,6 @@ func (c choice) firstCopy() (pick, bool) {
 	}
 	n := c.cheapest(i, func(n candidate) time.Duration { return c.burden(n.neighbour) })
 	return pick{n, i, true}, n != nil
-}
-
-// burden is the time by which a neighbour would have passed on one more first
-// copy, and all that it was given before and has, as far as this node knows,
-// not passed on yet; twice as long for each that had to be given again.
-func (g *Giver) burden(n *neighbour) time.Duration {
-	if g.uplink.slowDownlinks[n.id] {
-		return math.MaxInt64 // it would get it late, and so would all others
-	}
-	left := len(g.takers)
-	for _, i := range n.firsts {
-		left += g.chunks.lacking(i)
-	}
-	each := n.chunkTime
-	if each <= 0 {
-		each = g.uplink.chunkTime
-	}
-	return time.Duration(left) * max(each, 1) << n.stalls
 }
 
 // duty picks a chunk that this node got first-hand, the oldest first.

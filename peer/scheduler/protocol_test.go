@@ -16,7 +16,7 @@ func TestTheDocumentHasTheRulesNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for row, value := range map[string]any{
-		"share that passes on": fmt.Sprintf("1/%d", stalledShare), "rounds of first copies": stalledRounds,
+		"share that passes on": fmt.Sprintf("1/%d", stalledShare), "rounds of first copies": stalledRounds, "first copies of others": maxOthersFirsts,
 		"chunks behind": minBehindChunks, "share of catching up": catchUpShare, "stalled copies": maxStalls, "time of a full downlink": downlinkFullTime, "chunks examined": maxChunksExamined,
 		"declined share": maxDeclinedShare, "initial offers": initialOffers, "offers ahead": maxOffersAhead,
 		"least length":         fmt.Sprintf("1/%v", 1/leastLength),

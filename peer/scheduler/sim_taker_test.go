@@ -14,20 +14,28 @@ func (n *node) offered(from *node, o scheduler.Offer) {
 	if !n.alive || n.accept(from, o) {
 		return
 	}
+	if !o.First {
+		n.giver.Offered(from.key(), o.Chunk)
+	}
 	_, promised := n.claimed[o.Chunk]
 	if promised || n.have.Has(o.Chunk) {
 		n.declines++
 		if promised {
 			n.taker.Disputed(o.Chunk)
 		}
+		n.tellNow(from)
 		n.word(from, func() { from.giver.Declined(n.key(), o.Chunk, n.at(n.now)); from.step() })
 		return
 	}
 	if p := n.promises(from); !n.taker.Accepts(from.key(), o.Chunk, p, n.at(n.now)) {
 		n.declines++
 		wait := n.taker.Postpone(from.key(), o.Chunk, p, n.at(n.now))
+		n.tellNow(from)
 		n.word(from, func() { from.giver.Postponed(n.key(), o.Chunk, n.at(n.now).Add(wait)); from.step() })
 		return
+	}
+	if !o.Sure {
+		n.tellNow(from)
 	}
 	n.claimed[o.Chunk] = claim{from.id, n.now}
 	n.giver.Coming(o.Chunk, o.First, n.givers.Trusts(from.key()))

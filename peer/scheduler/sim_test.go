@@ -76,7 +76,7 @@ type node struct {
 	downFree float64
 	sent     int
 	busyTo   map[*node]float64 // until when a chunk is being sent to it
-	news     []news
+	pending  map[*node][]news
 	flushing bool
 	alive    bool
 	done     float64
@@ -111,8 +111,7 @@ func at(t float64) time.Time { return mesh{}.at(t) }
 
 func (m mesh) run() result {
 	if m.server != nil {
-		own := *m.server
-		m.server = &own
+		m.server = m.server.open()
 	}
 	s := &sim{mesh: m, rng: rand.New(rand.NewPCG(m.seed, 7))}
 	for i := 0; i <= m.n; i++ {
@@ -151,7 +150,7 @@ func (m mesh) run() result {
 }
 
 func (s *sim) makeNode(i int) *node {
-	n := &node{sim: s, id: i, up: 1, down: 5, claimed: map[int]claim{}, busyTo: map[*node]float64{}, done: math.Inf(1)}
+	n := &node{sim: s, id: i, up: 1, down: 5, claimed: map[int]claim{}, busyTo: map[*node]float64{}, pending: map[*node][]news{}, done: math.Inf(1)}
 	if s.mesh.kind != nil {
 		n.kind = s.mesh.kind(i)
 	}
@@ -279,6 +278,7 @@ func (n *node) step() {
 			break
 		}
 		n.offers++
+		n.tellNow(n.byKey(o.To))
 		n.word(n.byKey(o.To), func() { n.byKey(o.To).offered(n, o) })
 	}
 	for {
@@ -301,25 +301,33 @@ func (n *node) word(p *node, arrive func()) {
 
 func (n *node) missing() int { return n.chunks - n.have.Count() }
 
-// tell announces to all neighbours, a batch at a time.
+// tell announces to all neighbours, a batch at a time, or with the next word to one.
 func (n *node) tell(chunk int, lost bool) {
 	if n.isFrozen() {
 		return
 	}
-	n.news = append(n.news, news{chunk, lost})
+	for _, p := range n.near {
+		n.pending[p] = append(n.pending[p], news{chunk, lost})
+	}
 	if n.flushing {
 		return
 	}
 	n.flushing = true
 	n.after(n.batch, func() {
 		n.flushing = false
-		batch := n.news
-		n.news = nil
-		for _, p := range n.near {
+		n.tellNow(n.near...)
+	})
+}
+
+// tellNow brings to neighbours what they have not been told of.
+func (n *node) tellNow(to ...*node) {
+	for _, p := range to {
+		if batch := n.pending[p]; len(batch) > 0 && !n.isFrozen() {
+			delete(n.pending, p)
 			each := n.giver.ChunkTime(n.at(n.now))
 			n.word(p, func() { p.hear(n, batch, each) })
 		}
-	})
+	}
 }
 
 func (n *node) hear(from *node, batch []news, each time.Duration) {
