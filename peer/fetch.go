@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"starmesh/common/fault"
@@ -34,8 +35,19 @@ type Server interface {
 }
 
 // FetchFolder is Fetch for the contents of a folder, whose manifest this node has.
+// It fails with fault.Version when all nodes in reach that have the folder are too
+// old to give it whole.
 func (n *Node) FetchFolder(ctx context.Context, name string, tree *store.Tree, cfg transfer.Config) error {
 	n.shelf.addFolder(tree)
+	ctx, cancel := context.WithCancelCause(ctx)
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	defer cancel(nil)
+	looking.Go(func() {
+		if err := n.onlyOld(ctx, tree.Collection()); err != nil {
+			cancel(err)
+		}
+	})
 	return n.fetch(ctx, name, contents{tree}, cfg)
 }
 

@@ -250,3 +250,46 @@ func TestAFolderGoesOnWithoutAFileThatChanged(t *testing.T) {
 		t.Error("what has changed arrived")
 	}
 }
+
+// TestWhoIsTooOldForAFolderIsNotWaitedFor: it lists a folder as whole, and skips
+// GATHER, as a node does that knows a swarm of each file only.
+func TestWhoIsTooOldForAFolderIsNotWaitedFor(t *testing.T) {
+	for _, newer := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			from := makeFolder(t, 40)
+			old, getter := startPiped(t, "old", nil), startPiped(t, "getter", nil)
+			nodes := []pipedNode{old, getter}
+			old.shelf.addFolder(from.Tree)
+			if _, err := old.share("folder", oneFile{from.manifest}, nil); err != nil {
+				t.Fatal(err)
+			}
+			dial(getter, old)
+			var coming sync.WaitGroup
+			if newer { // it comes while the getter waits
+				other := startPiped(t, "newer", nil)
+				nodes = append(nodes, other)
+				other.shelf.addFolder(from.Tree)
+				if _, err := other.share("folder", contents{from.Tree}, nil); err != nil {
+					t.Fatal(err)
+				}
+				coming.Go(func() {
+					time.Sleep(oldTime)
+					dial(getter, other)
+				})
+			}
+			manifest := store.NewMemory(from.manifest.Chunks())
+			if err := getter.Fetch(testContext(t), "folder", manifest, patient()); err != nil {
+				t.Fatal(err)
+			}
+			to, began := openFolder(t, t.TempDir(), manifest), time.Now()
+			err := getter.FetchFolder(testContext(t), "folder", to.Tree, patient())
+			if newer && err != nil || !newer && (!errors.Is(err, fault.Version) || time.Since(began) > 2*oldTime) {
+				t.Errorf("newer %v: %v after %v", newer, err, time.Since(began))
+			}
+			coming.Wait()
+			for _, n := range nodes {
+				n.stop()
+			}
+		})
+	}
+}
