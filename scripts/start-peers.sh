@@ -164,7 +164,7 @@ until grep -qs '"event":"ticket"' "$state/peer-1.out"; do
 	sleep 0.1
 done
 ticket=$(grep -m 1 '"event":"ticket"' "$state/peer-1.out" | field ticket)
-printf 'peer-1 has %s (%s bytes); %s others want it …\n' "$(basename "$file")" "$size" $((count - 1))
+printf 'peer-1 has %s (%s bytes); others that want it: %s\n' "$(basename "$file")" "$size" $((count - 1))
 began=$(date +%s.%N)
 for i in $(seq 2 "$count"); do
 	start_peer "$i" get "$ticket" -o "$out/peer-$i/" --stay forever "$@"
@@ -177,7 +177,7 @@ sleep 0.6 # the last lines of the load logs
 printf '\n'
 table
 awk -v n=$((count - 1)) -v have="$all" -v began="$began" -v until="$until" 'BEGIN {
-	printf "%s have the verified file after %.1f s\n", have == n ? "all " n : have " of " n, until - began
+	printf "%d of %d have the verified file after %.1f s\n", have, n, until - began
 }'
 printf '\nfolders    %s/peer-*\n' "$out"
 printf 'load logs  %s/peer-*/load.jsonl\n' "$out"

@@ -62,7 +62,7 @@ func (n *meshNode) list(ctx context.Context, wait time.Duration, tickets []fetch
 		}
 	})
 	if err == nil {
-		n.out.Note("%d shared by %s in reach", shared, units.Counted(nodes, "node"))
+		n.out.Note("%s, shared by %s in reach", units.Counted(shared, "id"), units.Counted(nodes, "node"))
 	}
 	return stoppedIsFine(ctx, err)
 }
