@@ -109,9 +109,14 @@ func others(root *os.Root, own string) []peer.AddrInfo {
 
 // readNode reads a node's addresses; none while it writes them.
 func readNode(root *os.Root, name string, id peer.ID) peer.AddrInfo {
-	info := peer.AddrInfo{ID: id}
 	text, _ := root.ReadFile(name) // none: it has just ended
-	for line := range strings.Lines(string(text)) {
+	return parseNode(id, string(text))
+}
+
+// parseNode reads what another node has written of itself.
+func parseNode(id peer.ID, text string) peer.AddrInfo {
+	info := peer.AddrInfo{ID: id}
+	for line := range strings.Lines(text) {
 		if a, err := ma.NewMultiaddr(strings.TrimSpace(line)); err == nil {
 			info.Addrs = append(info.Addrs, a)
 		}

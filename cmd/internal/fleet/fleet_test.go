@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode"
 
 	"go.uber.org/goleak"
 
@@ -366,6 +367,14 @@ func FuzzReceive(f *testing.F) {
 		var h Hello
 		if decode(text, &h) == nil && h.check() == nil && strings.ContainsAny(h.Name, "/\\\n\x1b ") {
 			t.Errorf("%+v is let through", h)
+		}
+		var why Refused
+		if decode(text, &why) == nil && strings.ContainsFunc(why.err().Error(), func(r rune) bool { return !unicode.IsGraphic(r) }) {
+			t.Errorf("not fit to be printed: %q", why.err())
+		}
+		var w Welcome
+		if decode(text, &w) == nil && IsName(w.Name) && strings.ContainsAny(w.Name, "/\\\n\x1b ") {
+			t.Errorf("%+v is a name", w)
 		}
 	})
 }

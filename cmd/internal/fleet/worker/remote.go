@@ -37,7 +37,7 @@ func (m Remote) ask(ctx context.Context, method, path string, send, into any) er
 	if into == nil {
 		return nil
 	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, maxJSON)).Decode(into); err != nil {
+	if err := answered(response.Body, into); err != nil {
 		return fault.Wrapf(fault.Protocol, "%s: its answer cannot be read: %w", m.Name, err)
 	}
 	return nil
@@ -62,10 +62,19 @@ func (m Remote) do(ctx context.Context, method, path string, body io.Reader) (*h
 	}
 	defer response.Body.Close()
 	var why refusal
-	if json.NewDecoder(io.LimitReader(response.Body, maxJSON)).Decode(&why) != nil {
+	if answered(response.Body, &why) != nil {
 		why = refusal{fault.Code(fault.Protocol), "it answers " + response.Status + " to " + path}
 	}
 	return nil, fmt.Errorf("%s: %w", m.Name, fault.FromCode(why.Code, readable.Cut(readable.Text(why.Text), 500), 0))
+}
+
+// answered reads an answer, with plain texts only.
+func answered(from io.Reader, into any) error {
+	text, err := io.ReadAll(io.LimitReader(from, maxJSON))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(readable.PlainJSON(text), into)
 }
 
 // query writes the arguments of a request.
