@@ -87,7 +87,7 @@ func TestAttempts(t *testing.T) {
 	at := func(name string) string { return filepath.Join(work, name) }
 	loopback := []string{"central", "serve", at("files"), "--listen", "127.0.0.1:0"}
 	open := service(t, "listening", append(loopback, "--http", "127.0.0.1:0", "--agent", "127.0.0.1:0")...)["address"]
-	denied := service(t, "listening", append(loopback, "--deny", "::ffff:127.0.0.0/104")...)["address"]
+	denied := service(t, "listening", append(loopback, "--deny", "::ffff:127.0.0.0/104", "--http", "127.0.0.1:0")...)
 	elsewhere := service(t, "listening", append(loopback, "--allow", "192.0.2.0/24", "--http", "127.0.0.1:0")...)
 	guarded := append(loopback, "--tls", "--users", write("users", users), "--writable", "--write-users", "ann")
 	shut := service(t, "listening", guarded...)["address"]
@@ -129,7 +129,10 @@ func TestAttempts(t *testing.T) {
 		{"TLS where there is none", get(strings.Replace(open, "star:", "stars:", 1) + "/a.txt"), "does not speak TLS"},
 		{"another certificate", get(repinned, as("ann", "ann")...), "it was replaced, or someone is in between"},
 		{"another certificate, over HTTP", get(strings.Split(web, "#")[0]+"#"+strings.Split(repinned, "#")[1], as("ann", "ann")...), "it was replaced, or someone is in between"},
-		{"a denied network, as IPv6 has it", get(denied + "/a.txt"), "does not serve 127.0.0.1"},
+		{"a denied network, as IPv6 has it", get(denied["address"] + "/a.txt"), "does not serve 127.0.0.1"},
+		{"a denied network, as IPv6 has it, over HTTP", get(denied["http"] + "a.txt"), "does not serve 127.0.0.1"},
+		{"a denied network, to list", []string{"central", "ls", denied["listen"]}, "does not serve 127.0.0.1"},
+		{"a denied network, to watch", []string{"central", "watch", denied["listen"]}, "does not serve 127.0.0.1"},
 		{"a network that is not allowed", get(elsewhere["address"] + "/a.txt"), "does not serve 127.0.0.1"},
 		{"a network that is not allowed, over HTTP", get(elsewhere["http"] + "a.txt"), "does not serve 127.0.0.1"},
 		{"PUT to a server that is read-only", []string{"central", "put", open, outside}, "read-only"},

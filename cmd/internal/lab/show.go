@@ -33,7 +33,7 @@ func (l *lab) show(ctx context.Context) (hide func() error, err error) {
 // page.
 type control struct{ of atomic.Pointer[Runner] }
 
-var errNoRun = fault.Wrapf(fault.NotFound, "no trial is under way yet")
+var errNoRun = fault.Wrapf(fault.NotFound, "no run is under way yet")
 
 func (c *control) Do(ctx context.Context, run, node, action string) error {
 	if m := c.of.Load(); m != nil {

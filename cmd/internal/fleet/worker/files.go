@@ -15,14 +15,14 @@ import (
 	"lukechampine.com/blake3"
 
 	"starmesh/cmd/internal/lab/runner"
+	"starmesh/common/content"
 	"starmesh/common/fault"
 )
 
 // isFileName reports whether a file may be called so in a folder of the node,
 // and on a command line.
 func isFileName(name string) bool {
-	const maxLength = 255 // bytes: of every usual file system
-	return name != "." && len(name) <= maxLength && filepath.IsLocal(name) && !strings.ContainsAny(name, "/\\\x00") && name[0] != '-'
+	return content.CheckPath(name) == nil && !strings.Contains(name, "/") && name[0] != '-'
 }
 
 // incoming is the file that a request is about: it lies in a folder of its own,

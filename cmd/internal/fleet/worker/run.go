@@ -24,6 +24,7 @@ import (
 	"starmesh/cmd/internal/lab/runner"
 	"starmesh/cmd/internal/lab/system"
 	"starmesh/cmd/internal/units"
+	"starmesh/common/content"
 	"starmesh/common/fault"
 )
 
@@ -206,7 +207,7 @@ func (w *Worker) site(r *http.Request, s *runner.Spec) (at runner.Site, err erro
 // which a file is pushed. Nothing leads out of that: neither the name nor a
 // link that is there.
 func (w *Worker) kept(r *http.Request, s *runner.Spec) (dir string, err error) {
-	if s.Origin || !filepath.IsLocal(s.To) || filepath.ToSlash(filepath.Clean(s.To)) != s.To {
+	if s.Origin || s.To != "." && content.CheckPath(s.To) != nil || !filepath.IsLocal(s.To) {
 		return "", fault.Wrapf(fault.Refused, "nothing is put into %q: a folder below the one that this node allows, without '..'", s.To)
 	}
 	root, err := os.OpenRoot(w.cfg.Keep)

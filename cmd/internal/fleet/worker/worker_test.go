@@ -78,6 +78,9 @@ func TestAManagerThatAsksForWhatIsNotAllowedIsRefused(t *testing.T) {
 		"a path for a name":    {func(s *runner.Spec) { s.Node = "../x" }, fault.Invalid, "no name for a node"},
 		"a file outside":       {func(s *runner.Spec) { s.File = "../../etc/passwd" }, fault.Invalid, "names no folders"},
 		"an absolute file":     {func(s *runner.Spec) { s.File = "/etc/passwd" }, fault.Invalid, "names no folders"},
+		"a device":             {func(s *runner.Spec) { s.File = "nul" }, fault.Invalid, "no name for a file"},
+		"what is obeyed":       {func(s *runner.Spec) { s.File = "a\x1b[2J" }, fault.Invalid, "no name for a file"},
+		"a NUL":                {func(s *runner.Spec) { s.File = "a\x00.png" }, fault.Invalid, "no name for a file"},
 		"a flag for a file":    {func(s *runner.Spec) { s.File = "--output=x" }, fault.Invalid, "no name for a file"},
 		"no log":               {func(s *runner.Spec) { s.Interval = 0 }, fault.Invalid, "no load log"},
 		"what is not done":     {func(s *runner.Spec) { s.Misbehave = "lie" }, fault.Invalid, "cannot misbehave"},
@@ -115,7 +118,7 @@ func TestWhatIsPushedStaysBelowTheFolderThatIsAllowed(t *testing.T) {
 	if err := errors.Join(os.Symlink(outside, filepath.Join(keep, "out")), os.Symlink("/etc/passwd", filepath.Join(keep, "model.bin"))); err != nil {
 		t.Skip(err)
 	}
-	for to, origin := range map[string]bool{"../x": false, "/etc": false, "a/../../x": false, "a//b": false, "out": false, "out/x": false, ".": false, "": false, "a": true} {
+	for to, origin := range map[string]bool{"../x": false, "/etc": false, "a/../../x": false, "a//b": false, "a/./b": false, "CON": false, "a\x1b[2J": false, "a\x00b": false, `a\..\..`: false, "C:/x": false, strings.Repeat("a/", 100) + "a": false, "out": false, "out/x": false, ".": false, "": false, "a": true} {
 		s := usual()
 		s.To, s.Origin = to, origin
 		line, _ := json.Marshal(s)
