@@ -10,9 +10,11 @@ import (
 )
 
 // errHungUp is that a node ended a connection right after it was made, and never
-// said a word: as those do who want a proof that this node does not give, or do
-// not have it on their list.
-var errHungUp = errors.New("it hung up at once (is its mesh private? then its network key is needed, or this node's id on its list)")
+// said a word: as those do who want a proof that this node does not give, do not
+// have it on their list, or do not take its certificate, which they say only when
+// it has been sent (TLS 1.3).
+var errHungUp = errors.New("it hung up at once (is its mesh private? then its network key is needed, or this node's id on its list; " +
+	"or do the clocks of the two differ by more than an hour?)")
 
 // unreached counts those that were dialled in vain, and are not connected.
 func (c *connector) unreached() (n int) {
