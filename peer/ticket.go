@@ -13,6 +13,7 @@ import (
 	"starmesh/common/content"
 	"starmesh/common/fault"
 	"starmesh/common/frame"
+	"starmesh/common/readable"
 	"starmesh/peer/p2phost"
 )
 
@@ -118,15 +119,16 @@ func ParseTicket(s string) (Ticket, error) {
 	if !ok {
 		return Ticket{}, fault.Wrapf(fault.Invalid, "%.40q is no ticket: it does not begin with %s", s, ticketScheme)
 	}
+	begin := readable.Text(word[:min(len(word), 24)])
 	b, err := base58.Decode(body)
 	if err != nil {
-		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket %.24s… is mistyped: %w", word, err)
+		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket %s… is mistyped: %w", begin, err)
 	}
 	if len(b) <= checksumLen || string(checksum(b[:len(b)-checksumLen])) != string(b[len(b)-checksumLen:]) {
-		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket %.24s… is mistyped or cut off: copy the whole of it once more", word)
+		return Ticket{}, fault.Wrapf(fault.Invalid, "the ticket %s… is mistyped or cut off: copy the whole of it once more", begin)
 	}
 	if b[0] != ticketVersion {
-		return Ticket{}, fault.Wrapf(fault.Version, "the ticket %.24s… is of version %d; this program knows %d: use a newer program", word, b[0], ticketVersion)
+		return Ticket{}, fault.Wrapf(fault.Version, "the ticket %s… is of version %d; this program knows %d: use a newer program", begin, b[0], ticketVersion)
 	}
 	return decodeTicket(b[1 : len(b)-checksumLen])
 }

@@ -128,7 +128,7 @@ func TestAttemptsOnManagers(t *testing.T) {
 		{"an agent's health, by rebinding", web("GET", agents+"/healthz", "Host", "evil.example"), "not known as"},
 		{"an agent's health, for another site", web("GET", agents+"/healthz", "Origin", "null"), "another site"},
 		{"an agent's figures, by rebinding", web("GET", agents+"/metrics", "Host", "a.b.c"), "not known as"},
-		{"an agent's command, by a wrong token", web("POST", agents+"/stop", "X-Forwarded-For", "192.0.2.1", "Authorization", "Bearer " + token[1:]), "need the agent's token"},
+		{"an agent's command, by a wrong token", web("POST", agents+"/stop", "X-Forwarded-For", "192.0.2.1", "Authorization", "Bearer "+token[1:]), "need the agent's token"},
 		{"an agent's command, by a basic login", web("POST", agents+"/stop", "Forwarded", "for=192.0.2.1", "Authorization", "Basic cmlnaHQ6cmlnaHQ="), "need the agent's token"},
 	} {
 		t.Run(row.what, func(t *testing.T) {

@@ -25,6 +25,8 @@ func limits() []scenario {
 			8 * time.Second, time.Minute, grouped, memory},
 		{"clock", "three years of uptime (a time namespace), odd file times, all stopped for 12 s; the wall clock is everyone's and stays as it is",
 			18 * time.Second, time.Minute, nil, clock},
+		{"jumps", "one side's wall clock is an hour or ten years off, from the start or from the middle on: all goes on, times stay true; in a mesh ten years are told",
+			6 * time.Second, time.Minute, clockBuilt, jumps},
 	}
 }
 

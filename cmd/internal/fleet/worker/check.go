@@ -74,6 +74,7 @@ func (c *Crew) tellApart(nodes []Remote, matrix [][]bool, from int) {
 const (
 	maxOffset = time.Second
 	maxError  = 50 * time.Millisecond
+	apart     = time.Hour + time.Second // by which libp2p's certificates are not valid yet
 )
 
 func isNothing(text string) bool { return text == "" }
@@ -91,6 +92,8 @@ func (c *Crew) lack(ctx context.Context, m Remote, bytes int64) (lack, narrow st
 	switch clock, err := m.Clock(ctx); {
 	case err != nil:
 		return err.Error(), narrow
+	case clock.Offset.Abs() > apart:
+		c.seen.Warn("%s: its clock is %+.1f hours from the one here: with more than one, no node of a mesh takes the other's certificate; set it", m.Name, clock.Offset.Hours())
 	case clock.Offset.Abs() > maxOffset:
 		c.seen.Warn("%s: its clock is %+.1f s from the one here: that is corrected, but better set it", m.Name, clock.Offset.Seconds())
 	case clock.Error > maxError:
