@@ -53,16 +53,25 @@ func (l *link) handle(kind frame.Type, body []byte) error {
 			return nil
 		})
 	case typePeers:
-		if !l.introductions.take(time.Now(), maxPeersRate, maxTopics) {
-			return nil
-		}
-		return about(l, body, decodePeers, func(m *member, p peers) error {
-			m.swarm.introduced(m, p.Places)
-			return nil
-		})
+		return l.tellsOfPeers(body)
 	default:
 		return nil // from a newer version: for those who know it
 	}
+}
+
+// tellsOfPeers handles PEERS. Long ones are cheap to send: they are read only while
+// there is a use for them.
+func (l *link) tellsOfPeers(body []byte) error {
+	m, now := l.member(newDecoder(body).topic()), time.Now()
+	switch {
+	case m == nil, m.swarm.take.intake.Lacking() == 0,
+		!m.introductions.take(now, maxPeersRate, maxPeersAtOnce), !l.introductions.take(now, maxPeersRate, maxTopics):
+		return nil
+	}
+	return about(l, body, decodePeers, func(m *member, p peers) error {
+		m.swarm.introduced(m, p.Places)
+		return nil
+	})
 }
 
 // errEnded is all there is to say of a node that went without a word, but had

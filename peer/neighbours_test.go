@@ -1,8 +1,10 @@
 package peer
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,6 +16,7 @@ import (
 
 	"starmesh/common/content"
 	"starmesh/common/fault"
+	"starmesh/common/frame"
 	"starmesh/common/store"
 	"starmesh/common/transfer"
 )
@@ -239,6 +242,61 @@ func TestACrowdHasFewDialled(t *testing.T) {
 			_ = r.conn.Close()
 		}
 	})
+}
+
+// garbled is PEERS that cannot be read: its peer has no id.
+type garbled struct{ topic topic }
+
+func (m garbled) kind() frame.Type { return typePeers }
+
+func (m garbled) append(b []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(m.topic)), 1, 1, 0, 0)
+}
+
+// TestWhoTellsOfPeersIsReadWhileThatIsOfUse: what cannot be read ends the link only
+// of who reads it.
+func TestWhoTellsOfPeersIsReadWhileThatIsOfUse(t *testing.T) {
+	few := slices.Repeat([]message{peers{Topic: 7}}, maxPeersAtOnce/2)
+	many := slices.Repeat([]message{peers{Topic: 7}}, maxPeersAtOnce)
+	for name, test := range map[string]struct {
+		lacks bool
+		first []message
+		read  bool
+	}{
+		"who lacks some, at first":    {lacks: true, read: true},
+		"who lacks some, for a while": {lacks: true, first: few, read: true},
+		"who lacks some, and no more": {lacks: true, first: many},
+		"who lacks nothing":           {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { tellsOfPeers(t, test.lacks, test.read, append(test.first, garbled{7})...) })
+		})
+	}
+}
+
+// tellsOfPeers has a remote say messages about a file, and checks whether the last
+// of them was read.
+func tellsOfPeers(t *testing.T, lacks, read bool, messages ...message) {
+	t.Helper()
+	file := makeFile(t, 5*chunk)
+	n := startPiped(t, "reader", nil)
+	var at atHand = oneFile{file}
+	var lacking *transfer.Config
+	if lacks {
+		at, lacking = oneFile{store.NewMemory(file.Chunks())}, &transfer.Config{}
+	}
+	if _, err := n.share("file", at, lacking); err != nil {
+		t.Fatal(err)
+	}
+	r := meets(t, n, "teller")
+	r.joins(file.Chunks(), content.NewSet(5))
+	r.say(messages...)
+	synctest.Wait()
+	if was := len(n.links.all()) == 0; was != read {
+		t.Errorf("PEERS were read: %v", was)
+	}
+	n.stop()
+	_ = r.conn.Close()
 }
 
 // anyID returns an id that nobody has.

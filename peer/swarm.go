@@ -22,8 +22,9 @@ const (
 	// that begin anew for every chunk.
 	enoughMembers = 6
 	// maxPeersRate is how often in a second a remote is heard that tells of
-	// others, beyond once for each file.
-	maxPeersRate = 1
+	// others, beyond once for each file, and of one file maxPeersAtOnce times.
+	maxPeersRate   = 1
+	maxPeersAtOnce = 64
 	// dryTime is how long nothing arrives before the table is asked for more who
 	// have the file, however many there are.
 	dryTime = 3 * time.Second
@@ -66,7 +67,8 @@ type member struct {
 	topic topic         // theirs
 	left  chan struct{} // closed when it is one no longer
 
-	claims *transfer.Claimant // what it has promised to bring
+	claims        *transfer.Claimant // what it has promised to bring
+	introductions quota              // of its PEERS; the link's reader's
 
 	// The swarm's mutex guards these.
 	active  time.Time     // when it last took a chunk or brought one; at first, when it joined
@@ -199,13 +201,10 @@ func (s *swarm) seekLocked(now time.Time) {
 	}
 }
 
-// introduced handles PEERS (peer exchange): it looks for as many as are still
-// lacking, if this node lacks any of the file. While they are dialled no others
-// are: a crowd may tell of many at once.
+// introduced has as many of those dialled that m tells of (peer exchange) as are
+// still lacking. While they are dialled no others are: a crowd may tell of many at
+// once.
 func (s *swarm) introduced(m *member, places []peer.AddrInfo) {
-	if s.take.intake.Lacking() == 0 {
-		return
-	}
 	s.draw.introduced(m, places)
 	s.mu.Lock()
 	lacking := enoughMembers - s.search.looked
