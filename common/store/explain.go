@@ -34,7 +34,7 @@ func explain(err error, name string) error {
 	case strings.Contains(err.Error(), "path escapes from parent"): // os.Root has no name for it
 		return fault.Wrapf(fault.Invalid, "%s leads out of the folder through a link", name)
 	default:
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, reason(err))
 	}
 }
 

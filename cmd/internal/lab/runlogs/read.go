@@ -63,10 +63,7 @@ func matches(path string) ([]string, error) {
 		return []string{path}, nil
 	}
 	names, err := filepath.Glob(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(names) == 0 {
+	if err != nil || len(names) == 0 { // a file of such a name is no pattern to people
 		return nil, fmt.Errorf("%s: there is no such file", path)
 	}
 	return names, nil
