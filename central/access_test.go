@@ -211,7 +211,7 @@ func TestWithoutAPasswordNothingIsSaid(t *testing.T) {
 	for _, m := range []message{list{Req: 1, Limit: 1}, describe{Req: 1, Name: "x"}, ping{Req: 1}, watch{Req: 1}, put{Req: 1, Entry: someEntry}} {
 		c := s.greeted(t)
 		c.say(m)
-		c.hearError(fault.Protocol)
+		c.hearError(fault.Unauthorized)
 		c.hearEnd()
 	}
 }

@@ -124,7 +124,7 @@ func (s *session) greet(ctx context.Context) error {
 	cfg := &s.server.cfg
 	s.link.read.until = time.Now().Add(cfg.Bounds.Handshake)
 	defer func() { s.link.read.until = time.Time{} }()
-	b, err := s.first(typeHello)
+	b, err := s.first(typeHello, fault.Protocol)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (s *session) greet(ctx context.Context) error {
 }
 
 func (s *session) login(ctx context.Context, users *Users) error {
-	b, err := s.first(typeAuth)
+	b, err := s.first(typeAuth, fault.Unauthorized)
 	if err != nil {
 		return err
 	}
@@ -162,14 +162,15 @@ func (s *session) login(ctx context.Context, users *Users) error {
 	return s.link.send(ok{Req: m.Req})
 }
 
-// first reads a message that must be of one kind, within the handshake's time.
-func (s *session) first(want frame.Type) ([]byte, error) {
+// first reads a message that must be of one kind, or it is otherwise, within the
+// handshake's time.
+func (s *session) first(want frame.Type, otherwise error) ([]byte, error) {
 	h, err := s.link.next(s.server.cfg.Bounds.Handshake)
 	if err != nil {
 		return nil, err
 	}
 	if h.kind != want {
-		return nil, fault.Wrapf(fault.Protocol, "%s came where %s was due", typeName(h.kind), typeName(want))
+		return nil, fault.Wrapf(otherwise, "%s came where %s was due", typeName(h.kind), typeName(want))
 	}
 	return s.link.body(h)
 }
