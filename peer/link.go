@@ -49,6 +49,7 @@ type link struct {
 	jobs    chan job
 	files   membership
 
+	words         words       // of the remote; the reader's
 	introductions quota       // of PEERS; the reader's
 	introduced    quota       // of those that it is told of others with; the lock of files guards it
 	receiving     atomic.Bool // whether its data stream has been opened
@@ -202,6 +203,7 @@ const chunkOverhead = frame.HeaderSize + chunkHead
 
 func (l *link) countOut(n int) {
 	payload := int64(n - chunkOverhead)
+	l.words.carried.Add(1)
 	l.node.cfg.Meter.ChunksOut.Add(1)
 	l.node.cfg.Meter.PayloadOut.Add(payload)
 	l.node.cfg.Meter.OtherOut.Add(chunkOverhead)
@@ -214,6 +216,9 @@ func (l *link) read() error {
 	var buf []byte
 	greeted := false
 	for {
+		if r.Buffered() == 0 && l.words.tooMany(time.Now()) {
+			l.node.life.rest(wordsPause)
+		}
 		kind, n, err := frame.ReadHeader(r, maxJoin)
 		if err == nil && n > bodyLimit(kind) {
 			err = fault.Wrapf(fault.TooLarge, "a message of type %#x claims %d bytes", byte(kind), n)
@@ -274,6 +279,7 @@ func (l *link) readChunks(s io.Reader) error {
 }
 
 func (l *link) countIn(n int) {
+	l.words.carried.Add(1)
 	l.node.cfg.Meter.PayloadIn.Add(int64(n))
 	l.node.cfg.Meter.OtherIn.Add(chunkOverhead)
 	l.carried.PayloadIn.Add(int64(n))
