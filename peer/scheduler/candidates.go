@@ -23,6 +23,7 @@ type openOffersNow struct {
 type candidate struct {
 	*neighbour
 	behind int
+	owes   bool // others wait for it: it is helped after them
 }
 
 // look counts the open offers and finds out who can be offered more. A chunk
@@ -51,7 +52,7 @@ func (g *Giver) look(ahead int, now time.Time) openOffersNow {
 		}
 		open.try(n, silent)
 		if n.takesMore() && !silent && !now.Before(n.notBefore) {
-			open.answering = append(open.answering, candidate{n, g.behind(n, mean, now)})
+			open.answering = append(open.answering, g.candidate(n, mean, now))
 		}
 	}
 	open.putOnTrial(ahead)
@@ -104,6 +105,16 @@ func (g *Giver) behind(n *neighbour, mean int, now time.Time) int {
 		return 0
 	}
 	return max(0, mean-n.count) / max(minBehindChunks, len(g.takers)/2)
+}
+
+// candidate is what n is to the choice. One that owes is not behind, however little
+// it has: perhaps nobody takes anything from it, nor gives it anything, for a
+// reason.
+func (g *Giver) candidate(n *neighbour, mean int, now time.Time) candidate {
+	if g.owes(n) {
+		return candidate{neighbour: n, owes: true}
+	}
+	return candidate{neighbour: n, behind: g.behind(n, mean, now)}
 }
 
 // meanCount is how many chunks the takers have on average.

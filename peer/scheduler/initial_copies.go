@@ -37,15 +37,22 @@ func (c *initialCopies) choose(a *availability) (i int, ok bool) {
 	return a.source.NextNotIn(0, a.inSome)
 }
 
-// gave records a first copy of the chunk that choose returned.
-func (c *initialCopies) gave(i int, a *availability) {
+// gave records, and returns, a first copy of the chunk that choose returned.
+func (c *initialCopies) gave(i int, a *availability) initialCopy {
 	if c.isStalled(a) {
 		c.given = c.given[1:]
 	} else {
 		c.next = i
 	}
 	c.count++
-	c.given = append(c.given, initialCopy{chunk: i, at: c.count})
+	given := initialCopy{chunk: i, at: c.count}
+	c.given = append(c.given, given)
+	return given
+}
+
+// rounds is how many times as many as there are takers were given since.
+func (c *initialCopies) rounds(since initialCopy, a *availability) int {
+	return (c.count - since.at) / max(a.takers, 1)
 }
 
 // isStalled reports whether the oldest copy is old and has not been passed on.

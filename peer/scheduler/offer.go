@@ -78,8 +78,10 @@ func (g *Giver) open(p pick, trusted bool, now time.Time) Offer {
 		if g.initial.isStalled(&g.chunks) {
 			g.blame(p.chunk)
 		}
-		p.to.firsts.given, p.to.firsts.helps = append(p.to.firsts.given, p.chunk), false
-		g.initial.gave(p.chunk, &g.chunks)
+		given := g.initial.gave(p.chunk, &g.chunks)
+		p.to.firsts.given, p.to.firsts.helps = append(p.to.firsts.given, given), false
+	} else if g.chunks.held[p.chunk] == 1 {
+		g.passOnFor(p.chunk)
 	}
 	// The first answers tell how long they take; but a single one has no other to
 	// get it from.
@@ -278,7 +280,10 @@ func (c choice) cheapest(i int, cost func(candidate) time.Duration) *neighbour {
 }
 
 // load is how much this node is already bringing to n, less for one that is
-// behind.
+// behind, and more than anything for one that owes.
 func (n candidate) load() time.Duration {
+	if n.owes {
+		return time.Duration(len(n.open) + maxOffersAhead)
+	}
 	return time.Duration(len(n.open) - maxOffersAhead*n.behind)
 }

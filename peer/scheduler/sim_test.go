@@ -325,6 +325,9 @@ func (n *node) tellNow(to ...*node) {
 		if batch := n.pending[p]; len(batch) > 0 && !n.isFrozen() {
 			delete(n.pending, p)
 			each := n.giver.ChunkTime(n.at(n.now))
+			if n.kind == boaster {
+				each /= 100
+			}
 			n.word(p, func() { p.hear(n, batch, each) })
 		}
 	}
