@@ -96,6 +96,9 @@ func (t *taking) offeredLocked(m *member, o offer) {
 // considerLocked decides about an offer.
 func (t *taking) considerLocked(m *member, o offer) answer {
 	now := time.Now()
+	if o.Sure && t.taker.Accepts(m.link.key, o.Chunk, t.promisesLocked(m), now) {
+		t.excuseLocked(m, o.Chunk)
+	}
 	if !t.intake.Wants(o.Chunk) {
 		if !t.give.giver.Holds(o.Chunk) {
 			t.taker.Disputed(o.Chunk)
@@ -111,6 +114,17 @@ func (t *taking) considerLocked(m *member, o offer) answer {
 	}
 	t.give.giver.Coming(o.Chunk, o.First, t.node.givers.Trusts(m.link.key))
 	return answer{Verdict: accepted}
+}
+
+// excuseLocked spares who has promised a chunk the sending of it, now that m sends it
+// without asking. That one waits for m's word, too, which it had sooner: what m says to
+// this node may wait behind a chunk.
+func (t *taking) excuseLocked(m *member, i int) {
+	for _, other := range t.members {
+		if other != m && other.claims.Release(i) {
+			other.link.post(answer{Topic: t.topic, Chunk: i, Verdict: declined})
+		}
+	}
 }
 
 // promisesLocked returns what is promised when m makes one offer more.

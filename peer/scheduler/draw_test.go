@@ -59,6 +59,20 @@ func TestHeavyTheServerIsSparedByMany(t *testing.T) {
 	}
 }
 
+// TestWhatIsSentUnaskedDoesNotComeTwice: the word of it may wait behind a chunk, and
+// another, who was told of the same chunk sooner, be quicker to offer it.
+func TestWhatIsSentUnaskedDoesNotComeTwice(t *testing.T) {
+	for _, n := range []int{3, 4} {
+		for seed := range uint64(8) {
+			m := served(n, 0)
+			m.stuck, m.seed = true, seed+1
+			if r := m.run(); r.duplicates > 0.002 {
+				t.Errorf("%d receivers, seed %d: %.2f %% came twice", n, m.seed, 100*r.duplicates)
+			}
+		}
+	}
+}
+
 // TestStrangersSpareTheServerToo: who does not know of others at first asks for one
 // chunk, and then hears of them.
 func TestStrangersSpareTheServerToo(t *testing.T) {

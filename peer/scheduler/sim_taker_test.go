@@ -17,6 +17,7 @@ func (n *node) offered(from *node, o scheduler.Offer) {
 	if !o.First {
 		n.giver.Offered(from.key(), o.Chunk)
 	}
+	n.excuse(from, o)
 	_, promised := n.claimed[o.Chunk]
 	if promised || n.have.Has(o.Chunk) {
 		n.declines++
@@ -47,6 +48,17 @@ func (n *node) offered(from *node, o scheduler.Offer) {
 	for range n.answers(o) {
 		n.word(from, func() { from.giver.Accepted(n.key(), o.Chunk, n.at(n.now)); from.step() })
 	}
+}
+
+// excuse spares who promised a chunk the sending of it, when another does it unasked.
+func (n *node) excuse(from *node, o scheduler.Offer) {
+	c, promised := n.claimed[o.Chunk]
+	if !promised || n.isFromServer(c) || c.from == from.id || !o.Sure || !n.taker.Accepts(from.key(), o.Chunk, n.promises(from), n.at(n.now)) {
+		return
+	}
+	delete(n.claimed, o.Chunk)
+	other := n.nodes[c.from]
+	n.word(other, func() { other.giver.Declined(n.key(), o.Chunk, n.at(n.now)); other.step() })
 }
 
 // promises is what is promised when from makes one offer more.
