@@ -46,7 +46,7 @@ func NewWeb(address string, cfg ClientConfig) (*Web, error) {
 	scheme, known := schemeOf(u.Scheme)
 	switch {
 	case u.User != nil:
-		return nil, fault.Advise(fault.Wrapf(fault.Invalid, "user and password do not belong in the address of %s", u.Host), fault.HintLogin)
+		return nil, fault.Advise(fault.Wrapf(fault.Invalid, "user and password do not belong in the address of %s", readable.Text(u.Host)), fault.HintLogin)
 	case !known || !scheme.http:
 		return nil, fault.Wrapf(fault.Invalid, "%.100q is no address of a web server (right: https://host/FILE)", load.WithoutPassword(address))
 	}
