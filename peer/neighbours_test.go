@@ -143,6 +143,7 @@ func TestWhoPromisesAndBringsNothingIsWorkedAround(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		_ = promiser.conn.Close()
+		synctest.Wait() // it hears nothing any more
 		offering.Wait()
 		origin.stop()
 		taker.stop()

@@ -124,7 +124,8 @@ all_tests() {
 		race=()
 	fi
 	heading "go test ${race[*]} ./..."
-	go test -vet=off "${race[@]}" ./... || fail "a test failed"
+	# cmd/starmesh alone takes most of ten minutes where everything else runs beside it.
+	go test -vet=off -timeout 20m "${race[@]}" ./... || fail "a test failed"
 }
 
 # A round of each kind of torture, the same each time: what the program does to

@@ -270,10 +270,14 @@ func TestNoReportObeysLoadLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	poison := strings.Trim(string(quoted), `"`)
-	for _, which := range []string{"node", "program", "role", "system", "host", "file_name", "name", "why", "text", "version", "cpu", "links"} {
+	// What a report is refused for is poisoned alone; all other texts are, besides, for
+	// one report, which takes long to draw.
+	texts := []string{"node", "program", "host", "file_name", "name", "why", "text", "version", "cpu", "links"}
+	together := "(?:" + strings.Join(texts, "|") + ")"
+	for _, which := range append(texts, "role", "system", together) {
 		t.Run(which, func(t *testing.T) {
 			t.Parallel()
-			at := filepath.Join(dir, which)
+			at := t.TempDir()
 			if err := os.CopyFS(at, os.DirFS(filepath.Join(dir, "lab"))); err != nil {
 				t.Fatal(err)
 			}
@@ -296,11 +300,16 @@ func TestNoReportObeysLoadLogs(t *testing.T) {
 			if changed == 0 {
 				t.Skip("no log has it")
 			}
-			for _, args := range [][]string{
-				{"compare", at}, {"compare", at, "--markdown"}, {"compare", at, "--csv"}, {"compare", at, "--json"},
-				{"compare", at, "--html", filepath.Join(at, "compared.html"), "--results", filepath.Join(at, "again.json")},
-				{"plan", "--from", at}, {"lab", "report", at}, {"lab", "report", at, "--out", filepath.Join(at, "new"), "--json"},
-			} {
+			shows := [][]string{
+				{"compare", at}, {"compare", at, "--markdown"}, {"compare", at, "--csv"}, {"compare", at, "--json"}, {"plan", "--from", at},
+			}
+			if which == together {
+				shows = [][]string{
+					{"compare", at, "--html", filepath.Join(at, "compared.html"), "--results", filepath.Join(at, "again.json")},
+					{"lab", "report", at}, {"lab", "report", at, "--out", filepath.Join(at, "new"), "--json"},
+				}
+			}
+			for _, args := range shows {
 				out, err := shown(t, dir, nil, args...)
 				if all := obeyed(out + err); len(all) > 0 {
 					t.Errorf("%q shows %v in\n%q", args, all, out+err)
@@ -318,6 +327,9 @@ func TestNoReportObeysLoadLogs(t *testing.T) {
 				}
 				return nil
 			})
+			if _, err := os.Stat(filepath.Join(at, "new", "report.html")); which == together && err != nil {
+				t.Error("nothing was drawn: ", err)
+			}
 		})
 	}
 }

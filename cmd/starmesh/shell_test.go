@@ -229,7 +229,7 @@ func TestStartPeersMakesAMesh(t *testing.T) {
 	}
 	said := shell(t, state, "start-peers.sh", "-o", out, "3", file, "--no-mdns")
 	defer shell(t, state, "stop.sh")
-	for _, want := range []string{"peer-1 ", "peer-3 ", "all 2 have the verified file", "scripts/stop.sh"} {
+	for _, want := range []string{"peer-1 ", "peer-3 ", "2 of 2 have the verified file", "scripts/stop.sh"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is not told:\n%s", want, said)
 		}

@@ -386,11 +386,16 @@ func TestWhatIsNoManagerIsCalledThat(t *testing.T) {
 		t.Fatal(err)
 	}
 	encrypted := &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}}
-	for what, answer := range map[string]func(net.Conn){
-		"a web server":         func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 400 Bad Request\r\n\r\n") },
-		"who hangs up":         func(net.Conn) {},
-		"one with a password":  func(c net.Conn) { _, _ = tls.Server(c, encrypted).Write([]byte("220 who are you\r\n")) },
-		"who hangs up in time": func(c net.Conn) { _ = tls.Server(c, encrypted).Handshake() },
+	const none, busy = "is no manager that waits for nodes; look at the port", "too many join it at the same moment"
+	for what, answer := range map[string]struct {
+		by   func(net.Conn)
+		kind error
+		says string
+	}{
+		"a web server":         {func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, fault.Protocol, none},
+		"who hangs up":         {func(net.Conn) {}, fault.Busy, busy},
+		"one with a password":  {func(c net.Conn) { _, _ = tls.Server(c, encrypted).Write([]byte("220 who are you\r\n")) }, fault.Protocol, none},
+		"who hangs up in time": {func(c net.Conn) { _ = tls.Server(c, encrypted).Handshake() }, fault.Busy, busy},
 	} {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -400,14 +405,14 @@ func TestWhatIsNoManagerIsCalledThat(t *testing.T) {
 		go func() {
 			defer close(answered)
 			if conn, err := ln.Accept(); err == nil {
-				answer(conn)
+				answer.by(conn)
 				_ = conn.(*net.TCPConn).CloseWrite()
 				_, _ = io.Copy(io.Discard, conn)
 				_ = conn.Close()
 			}
 		}()
 		err = Join(t.Context(), Joining{Manager: ln.Addr().String(), Code: NewCode(), Handler: http.NotFoundHandler()})
-		if !errors.Is(err, fault.Protocol) || !strings.Contains(err.Error(), "is no manager that waits for nodes; look at the port") {
+		if !errors.Is(err, answer.kind) || !strings.Contains(err.Error(), answer.says) {
 			t.Errorf("%s: %v", what, err)
 		}
 		_ = ln.Close()

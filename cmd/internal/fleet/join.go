@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"starmesh/cmd/internal/agent"
@@ -31,8 +32,8 @@ type Joining struct {
 // Join joins a manager and answers it until the manager says that it is over,
 // which is nil, or ctx ends. It returns when no request is under way any more.
 // It fails with fault.Unauthorized when the code is wrong on either side, with
-// fault.Version when the manager is of another one, and with fault.Closed when
-// the manager is gone.
+// fault.Version when the manager is of another one, with fault.Busy when it hung up
+// before it said a word, and with fault.Closed when the manager is gone.
 func Join(ctx context.Context, j Joining) error {
 	if err := agent.CheckAddress(j.Manager); err != nil {
 		return err
@@ -103,8 +104,12 @@ func (j *Joining) introduce(conn *tls.Conn) (w Welcome, err error) {
 	return w, fault.Wrapf(fault.Protocol, "a message of type %#x where WELCOME was to come", byte(kind))
 }
 
-// noManager says of what does not talk as a manager does that it is none.
+// noManager says of what does not talk as a manager does that it is none. A manager
+// that has too many to hear out hangs up before a word could be said.
 func noManager(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		return fault.Wrapf(fault.Busy, "what answers there hung up at once: a manager does so while too many join it at the same moment; if this goes on, it is none; look at the port (%w)", err)
+	}
 	return fault.Wrapf(fault.Protocol, "what answers there is no manager that waits for nodes; look at the port (%w)", err)
 }
 

@@ -11,12 +11,13 @@ import (
 
 	"starmesh/cmd/internal/fleet"
 	"starmesh/cmd/internal/lab/labdir"
+	"starmesh/common/fault"
 	"starmesh/common/retry"
 )
 
 // Join works for the manager of j, whose Handler is filled in, in a temporary
-// folder of its own: Config.Dir is. While the manager cannot be reached it tries
-// again for so long, and tells waiting. Its errors are those of fleet.Join.
+// folder of its own: Config.Dir is. While the manager cannot be reached, or hangs up
+// before it has said a word, it tries again for so long, and tells waiting. Its errors are those of fleet.Join.
 func Join(ctx context.Context, cfg Config, j fleet.Joining, retryFor time.Duration, waiting func(why error, wait time.Duration)) (err error) {
 	if cfg.Program, err = os.Executable(); err != nil {
 		return fmt.Errorf("cannot find this program to start transfers with: %w", err)
@@ -36,7 +37,8 @@ func Join(ctx context.Context, cfg Config, j fleet.Joining, retryFor time.Durati
 	for {
 		err := fleet.Join(ctx, j)
 		var dial *net.OpError
-		if ctx.Err() != nil || !errors.As(err, &dial) || dial.Op != "dial" {
+		unheard := errors.Is(err, fault.Busy) || errors.As(err, &dial) && dial.Op == "dial"
+		if ctx.Err() != nil || !unheard {
 			return err
 		}
 		wait, ok := patience.Next(err)
