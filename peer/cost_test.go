@@ -15,6 +15,17 @@ import (
 
 // What a stranger's word costs is what it names: see central/cost_test.go.
 
+// strangersLink is the link of n with one that says nothing by itself.
+func strangersLink(t *testing.T, n pipedNode) *link {
+	near, far := net.Pipe()
+	l, _ := newLink(n.life.ctx, n.Node, newPipedConn("stranger", nil, "origin", nil), piped{near})
+	t.Cleanup(func() {
+		l.fail(errors.New("over"))
+		_ = far.Close()
+	})
+	return l
+}
+
 // TestAQuestionCostsWhatItNames counts allocations, beside those of a question that
 // is not known.
 func TestAQuestionCostsWhatItNames(t *testing.T) {
@@ -83,10 +94,7 @@ func TestWhoJoinsAgainAndAgainIsNotToldForEver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near, far := net.Pipe()
-	defer far.Close()
-	l, _ := newLink(n.life.ctx, n.Node, newPipedConn("stranger", nil, "origin", nil), piped{near})
-	defer l.fail(errors.New("over"))
+	l := strangersLink(t, n)
 	said := s.join(1, content.NewSet(s.list.Len()))
 	for range 3 * maxTopics {
 		if err := errors.Join(l.joined(said), l.leaves(leave{Topic: 1})); err != nil {
@@ -128,10 +136,7 @@ func TestAWordCostsLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near, far := net.Pipe()
-	defer far.Close()
-	l, _ := newLink(n.life.ctx, n.Node, newPipedConn("stranger", nil, "origin", nil), piped{near})
-	defer l.fail(errors.New("over"))
+	l := strangersLink(t, n)
 	if err := l.joined(s.join(1, content.NewSet(s.list.Len()))); err != nil {
 		t.Fatal(err)
 	}

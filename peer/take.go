@@ -96,7 +96,7 @@ func (t *taking) offeredLocked(m *member, o offer) {
 // considerLocked decides about an offer.
 func (t *taking) considerLocked(m *member, o offer) answer {
 	now := time.Now()
-	if o.Sure && t.taker.Accepts(m.link.key, o.Chunk, t.promisesLocked(m), now) {
+	if o.Sure && !t.intake.Wants(o.Chunk) && t.taker.Accepts(m.link.key, o.Chunk, t.promisesLocked(m), now) {
 		t.excuseLocked(m, o.Chunk)
 	}
 	if !t.intake.Wants(o.Chunk) {

@@ -22,7 +22,6 @@ cd "$top"
 
 runs=${RUNS:-5}
 size_mib=${SIZE_MIB:-2048}
-work=$(mktemp -d "${TMPDIR:-/dev/shm}/starmesh-bench.XXXXXX")
 star_port=17070
 http_port=17080
 pids=()
@@ -33,16 +32,12 @@ stop_all() {
 	wait 2>/dev/null || true
 	pids=()
 }
+measure_in bench
 trap 'stop_all; rm -rf "$work"' EXIT
+build_to "$work/manyclients" ./scripts/manyclients
+mkdir -p "$work/data" "$work/in"
 
 say() { printf '%s\n' "$*"; }
-
-build_here() {
-	build_to "$work/starmesh" ./cmd/starmesh
-	build_to "$work/manyclients" ./scripts/manyclients
-	export XDG_CACHE_HOME="$work/cache"
-	mkdir -p "$work/data" "$work/in"
-}
 
 payload() { # name MiB
 	openssl enc -aes-128-ctr -pass pass:"$1" -nosalt -pbkdf2 </dev/zero 2>/dev/null |
@@ -50,10 +45,10 @@ payload() { # name MiB
 }
 
 start_star() {
-	"$work/starmesh" central serve "$work/data" --listen 127.0.0.1:$star_port --agent 127.0.0.1:17071 --quiet &
+	"$ours" central serve "$work/data" --listen 127.0.0.1:$star_port --agent 127.0.0.1:17071 --quiet &
 	star_pid=$!
 	pids+=("$star_pid")
-	until "$work/starmesh" central ping 127.0.0.1:$star_port --quiet 2>/dev/null; do sleep 0.05; done
+	until "$ours" central ping 127.0.0.1:$star_port --quiet 2>/dev/null; do sleep 0.05; done
 }
 
 # has_nginx also starts it: one worker, sendfile, nothing written to a log.
@@ -96,12 +91,12 @@ single() {
 	say "== one client, $size_mib MiB, verified: wall s; CPU s of the server; median (min–max) of $runs pairs"
 	payload big "$size_mib"
 	start_star
-	"$work/starmesh" central get 127.0.0.1:$star_port big -o "$work/in/star" --quiet # hashes and warms
+	"$ours" central get 127.0.0.1:$star_port big -o "$work/in/star" --quiet # hashes and warms
 	local nginx=0
 	if has_nginx; then nginx=1; fi
 	for _ in $(seq "$runs"); do
 		rm -f "$work/in/star" "$work/in/curl"
-		timed "$star_pid" "$work/starmesh" central get 127.0.0.1:$star_port big -o "$work/in/star" --quiet >>"$work/star.txt"
+		timed "$star_pid" "$ours" central get 127.0.0.1:$star_port big -o "$work/in/star" --quiet >>"$work/star.txt"
 		rm -f "$work/in/star"
 		[ $nginx = 0 ] || timed "$nginx_pid" curl -sfo "$work/in/curl" "http://127.0.0.1:$http_port/big" >>"$work/curl.txt"
 	done
@@ -140,7 +135,7 @@ idle() {
 	awk '/VmRSS|VmHWM/' "/proc/$star_pid/status"
 	for _ in $(seq "$runs"); do
 		rm -f "$work/in/small"
-		timed "$star_pid" "$work/starmesh" central get 127.0.0.1:$star_port small -o "$work/in/small" --quiet >>"$work/beside.txt"
+		timed "$star_pid" "$ours" central get 127.0.0.1:$star_port small -o "$work/in/small" --quiet >>"$work/beside.txt"
 	done
 	summary "$work/beside.txt" "new client, 4 MiB"
 	exec 9>&-
@@ -151,11 +146,11 @@ resume() {
 	say "== resume of a half-finished 4 GiB file after kill -9: s from start until bytes flow again"
 	payload four 4096
 	start_star
-	"$work/starmesh" central get 127.0.0.1:$star_port four -o "$work/in/four" --quiet & # hashes at the server
+	"$ours" central get 127.0.0.1:$star_port four -o "$work/in/four" --quiet & # hashes at the server
 	wait $! && rm -f "$work/in/four"
 	for _ in $(seq "$runs"); do
 		rm -f "$work"/in/four*
-		"$work/starmesh" central get 127.0.0.1:$star_port four -o "$work/in/four" --quiet &
+		"$ours" central get 127.0.0.1:$star_port four -o "$work/in/four" --quiet &
 		local victim=$! start
 		start=$(held)
 		until [ "$(held)" -gt $((start + 2048 * 1048576)) ]; do sleep 0.02; done
@@ -172,7 +167,7 @@ held() { curl -s http://127.0.0.1:17071/load | grep -o '"payload_out_bytes":[0-9
 one_resume() {
 	local before t0 t1
 	before=$(held) t0=$(date +%s.%N)
-	"$work/starmesh" central get 127.0.0.1:$star_port four -o "$work/in/four" --quiet &
+	"$ours" central get 127.0.0.1:$star_port four -o "$work/in/four" --quiet &
 	local client=$!
 	while [ "$(held)" = "$before" ]; do :; done
 	t1=$(date +%s.%N)
@@ -182,6 +177,5 @@ one_resume() {
 }
 
 say "$(date -u +%FT%TZ), $(nproc) cores, $(awk -F': ' '/model name/ {print $2; exit}' /proc/cpuinfo), $(uname -sr)"
-build_here
 [ $# -gt 0 ] || set -- single many idle resume
 for what in "$@"; do "$what"; done

@@ -37,7 +37,7 @@ type iface struct {
 func List() []netip.Addr {
 	listed.Lock()
 	defer listed.Unlock()
-	if age := time.Since(listed.at); listed.at.IsZero() || age < 0 || age >= listTime {
+	if time.Since(listed.at) >= listTime {
 		listed.addrs, listed.at = look(), time.Now()
 	}
 	return slices.Clone(listed.addrs)

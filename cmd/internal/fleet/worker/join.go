@@ -17,7 +17,8 @@ import (
 
 // Join works for the manager of j, whose Handler is filled in, in a temporary
 // folder of its own: Config.Dir is. While the manager cannot be reached, or hangs up
-// before it has said a word, it tries again for so long, and tells waiting. Its errors are those of fleet.Join.
+// before it has said a word, it tries again for so long, and tells waiting. Its errors
+// are those of fleet.Join.
 func Join(ctx context.Context, cfg Config, j fleet.Joining, retryFor time.Duration, waiting func(why error, wait time.Duration)) (err error) {
 	if cfg.Program, err = os.Executable(); err != nil {
 		return fmt.Errorf("cannot find this program to start transfers with: %w", err)

@@ -62,16 +62,21 @@ func until(ctx context.Context, events <-chan labdir.Event, node string, holds f
 
 func hasSome(r *labdir.Reading) bool { return r.HaveBytes > 0 }
 
+// onPurpose excuses client-1, once it has been killed.
+func onPurpose(killed *atomic.Bool) func(node string) string {
+	return func(node string) string {
+		if node == "client-1" && killed.Load() {
+			return "killed on purpose"
+		}
+		return ""
+	}
+}
+
 func TestANodeThatIsKilledOnPurposeIsNoFailureIfItIsExcused(t *testing.T) {
 	b := newBench(t, "client-1=stalls")
 	var killed atomic.Bool // excused before that, the run might be over first
 	b.faults(troubled{
-		excused: func(node string) string {
-			if node == "client-1" && killed.Load() {
-				return "killed on purpose"
-			}
-			return ""
-		},
+		excused: onPurpose(&killed),
 		act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
 			if until(ctx, events, "client-1", hasSome) {
 				if err := nodes.Kill(ctx, "client-1"); err != nil {
@@ -99,12 +104,7 @@ func TestWhatANodeHadToldIsNotTakenBack(t *testing.T) {
 	b := newBench(t, "client-1=hasty")
 	var killed atomic.Bool
 	b.faults(troubled{
-		excused: func(node string) string {
-			if node == "client-1" && killed.Load() {
-				return "killed on purpose"
-			}
-			return ""
-		},
+		excused: onPurpose(&killed),
 		act: func(ctx context.Context, events <-chan labdir.Event, nodes runner.Control) {
 			if until(ctx, events, "client-1", func(r *labdir.Reading) bool { return r.InBytes > 0 }) {
 				if err := nodes.Kill(ctx, "client-1"); err != nil {
